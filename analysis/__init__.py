@@ -1,0 +1,1 @@
+"""Every answer: plain functions from a dataset (and a budget) to small frozen dataclasses."""

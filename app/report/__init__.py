@@ -1,0 +1,1 @@
+"""An analysis result as text, Markdown or JSON."""

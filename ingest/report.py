@@ -1,0 +1,44 @@
+"""What a dump's reading had to say: counts, and every oddity by code, count and example."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Warning_:
+    """One kind of oddity: how often it occurred and what the first one looked like."""
+
+    code: str
+    count: int
+    example: str
+
+
+@dataclass
+class FileReport:
+    """What was read from one dump file; a reader adds to it as it goes.
+
+    Codes are snake_case and stable (users grep for them); docs/warnings.md lists them all with meaning and remedy.
+    """
+
+    source: str
+    format: str = ""  # e.g. "OTLP JSON lines, gzip"
+    bytes: int = 0  # as on disk
+    spans: int = 0  # stored (after duplicates and rejected ones)
+    requests: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    warnings: dict[str, Warning_] = field(default_factory=dict)
+
+    def warn(self, code: str, example: str, count: int = 1) -> None:
+        """Count an oddity that lost nothing that could be kept. The first example is kept, cut to 200 characters."""
+        if count <= 0:
+            return
+        if code in self.warnings:
+            self.warnings[code].count += count
+        else:
+            self.warnings[code] = Warning_(code, count, example[:200])
+
+    def reject(self, code: str, example: str, count: int = 1) -> None:
+        """Count spans that cannot be kept (no usable ids, no start), and say so under `code`."""
+        if count > 0:
+            self.rejected += count
+            self.warn(code, example, count)

@@ -1,0 +1,1 @@
+"""A simulated LLM service on a real OpenTelemetry SDK: scenarios with known faults, and ready dumps."""

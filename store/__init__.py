@@ -1,0 +1,1 @@
+"""The dataset: one immutable DuckDB file, its schema, how it is built, published and opened."""
