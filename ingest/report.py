@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Warning_:
+class Oddity:
     """One kind of oddity: how often it occurred and what the first one looked like."""
 
     code: str
@@ -26,7 +26,7 @@ class FileReport:
     requests: int = 0
     duplicates: int = 0
     rejected: int = 0
-    warnings: dict[str, Warning_] = field(default_factory=dict)
+    warnings: dict[str, Oddity] = field(default_factory=dict)
 
     def warn(self, code: str, example: str, count: int = 1) -> None:
         """Count an oddity that lost nothing that could be kept. The first example is kept, cut to 200 characters."""
@@ -35,7 +35,7 @@ class FileReport:
         if code in self.warnings:
             self.warnings[code].count += count
         else:
-            self.warnings[code] = Warning_(code, count, example[:200])
+            self.warnings[code] = Oddity(code, count, example[:200])
 
     def reject(self, code: str, example: str, count: int = 1) -> None:
         """Count spans that cannot be kept (no usable ids, no start), and say so under `code`."""

@@ -1,0 +1,102 @@
+"""Creating, publishing and opening a dataset: one immutable DuckDB file.
+
+A dataset is built beside its final name and renamed into place when complete; readers open it read-only and
+sandboxed. While a process has a DuckDB file open for writing no other can open it, hence never in place.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from store.errors import OverbudgetError
+
+SCHEMA_DIR = Path(__file__).parent / "schema"
+TABLES = (
+    "data.stages data.places operations data.resources data.scopes ingest_report data.spans data.events data.links "
+    "data.tree data.skew requests data.segments data.stage_time"
+).split()
+VIEWS = "spans span_events span_links critical_path stage_time".split()
+RELATIONS = ("spans", "span_events", "span_links", "operations", "requests", "critical_path", "stage_time", "ingest_report")
+
+BUILD_MEMORY = "600MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
+READ_MEMORY = "2GB"
+
+
+def schema_sql(relation: str) -> str:
+    """The documented SQL that defines `relation` (a name in TABLES or VIEWS), its comments included."""
+    return (SCHEMA_DIR / f"{relation}.sql").read_text(encoding="utf-8")
+
+
+@contextmanager
+def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A writable connection to a dataset that is published as `path` when the block ends without an exception.
+
+    The file is built in a private folder beside `path` (same file system, so that the rename is atomic) and starts as
+    an empty dataset, or as a copy of `start_from`. If the block raises, nothing is left behind and an older dataset
+    of that name stays as it was.
+
+    Errors: OverbudgetError where the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise OverbudgetError(f"Cannot write to {path.parent}: {error.strerror or error}.") from error
+    try:
+        part = folder / "dataset.duckdb"
+        if start_from is not None:
+            shutil.copyfile(start_from, part)
+        config = {"memory_limit": BUILD_MEMORY, "temp_directory": str(folder / "spill"), "autoinstall_known_extensions": "false"}
+        connection = duckdb.connect(str(part), config=config)
+        try:
+            if start_from is None:
+                connection.execute("CREATE SCHEMA data; COMMENT ON SCHEMA data IS 'How the relations are stored; ask the relations'")
+                for relation in (*TABLES, *VIEWS):
+                    connection.execute(schema_sql(relation))
+            yield connection
+            connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        os.replace(part, path)
+    except duckdb.IOException as error:
+        raise OverbudgetError(f"Cannot write {path}: {str(error).splitlines()[0]}") from error
+    finally:
+        with suppress(OSError):
+            shutil.rmtree(folder)
+
+
+def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
+    """A read-only, sandboxed connection: no file or network access, limited memory, configuration locked.
+
+    Any number of processes may hold one at a time. Threads share it through `connection.cursor()`, one per call.
+
+    Errors: OverbudgetError where the file is missing, not DuckDB, or not a dataset of overbudget.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise OverbudgetError(f"There is no dataset {path}. Make one with: overbudget ingest DUMP --to {path}")
+    try:
+        connection = duckdb.connect(
+            str(path),
+            read_only=True,
+            config={
+                "enable_external_access": "false",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "memory_limit": READ_MEMORY,
+                "lock_configuration": "true",
+            },
+        )
+    except (duckdb.Error, RuntimeError) as error:
+        raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
+    found = {row[0] for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+    missing = [name for name in RELATIONS if name not in found]
+    if missing:
+        connection.close()
+        raise OverbudgetError(f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}.")
+    return connection

@@ -1,0 +1,22 @@
+-- Who did each request wait for, at every instant?
+-- One row per critical-path segment; a request's segments tile it exactly.
+CREATE VIEW critical_path AS
+SELECT r.trace_id, r.span_id AS request_span_id, s.span_id, g.start_ns, g.end_ns, g.end_ns - g.start_ns AS duration_ns,
+    g.operation_id, o.service_name, p.place AS hop_to, t.stage
+FROM data.segments g
+JOIN requests r USING (request_no)
+JOIN data.spans s USING (span_no)
+JOIN operations o ON o.operation_id = g.operation_id
+JOIN data.stages t USING (stage_id)
+LEFT JOIN data.places p ON p.place_id = g.hop_to_id;
+COMMENT ON VIEW critical_path IS 'One row per critical-path segment; the segments of a request tile it exactly';
+COMMENT ON COLUMN critical_path.trace_id IS 'Trace id of the request';
+COMMENT ON COLUMN critical_path.request_span_id IS 'Span id of the request''s entry span';
+COMMENT ON COLUMN critical_path.span_id IS 'Span id of the span that owns the segment';
+COMMENT ON COLUMN critical_path.start_ns IS 'Start of the segment, ns since the epoch, on the adjusted clock';
+COMMENT ON COLUMN critical_path.end_ns IS 'End of the segment, ns since the epoch, on the adjusted clock';
+COMMENT ON COLUMN critical_path.duration_ns IS 'Length of the segment in ns';
+COMMENT ON COLUMN critical_path.operation_id IS 'Operation of the span, in relation operations';
+COMMENT ON COLUMN critical_path.service_name IS 'Service of the span';
+COMMENT ON COLUMN critical_path.hop_to IS 'Where the request was passing to; NULL where the time is the span''s own';
+COMMENT ON COLUMN critical_path.stage IS 'Stage the segment counts for; unattributed where no classified span stands at or above it';

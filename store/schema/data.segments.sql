@@ -1,0 +1,13 @@
+-- The critical path as it is stored. Ask the view critical_path instead.
+CREATE TABLE data.segments (
+    request_no INTEGER NOT NULL, span_no INTEGER NOT NULL, start_ns BIGINT NOT NULL, end_ns BIGINT NOT NULL,
+    operation_id INTEGER NOT NULL, hop_to_id INTEGER NOT NULL, stage_id SMALLINT NOT NULL
+);
+COMMENT ON TABLE data.segments IS 'One row per critical-path segment, requests together, in time order; the view critical_path is the one to ask';
+COMMENT ON COLUMN data.segments.request_no IS 'The request';
+COMMENT ON COLUMN data.segments.span_no IS 'The span that owns the segment';
+COMMENT ON COLUMN data.segments.start_ns IS 'Start of the segment, ns since the epoch, on the adjusted clock';
+COMMENT ON COLUMN data.segments.end_ns IS 'End of the segment, ns since the epoch, on the adjusted clock';
+COMMENT ON COLUMN data.segments.operation_id IS 'Operation of the span';
+COMMENT ON COLUMN data.segments.hop_to_id IS 'Place the request was passing to; -1 where the time is the span''s own';
+COMMENT ON COLUMN data.segments.stage_id IS 'Stage the segment counts for, by the default rules';

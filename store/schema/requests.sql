@@ -1,0 +1,51 @@
+-- How long did each request take, and what was it?
+-- One row per request: an entry span and its subtree.
+CREATE TABLE requests (
+    request_no INTEGER PRIMARY KEY,
+    trace_id VARCHAR NOT NULL,
+    span_id VARCHAR NOT NULL,
+    route VARCHAR NOT NULL,
+    shape VARCHAR NOT NULL,
+    service_name VARCHAR NOT NULL,
+    start_time TIMESTAMP_NS NOT NULL,
+    start_ns BIGINT NOT NULL,
+    duration_ns BIGINT NOT NULL,
+    status_code VARCHAR NOT NULL,
+    complete BOOLEAN NOT NULL,
+    span_count INTEGER NOT NULL,
+    model VARCHAR,
+    conversation_id VARCHAR,
+    request_id VARCHAR,
+    score DOUBLE,
+    good BOOLEAN,
+    input_tokens BIGINT,
+    output_tokens BIGINT,
+    cached_tokens BIGINT,
+    ttft_ns BIGINT,
+    in_flight INTEGER NOT NULL,
+    source_id SMALLINT NOT NULL
+);
+COMMENT ON TABLE requests IS 'One row per request: one user-visible unit of work, an entry span and its subtree';
+COMMENT ON COLUMN requests.request_no IS 'Number of the request within this dataset, in order of start';
+COMMENT ON COLUMN requests.trace_id IS 'Trace id, 32 lower-case hexadecimal digits';
+COMMENT ON COLUMN requests.span_id IS 'Span id of the entry span';
+COMMENT ON COLUMN requests.route IS 'Name of the entry span';
+COMMENT ON COLUMN requests.shape IS 'The set of operations directly below the entry span, sorted, separated by " | "';
+COMMENT ON COLUMN requests.service_name IS 'Service of the entry span';
+COMMENT ON COLUMN requests.start_time IS 'Start of the request, UTC';
+COMMENT ON COLUMN requests.start_ns IS 'Start of the request, ns since the epoch';
+COMMENT ON COLUMN requests.duration_ns IS 'End-to-end latency of the request in ns';
+COMMENT ON COLUMN requests.status_code IS 'Status of the entry span: UNSET, OK or ERROR';
+COMMENT ON COLUMN requests.complete IS 'False where the trace has orphans or a span without an end; such requests are left out of percentiles';
+COMMENT ON COLUMN requests.span_count IS 'Spans of the request';
+COMMENT ON COLUMN requests.model IS 'Model of the longest inference span that names one';
+COMMENT ON COLUMN requests.conversation_id IS 'Conversation or session id, where recorded';
+COMMENT ON COLUMN requests.request_id IS 'Request id, where recorded';
+COMMENT ON COLUMN requests.score IS 'Score of an evaluation or of feedback, where recorded';
+COMMENT ON COLUMN requests.good IS 'Whether the answer was good; NULL where nothing is recorded or no threshold is known';
+COMMENT ON COLUMN requests.input_tokens IS 'Input tokens of all model calls; NULL where not recorded';
+COMMENT ON COLUMN requests.output_tokens IS 'Output tokens of all model calls; NULL where not recorded';
+COMMENT ON COLUMN requests.cached_tokens IS 'Input tokens served from the provider''s cache; NULL where not recorded';
+COMMENT ON COLUMN requests.ttft_ns IS 'Time to first token in ns of the longest inference span that records one';
+COMMENT ON COLUMN requests.in_flight IS 'Other requests of this dataset that were running when this one arrived';
+COMMENT ON COLUMN requests.source_id IS 'The dump file of the entry span';
