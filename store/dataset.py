@@ -55,7 +55,7 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
         connection = duckdb.connect(str(part), config=config)
         try:
             if start_from is None:
-                connection.execute("CREATE SCHEMA data; COMMENT ON SCHEMA data IS 'How the relations are stored; ask the relations'")
+                connection.execute("CREATE SCHEMA data")
                 for relation in (*TABLES, *VIEWS):
                     connection.execute(schema_sql(relation))
             yield connection
