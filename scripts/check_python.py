@@ -1,0 +1,13 @@
+"""Say in one sentence what to type where this Python cannot make the environment."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - the point is to run on an old Python
+    sys.exit(
+        "overbudget needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 run" % sys.version_info[:2]
+    )
+try:
+    import ensurepip  # noqa: F401
+    import venv  # noqa: F401
+except ImportError:
+    sys.exit("This Python cannot make environments. On Debian or Ubuntu type: sudo apt-get install python3-venv")
