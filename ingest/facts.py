@@ -27,7 +27,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "label": semconv.SCORE_LABEL_KEYS,
 }
 FACT_NAMES = (*FACTS, "ttft_ns")
-FIRST_TOKEN_EVENT = r"(?i)first[_.]?(token|chunk)|^gen_ai\.content\.completion\.chunk$"
+FIRST_TOKEN_EVENT = r"(?i)first[_. -]?(token|chunk)|^gen_ai\.content\.completion\.chunk$"
 
 SCHEMA = pa.schema([("span_no", pa.int32()), ("fact", pa.int8()), ("value", pa.string())])
 

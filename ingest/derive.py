@@ -1,0 +1,208 @@
+"""From stored spans to everything computed from them: trees, requests, critical paths, stage times.
+
+Works on whole traces in partitions, so that memory stays bounded however large the dataset is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis.critical_path import Segments, critical_path
+from analysis.operations import Catalogue
+from analysis.stages import stage_of_nodes, stage_times
+from analysis.tree import Duplicates, Requests, SpanColumns, Tree, build_tree, find_requests
+from analysis import tree as trees
+from ingest.hashing import one_chunk
+from ingest.hexids import parse_ids
+from ingest.request_facts import RequestRows, fold_facts, shape_texts
+from store.dataset import schema_sql
+
+SPANS_PER_PARTITION = 2_000_000
+DERIVED = "data.stages data.places data.tree data.skew requests data.segments data.stage_time".split()
+
+I32 = npt.NDArray[np.int32]
+
+
+@dataclass
+class Derivation:
+    """What came of it: counts, and the spans (by span_no) behind each oddity code."""
+
+    traces: int = 0
+    requests: int = 0
+    spans_of_operation: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    oddities: dict[str, list[I32]] = field(default_factory=dict)
+
+    def note(self, code: str, span_nos: I32) -> None:
+        if len(span_nos):
+            self.oddities.setdefault(code, []).append(span_nos)
+
+
+def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Derivation:
+    """Fill the relations in DERIVED from data.spans and the temporary table `facts` (see ingest.facts).
+
+    Spans that are stored twice are removed: the one that ended last stays. `catalogue` holds the operations with
+    their stages. Everything happens in the caller's transaction.
+    """
+    for relation in reversed(DERIVED):
+        connection.execute(f"DROP TABLE {relation}")
+    for relation in DERIVED:
+        connection.execute(schema_sql(relation))
+    connection.execute("CREATE TEMP TABLE removed_spans AS FROM data.spans LIMIT 0")
+    insert(connection, "data.stages", pa.table({"stage_id": pa.array(range(len(catalogue.stages)), pa.int16()), "stage": catalogue.stages}))
+    insert(connection, "data.places", pa.table({"place_id": pa.array(range(len(catalogue.places)), pa.int32()), "place": pa.array(catalogue.places, pa.string())}))
+
+    outcome = Derivation(spans_of_operation=np.zeros(catalogue.count, np.int64))
+    rows = RequestRows()
+    nodes = 0
+    for columns, span_no in _partitions(connection):
+        tree, duplicates = build_tree(columns, catalogue.columns)
+        _remove_duplicates(connection, span_no, duplicates, outcome)
+        requests, request_of = find_requests(tree, catalogue.columns)
+        segments = critical_path(tree, requests, catalogue.columns)
+        stage_of = stage_of_nodes(tree, catalogue.columns)
+        span_of_node = span_no[tree.row]
+        _insert_nodes(connection, tree, span_of_node, request_of, stage_of, nodes, outcome.traces, rows.count)
+        _insert_path(connection, segments, tree, span_of_node, stage_of, rows.count)
+        _insert_stage_time(connection, *stage_times(tree, requests, request_of, segments, stage_of, len(catalogue.stages)), rows.count)
+        _note_oddities(tree, span_of_node, requests, outcome)
+        rows.add(requests, tree, span_of_node, shape_texts(tree, requests, catalogue), fold_facts(connection, tree, span_of_node, request_of, catalogue))
+        outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
+        nodes += len(tree.row)
+        outcome.traces += int(tree.trace[-1]) + 1 if len(tree.trace) else 0
+    rows.insert(connection)
+    outcome.requests = rows.count
+    return outcome
+
+
+def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: pa.Table) -> None:
+    """Append `rows`, whose columns are named as the relation's."""
+    connection.register("incoming", rows)
+    connection.execute(f"INSERT INTO {relation} BY NAME SELECT * FROM incoming")
+    connection.unregister("incoming")
+
+
+def _partitions(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[SpanColumns, I32]]:
+    """Whole traces, about SPANS_PER_PARTITION spans at a time: kernel columns and the span_no of each row."""
+    count = connection.execute("SELECT count(*) FROM data.spans").fetchall()[0][0]
+    parts = -(-count // SPANS_PER_PARTITION)
+    for part in range(parts):
+        where = f"WHERE hash(trace_id) % {parts} = {part}" if parts > 1 else ""
+        spans = connection.execute(
+            f"""SELECT span_no, trace_id, span_id, parent_span_id, start_ns,
+                       coalesce(end_ns, {trees.NO_END}) AS end_ns, operation_id
+                FROM data.spans {where}"""
+        ).to_arrow_table()
+        trace_ids = one_chunk(spans["trace_id"])
+        yield (
+            SpanColumns(
+                parse_ids(trace_ids),
+                parse_ids(trace_ids, 16),
+                parse_ids(one_chunk(spans["span_id"])),
+                parse_ids(one_chunk(spans["parent_span_id"])),
+                spans["start_ns"].to_numpy(),
+                spans["end_ns"].to_numpy(),
+                spans["operation_id"].to_numpy(),
+            ),
+            spans["span_no"].to_numpy(),
+        )
+
+
+def _remove_duplicates(connection: duckdb.DuckDBPyConnection, span_no: I32, duplicates: Duplicates, outcome: Derivation) -> None:
+    """Delete the spans that are stored already, and tell copies from spans that differ under the same ids."""
+    if len(duplicates.row) == 0:
+        return
+    connection.register("pairs", pa.table({"removed": span_no[duplicates.row], "kept": span_no[duplicates.kept]}))
+    compared = "start_ns end_ns operation_id parent_span_id status_code status_message attributes".split()
+    a, b = (", ".join(f"{side}.{column}" for column in compared) for side in "ab")
+    pairs = connection.execute(
+        f"""SELECT removed, ({a}) IS DISTINCT FROM ({b}) AS differs FROM pairs
+            JOIN data.spans a ON a.span_no = removed JOIN data.spans b ON b.span_no = kept ORDER BY removed"""
+    ).to_arrow_table()
+    removed, differs = pairs["removed"].to_numpy(), pairs["differs"].to_numpy()
+    outcome.note("duplicate_span", removed[~differs])
+    outcome.note("conflicting_duplicate", removed[differs])
+    connection.execute("INSERT INTO removed_spans SELECT * FROM data.spans WHERE span_no IN (SELECT removed FROM pairs)")
+    for relation in ("data.spans", "data.events", "data.links", "facts"):
+        connection.execute(f"DELETE FROM {relation} WHERE span_no IN (SELECT removed FROM pairs)")
+    connection.unregister("pairs")
+
+
+def _insert_nodes(
+    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, stage_of: npt.NDArray[np.int16],
+    first_node: int, first_trace: int, first_request: int,
+) -> None:
+    parent = np.where(tree.parent >= 0, tree.parent + np.int32(first_node), tree.parent).astype(np.int32)
+    insert(
+        connection,
+        "data.tree",
+        pa.table(
+            {
+                "node": np.arange(first_node, first_node + len(span_no), dtype=np.int32),
+                "span_no": span_no,
+                "trace_no": tree.trace + np.int32(first_trace),
+                "parent": parent,
+                "start_ns": tree.start,
+                "end_ns": tree.end,
+                "operation_id": tree.operation,
+                "request_no": np.where(request_of >= 0, request_of + np.int32(first_request), -1).astype(np.int32),
+                "stage_id": stage_of,
+            }
+        ),
+    )
+    skewed = np.flatnonzero(tree.skew)
+    if len(skewed):
+        insert(connection, "data.skew", pa.table({"span_no": span_no[skewed], "skew_ns": tree.skew[skewed]}))
+
+
+def _insert_path(
+    connection: duckdb.DuckDBPyConnection, segments: Segments, tree: Tree, span_no: I32, stage_of: npt.NDArray[np.int16], first_request: int
+) -> None:
+    insert(
+        connection,
+        "data.segments",
+        pa.table(
+            {
+                "request_no": segments.request + np.int32(first_request),
+                "span_no": span_no[segments.node],
+                "start_ns": segments.start,
+                "end_ns": segments.end,
+                "operation_id": tree.operation[segments.node],
+                "hop_to_id": segments.hop,
+                "stage_id": stage_of[segments.node],
+            }
+        ),
+    )
+
+
+def _insert_stage_time(
+    connection: duckdb.DuckDBPyConnection,
+    stage_ns: npt.NDArray[np.int64], busy_ns: npt.NDArray[np.int64], span_count: I32, first_request: int,
+) -> None:
+    request, stage = np.nonzero((span_count > 0) | (stage_ns > 0))
+    insert(
+        connection,
+        "data.stage_time",
+        pa.table(
+            {
+                "request_no": (request + first_request).astype(np.int32),
+                "stage_id": stage.astype(np.int16),
+                "stage_ns": stage_ns[request, stage],
+                "busy_ns": busy_ns[request, stage],
+                "span_count": span_count[request, stage].astype(np.int32),
+            }
+        ),
+    )
+
+
+def _note_oddities(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation) -> None:
+    """The spans behind each oddity that only shows once the trees are built."""
+    outcome.note("orphan_span", span_no[tree.parent == trees.ORPHAN])
+    outcome.note("clock_skew", span_no[tree.skew != 0])
+    for code, flag in (("no_end", trees.NO_END_FLAG), ("negative_duration", trees.NEGATIVE_DURATION)):
+        outcome.note(code, span_no[(tree.problem & flag) != 0])
+    entries = requests.entry
+    outcome.note("no_root", span_no[entries[tree.parent[entries] == trees.ORPHAN]])

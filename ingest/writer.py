@@ -1,0 +1,56 @@
+"""Appends span batches to the physical tables of a dataset that is being built."""
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from ingest.batch import SpanBatch
+from ingest.derive import insert
+from ingest.dimensions import Dimension
+from ingest.facts import facts_of
+from ingest.operations import OperationCatalog
+
+
+
+class Writer:
+    """Numbers the spans of batches and stores them. Continues where an existing dataset ends."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self.operations = OperationCatalog.of(connection.execute("FROM operations ORDER BY operation_id").to_arrow_table())
+        next_ids = connection.execute(
+            """SELECT (SELECT coalesce(max(span_no) + 1, 0) FROM data.spans),
+                      (SELECT coalesce(max(resource_id) + 1, 0) FROM data.resources),
+                      (SELECT coalesce(max(scope_id) + 1, 0) FROM data.scopes)"""
+        ).fetchall()[0]
+        self.next_span_no: int = next_ids[0]
+        self._resources = Dimension(next_ids[1])
+        self._scopes = Dimension(next_ids[2])
+        connection.execute("CREATE TEMP TABLE facts (span_no INTEGER, fact TINYINT, value VARCHAR)")
+
+    def write(self, batch: SpanBatch, source_id: int) -> None:
+        """Store the spans, events and links of a batch."""
+        first = self.next_span_no
+        count = batch.spans.num_rows
+        self.next_span_no += count
+        resource_id = self._resources.encode(batch.resources)[batch.spans["resource"].to_numpy()]
+        scope_id = self._scopes.encode(batch.scopes)[batch.spans["scope"].to_numpy()]
+        for dimension, relation, number in ((self._resources, "data.resources", "resource_id"), (self._scopes, "data.scopes", "scope_id")):
+            for rows in dimension.take_new():
+                insert(self._connection, relation, rows.rename_columns({"id": number}))
+        spans = batch.spans.drop_columns(["name", "kind", "resource", "scope"])
+        numbers = {
+            "span_no": np.arange(first, first + count, dtype=np.int32),
+            "operation_id": self.operations.encode(batch),
+            "resource_id": resource_id,
+            "scope_id": scope_id,
+            "source_id": np.full(count, source_id, np.int16),
+        }
+        for name, column in numbers.items():
+            spans = spans.append_column(name, pa.array(column))
+        insert(self._connection, "data.spans", spans)
+        insert(self._connection, "facts", facts_of(batch, first))
+        for table, relation in ((batch.events, "data.events"), (batch.links, "data.links")):
+            if table.num_rows:
+                span_no = pa.array(table["span"].to_numpy() + np.int32(first))
+                insert(self._connection, relation, table.drop_columns(["span"]).append_column("span_no", span_no))

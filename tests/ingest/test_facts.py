@@ -1,0 +1,35 @@
+"""What spans say about their request."""
+
+from ingest.facts import FACT_NAMES, facts_of
+from tests.batches import batch
+
+
+def said(*spans: dict, **kwargs: object) -> list[tuple[int, str, str]]:
+    rows = facts_of(batch(spans, **kwargs), 100).to_pylist()  # type: ignore[arg-type]
+    return [(row["span_no"], FACT_NAMES[row["fact"]], row["value"]) for row in rows]
+
+
+def test_facts_are_picked_by_key_and_numbered_by_span() -> None:
+    spans = {}, {"attributes": {"gen_ai.usage.input_tokens": "12", "other": "x", "request.id": "r-1"}}
+    assert sorted(said(*spans)) == [(101, "input_tokens", "12"), (101, "request_id", "r-1")]
+
+
+def test_the_best_evidence_wins_whatever_the_order() -> None:
+    both = {"gen_ai.request.model": "asked", "gen_ai.response.model": "got"}
+    assert said({"attributes": both}) == [(100, "model", "got")]
+    assert said({"attributes": dict(reversed(both.items()))}) == [(100, "model", "got")]
+
+
+def test_the_first_event_named_like_a_first_token_gives_the_time_to_it() -> None:
+    events = [
+        {"span": 1, "time_ns": 4_000, "name": "gen_ai.first_token"},
+        {"span": 1, "time_ns": 3_000, "name": "First Chunk"},
+        {"span": 1, "time_ns": 3_500, "name": "llm.first_token"},
+        {"span": 1, "time_ns": 1_100, "name": "log"},
+        {"span": 0, "time_ns": None, "name": "first_token"},
+    ]
+    assert said({}, {"start_ns": 1_000}, events=events) == [(101, "ttft_ns", "2000")]
+
+
+def test_a_batch_without_facts_gives_an_empty_table() -> None:
+    assert said({"attributes": {"x": "1"}}) == []
