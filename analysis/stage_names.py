@@ -1,0 +1,22 @@
+"""The stages every dataset knows, in the order in which tables and pictures show them."""
+
+from collections.abc import Iterable
+
+DEFAULT_STAGES: tuple[str, ...] = (
+    "retrieval",
+    "database",
+    "context",
+    "inference",
+    "tools",
+    "safety",
+    "shaping",
+    "queue",
+    "orchestration",
+)
+UNATTRIBUTED = "unattributed"  # critical-path time inside no classified span
+
+
+def stage_order(stages: Iterable[str]) -> list[str]:
+    """The distinct `stages` as they are shown: default ones in order, then the user's by name, unattributed last."""
+    rank = {stage: place for place, stage in enumerate(DEFAULT_STAGES)}
+    return sorted(set(stages), key=lambda s: (s == UNATTRIBUTED, rank.get(s, len(rank)), s))
