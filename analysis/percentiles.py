@@ -86,7 +86,7 @@ def quantiles(values: I64, percentiles: Sequence[int]) -> list[list[Quantile]]:
         return [[Quantile(p, 0, None, None, None) for p in percentiles] for _ in range(matrix.shape[1])]
     places = {p: divmod((n - 1) * p, 100) for p in percentiles}
     bounds = {p: interval_ranks(n, p) for p in percentiles}
-    ordered = np.ascontiguousarray(matrix.T)  # a copy: sorted in place, a column at a time
+    ordered = matrix.T.copy()  # sorted in place, a column at a time
     ordered.sort(axis=1)
     result = []
     for column in ordered:

@@ -1,0 +1,53 @@
+"""Which answers were good, by the score the budget file names."""
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from analysis.budget import Good
+from analysis.requests import BAD, GOOD, I8, I32, UNKNOWN, RequestTable, row_of
+
+# An evaluation names itself and its score on the same span or event (OpenTelemetry's gen_ai conventions); else the
+# score is an attribute that is called what the budget calls it.
+_NAMED = """
+SELECT span_no, time_ns, coalesce(
+    CASE WHEN list_contains(attributes, {'key': 'gen_ai.evaluation.name', 'value': $name})
+         THEN try_cast(list_filter(attributes, x -> x.key = 'gen_ai.evaluation.score.value')[1].value AS DOUBLE) END,
+    try_cast(list_filter(attributes, x -> x.key = $name)[1].value AS DOUBLE)) AS score
+FROM (SELECT span_no, start_ns AS time_ns, attributes FROM data.spans
+      UNION ALL SELECT span_no, coalesce(time_ns, 0), attributes FROM data.events)
+WHERE len(list_filter(attributes, x -> x.key = $name OR (x.key = 'gen_ai.evaluation.name' AND x.value = $name))) > 0
+"""
+
+
+def judge_answers(
+    connection: duckdb.DuckDBPyConnection, good: Good, table: RequestTable
+) -> tuple[npt.NDArray[np.bool_], I8]:
+    """Per row of `table` whether its answer has the score that `good` speaks of, and GOOD, BAD or UNKNOWN.
+
+    Of several scores of one request the latest counts. Without a name any recorded score does, and where there is
+    none, the recorded label.
+    """
+    scored, verdicts = np.zeros(len(table), bool), np.full(len(table), UNKNOWN, np.int8)
+    rows: I32
+    if good.name is None:
+        scored, verdicts = table.scored.copy(), table.good.copy()
+        known = ~np.isnan(table.score)
+        rows, value = np.flatnonzero(known).astype(np.int32), table.score[known]
+    else:
+        found = connection.execute(
+            f"SELECT node, request_no, score FROM ({_NAMED}) JOIN data.tree USING (span_no) "
+            "WHERE score IS NOT NULL ORDER BY time_ns, span_no",
+            {"name": good.name},
+        ).fetchnumpy()
+        request = found["request_no"] if table.request_of_node is None else table.request_of_node[found["node"]]
+        rows, value = row_of(table.request_no, request), found["score"]
+        rows, value = rows[rows >= 0], value[rows >= 0]
+    passed = np.ones(len(value), bool)
+    if good.at_least is not None:
+        passed &= value >= good.at_least
+    if good.at_most is not None:
+        passed &= value <= good.at_most
+    scored[rows] = True
+    verdicts[rows] = np.where(passed, GOOD, BAD)  # of several scores of one request the last assigned stays
+    return scored, verdicts
