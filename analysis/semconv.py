@@ -1,0 +1,106 @@
+"""Attribute keys that the default rules and the facts of requests know, best evidence first.
+
+Sources: OpenTelemetry semantic conventions (gen_ai, db, messaging, http, rpc), OpenInference, OpenLLMetry
+(traceloop), and the documentation of Langfuse, LangSmith, MLflow, the Vercel AI SDK and vLLM. Old and new names both
+occur in the wild. They are written out because importing the packages that hold them takes longer than a review;
+tests/analysis/test_semconv.py checks them against those packages.
+"""
+
+# Keys whose value decides the stage, and so is part of an operation's identity.
+CLASSIFY_KEYS: frozenset[str] = frozenset(
+    {
+        "gen_ai.operation.name",
+        "mcp.method.name",
+        "openinference.span.kind",
+        "traceloop.span.kind",
+        "llm.request.type",
+        "db.system",
+        "db.system.name",
+        "db.operation",
+        "db.operation.name",
+        "langfuse.observation.type",
+        "langsmith.span.kind",
+        "mlflow.spanType",
+        "ai.operationId",
+        "messaging.system",
+        "rpc.system",
+        "rpc.system.name",
+    }
+)
+
+# Keys that decide by being there.
+CLASSIFY_PRESENCE: frozenset[str] = frozenset(
+    {"db.vector.query.top_k", "http.request.method", "http.method", "gen_ai.latency.time_in_queue"}
+)
+CLASSIFY_PREFIXES: tuple[str, ...] = ("pinecone.", "qdrant.", "db.chroma.", "db.milvus.", "db.marqo.", "db.pinecone.", "db.qdrant.")
+
+# What a call span says it calls (METHOD.md, Hops).
+PEER_KEYS: tuple[str, ...] = (
+    "server.address",
+    "peer.service",
+    "db.system.name",
+    "gen_ai.provider.name",
+    "net.peer.name",
+    "db.system",
+    "gen_ai.system",
+    "messaging.system",
+)
+
+MODEL_KEYS = (
+    "gen_ai.response.model",
+    "gen_ai.request.model",
+    "llm.model_name",
+    "llm.response.model_name",
+    "ai.response.model",
+    "ai.model.id",
+    "langfuse.observation.model.name",
+)
+INPUT_TOKEN_KEYS = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.token_count.prompt",
+    "llm.usage.prompt_tokens",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
+)
+OUTPUT_TOKEN_KEYS = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.token_count.completion",
+    "llm.usage.completion_tokens",
+    "ai.usage.outputTokens",
+    "ai.usage.completionTokens",
+)
+CACHED_TOKEN_KEYS = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "llm.token_count.prompt_details.cache_read",
+    "ai.usage.cachedInputTokens",
+)
+TTFT_SECONDS_KEYS = (
+    "gen_ai.response.time_to_first_chunk",
+    "gen_ai.client.operation.time_to_first_chunk",
+    "gen_ai.server.time_to_first_token",
+    "gen_ai.latency.time_to_first_token",
+)
+TTFT_MILLISECONDS_KEYS = ("ai.response.msToFirstChunk",)
+TTFT_TIMESTAMP_KEYS = ("langfuse.observation.completion_start_time",)
+CONVERSATION_KEYS = (
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+    "traceloop.association.properties.conversation_id",
+)
+REQUEST_ID_KEYS = (
+    "http.request.header.x-request-id",
+    "request.id",
+    "request_id",
+    "x-request-id",
+    "http.request.header.x-correlation-id",
+    "correlation.id",
+    "correlation_id",
+    "traceloop.correlation.id",
+)
+SCORE_VALUE_KEYS = ("gen_ai.evaluation.score.value",)
+SCORE_LABEL_KEYS = ("gen_ai.evaluation.score.label",)

@@ -1,0 +1,82 @@
+"""Which stage does each span, and each nanosecond of a request, count for? (METHOD.md, Stages)"""
+
+import numba
+import numpy as np
+
+from analysis.stage_names import DEFAULT_STAGES
+from analysis.tree import I16, I32, I64, OperationColumns, Requests, Tree
+from analysis.critical_path import Segments
+
+ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
+
+
+@numba.njit(cache=True, nogil=True)
+def _stage_of(parent, downwards, stage, weak, under, unattributed, transparent):  # type: ignore[no-untyped-def]
+    out = np.full(parent.size, unattributed, np.int16)
+    blocked = np.zeros(parent.size, np.bool_)  # a classified span, other than orchestration, stands at or above
+    for i in range(downwards.size):
+        node = downwards[i]
+        up = parent[node]
+        if up >= 0:
+            out[node], blocked[node] = out[up], blocked[up]
+        s = stage[node]
+        if s < 0:
+            continue
+        if weak[node]:
+            counts = out[node] == under[node] if under[node] >= 0 else not blocked[node]
+            if not counts:
+                continue
+        out[node] = s
+        blocked[node] = blocked[node] or s != transparent
+    return out
+
+
+def stage_of_nodes(tree: Tree, operations: OperationColumns, unattributed: int, transparent: int = ORCHESTRATION) -> I16:
+    """int16[m]: the stage of the innermost classified span at or above each node; `unattributed` where there is none.
+
+    A weak rule counts only where no classified span stands above. Orchestration is transparent: an agent around a
+    query does not make the query orchestration, so it does not stand in the way of weak rules either.
+    """
+    o = tree.operation
+    return _stage_of(tree.parent, tree.downwards, operations.stage[o], operations.weak[o], operations.under[o], unattributed, transparent)
+
+
+@numba.njit(cache=True, nogil=True)
+def _stage_times(order, request_of, stage_of, start, end, entry, seg_request, seg_stage, seg_ns, stages):  # type: ignore[no-untyped-def]
+    r = entry.size
+    stage_ns, busy_ns = np.zeros((r, stages), np.int64), np.zeros((r, stages), np.int64)
+    spans, reach = np.zeros((r, stages), np.int32), np.zeros((r, stages), np.int64)
+    for i in range(seg_request.size):
+        stage_ns[seg_request[i], seg_stage[i]] += seg_ns[i]
+    for i in range(order.size):
+        node = order[i]
+        request = request_of[node]
+        if request < 0:
+            continue
+        s = stage_of[node]
+        if spans[request, s] == 0:
+            reach[request, s] = start[entry[request]]
+        spans[request, s] += 1
+        until = min(end[node], end[entry[request]])
+        since = max(start[node], reach[request, s])
+        if until > since:
+            busy_ns[request, s] += until - since
+            reach[request, s] = until
+    return stage_ns, busy_ns, spans
+
+
+def stage_times(
+    tree: Tree, requests: Requests, request_of: I32, segments: Segments, stage_of: I16, stages: int
+) -> tuple[I64, I64, I32]:
+    """Per request and stage: stage time (ns on the critical path), busy time (ns, union of its spans), spans.
+
+    Three arrays [requests, stages]; `stages` counts unattributed. Stage times of a request sum to its duration.
+    """
+    order = np.arange(len(tree.row), dtype=np.int32)
+    in_order = np.diff(tree.start) >= 0
+    if not np.all(in_order | (np.diff(tree.trace) != 0)):  # clock adjustment or clipping moved a span past another
+        order = np.lexsort((tree.start, tree.trace)).astype(np.int32)
+    return _stage_times(
+        order, request_of, stage_of, tree.start, tree.end, requests.entry, segments.request,
+        stage_of[segments.node], segments.end - segments.start, stages,
+    )  # fmt: skip
