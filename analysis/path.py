@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
+from analysis.columns import numbers
 from analysis.percentiles import F64, Band
 from analysis.requests import I16, I32, I64, Coded, RequestTable, coded, row_of
 
@@ -67,11 +68,11 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
         "SELECT operation_id, service_name, name FROM operations ORDER BY operation_id"
     ).to_arrow_table()
     return PathTable(
-        request_no=rows["request_no"].to_numpy(),
-        operation=row_of(operations["operation_id"].to_numpy(), rows["operation_id"].to_numpy()),
-        hop=rows["hop_to_id"].to_numpy(),
-        stage=rows["stage_id"].to_numpy(),
-        duration_ns=rows["duration_ns"].to_numpy(),
+        request_no=numbers(rows["request_no"]),
+        operation=row_of(numbers(operations["operation_id"]), numbers(rows["operation_id"])),
+        hop=numbers(rows["hop_to_id"]),
+        stage=numbers(rows["stage_id"]),
+        duration_ns=numbers(rows["duration_ns"]),
         service=coded(operations["service_name"]),
         name=coded(operations["name"]),
         places=load_places(connection),

@@ -80,7 +80,7 @@ def least_n(percentile: int) -> int:
 
 def quantiles(values: I64, percentiles: Sequence[int]) -> list[list[Quantile]]:
     """Per column of `values` (int64[n] or int64[n, columns]) the given percentiles with their intervals."""
-    matrix = values.reshape(len(values), -1)
+    matrix = values[:, None] if values.ndim == 1 else values
     n = len(matrix)
     if n == 0:
         return [[Quantile(p, 0, None, None, None) for p in percentiles] for _ in range(matrix.shape[1])]

@@ -4,7 +4,6 @@ Reading and choosing are apart: `read_requests` gives every request of a dataset
 dataset and on `budget.reading` only), `RequestTable.select` the ones a filter leaves, in a few milliseconds.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,9 +13,9 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analysis.budget import Budget
+from analysis.columns import flags, numbers
 from store.errors import OverbudgetError
 
 if TYPE_CHECKING:
@@ -180,47 +179,48 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
 
 def _stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
     rows = connection.sql(
-        """SELECT request_no, start_ns, duration_ns, complete, route, service_name, model, status_code, good,
-               score, good IS NOT NULL OR score IS NOT NULL AS scored
+        f"""SELECT request_no, start_ns, duration_ns, complete::TINYINT AS complete, route, service_name,
+               coalesce(model, '') AS model, status_code, coalesce(score, 'nan'::DOUBLE) AS score,
+               (good IS NOT NULL OR score IS NOT NULL)::TINYINT AS scored, coalesce(good::TINYINT, {UNKNOWN}) AS good
            FROM requests ORDER BY request_no"""
     ).to_arrow_table()
     stages = tuple(name for (name,) in connection.execute("SELECT stage FROM data.stages ORDER BY stage_id").fetchall())
     times = connection.sql("SELECT request_no, stage_id, stage_ns, span_count FROM data.stage_time").to_arrow_table()
-    request_no = rows["request_no"].to_numpy()
-    stage = times["stage_id"].to_numpy()
+    request_no = numbers(rows["request_no"])
+    stage = numbers(times["stage_id"])
     stage_ns = np.zeros((len(request_no), len(stages)), np.int64)
-    stage_ns[row_of(request_no, times["request_no"].to_numpy()), stage] = times["stage_ns"].to_numpy()
-    spans = np.bincount(stage, times["span_count"].to_numpy(), minlength=len(stages))
+    stage_ns[row_of(request_no, numbers(times["request_no"])), stage] = numbers(times["stage_ns"])
+    spans = np.bincount(stage, numbers(times["span_count"]), minlength=len(stages))
     return RequestTable(
         request_no=request_no,
-        start_ns=rows["start_ns"].to_numpy(),
-        latency_ns=rows["duration_ns"].to_numpy(),
-        complete=rows["complete"].to_numpy(),
+        start_ns=numbers(rows["start_ns"]),
+        latency_ns=numbers(rows["duration_ns"]),
+        complete=flags(rows["complete"]),
         route=coded(rows["route"]),
         service=coded(rows["service_name"]),
-        model=coded(rows["model"]),
+        model=coded(rows["model"], none=""),
         status=coded(rows["status_code"]),
-        score=pc.fill_null(rows["score"], math.nan).to_numpy(),
-        scored=rows["scored"].to_numpy(),
-        good=tristate(rows["good"]),
+        score=numbers(rows["score"]),
+        scored=flags(rows["scored"]),
+        good=numbers(rows["good"]),
         stages=stages,
         present=tuple((spans > 0).tolist()),
         stage_ns=stage_ns,
     )
 
 
-def coded(column: pa.ChunkedArray) -> Coded:
-    """A text column of Arrow as codes and names."""
+def coded(column: pa.ChunkedArray, none: str | None = None) -> Coded:
+    """A text column of Arrow as codes and names; the text `none` stands for no text at all."""
     if len(column) == 0:
         return Coded(np.zeros(0, np.int32), ())
     whole = column.combine_chunks().dictionary_encode()
-    codes = pc.fill_null(whole.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    return Coded(codes, tuple(whole.dictionary.to_pylist()))
-
-
-def tristate(column: pa.ChunkedArray) -> I8:
-    """A column of booleans as GOOD, BAD and UNKNOWN."""
-    return pc.fill_null(column.cast(pa.int8()), UNKNOWN).to_numpy().astype(np.int8, copy=False)
+    codes = numbers(pa.chunked_array([whole.indices]))
+    names = whole.dictionary.to_pylist()
+    if none in names:
+        empty = names.index(none)
+        names.pop(empty)
+        codes = np.where(codes == empty, -1, codes - (codes > empty)).astype(np.int32)
+    return Coded(codes, tuple(names))
 
 
 def row_of(request_no: I32, wanted: I32) -> I32:

@@ -1,0 +1,104 @@
+"""The tables of a review as text cells, for whoever draws them: terminal, Markdown, page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.durations import format_duration
+from analysis.review_result import PercentileRow, Review, StageRow, Verdict
+from app.report.words import operation_name, quoted
+
+MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # a sign beside the colour, never colour alone
+TOO_FEW = "too few"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value, and its verdict where a cap is given."""
+
+    text: str
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table: what it is about, its caps as text, its cells from left to right."""
+
+    label: str
+    caps: str
+    cells: tuple[Cell, ...]
+
+
+def percentile_lines(review: Review) -> list[Line]:
+    """The whole request and each stage against their caps, a cell per percentile."""
+    lines = [Line("whole request", caps_text(review.end_to_end), cells(review.end_to_end))]
+    for stage, rows in _by_stage(review.stages):
+        lines.append(Line(stage, caps_text(rows), cells(rows)))
+    return lines
+
+
+def breakdown_lines(review: Review) -> list[Line]:
+    """Stage by stage what a request at each percentile is made of, and its whole below; empty where unknown at all."""
+    if all(made_of.band_latency_ns is None for made_of in review.breakdown):
+        return []
+    stages = [stage.stage for stage in next(made_of for made_of in review.breakdown if made_of.stages).stages]
+    lines = []
+    for place, stage in enumerate(stages):
+        found = []
+        for made_of in review.breakdown:
+            if made_of.stages:
+                part = made_of.stages[place]
+                found.append(Cell(f"{format_duration(part.mean_ns)} {part.share:4.0%}"))
+            else:
+                found.append(Cell(TOO_FEW))
+        if any(made_of.stages and made_of.stages[place].mean_ns for made_of in review.breakdown):
+            lines.append(Line(stage, "", tuple(found)))
+    whole = [
+        Cell(TOO_FEW if made_of.band_latency_ns is None else f"{format_duration(made_of.band_latency_ns)} 100%")
+        for made_of in review.breakdown
+    ]
+    return [*lines, Line("whole request", "", tuple(whole))]
+
+
+def culprit_lines(review: Review) -> list[Line]:
+    """Per percentile with a culprit: the stage, by how much it overran what, its share of all overrun, the operation."""
+    lines = []
+    for made_of in review.breakdown:
+        culprit = made_of.culprit
+        if culprit is not None:
+            over = "its cap" if culprit.basis == "cap" else "typical requests"
+            operation = operation_name(culprit.operation) if culprit.operation else "–"
+            what = f"{format_duration(culprit.overrun_ns)} over {over}"
+            found = (Cell(culprit.stage), Cell(what), Cell(f"{culprit.blame:.0%}"), Cell(operation))
+            lines.append(Line(f"p{made_of.percentile}", "", found))
+    return lines
+
+
+def route_lines(review: Review) -> list[Line]:
+    """Each route's latency, the busiest first."""
+    return [
+        Line(quoted(route.route), caps_text(route.end_to_end), (Cell(f"{route.requests:,}"), *cells(route.end_to_end)))
+        for route in review.routes
+    ]
+
+
+def cells(rows: Sequence[PercentileRow]) -> tuple[Cell, ...]:
+    """A cell per percentile; where the number cannot be known it says so instead."""
+    return tuple(
+        Cell(TOO_FEW, row.verdict)
+        if row.needs is not None and row.verdict != "over"
+        else Cell(MARKS.get(row.verdict, "") + format_duration(row.latency_ns), row.verdict)
+        for row in rows
+    )
+
+
+def caps_text(rows: Sequence[PercentileRow]) -> str:
+    """The caps as they are given: `500 ms p50, 2.00 s p95`; each at the highest percentile it holds for."""
+    caps: dict[int, int] = {row.budget_ns: row.percentile for row in rows if row.budget_ns is not None}
+    return ", ".join(f"{format_duration(cap)} p{percentile}" for cap, percentile in caps.items())
+
+
+def _by_stage(rows: Sequence[StageRow]) -> list[tuple[str, list[StageRow]]]:
+    found: dict[str, list[StageRow]] = {}
+    for row in rows:
+        found.setdefault(row.stage, []).append(row)
+    return list(found.items())
