@@ -68,7 +68,7 @@ class Coded:
     codes: I32
     names: tuple[str, ...]
 
-    def take(self, rows: npt.NDArray[np.intp]) -> "Coded":
+    def take(self, rows: npt.NDArray[np.integer]) -> "Coded":
         return Coded(self.codes[rows], self.names)
 
     def count(self) -> I64:
@@ -115,7 +115,7 @@ class RequestTable:
     def __len__(self) -> int:
         return len(self.request_no)
 
-    def take(self, rows: npt.NDArray[np.intp]) -> "RequestTable":
+    def take(self, rows: npt.NDArray[np.integer]) -> "RequestTable":
         """The given rows alone."""
         whole = {name: getattr(self, name)[rows] for name in _COLUMNS}
         coded = {name: getattr(self, name).take(rows) for name in ("route", "service", "model", "status")}
@@ -168,7 +168,7 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
 
         table = apply_rules(connection, budget)
     else:
-        table = _stored(connection)
+        table = read_stored(connection)
     if budget.good is not None:
         from analysis.good import judge_answers
 
@@ -177,7 +177,8 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
     return table
 
 
-def _stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
+def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
+    """Every request as it was stored, by the default rules."""
     rows = connection.sql(
         f"""SELECT request_no, start_ns, duration_ns, complete::TINYINT AS complete, route, service_name,
                coalesce(model, '') AS model, status_code, coalesce(score, 'nan'::DOUBLE) AS score,

@@ -174,6 +174,7 @@ class DatasetBuilder:
         self._place(service)
         if peer:
             self._place(peer)
+            keys = {**keys, "server.address": peer}
         identity = (service, name, kind, stage, weak, tuple(sorted(keys.items())), peer)
         row = self._operations.setdefault(
             identity,

@@ -1,0 +1,178 @@
+"""Stages, and with `[request] match` requests, by the rules of a budget file instead of those stored in the dataset.
+
+Trees are not built anew: data.tree holds them as the kernels need them. Operations are classified again, and spans
+count by their operation (see analysis.rule_evidence for rules about attributes that operations do not record).
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis.budget import Budget
+from analysis.classify import classify
+from analysis.columns import numbers
+from analysis.critical_path import Segments, critical_path
+from analysis.operations import Catalogue, catalogue_of
+from analysis.path import PathTable, load_places
+from analysis.requests import I16, I32, I64, UNKNOWN, Coded, RequestTable, coded, read_stored, row_of
+from analysis.rule_evidence import ask_spans, split_operations
+from analysis.stages import stage_of_nodes
+from analysis.tree import Tree, _downwards, find_requests
+
+
+def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> RequestTable:
+    """Every request of the dataset with its stage times by the budget's rules, and the critical path they come from."""
+    tree, stored_request_of = _load_tree(connection)
+    operations = connection.sql(
+        "SELECT operation_id, service_name, scope_name, name, kind, keys FROM operations ORDER BY operation_id"
+    ).to_arrow_table()
+    recorded = ask_spans(connection, (*budget.rules, *budget.request_match))
+    of_node = row_of(numbers(operations["operation_id"]), tree.operation)
+    split = split_operations(of_node, tree.row, recorded)
+    operations = operations.take(pa.array(split.original))
+    catalogue = catalogue_of(operations, decisions=classify(operations, budget.rules, split.evidence))
+    tree = tree._replace(operation=split.operation)
+    stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
+    stored = read_stored(connection)
+    if not budget.request_match:
+        segments = _stored_segments(connection, tree.row)
+        places = load_places(connection)
+        return _with_stages(stored, segments, catalogue, stage_of, tree, stored_request_of, places)
+    named = classify(operations, budget.request_match, split.evidence)
+    is_entry = np.array([decision.stage == "" for decision in named], bool)[tree.operation]
+    tree = tree._replace(span_id=_span_ids(connection, tree.row))
+    requests, request_of = find_requests(tree, catalogue.columns, is_entry)
+    segments = critical_path(tree, requests, catalogue.columns, request_of)
+    complete = _complete_traces(tree, stored_request_of, stored)[requests.trace]
+    table = _requests_at(connection, requests.entry, complete, tree, catalogue, stored_request_of, stored)
+    return _with_stages(table, segments, catalogue, stage_of, tree, request_of, catalogue.places)
+
+
+def _load_tree(connection: duckdb.DuckDBPyConnection) -> tuple[Tree, I32]:
+    """The stored tree (`row` holds span_no; span ids and problems are left out), and each node's stored request_no."""
+    names = "span_no, trace_no, parent, start_ns, end_ns, operation_id, request_no"
+    columns = connection.sql(f"SELECT {names} FROM data.tree ORDER BY node").to_arrow_table()
+    # copies, because the kernels are compiled for arrays that may be written to
+    column = {name: np.array(numbers(columns[name])) for name in columns.column_names}
+    parent = column["parent"]
+    tree = Tree(
+        row=column["span_no"],
+        trace=column["trace_no"],
+        parent=parent,
+        start=column["start_ns"],
+        end=column["end_ns"],
+        skew=np.zeros(0, np.int64),
+        operation=column["operation_id"],
+        span_id=np.zeros(0, np.uint64),
+        problem=np.zeros(len(parent), np.uint8),
+        downwards=_downwards(parent),
+    )
+    return tree, column["request_no"]
+
+
+def _stored_segments(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> Segments:
+    rows = connection.sql("SELECT request_no, span_no, start_ns, end_ns, hop_to_id FROM data.segments").to_arrow_table()
+    return Segments(
+        request=numbers(rows["request_no"]),
+        node=row_of(span_of_node, numbers(rows["span_no"])),
+        start=numbers(rows["start_ns"]),
+        end=numbers(rows["end_ns"]),
+        hop=numbers(rows["hop_to_id"]),
+    )
+
+
+def _span_ids(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> npt.NDArray[np.uint64]:
+    rows = connection.sql("SELECT span_no, ('0x' || span_id)::UBIGINT AS id FROM data.spans").to_arrow_table()
+    return numbers(rows["id"])[row_of(numbers(rows["span_no"]), span_of_node)]
+
+
+def _complete_traces(tree: Tree, stored_request_of: I32, stored: RequestTable) -> npt.NDArray[np.bool_]:
+    """Per trace whether its requests are complete: it is told of a whole trace, and stored with each of its requests.
+
+    A trace without any stored request has none because its entry span is missing.
+    """
+    complete = np.zeros(int(tree.trace[-1]) + 1 if len(tree.trace) else 0, bool)
+    row = row_of(stored.request_no, stored_request_of)
+    inside = row >= 0
+    complete[tree.trace[inside][stored.complete[row[inside]]]] = True
+    return complete
+
+
+def _requests_at(
+    connection: duckdb.DuckDBPyConnection,
+    entry: I32,
+    complete: npt.NDArray[np.bool_],
+    tree: Tree,
+    catalogue: Catalogue,
+    stored_request_of: I32,
+    stored: RequestTable,
+) -> RequestTable:
+    """The requests that begin at the nodes `entry`, without stages yet.
+
+    What a request says of itself (model, score) is that of the stored request its entry span is part of.
+    """
+    statuses = connection.sql("SELECT span_no, status_code FROM data.spans").to_arrow_table()
+    status = coded(statuses["status_code"]).take(row_of(numbers(statuses["span_no"]), tree.row[entry]))
+    operation = tree.operation[entry]
+    around = row_of(stored.request_no, stored_request_of[entry])
+
+    def said(values: npt.NDArray[Any], nothing: float) -> npt.NDArray[Any]:
+        return np.append(values, np.array([nothing], values.dtype))[around]
+
+    return RequestTable(
+        request_no=np.arange(len(entry), dtype=np.int32),
+        start_ns=tree.start[entry],
+        latency_ns=tree.end[entry] - tree.start[entry],
+        complete=complete,
+        route=Coded(catalogue.name_codes[operation], catalogue.names),
+        service=Coded(catalogue.columns.service[operation], catalogue.places),
+        model=Coded(said(stored.model.codes, -1), stored.model.names),
+        status=status,
+        score=said(stored.score, np.nan),
+        scored=said(stored.scored, False),
+        good=said(stored.good, UNKNOWN),
+        stages=(),
+        present=(),
+        stage_ns=np.zeros((len(entry), 0), np.int64),
+    )
+
+
+def _with_stages(
+    table: RequestTable,
+    segments: Segments,
+    catalogue: Catalogue,
+    stage_of: I16,
+    tree: Tree,
+    request_of: I32,
+    places: tuple[str, ...],
+) -> RequestTable:
+    """`table` with the stage times that `segments` add up to, and with the segments themselves."""
+    stages = len(catalogue.stages)
+    stage = stage_of[segments.node]
+    duration_ns: I64 = segments.end - segments.start
+    cell = row_of(table.request_no, segments.request).astype(np.int64) * stages + stage
+    # sums of ns below 2**53 (104 days) are exact as floats
+    stage_ns = np.bincount(cell, duration_ns, minlength=len(table) * stages).astype(np.int64)
+    spans = np.bincount(stage_of[request_of >= 0], minlength=stages)
+    path = PathTable(
+        request_no=segments.request,
+        operation=tree.operation[segments.node],
+        hop=segments.hop,
+        stage=stage,
+        duration_ns=duration_ns,
+        service=Coded(catalogue.columns.service, catalogue.places),
+        name=Coded(catalogue.name_codes, catalogue.names),
+        places=places,
+    )
+    return replace(
+        table,
+        stages=catalogue.stages,
+        present=tuple((spans > 0).tolist()),
+        stage_ns=stage_ns.reshape(len(table), stages),
+        path=path,
+        request_of_node=request_of,
+    )
