@@ -95,7 +95,7 @@ def _complete_traces(tree: Tree, stored_request_of: I32, stored: RequestTable) -
 
     A trace without any stored request has none because its entry span is missing.
     """
-    complete = np.zeros(int(tree.trace[-1]) + 1 if len(tree.trace) else 0, bool)
+    complete = np.zeros(int(tree.trace[-1]) + 1 if len(tree.trace) else 0, np.bool_)
     row = row_of(stored.request_no, stored_request_of)
     inside = row >= 0
     complete[tree.trace[inside][stored.complete[row[inside]]]] = True

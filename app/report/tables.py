@@ -9,6 +9,7 @@ from app.report.words import operation_name, quoted
 
 MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # a sign beside the colour, never colour alone
 TOO_FEW = "too few"
+NO_SPANS = "no spans"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def breakdown_lines(review: Review) -> list[Line]:
 
 
 def culprit_lines(review: Review) -> list[Line]:
-    """Per percentile with a culprit: the stage, by how much it overran what, its share of all overrun, the operation."""
+    """Per percentile with a culprit: the stage, by how much it overran what, its share of the blame, the operation."""
     lines = []
     for made_of in review.breakdown:
         culprit = made_of.culprit
@@ -83,12 +84,14 @@ def route_lines(review: Review) -> list[Line]:
 
 def cells(rows: Sequence[PercentileRow]) -> tuple[Cell, ...]:
     """A cell per percentile; where the number cannot be known it says so instead."""
-    return tuple(
-        Cell(TOO_FEW, row.verdict)
-        if row.needs is not None and row.verdict != "over"
-        else Cell(MARKS.get(row.verdict, "") + format_duration(row.latency_ns), row.verdict)
-        for row in rows
-    )
+    return tuple(Cell(_value(row), row.verdict) for row in rows)
+
+
+def _value(row: PercentileRow) -> str:
+    if row.needs is None:
+        # a stage with a cap but without any span: that it takes no time is not known
+        return NO_SPANS if row.verdict == "unknown" else MARKS.get(row.verdict, "") + format_duration(row.latency_ns)
+    return f"{MARKS['over']}≥ {format_duration(row.ci_low_ns)}" if row.verdict == "over" else TOO_FEW
 
 
 def caps_text(rows: Sequence[PercentileRow]) -> str:

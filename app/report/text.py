@@ -62,8 +62,8 @@ def good_text(review: Review) -> str | None:
     if good is None:
         return None
     if good.good is None:
-        limit = "score = { at_least = 0.7 }"
-        return f"{count(good.requests_scored, 'answer')} scored; the budget does not say from when on one is good: [good] {limit}."
+        tell = "which of them are good, [good] score = { at_least = 0.7 } in the budget would tell"
+        return f"{count(good.requests_scored, 'answer')} scored; {tell}."
     share = good.good / good.requests_scored
     text = f"{good.good:,} of {count(good.requests_scored, 'scored answer')} good ({share:.0%})"
     if good.good_within_budget is None:
