@@ -5,18 +5,19 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.budget import Good
+from analysis.columns import numbers
 from analysis.requests import BAD, GOOD, I8, I32, UNKNOWN, RequestTable, row_of
 
 # An evaluation names itself and its score on the same span or event (OpenTelemetry's gen_ai conventions); else the
 # score is an attribute that is called what the budget calls it.
 _NAMED = """
-SELECT span_no, time_ns, coalesce(
+SELECT span_no, time_ns, try_cast(coalesce(
     CASE WHEN list_contains(attributes, {'key': 'gen_ai.evaluation.name', 'value': $name})
-         THEN try_cast(list_filter(attributes, x -> x.key = 'gen_ai.evaluation.score.value')[1].value AS DOUBLE) END,
-    try_cast(list_filter(attributes, x -> x.key = $name)[1].value AS DOUBLE)) AS score
+         THEN list_filter(attributes, lambda x: x.key = 'gen_ai.evaluation.score.value')[1].value END,
+    list_filter(attributes, lambda x: x.key = $name)[1].value) AS DOUBLE) AS score
 FROM (SELECT span_no, start_ns AS time_ns, attributes FROM data.spans
       UNION ALL SELECT span_no, coalesce(time_ns, 0), attributes FROM data.events)
-WHERE len(list_filter(attributes, x -> x.key = $name OR (x.key = 'gen_ai.evaluation.name' AND x.value = $name))) > 0
+WHERE len(list_filter(attributes, lambda x: x.key IN ($name, 'gen_ai.evaluation.name'))) > 0
 """
 
 
@@ -35,13 +36,15 @@ def judge_answers(
         known = ~np.isnan(table.score)
         rows, value = np.flatnonzero(known).astype(np.int32), table.score[known]
     else:
-        found = connection.execute(
+        found = connection.sql(
             f"SELECT node, request_no, score FROM ({_NAMED}) JOIN data.tree USING (span_no) "
             "WHERE score IS NOT NULL ORDER BY time_ns, span_no",
-            {"name": good.name},
-        ).fetchnumpy()
-        request = found["request_no"] if table.request_of_node is None else table.request_of_node[found["node"]]
-        rows, value = row_of(table.request_no, request), found["score"]
+            params={"name": good.name},
+        ).to_arrow_table()
+        request = numbers(found["request_no"])
+        if table.request_of_node is not None:
+            request = table.request_of_node[numbers(found["node"])]
+        rows, value = row_of(table.request_no, request), numbers(found["score"])
         rows, value = rows[rows >= 0], value[rows >= 0]
     passed = np.ones(len(value), bool)
     if good.at_least is not None:

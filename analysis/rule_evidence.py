@@ -40,12 +40,12 @@ def ask_spans(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> l
     for attribute in needs_evidence(rules, tuple(CLASSIFY_KEYS)):
         about = [rule for rule in rules if rule.attribute == attribute]
         named = sorted({value for rule in about for value in rule.equals})
-        rows = connection.execute(
+        rows = connection.sql(
             """SELECT span_no, CASE WHEN list_contains($named, value) THEN value ELSE '' END AS value
                FROM (SELECT span_no, entry.key AS key, entry.value AS value
                      FROM (SELECT span_no, unnest(attributes) AS entry FROM data.spans))
                WHERE key = $attribute AND ($any OR list_contains($named, value))""",
-            {"named": named, "attribute": attribute, "any": any(not rule.equals for rule in about)},
+            params={"named": named, "attribute": attribute, "any": any(not rule.equals for rule in about)},
         ).to_arrow_table()
         values = coded(rows["value"])
         found.append(Recorded(attribute, values.names, numbers(rows["span_no"]), values.codes))

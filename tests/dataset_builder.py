@@ -36,6 +36,7 @@ class Work:
     callee_ns: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)  # those of the attributes that tell operations apart
+    events: tuple[tuple[str, Mapping[str, str]], ...] = ()  # name and attributes
     weak: bool = False
 
 
@@ -46,7 +47,8 @@ class DatasetBuilder:
         self.stages = [*DEFAULT_STAGES, UNATTRIBUTED]
         self.places: list[str] = []
         self.rows: dict[str, list[dict[str, Any]]] = {
-            name: [] for name in ("data.spans", "data.tree", "requests", "data.segments", "data.stage_time")
+            name: []
+            for name in ("data.spans", "data.events", "data.tree", "requests", "data.segments", "data.stage_time")
         }
         self._operations: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._next_start_ns = FIRST_START_NS
@@ -83,6 +85,16 @@ class DatasetBuilder:
             stage = piece.stage or UNATTRIBUTED
             operation = self._operation(piece.service, name, kind, piece.stage, piece.weak, piece.keys, peer)
             node = self._span(number, entry, at, end, operation, stage, {**piece.attributes, **piece.keys}, "UNSET")
+            for event, about in piece.events:
+                self.rows["data.events"].append(
+                    {
+                        "span_no": node,
+                        "time_ns": end,
+                        "name": event,
+                        "attributes": _pairs(about),
+                        "dropped_attributes_count": 0,
+                    }
+                )
             hop = self._place(piece.hop_to) if piece.hop_to else -1
             self._segment(number, node, at, at + piece.ns, operation, stage, hop)
             times.setdefault(stage, []).append(piece.ns + piece.callee_ns)
@@ -153,6 +165,7 @@ class DatasetBuilder:
                 [counts["data.spans"], counts["requests"]],
             )
             insert("data.spans", self.rows["data.spans"], schema=_SPANS)
+            insert("data.events", self.rows["data.events"])
             insert("data.tree", self.rows["data.tree"])
             columns = dict.fromkeys(key for row in self.rows["requests"] for key in row)
             full = [{key: row.get(key) for key in columns} for row in self.rows["requests"]]
