@@ -62,8 +62,8 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deriv
         tree, duplicates = build_tree(columns, catalogue.columns)
         _remove_duplicates(connection, span_no, duplicates, outcome)
         requests, request_of = find_requests(tree, catalogue.columns)
-        segments = critical_path(tree, requests, catalogue.columns)
-        stage_of = stage_of_nodes(tree, catalogue.columns)
+        segments = critical_path(tree, requests, catalogue.columns, request_of)
+        stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
         span_of_node = span_no[tree.row]
         _insert_nodes(connection, tree, span_of_node, request_of, stage_of, nodes, outcome.traces, rows.count)
         _insert_path(connection, segments, tree, span_of_node, stage_of, rows.count)

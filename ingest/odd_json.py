@@ -1,0 +1,181 @@
+"""Any dialect of OTLP/JSON, record by record, rewritten into the canonical one. Slow, and understands everything.
+
+snake_case keys, base64 ids, enum names, numbers as text or not, nested values, older envelopes, and what the query
+APIs of Tempo and Jaeger return. Values become text here, as they are stored.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from ingest.jaeger import spans_of_jaeger
+from ingest.odd_values import Unusable, count, enum, identifier, nanoseconds, text_of
+from ingest.report import FileReport
+
+Record = dict[str, Any]
+
+_RESOURCE_SPANS = ("resourceSpans", "resource_spans", "batches")
+_SCOPE_SPANS = ("scopeSpans", "scope_spans", "deprecatedScopeSpans", "deprecated_scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans")
+_OTHER = ("resourceMetrics", "resource_metrics", "resourceLogs", "resource_logs", "resourceProfiles", "resource_profiles")
+KINDS = {"SPAN_KIND_UNSPECIFIED": 0, "SPAN_KIND_INTERNAL": 1, "SPAN_KIND_SERVER": 2, "SPAN_KIND_CLIENT": 3, "SPAN_KIND_PRODUCER": 4, "SPAN_KIND_CONSUMER": 5}
+CODES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+
+
+def canonical(piece: bytes, report: FileReport) -> tuple[bytes, int]:
+    """The records of a piece of JSON lines as canonical OTLP/JSON lines, and how many were records of traces.
+
+    What is no record of traces is reported (`unreadable_record`, `other_signals`); a span that cannot be read is
+    rejected, the rest of its record kept.
+    """
+    out, understood = [], 0
+    for line in piece.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            report.warn("unreadable_record", f"{error}: {line[:80].decode('utf-8', 'replace')}")
+            continue
+        for found in _envelopes(record, report):
+            understood += 1
+            rewritten = {"resourceSpans": [_resource_spans(one, report) for one in found if isinstance(one, dict)]}
+            out.append(orjson.dumps(rewritten))
+    return (b"\n".join(out) + b"\n" if out else b""), understood
+
+
+def _field(record: Record, camel: str, snake: str | None = None) -> Any:
+    """A field by its lowerCamelCase name or its snake_case twin; None where absent."""
+    if camel in record:
+        return record[camel]
+    return record.get(snake) if snake else None
+
+
+def _envelopes(record: Any, report: FileReport) -> Iterator[list[Any]]:
+    """The lists of resource spans in a record, whatever is wrapped around them."""
+    if not isinstance(record, dict):
+        report.warn("unreadable_record", f"a JSON {type(record).__name__} where an object should be")
+        return
+    for key in _RESOURCE_SPANS:
+        if key in record:
+            found = record[key]
+            if found is None:
+                found = []
+            if isinstance(found, list):
+                if record.get("status") == "PARTIAL":
+                    report.warn("partial_trace", "the query API returned only a part of the trace")
+                yield found
+            else:
+                report.warn("unreadable_record", f"{key} is not a list")
+            return
+    if isinstance(record.get("trace"), dict):  # Tempo's API, version 2
+        yield from _envelopes({**record["trace"], "status": record.get("status")}, report)
+    elif isinstance(record.get("result"), dict):  # Jaeger's API, version 3
+        yield from _envelopes(record["result"], report)
+    elif "error" in record:
+        said = record["error"]
+        message = said.get("message") if isinstance(said, dict) else said
+        report.warn("unreadable_record", f"the query API returned an error: {message}")
+    elif isinstance(record.get("data"), list) or ("spans" in record and "processes" in record):
+        traces = record["data"] if isinstance(record.get("data"), list) else [record]
+        yield [resource for trace in traces if isinstance(trace, dict) for resource in spans_of_jaeger(trace, report)]
+    elif "trace" in record:  # an empty trace of Tempo's API
+        yield []
+    elif any(key in record for key in _OTHER):
+        report.warn("other_signals", "records of metrics or logs among those of traces")
+    elif record:
+        report.warn("unreadable_record", "no resourceSpans in: " + ", ".join(list(record)[:6]))
+
+
+def _resource_spans(one: Record, report: FileReport) -> Record:
+    resource = _field(one, "resource")
+    attributes = resource.get("attributes") if isinstance(resource, dict) else None
+    scopes = [scope for key in _SCOPE_SPANS for scope in (one.get(key) or []) if isinstance(scope, dict)]
+    return {
+        "resource": {"attributes": _attributes(attributes)},
+        "scopeSpans": [_scope_spans(scope, report) for scope in scopes],
+        "schemaUrl": _text(_field(one, "schemaUrl", "schema_url")),
+    }
+
+
+def _scope_spans(one: Record, report: FileReport) -> Record:
+    scope = _field(one, "scope") or _field(one, "instrumentationLibrary", "instrumentation_library") or {}
+    spans = []
+    for span in one.get("spans") or []:
+        try:
+            spans.append(_span(span, report))
+        except Unusable as error:
+            name = span.get("name") if isinstance(span, dict) else None
+            report.reject(error.code, f"span {name!r}: {error}")
+    return {
+        "scope": {"name": _text(scope.get("name")), "version": _text(scope.get("version")), "attributes": _attributes(scope.get("attributes"))},
+        "spans": spans,
+        "schemaUrl": _text(_field(one, "schemaUrl", "schema_url")),
+    }
+
+
+def _span(span: Any, report: FileReport) -> Record:
+    if not isinstance(span, dict):
+        raise Unusable("unreadable_span", "not an object")
+    status = _field(span, "status") or {}
+    return {
+        "traceId": identifier(_field(span, "traceId", "trace_id"), 16, report),
+        "spanId": identifier(_field(span, "spanId", "span_id"), 8, report),
+        "parentSpanId": identifier(_field(span, "parentSpanId", "parent_span_id"), 8, report),
+        "traceState": _text(_field(span, "traceState", "trace_state")),
+        "flags": count(span.get("flags")),
+        "name": _text(span.get("name")),
+        "kind": enum(span.get("kind"), KINDS, report),
+        "startTimeUnixNano": nanoseconds(_field(span, "startTimeUnixNano", "start_time_unix_nano")),
+        "endTimeUnixNano": nanoseconds(_field(span, "endTimeUnixNano", "end_time_unix_nano"), report),
+        "attributes": _attributes(span.get("attributes")),
+        "status": {"code": enum(status.get("code"), CODES, report), "message": _text(status.get("message"))},
+        "events": [_event(event) for event in span.get("events") or []],
+        "links": [_link(link, report) for link in span.get("links") or []],
+        "droppedAttributesCount": count(_field(span, "droppedAttributesCount", "dropped_attributes_count")),
+        "droppedEventsCount": count(_field(span, "droppedEventsCount", "dropped_events_count")),
+        "droppedLinksCount": count(_field(span, "droppedLinksCount", "dropped_links_count")),
+    }
+
+
+def _event(event: Record) -> Record:
+    return {
+        "timeUnixNano": nanoseconds(_field(event, "timeUnixNano", "time_unix_nano")),
+        "name": _text(event.get("name")),
+        "attributes": _attributes(event.get("attributes")),
+        "droppedAttributesCount": count(_field(event, "droppedAttributesCount", "dropped_attributes_count")),
+    }
+
+
+def _link(link: Record, report: FileReport) -> Record:
+    return {
+        "traceId": identifier(_field(link, "traceId", "trace_id"), 16, report),
+        "spanId": identifier(_field(link, "spanId", "span_id"), 8, report),
+        "traceState": _text(_field(link, "traceState", "trace_state")),
+        "flags": count(link.get("flags")),
+        "attributes": _attributes(link.get("attributes")),
+        "droppedAttributesCount": count(_field(link, "droppedAttributesCount", "dropped_attributes_count")),
+    }
+
+
+def _attributes(attributes: Any) -> list[Record]:
+    if attributes is None:
+        return []
+    if not isinstance(attributes, list):
+        raise Unusable("unreadable_span", "attributes are not a list")
+    return [_attribute(attribute) for attribute in attributes]
+
+
+def _attribute(attribute: Any) -> Record:
+    if not isinstance(attribute, dict):
+        raise Unusable("unreadable_span", "an attribute is not an object")
+    value = text_of(attribute.get("value"))
+    return {"key": _text(attribute.get("key")), "value": {} if value is None else {"stringValue": value}}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Unusable("unreadable_span", f"{str(value)[:40]} is not text")
+    return value
