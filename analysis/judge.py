@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.budget import Budget, Caps, cap_at, request_cap
 from analysis.measure import TYPICAL, BandMeans, Measured
-from analysis.percentiles import Quantile, least_n, quantiles, whole_parts
+from analysis.percentiles import LEAST_IN_BAND, Quantile, least_n, quantiles, whole_parts
 from analysis.requests import GOOD, UNKNOWN
 from analysis.review_result import (
     BandStage,
@@ -71,9 +71,15 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
 
 
 def verdict(quantile: Quantile, cap_ns: int | None) -> Verdict | None:
-    """METHOD.md's verdict. One end of the interval is enough where it alone settles the matter."""
+    """METHOD.md's verdict. One end of the interval is enough where it alone settles the matter.
+
+    Eighty requests cannot bound p99 from above, but where their lower bound exceeds the cap, so does p99. Fewer than
+    five requests settle nothing, as in a band.
+    """
     if cap_ns is None:
         return None
+    if quantile.n < LEAST_IN_BAND:
+        return "unknown"
     if quantile.low_ns is not None and quantile.low_ns > cap_ns:
         return "over"
     if quantile.value_ns is None or quantile.high_ns is None:
