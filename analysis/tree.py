@@ -6,7 +6,12 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-I8, I16, I32, I64, U64, Bool = (npt.NDArray[t] for t in (np.int8, np.int16, np.int32, np.int64, np.uint64, np.bool_))
+I8 = npt.NDArray[np.int8]
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+Bool = npt.NDArray[np.bool_]
 
 ROOT, ORPHAN = -1, -2  # instead of the parent's position
 NO_END = -(2**63)  # instead of an end, where the dump has none
