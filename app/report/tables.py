@@ -33,7 +33,11 @@ def percentile_lines(review: Review) -> list[Line]:
     """The whole request and each stage against their caps, a cell per percentile."""
     lines = [Line("whole request", caps_text(review.end_to_end), cells(review.end_to_end))]
     for stage, rows in _by_stage(review.stages):
-        lines.append(Line(stage, caps_text(rows), cells(rows)))
+        # that a stage without any span takes no time is not known
+        told = (
+            tuple(Cell(NO_SPANS, row.verdict) for row in rows) if stage in review.unmatched["stages"] else cells(rows)
+        )
+        lines.append(Line(stage, caps_text(rows), told))
     return lines
 
 
@@ -89,8 +93,7 @@ def cells(rows: Sequence[PercentileRow]) -> tuple[Cell, ...]:
 
 def _value(row: PercentileRow) -> str:
     if row.needs is None:
-        # a stage with a cap but without any span: that it takes no time is not known
-        return NO_SPANS if row.verdict == "unknown" else MARKS.get(row.verdict, "") + format_duration(row.latency_ns)
+        return MARKS.get(row.verdict, "") + format_duration(row.latency_ns)
     return f"{MARKS['over']}≥ {format_duration(row.ci_low_ns)}" if row.verdict == "over" else TOO_FEW
 
 

@@ -37,8 +37,7 @@ def notes(review: Review) -> list[str]:
         said.append(f"{them} left out: a missing span or end makes the time unsure.")
     unknown = [row for row in review.end_to_end if row.needs is not None]
     if unknown and len(unknown) < len(review.end_to_end):
-        told = ", ".join(f"p{row.percentile} ({row.n:,}; needs {row.needs:,})" for row in unknown)
-        said.append(f"Too few requests to tell {told}.")
+        said.append(f"Too few requests to tell {_needs(unknown)}.")
     spoken = _main_breakdown(review)
     share = next((s.share for s in spoken.stages if s.stage == UNATTRIBUTED), 0.0) if spoken else 0.0
     if spoken and share >= MUCH_UNATTRIBUTED:
@@ -51,6 +50,10 @@ def notes(review: Review) -> list[str]:
         f"The budget names the route {quoted(route)}, which no request has." for route in review.unmatched["routes"]
     ]
     return said
+
+
+def _needs(rows: list[PercentileRow]) -> str:
+    return ", ".join(f"p{row.percentile} ({row.n:,}; needs {row.needs or 0:,})" for row in rows)
 
 
 def quoted(name: str) -> str:
@@ -119,15 +122,14 @@ def _total(review: Review, row: PercentileRow) -> str:
             f"but {count(row.n, 'request')} only tell that it is {between}."
         )
     if row.verdict == "within":
-        return f"{name} is {format_duration(latency)}, within its budget of {format_duration(cap)}."
+        untold = [
+            other for other in review.end_to_end if other.verdict == "unknown" and other.percentile > row.percentile
+        ]
+        but = f"; too few requests to tell {_needs(untold)}" if untold else ""
+        return f"{name} is {format_duration(latency)}, within its budget of {format_duration(cap)}{but}."
     if review.budget is None:
         return f"{name} is {format_duration(latency)}; no budget is set."
-    capped = [other for other in review.end_to_end if other.budget_ns is not None]
-    if not capped:
-        return f"{name} is {format_duration(latency)}; the budget has no cap for the whole request."
-    needed = min(other.needs or 0 for other in capped)
-    tell = f"whether the budget holds takes {needed:,} requests to tell, not {row.n:,}"
-    return f"{name} is {format_duration(latency)}; {tell}."
+    return f"{name} is {format_duration(latency)}; the budget has no cap for the whole request."
 
 
 def _why(review: Review, row: PercentileRow) -> str:
