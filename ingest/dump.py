@@ -1,12 +1,42 @@
-"""One dump, from its first bytes to span batches."""
+"""One dump file, from its first bytes to span batches."""
 
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
 
-from ingest import otlp_json
+from ingest import otlp_json, otlp_protobuf
 from ingest.batch import SpanBatch
+from ingest.recognise import HEAD, JSON, recognise
 from ingest.report import FileReport
+from ingest.source import Dump, Member, members
+from store.errors import OverbudgetError
 
 
-def read_dump(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
-    yield from otlp_json.read(stream, report)
+def read_dump(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = lambda count: None) -> Iterator[SpanBatch]:
+    """The spans of all that is in a dump file. What is odd about it goes into `report`.
+
+    Errors: OverbudgetError where nothing in it is a dump of traces. In an archive, what is none is passed over.
+    """
+    refused: OverbudgetError | None = None
+    read = 0
+    for member in members(dump, report, on_bytes):
+        try:
+            yield from read_member(member, report)
+            read += 1
+        except OverbudgetError as error:
+            if refused is not None or read:
+                report.warn("not_a_dump", str(error))
+            refused = refused or error
+    if read == 0:
+        raise refused or OverbudgetError(f"{report.source} holds no files.")
+    if refused is not None:
+        report.warn("not_a_dump", str(refused))
+
+
+def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:
+    """The spans of one stream of plain bytes."""
+    form = recognise(member.stream.peek(HEAD), report.source if member.name in report.source else member.name)
+    name = "OTLP JSON" if form == JSON else f"OTLP protobuf, {form}"
+    report.format = report.format or ", ".join(filter(None, (name, member.compression)))
+    if form == JSON:
+        yield from otlp_json.read(member.stream, report)  # type: ignore[arg-type]
+    else:
+        yield from otlp_protobuf.read(member.stream, form, report)

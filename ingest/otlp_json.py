@@ -48,8 +48,10 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
         table, dialect = _parse(piece, dialect)
         batch = None
         if table is not None:
+            attempt = FileReport(report.source)
             try:
-                batch = flatten(table, report)
+                batch = flatten(table, attempt)
+                report.absorb(attempt)
             except NotCanonical:
                 batch = None
         if batch is None:
@@ -59,7 +61,7 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
                 continue
             table, dialect = _parse(rewritten, Dialect())
             assert table is not None, "rewritten records are canonical"
-            batch = flatten(table, report, rewritten=True)
+            batch = flatten(table, report)
         understood = understood or batch.spans.num_rows > 0
         if batch.spans.num_rows:
             yield batch

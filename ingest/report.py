@@ -42,3 +42,9 @@ class FileReport:
         if count > 0:
             self.rejected += count
             self.warn(code, example, count)
+
+    def absorb(self, other: "FileReport") -> None:
+        """Add what another report of the same file counted."""
+        self.rejected += other.rejected
+        for oddity in other.warnings.values():
+            self.warn(oddity.code, oddity.example, oddity.count)
