@@ -170,7 +170,7 @@ def test_what_cannot_be_told_is_said_with_what_it_takes(slow: Reviewer) -> None:
     found = slow('[budget]\np99 = "60s"', end=FIRST_START_NS + 81 * S)
     assert headline(found)[0].endswith("within its budget of 60.0 s; too few requests to tell p99 (80; needs 368).")
     assert "Too few requests to tell p99 (80; needs 368)." in notes(found)
-    few = headline(slow('[budget]\np95 = "400ms"', end=FIRST_START_NS + 31 * S))
+    few = headline(slow('[budget]\np95 = "565ms"', end=FIRST_START_NS + 31 * S))
     assert few[0].startswith("p95 of 30 requests is at least ")
     assert few[1] == "Too few requests are that slow to say which stage is why (3; it takes 5)."
 
