@@ -91,7 +91,7 @@ def _partitions(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[SpanCol
     parts = -(-count // SPANS_PER_PARTITION)
     for part in range(parts):
         where = f"WHERE hash(trace_id) % {parts} = {part}" if parts > 1 else ""
-        spans = connection.execute(
+        spans = connection.sql(
             f"""SELECT span_no, trace_id, span_id, parent_span_id, start_ns,
                        coalesce(end_ns, {trees.NO_END}) AS end_ns, operation_id
                 FROM data.spans {where}"""
@@ -118,7 +118,7 @@ def _remove_duplicates(connection: duckdb.DuckDBPyConnection, span_no: I32, dupl
     connection.register("pairs", pa.table({"removed": span_no[duplicates.row], "kept": span_no[duplicates.kept]}))
     compared = "start_ns end_ns operation_id parent_span_id status_code status_message attributes".split()
     a, b = (", ".join(f"{side}.{column}" for column in compared) for side in "ab")
-    pairs = connection.execute(
+    pairs = connection.sql(
         f"""SELECT removed, ({a}) IS DISTINCT FROM ({b}) AS differs FROM pairs
             JOIN data.spans a ON a.span_no = removed JOIN data.spans b ON b.span_no = kept ORDER BY removed"""
     ).to_arrow_table()
@@ -200,7 +200,9 @@ def _insert_stage_time(
 
 def _note_oddities(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation) -> None:
     """The spans behind each oddity that only shows once the trees are built."""
-    outcome.note("orphan_span", span_no[tree.parent == trees.ORPHAN])
+    orphan = tree.parent == trees.ORPHAN
+    orphan[requests.entry] = False  # the entry of a trace whose caller is outside the dump is none
+    outcome.note("orphan_span", span_no[orphan])
     outcome.note("clock_skew", span_no[tree.skew != 0])
     for code, flag in (("no_end", trees.NO_END_FLAG), ("negative_duration", trees.NEGATIVE_DURATION)):
         outcome.note(code, span_no[(tree.problem & flag) != 0])

@@ -5,6 +5,7 @@ Facts are held aside while a dataset is built, one row per span and fact, and fo
 
 import numba
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +29,8 @@ FACTS: dict[str, tuple[str, ...]] = {
 }
 FACT_NAMES = (*FACTS, "ttft_ns")
 FIRST_TOKEN_EVENT = r"(?i)first[_. -]?(token|chunk)|^gen_ai\.content\.completion\.chunk$"
+
+EVALUATION_EVENT = r"^gen_ai\.evaluation\."
 
 SCHEMA = pa.schema([("span_no", pa.int32()), ("fact", pa.int8()), ("value", pa.string())])
 
@@ -71,38 +74,56 @@ def _pick(lists, codes, slot, rank, slots):  # type: ignore[no-untyped-def]
 
 def facts_of(batch: SpanBatch, first_span_no: int) -> pa.Table:
     """The facts of a batch with the schema SCHEMA; `fact` is an index into FACT_NAMES."""
-    tables = [_from_attributes(batch, first_span_no), _from_events(batch, first_span_no)]
+    count = batch.spans.num_rows
+    span_no = np.arange(first_span_no, first_span_no + count, dtype=np.int32)
+    tables = [of_attributes(batch.spans["attributes"], span_no)]
+    if batch.events.num_rows:
+        owner = batch.events["span"].to_numpy()
+        start_ns = batch.spans["start_ns"].to_numpy()[owner]
+        tables.append(of_events(batch.events["name"], batch.events["time_ns"], span_no[owner], start_ns))
+        tables.append(of_evaluations(batch.events["name"], batch.events["attributes"], span_no[owner]))
     return pa.concat_tables(tables)
 
 
-def _from_attributes(batch: SpanBatch, first_span_no: int) -> pa.Table:
-    lists, keys, values = list_parts(batch.spans["attributes"])
+def of_attributes(attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -> pa.Table:
+    """What attribute lists record; `span_no` is the span of each list."""
+    lists, keys, values = list_parts(attributes)
     places = [_SLOT.get(key, (-1, 0)) for key in keys.dictionary.to_pylist()]
     slot = np.array([place[0] for place in places], np.int8)
     if not (slot >= 0).any():
         return SCHEMA.empty_table()
     rank = np.array([place[1] for place in places], np.int8)
     spans, facts, entries = _pick(lists, codes_of(keys), slot, rank, len(FACTS))
-    return pa.table([spans + np.int32(first_span_no), facts, values.take(pa.array(entries))], schema=SCHEMA)
+    return pa.table([span_no[spans], facts, values.take(pa.array(entries))], schema=SCHEMA)
 
 
-def _from_events(batch: SpanBatch, first_span_no: int) -> pa.Table:
-    """Time to first token by the first event of a span that is named like one."""
-    events = batch.events
-    if events.num_rows == 0:
-        return SCHEMA.empty_table()
-    names = one_chunk(events["name"]).dictionary_encode()
-    named = np.append(pc.match_substring_regex(names.dictionary, FIRST_TOKEN_EVENT).to_numpy(zero_copy_only=False), False)
-    rows = np.flatnonzero(named[codes_of(names)])
+def _named(names: pa.ChunkedArray, expression: str) -> npt.NDArray[np.int64]:
+    """The rows whose name matches."""
+    coded = one_chunk(names).dictionary_encode()
+    matches = pc.match_substring_regex(coded.dictionary, expression).to_numpy(zero_copy_only=False)
+    return np.flatnonzero(np.append(matches, False)[codes_of(coded)])
+
+
+def of_events(
+    names: pa.ChunkedArray, time_ns: pa.ChunkedArray, span_no: npt.NDArray[np.int32], start_ns: npt.NDArray[np.int64]
+) -> pa.Table:
+    """Time to first token by the first event of a span that is named like one; one entry per event."""
+    rows = _named(names, FIRST_TOKEN_EVENT)
+    times = time_ns.take(pa.array(rows)).fill_null(0).to_numpy()
+    rows, times = rows[times > 0], times[times > 0]
     if len(rows) == 0:
         return SCHEMA.empty_table()
-    times = events["time_ns"].fill_null(0).to_numpy()[rows]
-    rows, times = rows[times > 0], times[times > 0]
-    spans = events["span"].to_numpy()[rows]
-    order = np.lexsort((times, spans))
-    spans, times = spans[order], times[order]
-    first = np.flatnonzero(np.diff(spans, prepend=-1))
-    spans, times = spans[first], times[first]
-    waits = times - batch.spans["start_ns"].to_numpy()[spans]
-    fact = np.full(len(spans), FACT_NAMES.index("ttft_ns"), np.int8)
-    return pa.table([spans + np.int32(first_span_no), fact, pa.array(waits).cast(pa.string())], schema=SCHEMA)
+    order = np.lexsort((times, span_no[rows]))
+    rows, times = rows[order], times[order]
+    first = np.flatnonzero(np.diff(span_no[rows], prepend=-1))
+    rows, times = rows[first], times[first]
+    fact = np.full(len(rows), FACT_NAMES.index("ttft_ns"), np.int8)
+    return pa.table([span_no[rows], fact, pa.array(times - start_ns[rows]).cast(pa.string())], schema=SCHEMA)
+
+
+def of_evaluations(names: pa.ChunkedArray, attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -> pa.Table:
+    """Scores and labels of evaluation events."""
+    rows = _named(names, EVALUATION_EVENT)
+    if len(rows) == 0:
+        return SCHEMA.empty_table()
+    return of_attributes(attributes.take(pa.array(rows)), span_no[rows])

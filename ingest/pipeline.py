@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from analysis.operations import Catalogue, catalogue_of
 from ingest.derive import Derivation, derive, insert
+from ingest.dump import read_dump
 from ingest.prefetch import prefetch
 from ingest.report import FileReport
-from ingest.source import expand
+from ingest.source import Dump, expand
 from ingest.writer import Writer
 from store.dataset import build, open_dataset
 from store.errors import OverbudgetError
@@ -56,3 +58,142 @@ class IngestResult:
             "warnings": list(merged.values()),
             "files": files,
         }
+
+
+def ingest(
+    dumps: Sequence[str | Path],
+    to: Path | str,
+    append: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> IngestResult:
+    """Read every dump in `dumps` (files, folders, patterns, "-") into the dataset `to`, replacing or extending it.
+
+    The dataset is published only when all of it is complete; whatever goes wrong, an older one stays as it was. A file
+    that the user named must be a dump; one that was found in a folder is passed over where it is none.
+
+    Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
+    """
+    to = Path(to)
+    files = expand([str(dump) for dump in dumps])
+    older = to if append and to.exists() else None
+    if older:
+        open_dataset(older).close()
+    tell = progress or (lambda _: None)
+    with build(to, start_from=older) as connection:
+        connection.execute("BEGIN")
+        writer = Writer(connection)
+        reports = _read_all(files, writer, tell)
+        tell(Progress("", _total(files) or 0, _total(files), writer.next_span_no, "deriving"))
+        catalogue = catalogue_of(writer.operations.table())
+        _store_operations(connection, writer.operations.table(), catalogue)
+        outcome = derive(connection, catalogue)
+        _complete(connection, reports, outcome)
+        connection.execute("COMMIT")
+        spans = connection.execute("SELECT count(*) FROM data.spans").fetchall()[0][0]
+    return IngestResult(to, spans, outcome.traces, outcome.requests, [report for _, report in reports])
+
+
+def _total(files: Sequence[Dump]) -> int | None:
+    sizes = [file.size for file in files]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+def _read_all(files: Sequence[Dump], writer: Writer, tell: Callable[[Progress], None]) -> list[tuple[int, FileReport]]:
+    """Store what is in the files; the reports by source_id, of the files that were dumps."""
+    taken, total = [0], _total(files)
+    reports: list[tuple[int, FileReport]] = []
+    refused: OverbudgetError | None = None
+    first = writer.next_source_id
+    for file in files:
+        report = FileReport(file.path, bytes=file.size or 0)
+        source_id = first + len(reports)
+        before = taken[0]
+
+        def on_bytes(count: int) -> None:
+            taken[0] += count
+
+        try:
+            for batch in prefetch(read_dump(file, report, on_bytes)):
+                writer.write(batch, source_id)
+                tell(Progress(file.path, taken[0], total, writer.next_span_no))
+        except OverbudgetError as error:
+            if file.named:
+                raise
+            refused = refused or error
+            continue
+        finally:
+            taken[0] = max(taken[0], before + (file.size or 0))
+        report.bytes = report.bytes or taken[0] - before
+        reports.append((source_id, report))
+    if writer.next_span_no == 0:
+        raise refused or OverbudgetError(_nothing_kept([report for _, report in reports]))
+    return reports
+
+
+def _nothing_kept(reports: Sequence[FileReport]) -> str:
+    rejected = [report for report in reports if report.rejected]
+    if rejected:
+        count = sum(report.rejected for report in rejected)
+        oddity = next(iter(rejected[0].warnings.values()))
+        return f"None of the {count} spans in {rejected[0].source} could be kept: {oddity.code}, {oddity.example}."
+    return f"{reports[0].source} holds no spans." if reports else "There are no dumps to read."
+
+
+def _store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, catalogue: Catalogue) -> None:
+    connection.execute("DELETE FROM operations")
+    columns = {
+        "stage": pa.array([decision.stage for decision in catalogue.decisions], pa.string()),
+        "weak": pa.array([decision.weak for decision in catalogue.decisions], pa.bool_()),
+        "rule": pa.array([decision.rule for decision in catalogue.decisions], pa.string()),
+        "span_count": pa.array(np.zeros(catalogue.count, np.int64)),  # known once duplicates are gone
+        "peer": pa.array(catalogue.peers, pa.string()),
+    }
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    insert(connection, "operations", table)
+
+
+# What to show of the first span behind an oddity that only shows in the trees.
+_DERIVED_EXAMPLE = "'trace ' || trace_id || ', span ' || span_id"
+
+
+def _complete(connection: duckdb.DuckDBPyConnection, reports: Sequence[tuple[int, FileReport]], outcome: Derivation) -> None:
+    """Fill in what only the whole dataset tells of each file, and write the relation ingest_report."""
+    of_source = dict(reports)
+    counted = outcome.spans_of_operation
+    connection.register("counted", pa.table({"operation_id": np.arange(len(counted), dtype=np.int32), "spans": counted}))
+    connection.execute("UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id")
+    connection.unregister("counted")
+    for code, chunks in outcome.oddities.items():
+        connection.register("behind", pa.table({"span_no": pa.chunked_array([pa.array(chunk) for chunk in chunks])}))
+        relation = "removed_spans" if code.endswith("duplicate_span") or code == "conflicting_duplicate" else "data.spans"
+        found = connection.execute(
+            f"""SELECT source_id, count(*), arg_min({_DERIVED_EXAMPLE}, span_no)
+                FROM {relation} JOIN behind USING (span_no) GROUP BY source_id"""
+        ).fetchall()
+        connection.unregister("behind")
+        for source_id, count, example in found:
+            if source_id in of_source:
+                of_source[source_id].warn(code, example, count)
+                if relation == "removed_spans":
+                    of_source[source_id].duplicates += count
+    counts = {
+        name: dict(connection.execute(f"SELECT source_id, count(*) FROM {relation} GROUP BY source_id").fetchall())
+        for name, relation in (("spans", "data.spans"), ("requests", "requests"))
+    }
+    for source_id, report in reports:
+        report.spans, report.requests = counts["spans"].get(source_id, 0), counts["requests"].get(source_id, 0)
+    rows = [
+        {"source_id": source_id, **asdict(report), "warnings": [asdict(oddity) for oddity in report.warnings.values()]}
+        for source_id, report in reports
+    ]
+    insert(connection, "ingest_report", pa.Table.from_pylist(rows, schema=_REPORT))
+
+
+_REPORT = pa.schema(
+    [
+        ("source_id", pa.int16()), ("source", pa.string()), ("format", pa.string()),
+        *((name, pa.int64()) for name in ("bytes", "spans", "requests", "duplicates", "rejected")),
+        ("warnings", pa.list_(pa.struct([("code", pa.string()), ("count", pa.int64()), ("example", pa.string())]))),
+    ]
+)  # fmt: skip

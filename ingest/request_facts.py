@@ -96,11 +96,11 @@ def fold_facts(
                 "request_no": request_of,
                 "start_ns": tree.start,
                 "weight": (tree.end - tree.start) + np.where(is_inference, np.int64(1) << 60, 0),
-                "leading": is_inference & ~enclosed,
+                "counts": is_inference & ~enclosed,
             }
         ),
     )
-    result = connection.execute(_FOLD).to_arrow_table()
+    result = connection.sql(_FOLD).to_arrow_table()
     connection.unregister("nodes")
     return result
 
@@ -111,7 +111,7 @@ def _fact(name: str) -> str:
 
 def _tokens(name: str) -> str:
     number = "try_cast(value AS BIGINT)"
-    return f"coalesce(sum({number}) FILTER ({_fact(name)} AND leading), max({number}) FILTER ({_fact(name)}))::BIGINT AS {name}"
+    return f"coalesce(sum({number}) FILTER ({_fact(name)} AND counts), max({number}) FILTER ({_fact(name)}))::BIGINT AS {name}"
 
 
 _TTFT = f"""CASE
@@ -123,7 +123,7 @@ END"""
 
 _FOLD = f"""
 WITH said AS (
-    SELECT n.request_no, n.start_ns, n.weight, n.leading, f.fact, f.value, {_TTFT} AS ttft
+    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value, {_TTFT} AS ttft
     FROM facts f JOIN nodes n USING (span_no) WHERE n.request_no >= 0
 )
 SELECT
@@ -143,8 +143,8 @@ FROM said GROUP BY request_no
 
 
 def _no_facts(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    nodes = "(SELECT 0::INTEGER AS span_no, 0::INTEGER AS request_no, 0::BIGINT AS start_ns, 0::BIGINT AS weight, false AS leading)"
-    return connection.execute(_FOLD.replace("JOIN nodes n", f"JOIN {nodes} n")).to_arrow_table()
+    nodes = "(SELECT 0::INTEGER AS span_no, 0::INTEGER AS request_no, 0::BIGINT AS start_ns, 0::BIGINT AS weight, false AS counts)"
+    return connection.sql(_FOLD.replace("JOIN nodes n", f"JOIN {nodes} n")).to_arrow_table()
 
 
 def shape_texts(tree: Tree, requests: Requests, catalogue: Catalogue) -> pa.Array:

@@ -4,10 +4,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ingest.batch import SpanBatch
+from ingest.batch import ATTRIBUTES, SpanBatch
 from ingest.derive import insert
 from ingest.dimensions import Dimension
-from ingest.facts import facts_of
+from ingest import facts
+from ingest.hashing import list_parts
 from ingest.operations import OperationCatalog
 
 
@@ -17,16 +18,20 @@ class Writer:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self.operations = OperationCatalog.of(connection.execute("FROM operations ORDER BY operation_id").to_arrow_table())
+        self.operations = OperationCatalog.of(connection.sql("FROM operations ORDER BY operation_id").to_arrow_table())
         next_ids = connection.execute(
             """SELECT (SELECT coalesce(max(span_no) + 1, 0) FROM data.spans),
                       (SELECT coalesce(max(resource_id) + 1, 0) FROM data.resources),
-                      (SELECT coalesce(max(scope_id) + 1, 0) FROM data.scopes)"""
+                      (SELECT coalesce(max(scope_id) + 1, 0) FROM data.scopes),
+                      (SELECT coalesce(max(source_id) + 1, 0) FROM ingest_report)"""
         ).fetchall()[0]
         self.next_span_no: int = next_ids[0]
+        self.next_source_id: int = next_ids[3]
         self._resources = Dimension(next_ids[1])
         self._scopes = Dimension(next_ids[2])
         connection.execute("CREATE TEMP TABLE facts (span_no INTEGER, fact TINYINT, value VARCHAR)")
+        if self.next_span_no:
+            self._recall_facts()
 
     def write(self, batch: SpanBatch, source_id: int) -> None:
         """Store the spans, events and links of a batch."""
@@ -49,8 +54,35 @@ class Writer:
         for name, column in numbers.items():
             spans = spans.append_column(name, pa.array(column))
         insert(self._connection, "data.spans", spans)
-        insert(self._connection, "facts", facts_of(batch, first))
+        self._store_facts(facts.facts_of(batch, first))
         for table, relation in ((batch.events, "data.events"), (batch.links, "data.links")):
             if table.num_rows:
                 span_no = pa.array(table["span"].to_numpy() + np.int32(first))
                 insert(self._connection, relation, table.drop_columns(["span"]).append_column("span_no", span_no))
+
+    def _recall_facts(self) -> None:
+        """Pick the facts of the spans that are stored already anew: they are not kept in a dataset."""
+        spans = self._connection.cursor().sql("SELECT span_no, attributes FROM data.spans").to_arrow_reader(ROWS)
+        for rows in spans:
+            self._store_facts(facts.of_attributes(_coded(rows["attributes"]), rows["span_no"].to_numpy()))
+        events = self._connection.cursor().sql(
+            "SELECT e.span_no, e.name, e.time_ns, e.attributes, s.start_ns FROM data.events e JOIN data.spans s USING (span_no)"
+        )
+        for rows in events.to_arrow_reader(ROWS):
+            span_no = rows["span_no"].to_numpy()
+            names, times = pa.chunked_array([rows["name"]]), pa.chunked_array([rows["time_ns"]])
+            self._store_facts(facts.of_events(names, times, span_no, rows["start_ns"].to_numpy()))
+            self._store_facts(facts.of_evaluations(names, _coded(rows["attributes"]), span_no))
+
+    def _store_facts(self, found: pa.Table) -> None:
+        insert(self._connection, "facts", found)
+
+
+ROWS = 100_000
+
+
+def _coded(attributes: pa.ListArray) -> pa.ChunkedArray:
+    """Attribute lists as DuckDB returns them, with the keys dictionary-encoded as batches have them."""
+    lists, keys, values = list_parts(attributes)
+    entries = pa.StructArray.from_arrays([keys.dictionary_encode(), values], fields=list(ATTRIBUTES.value_type))
+    return pa.chunked_array([pa.ListArray.from_arrays(pa.array(lists), entries, type=ATTRIBUTES)])
