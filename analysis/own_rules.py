@@ -138,6 +138,7 @@ def _requests_at(
         stages=(),
         present=(),
         stage_ns=np.zeros((len(entry), 0), np.int64),
+        entry_span_no=tree.row[entry],
     )
 
 
@@ -174,5 +175,5 @@ def _with_stages(
         present=tuple((spans > 0).tolist()),
         stage_ns=stage_ns.reshape(len(table), stages),
         path=path,
-        request_of_node=request_of,
+        request_of_node=request_of if table.entry_span_no is not None else None,
     )

@@ -91,7 +91,7 @@ class RequestTable:
     span of the dataset belongs to. `incomplete` counts the requests that were left out for being incomplete.
 
     `path` is there where the budget's own rules made the stored critical path obsolete, `request_of_node` (the
-    request_no of each row of data.tree, -1 for none) where they made other spans the requests.
+    request_no of each row of data.tree, -1 for none) and `entry_span_no` where they made other spans the requests.
     """
 
     request_no: I32
@@ -111,6 +111,7 @@ class RequestTable:
     incomplete: int = 0
     path: "PathTable | None" = None
     request_of_node: I32 | None = None
+    entry_span_no: I32 | None = None
 
     def __len__(self) -> int:
         return len(self.request_no)
@@ -119,7 +120,8 @@ class RequestTable:
         """The given rows alone."""
         whole = {name: getattr(self, name)[rows] for name in _COLUMNS}
         coded = {name: getattr(self, name).take(rows) for name in ("route", "service", "model", "status")}
-        return replace(self, **whole, **coded)
+        entries = None if self.entry_span_no is None else self.entry_span_no[rows]
+        return replace(self, **whole, **coded, entry_span_no=entries)
 
     def select(self, filters: Filters | None = None, include_incomplete: bool = False) -> "RequestTable":
         """The requests that `filters` leave, without the incomplete ones unless they are asked for."""
