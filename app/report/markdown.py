@@ -1,7 +1,7 @@
 """The review as a comment on a pull request: the answer and the table in sight, the rest folded away."""
 
 from analysis.review_result import Review
-from app.report.tables import Cell, Line, breakdown_lines, culprit_lines, percentile_lines, route_lines
+from app.report.tables import Cell, Line, average_lines, breakdown_lines, culprit_lines, percentile_lines, route_lines
 from app.report.text import facts_text, good_text
 from app.report.words import count, headline, notes
 
@@ -13,6 +13,7 @@ def review_markdown(review: Review) -> str:
     if review.end_to_end and review.end_to_end[0].n:
         percentiles = [f"p{p}" for p in review.percentiles]
         parts.append(_table("", percentile_lines(review), percentiles))
+        parts.append(_table("", average_lines(review), ["time", "share"]))
         made_of = _table("", breakdown_lines(review), percentiles)
         parts.append(_folded("What a request at each percentile is made of", made_of))
         culprits = _table("", culprit_lines(review), ["stage", "overrun", "blame", "operation"])

@@ -30,7 +30,9 @@ class Line:
 
 
 def percentile_lines(review: Review) -> list[Line]:
-    """The whole request and each stage against their caps, a cell per percentile."""
+    """The whole request and each stage against their caps, a cell per percentile; empty where none is known."""
+    if all(cell.text == TOO_FEW for cell in cells(review.end_to_end)):
+        return []
     lines = [Line("whole request", caps_text(review.end_to_end), cells(review.end_to_end))]
     for stage, rows in _by_stage(review.stages):
         # that a stage without any span takes no time is not known
@@ -64,6 +66,17 @@ def breakdown_lines(review: Review) -> list[Line]:
     return [*lines, Line("whole request", "", tuple(whole))]
 
 
+def average_lines(review: Review) -> list[Line]:
+    """What the requests are made of on average, where they are too few to tell any percentile."""
+    if review.overall is None or percentile_lines(review):
+        return []
+    lines = [
+        Line(stage["stage"], "", (Cell(format_duration(stage["mean_ns"])), Cell(f"{stage['share']:.0%}")))
+        for stage in review.overall.stages
+    ]
+    return [*lines, Line("whole request", "", (Cell(format_duration(review.overall.latency_ns)), Cell("100%")))]
+
+
 def culprit_lines(review: Review) -> list[Line]:
     """Per percentile with a culprit: the stage, by how much it overran what, its share of the blame, the operation."""
     lines = []
@@ -78,11 +91,12 @@ def culprit_lines(review: Review) -> list[Line]:
     return lines
 
 
-def route_lines(review: Review) -> list[Line]:
-    """Each route's latency, the busiest first."""
+def route_lines(review: Review, most: int = 10) -> list[Line]:
+    """The latency of the `most` busiest routes and of those the budget names, busiest first."""
     return [
         Line(quoted(route.route), caps_text(route.end_to_end), (Cell(f"{route.requests:,}"), *cells(route.end_to_end)))
-        for route in review.routes
+        for place, route in enumerate(review.routes)
+        if place < most or route.stages or any(row.verdict for row in route.end_to_end)
     ]
 
 

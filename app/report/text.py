@@ -11,7 +11,7 @@ from rich.text import Text
 
 from analysis.durations import format_duration
 from analysis.review_result import Review
-from app.report.tables import Cell, Line, breakdown_lines, culprit_lines, percentile_lines, route_lines
+from app.report.tables import Cell, Line, average_lines, breakdown_lines, culprit_lines, percentile_lines, route_lines
 from app.report.words import count, headline, notes
 
 STYLES = {"over": "bold white on red", "at_risk": "black on yellow", "unknown": "dim"}
@@ -39,17 +39,16 @@ def _print(review: Review, console: Console) -> None:
     console.print(Text(second))
     if review.end_to_end and review.end_to_end[0].n:
         percentiles = [f"p{p}" for p in review.percentiles]
-        capped = any(line.caps for line in percentile_lines(review))
-        _section(
-            console, "Latency of the whole request and of each stage", percentile_lines(review), percentiles, capped
-        )
+        _section(console, "Latency of the whole request and of each stage", percentile_lines(review), percentiles)
+        _section(console, "What the requests are made of on average", average_lines(review), ["time", "share"])
         _section(console, "What a request at each percentile is made of", breakdown_lines(review), percentiles)
         columns = ["stage", "overrun", "blame", "operation"]
         _section(console, "Where the overrun comes from", culprit_lines(review), columns, left=("stage", "operation"))
-        capped = any(line.caps for line in route_lines(review))
-        _section(console, "Routes", route_lines(review), ["requests", *percentiles], capped)
-        if review.other_routes:
-            console.print(Text(f"and {count(review.other_routes, 'route')} more", style="dim"))
+        routes = route_lines(review)
+        _section(console, "Routes", routes, ["requests", *percentiles])
+        more = len(review.routes) + review.other_routes - len(routes)
+        if routes and more:
+            console.print(Text(f"and {count(more, 'route')} more", style="dim"))
     console.print()
     good = good_text(review)
     for note in [*([good] if good else []), *notes(review), facts_text(review)]:
@@ -91,7 +90,6 @@ def _section(
     title: str,
     lines: list[Line],
     columns: list[str],
-    capped: bool = False,
     left: tuple[str, ...] = (),
 ) -> None:
     if not lines:
@@ -100,6 +98,7 @@ def _section(
     console.print(Text(title, style="dim"))
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("")
+    capped = any(line.caps for line in lines)
     if capped:
         table.add_column("cap", justify="right", style="dim")
     for column in columns:

@@ -39,10 +39,14 @@ def notes(review: Review) -> list[str]:
     if unknown and len(unknown) < len(review.end_to_end):
         said.append(f"Too few requests to tell {_needs(unknown)}.")
     spoken = _main_breakdown(review)
-    share = next((s.share for s in spoken.stages if s.stage == UNATTRIBUTED), 0.0) if spoken else 0.0
-    if spoken and share >= MUCH_UNATTRIBUTED:
+    shares = {stage.stage: stage.share for stage in spoken.stages} if spoken else {}
+    if spoken is None and review.overall is not None:
+        shares = {stage["stage"]: stage["share"] for stage in review.overall.stages}
+    share = shares.get(UNATTRIBUTED, 0.0)
+    if share >= MUCH_UNATTRIBUTED:
+        of = f"a p{spoken.percentile} request" if spoken else "the time"
         said.append(
-            f"{share:.0%} of a p{spoken.percentile} request passes in no classified span: "
+            f"{share:.0%} of {of} passes in no classified span: "
             "instrument it, or name its spans in the budget's `match` rules."
         )
     said += [f"No span is classified as {stage}, so its cap cannot be judged." for stage in review.unmatched["stages"]]

@@ -166,6 +166,28 @@ def test_few_requests_are_told_without_percentiles(tmp_path: Path) -> None:
     ]
 
 
+def test_a_single_request_is_still_told_what_it_is_made_of(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    builder.request(Work("inference", 1 * S, "chat"), rest_ns=48 * S)
+    found = built(tmp_path, builder)
+    assert ["inference", "1.00", "s", "2%"] in [line.split() for line in review_text(found).splitlines()]
+    assert "| unattributed | 48.0 s | 98% |" in review_markdown(found)
+    assert notes(found) == [
+        "98% of the time passes in no classified span: instrument it, or name its spans in the budget's `match` rules."
+    ]
+
+
+def test_only_the_busiest_of_many_routes_are_listed_and_those_the_budget_names(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(150):
+        builder.request(Work("tools", (10 + number) * MS), route=f"GET /{number % 15:02}")
+    text = review_text(built(tmp_path, builder, '[budget]\np50 = "1s"\n[routes."GET /14"]\np50 = "1s"'))
+    assert "`GET /09`" in text
+    assert "`GET /10`" not in text
+    assert "`GET /14`" in text
+    assert "and 4 routes more" in text
+
+
 def test_what_cannot_be_told_is_said_with_what_it_takes(slow: Reviewer) -> None:
     found = slow('[budget]\np99 = "60s"', end=FIRST_START_NS + 81 * S)
     assert headline(found)[0].endswith("within its budget of 60.0 s; too few requests to tell p99 (80; needs 368).")
