@@ -14,6 +14,7 @@ from analysis.budget import Budget
 from analysis.path import Causes, find_causes, load_path
 from analysis.percentiles import F64, Band, Quantile, Ranking, quantiles
 from analysis.requests import Filters, RequestTable, iso, read_requests, row_of
+from store.errors import OverbudgetError
 
 PERCENTILES = (50, 75, 90, 95, 99)
 TYPICAL = (40, 60)  # the band that stands for a typical request
@@ -107,9 +108,15 @@ def measure(
     include_incomplete: bool = False,
     routes: Sequence[str] = (),
 ) -> Measured:
-    """Percentiles and bands of the requests that `filters` leave; `routes` are told apart in any case."""
+    """Percentiles and bands of the requests that `filters` leave; `routes` are told apart in any case.
+
+    Errors: OverbudgetError for a percentile that is not a whole number from 1 to 99.
+    """
     filters = filters or Filters()
     percentiles = tuple(percentiles)
+    for percentile in percentiles:
+        if percentile not in range(1, 100):
+            raise OverbudgetError(f"p{percentile} is not a percentile to review; they are whole, from p1 to p99.")
     table = evidence.requests.select(filters, include_incomplete)
     rows = row_of(evidence.requests.request_no, table.request_no).astype(np.int64)
 

@@ -1,7 +1,7 @@
 """The review in plain sentences: the same words on the page, on the command line and in the report."""
 
 from analysis.durations import format_duration
-from analysis.review_result import Breakdown, CauseOperation, Culprit, PercentileRow, Review, StageRow
+from analysis.review_result import TOTAL, Breakdown, CauseOperation, Culprit, Over, PercentileRow, Review, StageRow
 from analysis.stage_names import UNATTRIBUTED
 
 LONGEST_NAME = 60
@@ -54,6 +54,28 @@ def notes(review: Review) -> list[str]:
         f"The budget names the route {quoted(route)}, which no request has." for route in review.unmatched["routes"]
     ]
     return said
+
+
+def check_sentences(review: Review, broken: list[Over]) -> list[str]:
+    """The outcome of a check: a sentence for every broken cap, or one that says that none is."""
+    if broken:
+        return [_broken(entry) for entry in broken]
+    judged = [row for row in (*review.end_to_end, *review.stages) if row.verdict is not None]
+    unsure = [row for row in judged if row.verdict in ("unknown", "at_risk")]
+    if not judged and not any(row.verdict for route in review.routes for row in (*route.end_to_end, *route.stages)):
+        return ["The budget has no caps, so there is nothing to check."]
+    if unsure:
+        return [
+            f"No cap is known to be broken; {len(unsure)} of {count(len(judged), 'cap')} could not be told for certain."
+        ]
+    return ["Every cap is kept."]
+
+
+def _broken(entry: Over) -> str:
+    what = "the whole request" if entry.stage == TOTAL else stage_name(entry.stage)
+    where = f" in {quoted(entry.route)}" if entry.route is not None else ""
+    over = f"{format_duration(entry.latency_ns - entry.budget_ns)} over its cap of {format_duration(entry.budget_ns)}"
+    return f"p{entry.percentile} of {what}{where} is {format_duration(entry.latency_ns)}, {over}."
 
 
 def _needs(rows: list[PercentileRow]) -> str:

@@ -13,7 +13,7 @@ from analysis.review import Filters, Review, over, review
 from app.report.markdown import review_markdown
 from app.report.review_json import check_json, review_json
 from app.report.text import print_review, review_text
-from app.report.words import headline, notes, quoted
+from app.report.words import check_sentences, headline, notes, quoted
 from store.dataset import open_dataset
 from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
 from tests.golden import check_golden
@@ -260,6 +260,24 @@ def test_the_json_says_what_the_review_does_and_nothing_that_is_not_json(slow: R
         "stage": "total", "percentile": 95, "route": None,
         "latency_ns": found.row(95).latency_ns, "budget_ns": S,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ('[budget]\np95 = "3s"', "Every cap is kept."),
+        ('[budget]\np95 = "1.33s"', "No cap is known to be broken; 1 of 4 caps could not be told for certain."),
+        ('[stages.retrieval]\np95 = "400ms"', "p95 of retrieval is 934 ms, 534 ms over its cap of 400 ms."),
+        (
+            '[routes."GET /slow"]\np50 = "300ms"',
+            "p50 of the whole request in `GET /slow` is 443 ms, 143 ms over its cap of 300 ms.",
+        ),
+        ('[stages.retrieval]\nmatch = { name = "*" }', "The budget has no caps, so there is nothing to check."),
+    ],
+)
+def test_a_check_says_which_caps_are_broken(slow: Reviewer, budget: str, said: str) -> None:
+    found = slow(budget)
+    assert check_sentences(found, over(found)) == [said]
 
 
 def test_output_that_is_no_terminal_is_plain(slow: Reviewer) -> None:

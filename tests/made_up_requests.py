@@ -1,0 +1,79 @@
+"""Requests made up as numbers, to measure and judge without any dataset."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from analysis.budget import Budget, StageBudget, parse_budget
+from analysis.measure import DatasetFacts, Evidence, measure
+from analysis.path import PathTable, find_causes
+from analysis.requests import UNKNOWN, Coded, RequestTable
+from analysis.review import Review, judge
+from tests.dataset_builder import MS, S
+
+STAGES = ("retrieval", "inference", "tools", "unattributed")
+
+
+def evidence(stage_ns: np.ndarray, routes: list[str] | None = None, scored: np.ndarray | None = None) -> Evidence:
+    """Requests with the given stage times (ns; columns as STAGES), one operation per stage, without any dataset."""
+    n = len(stage_ns)
+    route = routes or ["POST /chat"] * n
+    names = tuple(dict.fromkeys(route)) or ("POST /chat",)
+    nothing = Coded(np.full(n, -1, np.int32), ())
+    good = np.full(n, UNKNOWN, np.int8) if scored is None else scored.astype(np.int8)
+    table = RequestTable(
+        request_no=np.arange(n, dtype=np.int32),
+        start_ns=np.arange(n, dtype=np.int64) * S,
+        latency_ns=stage_ns.sum(1),
+        complete=np.ones(n, bool),
+        route=Coded(np.array([names.index(r) for r in route], np.int32), names),
+        service=nothing,
+        model=nothing,
+        status=nothing,
+        score=np.full(n, np.nan),
+        scored=good != UNKNOWN,
+        good=good,
+        stages=STAGES,
+        present=(True,) * len(STAGES),
+        stage_ns=stage_ns,
+    )
+    codes = np.tile(np.arange(len(STAGES), dtype=np.int32), n)
+    path = PathTable(
+        request_no=np.repeat(table.request_no, len(STAGES)),
+        operation=codes,
+        hop=np.full(n * len(STAGES), -1, np.int32),
+        stage=codes.astype(np.int16),
+        duration_ns=stage_ns.ravel(),
+        service=Coded(np.zeros(len(STAGES), np.int32), ("api",)),
+        name=Coded(np.arange(len(STAGES), dtype=np.int32), tuple(f"do {stage}" for stage in STAGES)),
+        places=(),
+    )
+    facts = DatasetFacts(n, n, n, 0, None, None)
+    return Evidence(facts, table, find_causes(path, table))
+
+
+def of(stage_ns: np.ndarray, budget: str = "", **more: object) -> Review:
+    return judge(measure(evidence(stage_ns, **more)), parse_budget(budget) if budget else None)  # type: ignore[arg-type]
+
+
+def times(seed: int = 1, n: int = 1000, slow_share: float = 0.1, slow_ms: float = 900) -> np.ndarray:
+    """Requests whose tail is retrieval."""
+    random = np.random.default_rng(seed)
+    retrieval = random.gamma(4, 10 * MS, n) + (random.random(n) < slow_share) * slow_ms * MS
+    parts = [retrieval, random.gamma(20, 20 * MS, n), random.gamma(4, 5 * MS, n), np.full(n, 2 * MS)]
+    return np.stack(parts, 1).astype(np.int64)
+
+
+stage_matrices = st.builds(
+    lambda seed, n, spread: np.random.default_rng(seed).gamma(spread, 1e8, (n, len(STAGES))).astype(np.int64),
+    st.integers(0, 10**6),
+    st.integers(1, 400),
+    st.sampled_from([0.05, 0.5, 3.0]),
+)
+caps = st.dictionaries(st.sampled_from([50, 75, 95, 99]), st.integers(MS, 2 * S), max_size=3).map(
+    lambda found: dict(zip(sorted(found), sorted(found.values()), strict=True))
+)
+budgets = st.builds(
+    lambda total, stages: Budget(total, {stage: StageBudget(own) for stage, own in stages.items()}),
+    caps,
+    st.dictionaries(st.sampled_from(STAGES), caps, max_size=4),
+)
