@@ -3,9 +3,9 @@
 import numba
 import numpy as np
 
+from analysis.critical_path import Segments
 from analysis.stage_names import DEFAULT_STAGES
 from analysis.tree import I16, I32, I64, OperationColumns, Requests, Tree
-from analysis.critical_path import Segments
 
 ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
 

@@ -11,18 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from analysis import tree as trees
 from analysis.critical_path import Segments, critical_path
 from analysis.operations import Catalogue
 from analysis.stages import stage_of_nodes, stage_times
-from analysis.tree import Duplicates, Requests, SpanColumns, Tree, build_tree, find_requests
-from analysis import tree as trees
+from analysis.tree import Duplicates, OperationColumns, Requests, SpanColumns, Tree, build_tree, find_requests
 from ingest.hashing import one_chunk
 from ingest.hexids import parse_ids
 from ingest.request_facts import RequestRows, fold_facts, shape_texts
-from store.dataset import schema_sql
+from store.dataset import insert, schema_sql
 
 SPANS_PER_PARTITION = 2_000_000
-DERIVED = "data.stages data.places data.tree data.skew requests data.segments data.stage_time".split()
+DERIVED = ["data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]
 
 I32 = npt.NDArray[np.int32]
 
@@ -52,8 +52,21 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deriv
     for relation in DERIVED:
         connection.execute(schema_sql(relation))
     connection.execute("CREATE TEMP TABLE removed_spans AS FROM data.spans LIMIT 0")
-    insert(connection, "data.stages", pa.table({"stage_id": pa.array(range(len(catalogue.stages)), pa.int16()), "stage": catalogue.stages}))
-    insert(connection, "data.places", pa.table({"place_id": pa.array(range(len(catalogue.places)), pa.int32()), "place": pa.array(catalogue.places, pa.string())}))
+    insert(
+        connection,
+        "data.stages",
+        pa.table({"stage_id": pa.array(range(len(catalogue.stages)), pa.int16()), "stage": catalogue.stages}),
+    )
+    insert(
+        connection,
+        "data.places",
+        pa.table(
+            {
+                "place_id": pa.array(range(len(catalogue.places)), pa.int32()),
+                "place": pa.array(catalogue.places, pa.string()),
+            }
+        ),
+    )
 
     outcome = Derivation(spans_of_operation=np.zeros(catalogue.count, np.int64))
     rows = RequestRows()
@@ -67,22 +80,23 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deriv
         span_of_node = span_no[tree.row]
         _insert_nodes(connection, tree, span_of_node, request_of, stage_of, nodes, outcome.traces, rows.count)
         _insert_path(connection, segments, tree, span_of_node, stage_of, rows.count)
-        _insert_stage_time(connection, *stage_times(tree, requests, request_of, segments, stage_of, len(catalogue.stages)), rows.count)
+        _insert_stage_time(
+            connection, *stage_times(tree, requests, request_of, segments, stage_of, len(catalogue.stages)), rows.count
+        )
         _note_oddities(tree, span_of_node, requests, outcome)
-        rows.add(requests, tree, span_of_node, shape_texts(tree, requests, catalogue), fold_facts(connection, tree, span_of_node, request_of, catalogue))
+        rows.add(
+            requests,
+            tree,
+            span_of_node,
+            shape_texts(tree, requests, catalogue),
+            fold_facts(connection, tree, span_of_node, request_of, catalogue),
+        )
         outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
         nodes += len(tree.row)
         outcome.traces += int(tree.trace[-1]) + 1 if len(tree.trace) else 0
     rows.insert(connection)
     outcome.requests = rows.count
     return outcome
-
-
-def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: pa.Table) -> None:
-    """Append `rows`, whose columns are named as the relation's."""
-    connection.register("incoming", rows)
-    connection.execute(f"INSERT INTO {relation} BY NAME SELECT * FROM incoming")
-    connection.unregister("incoming")
 
 
 def _partitions(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[SpanColumns, I32]]:
@@ -111,12 +125,14 @@ def _partitions(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[SpanCol
         )
 
 
-def _remove_duplicates(connection: duckdb.DuckDBPyConnection, span_no: I32, duplicates: Duplicates, outcome: Derivation) -> None:
+def _remove_duplicates(
+    connection: duckdb.DuckDBPyConnection, span_no: I32, duplicates: Duplicates, outcome: Derivation
+) -> None:
     """Delete the spans that are stored already, and tell copies from spans that differ under the same ids."""
     if len(duplicates.row) == 0:
         return
     connection.register("pairs", pa.table({"removed": span_no[duplicates.row], "kept": span_no[duplicates.kept]}))
-    compared = "start_ns end_ns operation_id parent_span_id status_code status_message attributes".split()
+    compared = ["start_ns", "end_ns", "operation_id", "parent_span_id", "status_code", "status_message", "attributes"]
     a, b = (", ".join(f"{side}.{column}" for column in compared) for side in "ab")
     pairs = connection.sql(
         f"""SELECT removed, ({a}) IS DISTINCT FROM ({b}) AS differs FROM pairs
@@ -125,15 +141,23 @@ def _remove_duplicates(connection: duckdb.DuckDBPyConnection, span_no: I32, dupl
     removed, differs = pairs["removed"].to_numpy(), pairs["differs"].to_numpy()
     outcome.note("duplicate_span", removed[~differs])
     outcome.note("conflicting_duplicate", removed[differs])
-    connection.execute("INSERT INTO removed_spans SELECT * FROM data.spans WHERE span_no IN (SELECT removed FROM pairs)")
+    connection.execute(
+        "INSERT INTO removed_spans SELECT * FROM data.spans WHERE span_no IN (SELECT removed FROM pairs)"
+    )
     for relation in ("data.spans", "data.events", "data.links", "facts"):
         connection.execute(f"DELETE FROM {relation} WHERE span_no IN (SELECT removed FROM pairs)")
     connection.unregister("pairs")
 
 
 def _insert_nodes(
-    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, stage_of: npt.NDArray[np.int16],
-    first_node: int, first_trace: int, first_request: int,
+    connection: duckdb.DuckDBPyConnection,
+    tree: Tree,
+    span_no: I32,
+    request_of: I32,
+    stage_of: npt.NDArray[np.int16],
+    first_node: int,
+    first_trace: int,
+    first_request: int,
 ) -> None:
     parent = np.where(tree.parent >= 0, tree.parent + np.int32(first_node), tree.parent).astype(np.int32)
     insert(
@@ -159,7 +183,12 @@ def _insert_nodes(
 
 
 def _insert_path(
-    connection: duckdb.DuckDBPyConnection, segments: Segments, tree: Tree, span_no: I32, stage_of: npt.NDArray[np.int16], first_request: int
+    connection: duckdb.DuckDBPyConnection,
+    segments: Segments,
+    tree: Tree,
+    span_no: I32,
+    stage_of: npt.NDArray[np.int16],
+    first_request: int,
 ) -> None:
     insert(
         connection,
@@ -180,7 +209,10 @@ def _insert_path(
 
 def _insert_stage_time(
     connection: duckdb.DuckDBPyConnection,
-    stage_ns: npt.NDArray[np.int64], busy_ns: npt.NDArray[np.int64], span_count: I32, first_request: int,
+    stage_ns: npt.NDArray[np.int64],
+    busy_ns: npt.NDArray[np.int64],
+    span_count: I32,
+    first_request: int,
 ) -> None:
     request, stage = np.nonzero((span_count > 0) | (stage_ns > 0))
     insert(
@@ -208,3 +240,16 @@ def _note_oddities(tree: Tree, span_no: I32, requests: Requests, outcome: Deriva
         outcome.note(code, span_no[(tree.problem & flag) != 0])
     entries = requests.entry
     outcome.note("no_root", span_no[entries[tree.parent[entries] == trees.ORPHAN]])
+
+
+def warm_up() -> None:
+    """Run every kernel once, on one span, so that loading them is over when they are needed."""
+    one = np.ones(1, np.int64)
+    columns = OperationColumns(*(np.zeros(1, kind) for kind in (np.int32, np.int8, np.int32, np.int16, bool, np.int16)))
+    unsigned = one.astype(np.uint64)
+    tree, _ = build_tree(
+        SpanColumns(unsigned, unsigned, unsigned, 0 * unsigned, one, one + 1, np.zeros(1, np.int32)), columns
+    )
+    requests, request_of = find_requests(tree, columns)
+    segments = critical_path(tree, requests, columns, request_of)
+    stage_times(tree, requests, request_of, segments, stage_of_nodes(tree, columns, 1), 2)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 
-from ingest import otlp_json, otlp_protobuf
 from ingest.batch import SpanBatch
 from ingest.recognise import HEAD, JSON, recognise
 from ingest.report import FileReport
@@ -10,7 +9,9 @@ from ingest.source import Dump, Member, members
 from store.errors import OverbudgetError
 
 
-def read_dump(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = lambda count: None) -> Iterator[SpanBatch]:
+def read_dump(
+    dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = lambda count: None
+) -> Iterator[SpanBatch]:
     """The spans of all that is in a dump file. What is odd about it goes into `report`.
 
     Errors: OverbudgetError where nothing in it is a dump of traces. In an archive, what is none is passed over.
@@ -37,6 +38,10 @@ def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:
     name = "OTLP JSON" if form == JSON else f"OTLP protobuf, {form}"
     report.format = report.format or ", ".join(filter(None, (name, member.compression)))
     if form == JSON:
+        from ingest import otlp_json
+
         yield from otlp_json.read(member.stream, report)  # type: ignore[arg-type]
     else:
+        from ingest import otlp_protobuf
+
         yield from otlp_protobuf.read(member.stream, form, report)

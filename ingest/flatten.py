@@ -100,9 +100,7 @@ def attribute_lists(lists: I32, keys: pa.StringArray, values: pa.StringArray) ->
     return pa.ListArray.from_arrays(pa.array(lists), entries, type=ATTRIBUTES), dropped
 
 
-@numba.njit(
-    numba.types.Tuple((numba.uint8[:], numba.uint8[:]))(_OFFSETS, _BYTES, numba.int64), cache=True, nogil=True
-)
+@numba.njit(numba.types.Tuple((numba.uint8[:], numba.uint8[:]))(_OFFSETS, _BYTES, numba.int64), cache=True, nogil=True)
 def _check_hex(offsets, data, digits):  # type: ignore[no-untyped-def]
     n = offsets.size - 1
     out, what = np.full(n * digits, 48, np.uint8), np.zeros(n, np.uint8)
@@ -174,4 +172,6 @@ def keep_usable(
         here = np.flatnonzero(span >= 0)
         return rows.take(pa.array(here)).set_column(0, "span", pa.array(span[here]))
 
-    return SpanBatch(batch.spans.take(pa.array(kept)), batch.resources, batch.scopes, of_kept(batch.events), of_kept(batch.links))
+    return SpanBatch(
+        batch.spans.take(pa.array(kept)), batch.resources, batch.scopes, of_kept(batch.events), of_kept(batch.links)
+    )

@@ -7,7 +7,10 @@ import pyarrow as pa
 
 from ingest.hashing import string_buffers
 
-_ARGUMENTS = (numba.types.Array(numba.int32, 1, "C", readonly=True), numba.types.Array(numba.uint8, 1, "C", readonly=True))
+_ARGUMENTS = (
+    numba.types.Array(numba.int32, 1, "C", readonly=True),
+    numba.types.Array(numba.uint8, 1, "C", readonly=True),
+)
 
 
 @numba.njit(numba.uint64[:](*_ARGUMENTS, numba.int64, numba.int64), cache=True, nogil=True)

@@ -94,7 +94,10 @@ def _attribute(tag: Record) -> Record:
     if kind == "binary":
         return {"key": tag.get("key"), "value": {"bytesValue": value}}
     if kind in ("int64", "float64", "bool"):
-        return {"key": tag.get("key"), "value": {{"int64": "intValue", "float64": "doubleValue", "bool": "boolValue"}[kind]: value}}
+        return {
+            "key": tag.get("key"),
+            "value": {{"int64": "intValue", "float64": "doubleValue", "bool": "boolValue"}[kind]: value},
+        }
     if isinstance(value, bool):
         return {"key": tag.get("key"), "value": {"boolValue": value}}
     if isinstance(value, int | float):

@@ -19,7 +19,12 @@ class NotCanonical(Exception):
 
 # Fields that canonical OTLP/JSON does not have, and that the slow way knows what to do with.
 PROBES: dict[str, tuple[str, ...]] = {
-    "resource_spans": ("scope_spans", "deprecatedScopeSpans", "instrumentationLibrarySpans", "instrumentation_library_spans"),
+    "resource_spans": (
+        "scope_spans",
+        "deprecatedScopeSpans",
+        "instrumentationLibrarySpans",
+        "instrumentation_library_spans",
+    ),
     "scope_spans": ("schema_url",),
     "spans": ("trace_id", "span_id", "start_time_unix_nano", "parent_span_id"),
     "events": ("time_unix_nano",),

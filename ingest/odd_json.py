@@ -16,9 +16,30 @@ from ingest.report import FileReport
 Record = dict[str, Any]
 
 _RESOURCE_SPANS = ("resourceSpans", "resource_spans", "batches")
-_SCOPE_SPANS = ("scopeSpans", "scope_spans", "deprecatedScopeSpans", "deprecated_scope_spans", "instrumentationLibrarySpans", "instrumentation_library_spans")
-_OTHER = ("resourceMetrics", "resource_metrics", "resourceLogs", "resource_logs", "resourceProfiles", "resource_profiles")
-KINDS = {"SPAN_KIND_UNSPECIFIED": 0, "SPAN_KIND_INTERNAL": 1, "SPAN_KIND_SERVER": 2, "SPAN_KIND_CLIENT": 3, "SPAN_KIND_PRODUCER": 4, "SPAN_KIND_CONSUMER": 5}
+_SCOPE_SPANS = (
+    "scopeSpans",
+    "scope_spans",
+    "deprecatedScopeSpans",
+    "deprecated_scope_spans",
+    "instrumentationLibrarySpans",
+    "instrumentation_library_spans",
+)
+_OTHER = (
+    "resourceMetrics",
+    "resource_metrics",
+    "resourceLogs",
+    "resource_logs",
+    "resourceProfiles",
+    "resource_profiles",
+)
+KINDS = {
+    "SPAN_KIND_UNSPECIFIED": 0,
+    "SPAN_KIND_INTERNAL": 1,
+    "SPAN_KIND_SERVER": 2,
+    "SPAN_KIND_CLIENT": 3,
+    "SPAN_KIND_PRODUCER": 4,
+    "SPAN_KIND_CONSUMER": 5,
+}
 CODES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 
 
@@ -108,7 +129,11 @@ def _scope_spans(one: Record, report: FileReport) -> Record:
             name = span.get("name") if isinstance(span, dict) else None
             report.reject(error.code, f"span {name!r}: {error}")
     return {
-        "scope": {"name": _text(scope.get("name")), "version": _text(scope.get("version")), "attributes": _attributes(scope.get("attributes"))},
+        "scope": {
+            "name": _text(scope.get("name")),
+            "version": _text(scope.get("version")),
+            "attributes": _attributes(scope.get("attributes")),
+        },
         "spans": spans,
         "schemaUrl": _text(_field(one, "schemaUrl", "schema_url")),
     }

@@ -109,8 +109,12 @@ class OperationCatalog:
         services = service_names(batch.resources)
         scopes = one_chunk(batch.scopes["name"])
         names, kinds = one_chunk(spans["name"]), one_chunk(spans["kind"])
-        base = _combine([hash_strings(services)[resource], hash_strings(scopes)[scope], hash_strings(names), hash_strings(kinds)])
-        is_call = np.append(np.isin(np.array(kinds.dictionary.to_pylist(), dtype=object), CALL_KINDS), False)[codes_of(kinds)]
+        base = _combine(
+            [hash_strings(services)[resource], hash_strings(scopes)[scope], hash_strings(names), hash_strings(kinds)]
+        )
+        is_call = np.append(np.isin(np.array(kinds.dictionary.to_pylist(), dtype=object), CALL_KINDS), False)[
+            codes_of(kinds)
+        ]
         lists, keys, values = list_parts(spans["attributes"])
         role = np.array([role_of_key(key) for key in keys.dictionary.to_pylist()], np.int8)
         hashes = base
@@ -150,14 +154,18 @@ class OperationCatalog:
         catalog = cls()
         if operations.num_rows == 0:
             return catalog
-        columns = [hash_strings(operations[name].cast(pa.string())) for name in ("service_name", "scope_name", "name", "kind")]
+        columns = [
+            hash_strings(operations[name].cast(pa.string())) for name in ("service_name", "scope_name", "name", "kind")
+        ]
         base = _combine(columns)
         maps = one_chunk(operations["keys"])
         keys = maps.keys.dictionary_encode()
         role = np.array([role_of_key(key) for key in keys.dictionary.to_pylist()], np.int8)
         is_call = np.isin(np.array(operations["kind"].to_pylist(), dtype=object), CALL_KINDS)
         lists = maps.offsets.to_numpy().astype(np.int32)
-        hashes = _add_keys(base, is_call, lists, codes_of(keys), role, hash_strings(keys.dictionary), *string_buffers(maps.items))
+        hashes = _add_keys(
+            base, is_call, lists, codes_of(keys), role, hash_strings(keys.dictionary), *string_buffers(maps.items)
+        )
         catalog._id_of_hash = dict(zip(hashes.tolist(), operations["operation_id"].to_pylist(), strict=True))
         catalog._chunks = [operations.select(OPERATIONS.names).cast(OPERATIONS)]
         return catalog

@@ -17,8 +17,7 @@ import pyarrow.json as pj
 
 from ingest.batch import SpanBatch
 from ingest.json_framing import pieces
-from ingest.json_spans import NotCanonical, flatten
-from ingest.odd_json import canonical
+from ingest.prefetch import prefetch
 from ingest.report import FileReport
 from store.errors import OverbudgetError
 
@@ -40,40 +39,60 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
 
     Errors: OverbudgetError where nothing in the stream is a record of traces.
     """
-    dialect = Dialect()
     understood = False
+    # Parsing runs in C++ threads, one piece ahead of the rest, and begins before the kernels of the rest are loaded.
+    parsed = prefetch(_parsed(stream, report))
+    try:
+        for piece, table in parsed:
+            batch, known = _batch_of(piece, table, report)
+            understood = understood or known
+            if batch is not None and batch.spans.num_rows:
+                yield batch
+    finally:
+        parsed.close()
+    if not understood and not report.rejected:
+        raise OverbudgetError(_why_nothing(report))
+
+
+def _batch_of(piece: bytes, table: pa.Table | None, report: FileReport) -> tuple[SpanBatch | None, bool]:
+    """The spans of a piece, and whether it held any record of traces."""
+    from ingest.json_spans import NotCanonical, flatten
+
+    if table is not None:
+        attempt = FileReport(report.source)
+        try:
+            batch = flatten(table, attempt)
+            report.absorb(attempt)
+            return batch, batch.spans.num_rows > 0
+        except NotCanonical:
+            pass
+    from ingest.odd_json import canonical
+
+    rewritten, records = canonical(piece, report)
+    if not rewritten:
+        return None, records > 0
+    table, _ = _parse(rewritten, Dialect())
+    assert table is not None, "rewritten records are canonical"
+    return flatten(table, report), records > 0
+
+
+def _parsed(stream: BinaryIO, report: FileReport) -> Iterator[tuple[bytes, pa.Table | None]]:
+    dialect = Dialect()
     for piece in pieces(stream, report):
         if not piece.isascii():
             piece = _valid_utf8(piece, report)
         table, dialect = _parse(piece, dialect)
-        batch = None
-        if table is not None:
-            attempt = FileReport(report.source)
-            try:
-                batch = flatten(table, attempt)
-                report.absorb(attempt)
-            except NotCanonical:
-                batch = None
-        if batch is None:
-            rewritten, records = canonical(piece, report)
-            understood = understood or records > 0
-            if not rewritten:
-                continue
-            table, dialect = _parse(rewritten, Dialect())
-            assert table is not None, "rewritten records are canonical"
-            batch = flatten(table, report)
-        understood = understood or batch.spans.num_rows > 0
-        if batch.spans.num_rows:
-            yield batch
-    if not understood and not report.rejected:
-        raise OverbudgetError(_why_nothing(report))
+        yield piece, table
 
 
 def _why_nothing(report: FileReport) -> str:
     warnings = report.warnings
     if "other_signals" in warnings:
         return f"{report.source} holds metrics or logs, and no traces."
-    for code, words in (("cut_off", "ends before its first span is complete"), ("unreadable_record", "is not OTLP JSON")):
+    for code, words in (
+        ("cut_off", "ends before its first span is complete"),
+        ("unreadable_record", "is not OTLP JSON"),
+    ):
         if code in warnings:
             return f"{report.source} {words}: {warnings[code].example}"
     return f"{report.source} holds no spans."
@@ -133,15 +152,37 @@ def _schema(dialect: Dialect) -> pa.Schema:
     integer = whole if dialect.number_ints else text
     time = whole if dialect.number_times else text
     named = pa.list_(pa.struct([("key", text)]))
-    scalar = [("stringValue", text), ("intValue", integer), ("boolValue", pa.bool_()), ("doubleValue", pa.float64()), ("bytesValue", text)]
+    scalar = [
+        ("stringValue", text),
+        ("intValue", integer),
+        ("boolValue", pa.bool_()),
+        ("doubleValue", pa.float64()),
+        ("bytesValue", text),
+    ]
     kvlist = ("kvlistValue", pa.struct([("values", named)]))
     inner = pa.struct([*scalar, kvlist, ("arrayValue", pa.struct([("values", named)]))])
     snake = [("string_value", text), ("int_value", text), ("bool_value", pa.bool_()), ("double_value", pa.float64())]
     value = pa.struct([*scalar, kvlist, ("arrayValue", pa.struct([("values", pa.list_(inner))])), *snake])
     attributes = pa.list_(pa.struct([("key", text), ("value", value)]))
-    event = pa.struct([("timeUnixNano", time), ("name", text), ("attributes", attributes), ("droppedAttributesCount", whole), ("time_unix_nano", text)])
+    event = pa.struct(
+        [
+            ("timeUnixNano", time),
+            ("name", text),
+            ("attributes", attributes),
+            ("droppedAttributesCount", whole),
+            ("time_unix_nano", text),
+        ]
+    )
     link = pa.struct(
-        [("traceId", text), ("spanId", text), ("traceState", text), ("flags", whole), ("attributes", attributes), ("droppedAttributesCount", whole), ("trace_id", text)]
+        [
+            ("traceId", text),
+            ("spanId", text),
+            ("traceState", text),
+            ("flags", whole),
+            ("attributes", attributes),
+            ("droppedAttributesCount", whole),
+            ("trace_id", text),
+        ]
     )
     span = pa.struct(
         [
@@ -162,7 +203,16 @@ def _schema(dialect: Dialect) -> pa.Schema:
             *((name, other) for name in ("scope_spans", "deprecatedScopeSpans", "instrumentationLibrarySpans", "instrumentation_library_spans")),
         ]
     )  # fmt: skip
-    probes = ("resource_spans", "batches", "data", "spans", "resourceMetrics", "resourceLogs", "resource_metrics", "resource_logs")
+    probes = (
+        "resource_spans",
+        "batches",
+        "data",
+        "spans",
+        "resourceMetrics",
+        "resourceLogs",
+        "resource_metrics",
+        "resource_logs",
+    )
     return pa.schema(
         [
             ("resourceSpans", pa.list_(resource_spans)),

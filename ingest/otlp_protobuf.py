@@ -17,18 +17,14 @@ import pyarrow as pa
 from ingest import nested
 from ingest.batch import SpanBatch
 from ingest.flatten import child, first_of, text_of_doubles
-from ingest.invalid_text import repaired
 from ingest.odd_values import json_text
 from ingest.report import FileReport
 from ingest.source import Stream
-from ingest.wire import field_of, fields, varint
+from ingest.wire import BARE, LARGEST, LENGTH_PREFIXED, VARINT_DELIMITED, field_of, fields, varint
 from store.errors import OverbudgetError
 
 GROUP = 12 << 20  # bytes of messages decoded at a time
 LARGE = 32 << 20  # a submessage above this is cut apart rather than held
-LARGEST = 1 << 31  # protobuf's own limit for a message
-
-BARE, LENGTH_PREFIXED, VARINT_DELIMITED = "one message", "4-byte length prefixes", "varint-delimited"
 
 
 def read(stream: Stream, framing: str, report: FileReport) -> Iterator[SpanBatch]:
@@ -38,7 +34,9 @@ def read(stream: Stream, framing: str, report: FileReport) -> Iterator[SpanBatch
 
     Errors: OverbudgetError where nothing in the stream could be decoded.
     """
-    messages = {BARE: _bare, LENGTH_PREFIXED: _length_prefixed, VARINT_DELIMITED: _varint_delimited}[framing](stream, report)
+    messages = {BARE: _bare, LENGTH_PREFIXED: _length_prefixed, VARINT_DELIMITED: _varint_delimited}[framing](
+        stream, report
+    )
     understood = False
     group: list[bytes] = []
     size = 0
@@ -55,7 +53,9 @@ def read(stream: Stream, framing: str, report: FileReport) -> Iterator[SpanBatch
         yield batch
     if not understood and not report.rejected:
         oddity = report.warnings.get("cut_off") or report.warnings.get("unreadable_record")
-        raise OverbudgetError(f"{report.source} holds no span that could be read" + (f": {oddity.example}." if oddity else "."))
+        raise OverbudgetError(
+            f"{report.source} holds no span that could be read" + (f": {oddity.example}." if oddity else ".")
+        )
 
 
 def _length_prefixed(stream: Stream, report: FileReport) -> Iterator[bytes]:
@@ -173,6 +173,8 @@ def _decode(messages: list[bytes], report: FileReport) -> Iterator[SpanBatch]:
             for message in messages:
                 yield from _decode([message], report)
             return
+        from ingest.invalid_text import repaired
+
         mended = repaired(messages[0], report)
         if mended is None:
             report.warn("unreadable_record", f"a message that is not OTLP: {error}")
@@ -185,7 +187,9 @@ def _decode(messages: list[bytes], report: FileReport) -> Iterator[SpanBatch]:
 
 @numba.njit(
     numba.types.Tuple((numba.uint8[:], numba.uint8[:]))(
-        numba.types.Array(numba.int32, 1, "C", readonly=True), numba.types.Array(numba.uint8, 1, "C", readonly=True), numba.int64
+        numba.types.Array(numba.int32, 1, "C", readonly=True),
+        numba.types.Array(numba.uint8, 1, "C", readonly=True),
+        numba.int64,
     ),
     cache=True,
     nogil=True,
@@ -224,7 +228,9 @@ class ProtobufForm:
             return pa.array([], pa.string()), np.zeros(0, np.uint8)
         buffers = column.buffers()
         offsets = np.frombuffer(buffers[1], np.int32)[column.offset : column.offset + len(column) + 1]
-        data = np.frombuffer(buffers[2], np.uint8) if buffers[2] is not None and buffers[2].size else np.zeros(0, np.uint8)
+        data = (
+            np.frombuffer(buffers[2], np.uint8) if buffers[2] is not None and buffers[2].size else np.zeros(0, np.uint8)
+        )
         text, what = _hex(offsets, data, digits // 2)
         ends = np.arange(0, len(text) + 1, digits, dtype=np.int32)
         return pa.StringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(text)), what
@@ -239,11 +245,19 @@ class ProtobufForm:
         return times.astype(np.int64)
 
     def values(self, value: pa.StructArray) -> pa.StringArray:
-        columns = [child(value, "string_value"), child(value, "int_value").cast(pa.string()), child(value, "bool_value").cast(pa.string())]
+        columns = [
+            child(value, "string_value"),
+            child(value, "int_value").cast(pa.string()),
+            child(value, "bool_value").cast(pa.string()),
+        ]
         doubles = child(value, "double_value")
         if doubles.null_count < len(doubles):
             columns.append(text_of_doubles(doubles))
-        for name, text in (("array_value", _json_of_array), ("kvlist_value", _json_of_kvlist), ("bytes_value", _base64)):
+        for name, text in (
+            ("array_value", _json_of_array),
+            ("kvlist_value", _json_of_kvlist),
+            ("bytes_value", _base64),
+        ):
             found = child(value, name)
             if found.null_count < len(found):
                 columns.append(_rare(found, text))

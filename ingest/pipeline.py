@@ -1,23 +1,26 @@
 """From dump files to a published dataset: read, number, store, derive, publish."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from analysis.operations import Catalogue, catalogue_of
-from ingest.derive import Derivation, derive, insert
 from ingest.dump import read_dump
 from ingest.prefetch import prefetch
 from ingest.report import FileReport
 from ingest.source import Dump, expand
-from ingest.writer import Writer
-from store.dataset import build, open_dataset
+from store.dataset import build, insert, open_dataset
 from store.errors import OverbudgetError
+
+if TYPE_CHECKING:
+    from analysis.operations import Catalogue
+    from ingest.derive import Derivation
+    from ingest.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,10 @@ def ingest(
     tell = progress or (lambda _: None)
     with build(to, start_from=older) as connection:
         connection.execute("BEGIN")
-        writer = Writer(connection)
-        reports = _read_all(files, writer, tell)
+        reports, writer = _read_all(files, connection, tell)
+        from analysis.operations import catalogue_of
+        from ingest.derive import derive
+
         tell(Progress("", _total(files) or 0, _total(files), writer.next_span_no, "deriving"))
         catalogue = catalogue_of(writer.operations.table())
         _store_operations(connection, writer.operations.table(), catalogue)
@@ -98,23 +103,31 @@ def _total(files: Sequence[Dump]) -> int | None:
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
-def _read_all(files: Sequence[Dump], writer: Writer, tell: Callable[[Progress], None]) -> list[tuple[int, FileReport]]:
+def _read_all(
+    files: Sequence[Dump], connection: duckdb.DuckDBPyConnection, tell: Callable[[Progress], None]
+) -> tuple[list[tuple[int, FileReport]], "Writer"]:
     """Store what is in the files; the reports by source_id, of the files that were dumps."""
     taken, total = [0], _total(files)
     reports: list[tuple[int, FileReport]] = []
     refused: OverbudgetError | None = None
-    first = writer.next_source_id
+    writer: Writer | None = None
     for file in files:
         report = FileReport(file.path, bytes=file.size or 0)
-        source_id = first + len(reports)
         before = taken[0]
 
         def on_bytes(count: int) -> None:
             taken[0] += count
 
+        batches = prefetch(read_dump(file, report, on_bytes))  # is being read from here on
+        if writer is None:
+            from ingest.writer import Writer as SpanWriter
+
+            writer = SpanWriter(connection)
+            first = writer.next_source_id
+            threading.Thread(target=_load_kernels, name="overbudget-kernels", daemon=True).start()
         try:
-            for batch in prefetch(read_dump(file, report, on_bytes)):
-                writer.write(batch, source_id)
+            for batch in batches:
+                writer.write(batch, first + len(reports))
                 tell(Progress(file.path, taken[0], total, writer.next_span_no))
         except OverbudgetError as error:
             if file.named:
@@ -122,12 +135,27 @@ def _read_all(files: Sequence[Dump], writer: Writer, tell: Callable[[Progress], 
             refused = refused or error
             continue
         finally:
+            batches.close()
             taken[0] = max(taken[0], before + (file.size or 0))
         report.bytes = report.bytes or taken[0] - before
-        reports.append((source_id, report))
-    if writer.next_span_no == 0:
+        reports.append((first + len(reports), report))
+    assert writer is not None, "there is at least one file"
+    if writer.next_span_no == 0 and not (reports and _only_odd([report for _, report in reports])):
         raise refused or OverbudgetError(_nothing_kept([report for _, report in reports]))
-    return reports
+    return reports, writer
+
+
+def _load_kernels() -> None:
+    """Load the kernels that derive while the first bytes are read: it takes half a second."""
+    from ingest.derive import warm_up
+
+    warm_up()
+
+
+def _only_odd(reports: Sequence[FileReport]) -> bool:
+    """Whether there were spans, sound but for a missing id or start: then an empty dataset tells what was odd."""
+    codes = {code for report in reports for code in report.warnings}
+    return bool(codes & {"no_id", "no_start"}) and not codes & {"bad_id", "bad_time", "unreadable_span"}
 
 
 def _nothing_kept(reports: Sequence[FileReport]) -> str:
@@ -139,7 +167,7 @@ def _nothing_kept(reports: Sequence[FileReport]) -> str:
     return f"{reports[0].source} holds no spans." if reports else "There are no dumps to read."
 
 
-def _store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, catalogue: Catalogue) -> None:
+def _store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, catalogue: "Catalogue") -> None:
     connection.execute("DELETE FROM operations")
     columns = {
         "stage": pa.array([decision.stage for decision in catalogue.decisions], pa.string()),
@@ -157,16 +185,24 @@ def _store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, ca
 _DERIVED_EXAMPLE = "'trace ' || trace_id || ', span ' || span_id"
 
 
-def _complete(connection: duckdb.DuckDBPyConnection, reports: Sequence[tuple[int, FileReport]], outcome: Derivation) -> None:
+def _complete(
+    connection: duckdb.DuckDBPyConnection, reports: Sequence[tuple[int, FileReport]], outcome: "Derivation"
+) -> None:
     """Fill in what only the whole dataset tells of each file, and write the relation ingest_report."""
     of_source = dict(reports)
     counted = outcome.spans_of_operation
-    connection.register("counted", pa.table({"operation_id": np.arange(len(counted), dtype=np.int32), "spans": counted}))
-    connection.execute("UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id")
+    connection.register(
+        "counted", pa.table({"operation_id": np.arange(len(counted), dtype=np.int32), "spans": counted})
+    )
+    connection.execute(
+        "UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id"
+    )
     connection.unregister("counted")
     for code, chunks in outcome.oddities.items():
         connection.register("behind", pa.table({"span_no": pa.chunked_array([pa.array(chunk) for chunk in chunks])}))
-        relation = "removed_spans" if code.endswith("duplicate_span") or code == "conflicting_duplicate" else "data.spans"
+        relation = (
+            "removed_spans" if code.endswith("duplicate_span") or code == "conflicting_duplicate" else "data.spans"
+        )
         found = connection.execute(
             f"""SELECT source_id, count(*), arg_min({_DERIVED_EXAMPLE}, span_no)
                 FROM {relation} JOIN behind USING (span_no) GROUP BY source_id"""

@@ -1,9 +1,9 @@
-"""Run a generator one step ahead in a thread, so that reading and storing overlap."""
+"""Run an iterator ahead in a thread, so that making items and using them overlap."""
 
 import queue
 import threading
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -13,43 +13,54 @@ class _End:
         self.error = error
 
 
-def prefetch(items: Iterable[T], ahead: int = 1) -> Iterator[T]:
-    """The items, with up to `ahead` more being made meanwhile. What `items` raises is raised here, in its place.
+class prefetch(Generic[T], Iterator[T]):
+    """The items of an iterable, made by a thread from the call on, up to `ahead` of them in advance.
 
-    Where the consumer stops early, the thread ends at its next item.
+    What the iterable raises is raised here, in its place. `close` it where it may be left before its end: the thread
+    stops at its next item.
     """
-    slots: queue.Queue[T | _End] = queue.Queue(maxsize=ahead)
-    stopped = threading.Event()
 
-    def offer(item: T | _End) -> bool:
-        while not stopped.is_set():
+    def __init__(self, items: Iterable[T], ahead: int = 1) -> None:
+        self._slots: queue.Queue[T | _End] = queue.Queue(maxsize=ahead)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._make, args=(items,), name="overbudget-reader", daemon=True)
+        self._thread.start()
+
+    def _offer(self, item: T | _End) -> bool:
+        while not self._stopped.is_set():
             try:
-                slots.put(item, timeout=0.1)
+                self._slots.put(item, timeout=0.1)
                 return True
             except queue.Full:
                 continue
         return False
 
-    def produce() -> None:
+    def _make(self, items: Iterable[T]) -> None:
         error: BaseException | None = None
         try:
             for item in items:
-                if not offer(item):
-                    return
+                if not self._offer(item):
+                    break
+                del item  # or it would be held until the next one is there
         except BaseException as raised:
             error = raised
-        offer(_End(error))
+        finally:
+            if hasattr(items, "close"):
+                items.close()
+        self._offer(_End(error))
 
-    thread = threading.Thread(target=produce, name="overbudget-reader", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item = slots.get()
-            if isinstance(item, _End):
-                if item.error is not None:
-                    raise item.error
-                return
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
+    def __next__(self) -> T:
+        if self._stopped.is_set():
+            raise StopIteration
+        item = self._slots.get()
+        if isinstance(item, _End):
+            self.close()
+            if item.error is not None:
+                raise item.error
+            raise StopIteration
+        return item
+
+    def close(self) -> None:
+        """Stop making items and wait for the thread."""
+        self._stopped.set()
+        self._thread.join()

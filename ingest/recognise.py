@@ -6,8 +6,7 @@ import struct
 
 import orjson
 
-from ingest.otlp_protobuf import BARE, LENGTH_PREFIXED, LARGEST, VARINT_DELIMITED
-from ingest.wire import Field, fields, varint
+from ingest.wire import BARE, LARGEST, LENGTH_PREFIXED, VARINT_DELIMITED, Field, fields, varint
 from store.errors import OverbudgetError
 
 HEAD = 1 << 18  # bytes that are looked at

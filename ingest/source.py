@@ -52,7 +52,9 @@ def expand(arguments: Sequence[str]) -> list[Dump]:
         if argument == STDIN:
             found[STDIN] = Dump(STDIN, True)
         elif os.path.isdir(argument):
-            files = sorted(str(path) for path in Path(argument).rglob("*") if path.is_file() and not path.name.startswith("."))
+            files = sorted(
+                str(path) for path in Path(argument).rglob("*") if path.is_file() and not path.name.startswith(".")
+            )
             if not files:
                 raise OverbudgetError(f"The folder {argument} holds no files.")
             found.update({path: found.get(path, Dump(path, False)) for path in files})
@@ -120,12 +122,16 @@ def members(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = la
                 on_bytes(len(data))
                 return data
 
-            yield from _open(Stream(more), os.path.basename(dump.path), (), report, file if dump.path != STDIN else None)
+            yield from _open(
+                Stream(more), os.path.basename(dump.path), (), report, file if dump.path != STDIN else None
+            )
     except OSError as error:
         raise OverbudgetError(f"Cannot read {dump.path}: {error.strerror or error}.") from error
 
 
-def _open(stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None) -> Iterator[Member]:
+def _open(
+    stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None
+) -> Iterator[Member]:
     """Undo what the first bytes show, until they show nothing."""
     head = stream.peek(512)
     if len(how) > 4:
@@ -234,7 +240,9 @@ def _zstd_records(stream: Stream, report: FileReport) -> Callable[[], bytes]:
     return more
 
 
-def _unzip(stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None) -> Iterator[Member]:
+def _unzip(
+    stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None
+) -> Iterator[Member]:
     with tempfile.TemporaryFile() as spool:
         if file is None or how:  # a zip file's index is at its end: it must be at hand as a whole
             while data := stream.read(CHUNK):
@@ -246,7 +254,9 @@ def _unzip(stream: Stream, name: str, how: tuple[str, ...], report: FileReport, 
                     if entry.is_dir() or _hidden(entry.filename):
                         continue
                     with archive.open(entry) as inner:
-                        yield from _open(Stream(_guarded(inner, report)), f"{name}/{entry.filename}", (*how, "zip"), report, None)
+                        yield from _open(
+                            Stream(_guarded(inner, report)), f"{name}/{entry.filename}", (*how, "zip"), report, None
+                        )
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             report.warn("damaged", f"the zip archive cannot be read: {error}")
 
@@ -257,7 +267,13 @@ def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport) 
             for entry in archive:
                 inner = archive.extractfile(entry) if entry.isfile() and not _hidden(entry.name) else None
                 if inner is not None:
-                    yield from _open(Stream(_guarded(cast(BinaryIO, inner), report)), f"{name}/{entry.name}", (*how, "tar"), report, None)
+                    yield from _open(
+                        Stream(_guarded(cast(BinaryIO, inner), report)),
+                        f"{name}/{entry.name}",
+                        (*how, "tar"),
+                        report,
+                        None,
+                    )
     except tarfile.TarError as error:
         report.warn("damaged", f"the tar archive cannot be read: {error}")
 
@@ -274,4 +290,6 @@ def _guarded(inner: BinaryIO, report: FileReport) -> Callable[[], bytes]:
 
 
 def _hidden(name: str) -> bool:
-    return name.startswith("__MACOSX") or any(part.startswith(".") for part in name.split("/") if part not in (".", ".."))
+    return name.startswith("__MACOSX") or any(
+        part.startswith(".") for part in name.split("/") if part not in (".", "..")
+    )

@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+LARGEST = 1 << 31  # bytes; protobuf's own limit for a message
+
+# How messages follow one another in a file.
+BARE, LENGTH_PREFIXED, VARINT_DELIMITED = "one message", "4-byte length prefixes", "varint-delimited"
 
 
 class Field(NamedTuple):

@@ -4,13 +4,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ingest.batch import ATTRIBUTES, SpanBatch
-from ingest.derive import insert
-from ingest.dimensions import Dimension
 from ingest import facts
+from ingest.batch import ATTRIBUTES, SpanBatch
+from ingest.dimensions import Dimension
 from ingest.hashing import list_parts
 from ingest.operations import OperationCatalog
-
+from store.dataset import insert
 
 
 class Writer:
@@ -40,7 +39,10 @@ class Writer:
         self.next_span_no += count
         resource_id = self._resources.encode(batch.resources)[batch.spans["resource"].to_numpy()]
         scope_id = self._scopes.encode(batch.scopes)[batch.spans["scope"].to_numpy()]
-        for dimension, relation, number in ((self._resources, "data.resources", "resource_id"), (self._scopes, "data.scopes", "scope_id")):
+        for dimension, relation, number in (
+            (self._resources, "data.resources", "resource_id"),
+            (self._scopes, "data.scopes", "scope_id"),
+        ):
             for rows in dimension.take_new():
                 insert(self._connection, relation, rows.rename_columns({"id": number}))
         spans = batch.spans.drop_columns(["name", "kind", "resource", "scope"])

@@ -10,17 +10,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from store.errors import OverbudgetError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SCHEMA_DIR = Path(__file__).parent / "schema"
-TABLES = (
-    "data.stages data.places operations data.resources data.scopes ingest_report data.spans data.events data.links "
-    "data.tree data.skew requests data.segments data.stage_time"
-).split()
-VIEWS = "spans span_events span_links critical_path stage_time".split()
+TABLES = ["data.stages", "data.places", "operations", "data.resources", "data.scopes", "ingest_report", "data.spans", "data.events", "data.links", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]
+VIEWS = ["spans", "span_events", "span_links", "critical_path", "stage_time"]
 RELATIONS = ("spans", "span_events", "span_links", "operations", "requests", "critical_path", "stage_time", "ingest_report")
 
 BUILD_MEMORY = "600MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
@@ -100,3 +101,10 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise OverbudgetError(f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}.")
     return connection
+
+
+def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: "pa.Table") -> None:
+    """Append `rows`, whose columns are named as the relation's."""
+    connection.register("incoming", rows)
+    connection.execute(f"INSERT INTO {relation} BY NAME SELECT * FROM incoming")
+    connection.unregister("incoming")
