@@ -1,0 +1,142 @@
+"""The command `overbudget`. Each command is a file in app/commands/, imported when it is called."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from store.errors import OverbudgetError
+
+app = typer.Typer(
+    name="overbudget",
+    help="Which stage of your LLM system blows the latency budget, at which percentile, and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Dataset = Annotated[Path, typer.Argument(help="A dataset made by overbudget ingest.", show_default=False)]
+BudgetFile = Annotated[Optional[Path], typer.Option("--budget", help="A budget file (TOML).", show_default=False)]  # noqa: UP045
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command(epilog="Example: overbudget ingest traces.jsonl.gz more/*.binpb --to traces.duckdb")
+def ingest(
+    dumps: Annotated[list[str], typer.Argument(metavar="DUMP...", help="Files, folders, patterns, or - for standard input.", show_default=False)],
+    to: Annotated[Path, typer.Option("--to", help="The dataset to write.", show_default=False)],
+    append: Annotated[bool, typer.Option("--append", help="Add to the dataset instead of replacing it.")] = False,
+    json: Json = False,
+) -> None:
+    """Read trace dumps into a dataset. Format and compression are recognised from the content."""
+    from app.commands.ingest import run
+
+    run(dumps, to, append, json)
+
+
+@app.command(epilog="Example: overbudget review traces.duckdb --budget budget.toml")
+def review(
+    dataset: Dataset,
+    budget: BudgetFile = None,
+    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+) -> None:
+    """Say which stage blows the budget at p50, p75, p90, p95 and p99, and why."""
+    from app.commands.review import run
+
+    run(dataset, budget, route, "json" if json else "markdown" if markdown else "text")
+
+
+@app.command(epilog="Example: overbudget check traces.duckdb --budget budget.toml || echo over budget")
+def check(
+    dataset: Dataset,
+    budget: Annotated[Path, typer.Option("--budget", help="A budget file (TOML).", show_default=False)],
+    json: Json = False,
+) -> None:
+    """For CI: exit status 1 when a cap is over."""
+    from app.commands.review import run_check
+
+    raise typer.Exit(run_check(dataset, budget, json))
+
+
+@app.command(epilog="Example: overbudget trace traces.duckdb 5b8efff798038103d269b633813fc60c")
+def trace(
+    dataset: Dataset,
+    trace_id: Annotated[str, typer.Argument(help="A trace id, or how it begins.", show_default=False)],
+    every: Annotated[bool, typer.Option("--all", help="Show every span of a very large trace.")] = False,
+    json: Json = False,
+) -> None:
+    """Draw the waterfall of a trace, its critical path marked."""
+    from app.commands.trace import run
+
+    run(dataset, trace_id, every, json)
+
+
+@app.command(epilog='Example: overbudget sql traces.duckdb "SELECT route, count(*) FROM requests GROUP BY route"')
+def sql(
+    dataset: Dataset,
+    query: Annotated[str, typer.Argument(help="One SELECT statement of DuckDB's SQL.", show_default=False)],
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    json: Json = False,
+) -> None:
+    """Ask a dataset in SQL. It is opened read-only, without access to files or the network."""
+    from app.commands.sql import run
+
+    run(dataset, query, "json" if json else "csv" if csv else "text")
+
+
+@app.command(epilog="Example: overbudget export traces.duckdb --parquet traces/")
+def export(
+    dataset: Dataset,
+    parquet: Annotated[Path, typer.Option("--parquet", help="The folder to write to.", show_default=False)],
+) -> None:
+    """Write every relation of a dataset as a Parquet file."""
+    from app.commands.export import run
+
+    run(dataset, parquet)
+
+
+@app.command(epilog="Example: overbudget serve --workspace workspace --port 8501")
+def serve(
+    workspace: Annotated[Path, typer.Option(help="The folder of the datasets.")] = Path("workspace"),
+    port: Annotated[int, typer.Option(help="The port to listen on, on this machine only.", min=1, max=65535)] = 8501,
+) -> None:
+    """Serve the dashboard on http://localhost:PORT."""
+    from app.serve import serve as run
+
+    run(workspace, port)
+
+
+def main() -> None:
+    """Run a command. What a user can mend is said in one sentence on stderr (exit status 2), never as a traceback."""
+    try:
+        app()
+    except OverbudgetError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("OVERBUDGET_DEBUG"):
+            raise
+        kind = traceback.extract_tb(error.__traceback__)[-1]
+        fail(
+            f"overbudget failed ({type(error).__name__} in {Path(kind.filename).name}, line {kind.lineno}). "
+            "This is a bug: please report it with what OVERBUDGET_DEBUG=1 prints."
+        )
+
+
+def fail(sentence: str) -> None:
+    """Exit with status 2 and a sentence on stderr."""
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""overbudget ingest."""
+
+import json
+import sys
+from pathlib import Path
+
+from app.report.words import count
+from ingest.oddities import meaning
+from ingest.pipeline import IngestResult, Progress, ingest
+
+
+def run(dumps: list[str], to: Path, append: bool, as_json: bool) -> None:
+    """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
+    result = _with_bar(dumps, to, append) if sys.stderr.isatty() else ingest(dumps, to, append)
+    print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
+
+
+def _with_bar(dumps: list[str], to: Path, append: bool) -> IngestResult:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[spans]:,} spans"), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Reading", total=None, spans=0)
+
+        def show(progress: Progress) -> None:
+            doing = "Reading" if progress.phase == "reading" else "Working out critical paths"
+            bar.update(task, description=doing, completed=progress.bytes_read, total=progress.bytes_total, spans=progress.spans)
+
+        return ingest(dumps, to, append, show)
+
+
+def summary(result: IngestResult) -> str:
+    """What was read, and every kind of oddity with its count, as text for people."""
+    lines = [
+        f"{result.dataset} holds {count(result.spans, 'span')} in {count(result.traces, 'trace')}, {count(result.requests, 'request')}."
+    ]
+    for file in result.files:
+        lines.append(f"  {file.source}: {file.format}, {count(file.spans, 'span')}")
+        for oddity in file.warnings.values():
+            said = meaning(oddity.code)
+            lines.append(f"    {oddity.code} × {oddity.count:,}: {said.means} For example: {oddity.example}.")
+            if said.remedy:
+                lines.append(f"      {said.remedy}")
+    return "\n".join(lines)

@@ -1,0 +1,38 @@
+"""overbudget review and overbudget check."""
+
+from pathlib import Path
+
+from analysis.budget import Budget, load_budget
+from analysis.requests import Filters
+from analysis.review import over, review
+from store.dataset import open_dataset
+
+
+def run(dataset: Path, budget_file: Path | None, route: str | None, form: str) -> None:
+    """Print the review as text, json or markdown."""
+    budget = load_budget(budget_file) if budget_file else None
+    result = review(open_dataset(dataset), budget, Filters(route=route))
+    if form == "json":
+        from app.report.review_json import review_json
+
+        print(review_json(result))
+    elif form == "markdown":
+        from app.report.markdown import review_markdown
+
+        print(review_markdown(result))
+    else:
+        from app.report.text import print_review
+
+        print_review(result)
+
+
+def run_check(dataset: Path, budget_file: Path, as_json: bool) -> int:
+    """Print which caps are over; 1 where one is, else 0."""
+    from app.report.review_json import check_json
+    from app.report.words import check_sentences
+
+    budget: Budget = load_budget(budget_file)
+    result = review(open_dataset(dataset), budget)
+    broken = over(result)
+    print(check_json(result, broken) if as_json else "\n".join(check_sentences(result, broken)))
+    return 1 if broken else 0
