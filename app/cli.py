@@ -26,7 +26,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 @app.command(epilog="Example: overbudget ingest traces.jsonl.gz more/*.binpb --to traces.duckdb")
 def ingest(
-    dumps: Annotated[list[str], typer.Argument(metavar="DUMP...", help="Files, folders, patterns, or - for standard input.", show_default=False)],
+    dumps: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DUMP...", help="Files, folders, patterns, or - for standard input.", show_default=False
+        ),
+    ],
     to: Annotated[Path, typer.Option("--to", help="The dataset to write.", show_default=False)],
     append: Annotated[bool, typer.Option("--append", help="Add to the dataset instead of replacing it.")] = False,
     json: Json = False,

@@ -20,9 +20,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_DIR = Path(__file__).parent / "schema"
-TABLES = ["data.stages", "data.places", "operations", "data.resources", "data.scopes", "ingest_report", "data.spans", "data.events", "data.links", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]
+TABLES = [
+    "data.stages",
+    "data.places",
+    "operations",
+    "data.resources",
+    "data.scopes",
+    "ingest_report",
+    "data.spans",
+    "data.events",
+    "data.links",
+    "data.tree",
+    "data.skew",
+    "requests",
+    "data.segments",
+    "data.stage_time",
+]
 VIEWS = ["spans", "span_events", "span_links", "critical_path", "stage_time"]
-RELATIONS = ("spans", "span_events", "span_links", "operations", "requests", "critical_path", "stage_time", "ingest_report")
+RELATIONS = (
+    "spans",
+    "span_events",
+    "span_links",
+    "operations",
+    "requests",
+    "critical_path",
+    "stage_time",
+    "ingest_report",
+)
 
 BUILD_MEMORY = "600MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
 READ_MEMORY = "2GB"
@@ -52,7 +76,11 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
         part = folder / "dataset.duckdb"
         if start_from is not None:
             shutil.copyfile(start_from, part)
-        config = {"memory_limit": BUILD_MEMORY, "temp_directory": str(folder / "spill"), "autoinstall_known_extensions": "false"}
+        config = {
+            "memory_limit": BUILD_MEMORY,
+            "temp_directory": str(folder / "spill"),
+            "autoinstall_known_extensions": "false",
+        }
         connection = duckdb.connect(str(part), config=config)
         try:
             if start_from is None:
@@ -99,7 +127,9 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
     missing = [name for name in RELATIONS if name not in found]
     if missing:
         connection.close()
-        raise OverbudgetError(f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}.")
+        raise OverbudgetError(
+            f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}."
+        )
     return connection
 
 

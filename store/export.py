@@ -19,7 +19,9 @@ def export_parquet(dataset: Path, folder: Path) -> list[Path]:
     """
     connection = open_dataset(dataset)
     comments = dict(
-        connection.execute("SELECT table_name || '.' || column_name, comment FROM duckdb_columns() WHERE schema_name = 'main'").fetchall()
+        connection.execute(
+            "SELECT table_name || '.' || column_name, comment FROM duckdb_columns() WHERE schema_name = 'main'"
+        ).fetchall()
     )
     written = []
     try:

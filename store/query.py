@@ -23,7 +23,10 @@ class Answer:
 
 
 def run_sql(
-    dataset: str | os.PathLike[str] | duckdb.DuckDBPyConnection, query: str, most_rows: int | None = None, timeout_s: float = TIMEOUT_S
+    dataset: str | os.PathLike[str] | duckdb.DuckDBPyConnection,
+    query: str,
+    most_rows: int | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Answer:
     """The answer to one query, read-only and without access to files or the network.
 

@@ -17,15 +17,24 @@ def run(dumps: list[str], to: Path, append: bool, as_json: bool) -> None:
 
 def _with_bar(dumps: list[str], to: Path, append: bool) -> IngestResult:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[spans]:,} spans"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[spans]:,} spans"),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Reading", total=None, spans=0)
 
         def show(progress: Progress) -> None:
             doing = "Reading" if progress.phase == "reading" else "Working out critical paths"
-            bar.update(task, description=doing, completed=progress.bytes_read, total=progress.bytes_total, spans=progress.spans)
+            bar.update(
+                task, description=doing, completed=progress.bytes_read, total=progress.bytes_total, spans=progress.spans
+            )
 
         return ingest(dumps, to, append, show)
 

@@ -17,7 +17,13 @@ def run(dataset: Path, query: str, form: str) -> None:
     """Print the answer to a query as text, csv or json."""
     answer = run_sql(dataset, query, TEXT_ROWS if form == "text" else None)
     if form == "json":
-        print(json.dumps([dict(zip(answer.columns, map(plain, row), strict=True)) for row in answer.rows], indent=2, ensure_ascii=False))
+        print(
+            json.dumps(
+                [dict(zip(answer.columns, map(plain, row), strict=True)) for row in answer.rows],
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(answer.columns)
@@ -57,7 +63,10 @@ def _table(answer: Answer) -> None:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD)
-    numbers = [any(isinstance(row[i], int | float) and not isinstance(row[i], bool) for row in answer.rows) for i in range(len(answer.columns))]
+    numbers = [
+        any(isinstance(row[i], int | float) and not isinstance(row[i], bool) for row in answer.rows)
+        for i in range(len(answer.columns))
+    ]
     for name, number in zip(answer.columns, numbers, strict=True):
         table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
     for row in answer.rows:

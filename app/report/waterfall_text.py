@@ -29,7 +29,9 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
     lines = [f"trace {trace.trace_id}: {count(len(trace.spans), 'span')}, {format_duration(total)}"]
     for request in trace.requests:
         note = "" if request.complete else " (incomplete)"
-        lines.append(f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}; # is its critical path")
+        lines.append(
+            f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}; # is its critical path"
+        )
     lines.append("")
     for span in shown:
         label = _cut("  " * min(span.depth, 12) + _name(span), label_width).ljust(label_width)
@@ -61,7 +63,9 @@ def _cut(text: str, width: int) -> str:
 def _choose(trace: Trace, every: bool) -> tuple[list[TraceSpan], int]:
     if every or len(trace.spans) <= MOST_ROWS:
         return trace.spans, 0
-    ranked = sorted(trace.spans, key=lambda s: (s.parent >= 0, s.status_code != "ERROR", -s.critical_ns, s.start_ns - s.end_ns))
+    ranked = sorted(
+        trace.spans, key=lambda s: (s.parent >= 0, s.status_code != "ERROR", -s.critical_ns, s.start_ns - s.end_ns)
+    )
     kept = {span.span_id for span in ranked[:MOST_ROWS]}
     shown = [span for span in trace.spans if span.span_id in kept]
     return shown, len(trace.spans) - len(shown)
