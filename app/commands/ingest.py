@@ -1,18 +1,43 @@
 """overbudget ingest."""
 
 import json
+import os
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from app.report.words import count
 from ingest.oddities import meaning
 from ingest.pipeline import IngestResult, Progress, ingest
 
+PROGRESS_VARIABLE = "OVERBUDGET_PROGRESS"  # names a file that the dashboard reads progress from
+
 
 def run(dumps: list[str], to: Path, append: bool, as_json: bool) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
-    result = _with_bar(dumps, to, append) if sys.stderr.isatty() else ingest(dumps, to, append)
+    if PROGRESS_VARIABLE in os.environ:
+        result = ingest(dumps, to, append, _tell_file(Path(os.environ[PROGRESS_VARIABLE])))
+    elif sys.stderr.isatty():
+        result = _with_bar(dumps, to, append)
+    else:
+        result = ingest(dumps, to, append)
     print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
+
+
+def _tell_file(path: Path) -> Callable[[Progress], None]:
+    told = 0.0
+
+    def tell(progress: Progress) -> None:
+        nonlocal told
+        if time.monotonic() - told > 0.2 or progress.phase != "reading":
+            told = time.monotonic()
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps(asdict(progress)))
+            part.replace(path)
+
+    return tell
 
 
 def _with_bar(dumps: list[str], to: Path, append: bool) -> IngestResult:

@@ -1,0 +1,59 @@
+"""What a request at each percentile is made of: a stack that adds up."""
+
+import plotly.graph_objects as go
+
+from analysis.durations import format_duration
+from analysis.review_result import Review
+from app.charts.theme import BUDGET, stage_colour
+
+MS = 1e6
+
+
+def breakdown_figure(review: Review) -> go.Figure:
+    """Horizontal bars, one per percentile, absolute time stacked by stage; the cap of each as a red line."""
+    known = [made_of for made_of in review.breakdown if made_of.stages]
+    names = [f"p{made_of.percentile}" for made_of in known]
+    figure = go.Figure()
+    widest = max((made_of.band_latency_ns or 0 for made_of in known), default=0)
+    longest = next((made_of for made_of in known if made_of.band_latency_ns == widest), None)
+    unit, divisor = ("s", 1e9) if widest >= 1e9 else ("ms", MS)
+    for place, stage in enumerate(known[0].stages if known else ()):
+        values = [made_of.stages[place].mean_ns for made_of in known]
+        if not any(values):
+            continue
+        label = [
+            stage.stage if longest is made_of and made_of.stages[place].mean_ns > 0.06 * widest else "" for made_of in known
+        ]
+        figure.add_bar(
+            y=names,
+            x=[value / divisor for value in values],
+            name=stage.stage,
+            orientation="h",
+            marker={
+                "color": stage_colour(stage.stage),
+                "line": {"color": "white", "width": 1},
+                "pattern": {"shape": "/" if stage.stage == "unattributed" else "", "fgcolor": "#999999"},
+            },
+            text=label,
+            textposition="inside",
+            insidetextanchor="start",
+            customdata=[format_duration(value) for value in values],
+            hovertemplate=f"{stage.stage}: %{{customdata}}<extra>%{{y}}</extra>",
+        )
+    for made_of in known:
+        cap = review.row(made_of.percentile).budget_ns
+        if cap:
+            y = names.index(f"p{made_of.percentile}")
+            figure.add_shape(
+                type="line", x0=cap / divisor, x1=cap / divisor, y0=y - 0.45, y1=y + 0.45, line={"color": BUDGET, "width": 2, "dash": "dot"}
+            )
+    figure.update_layout(
+        barmode="stack",
+        height=70 + 44 * max(1, len(known)),
+        margin={"l": 44, "r": 16, "t": 8, "b": 36},
+        showlegend=False,
+        xaxis={"ticksuffix": f" {unit}", "rangemode": "tozero", "zeroline": False, "fixedrange": True},
+        yaxis={"autorange": "reversed", "fixedrange": True},
+        bargap=0.35,
+    )
+    return figure

@@ -1,0 +1,1 @@
+"""Components of our own: JavaScript in its own files, no build step."""

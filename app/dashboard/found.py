@@ -1,0 +1,80 @@
+"""Uploads that are being read, and what was found in a dataset."""
+
+import duckdb
+import pandas as pd
+import streamlit as st
+
+from app.dashboard.state import workspace
+from app.jobs import Job
+from app.report.words import count
+from app.workspace import safe_name, sample_of
+from ingest.oddities import ODDITIES
+
+
+def start_jobs(arrived: list[dict[str, object]]) -> None:
+    """Begin to read dumps that have arrived, each once."""
+    place = workspace()
+    jobs = st.session_state.setdefault("jobs", {})
+    for upload in arrived:
+        file, name = safe_name(str(upload["file"])), str(upload["name"])
+        if file not in jobs and (place.incoming / file).is_file():
+            jobs[file] = Job(name, place.incoming / file, place.free_path(name)).start()
+
+
+@st.fragment(run_every=0.5)
+def _running() -> None:
+    jobs: dict[str, Job] = st.session_state.get("jobs", {})
+    running = [job for job in jobs.values() if job.running]
+    for job in running:
+        progress = job.progress()
+        share = progress.get("bytes_read", 0) / max(1, progress.get("bytes_total") or 1)
+        doing = "Reading" if progress.get("phase", "reading") == "reading" else "Working out critical paths of"
+        st.progress(min(1.0, share), f"{doing} {job.name}: {progress.get('spans', 0):,} spans")
+        if st.button("Cancel", key=f"cancel {job.dataset}"):
+            job.cancel()
+    if not running:
+        st.rerun()
+
+
+def show_jobs() -> None:
+    """Progress of what is being read, then what came of it."""
+    jobs: dict[str, Job] = st.session_state.get("jobs", {})
+    if any(job.running for job in jobs.values()):
+        _running()
+    for key, job in jobs.items():
+        if job.running:
+            continue
+        job.finish()
+        result = job.result()
+        if result is None:
+            st.error(f"{job.name}: {job.error()}".replace(str(job.dump), job.name))
+            continue
+        st.success(f"{job.name}: {count(result['spans'], 'span')} in {count(result['requests'], 'request')}.")
+        if st.button("Open the review", key=f"open {key}", type="primary"):
+            st.session_state["dataset"] = job.dataset.stem
+            st.switch_page("pages/review.py", query_params={"dataset": job.dataset.stem})
+
+
+def title(name: str) -> str:
+    sample = sample_of(name)
+    return f"Sample: {sample.title}" if sample else name
+
+
+def show_dataset(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Its files, and every oddity with what it means."""
+    sample = sample_of(name)
+    if sample:
+        st.write(sample.story)
+    columns = "source, format, bytes, spans, requests, duplicates, rejected"
+    rows = connection.execute(f"SELECT {columns}, warnings FROM ingest_report ORDER BY source_id").fetchall()
+    table = pd.DataFrame([row[:-1] for row in rows], columns=columns.split(", "))
+    table["source"] = [source.rsplit("/", 1)[-1].split("__", 1)[-1] for source in table["source"]]
+    st.dataframe(table, hide_index=True)
+    for row in rows:
+        for warning in row[-1]:
+            said = ODDITIES.get(warning["code"])
+            st.text(f"{warning['code']} × {warning['count']:,}: {said.means if said else ''} {said.remedy if said else ''}".strip())
+            st.caption(f"For example: {warning['example']}".replace("`", "'"))
+    if st.button("Open the review", key=f"review {name}"):
+        st.session_state["dataset"] = name
+        st.switch_page("pages/review.py", query_params={"dataset": name})

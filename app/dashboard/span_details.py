@@ -1,0 +1,73 @@
+"""What is known of a trace and of one of its spans, as tables: names and values are untrusted, so never as HTML."""
+
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from analysis.durations import format_duration
+from analysis.trace import Trace
+from app.report.waterfall_text import clean
+from app.report.words import count
+
+
+def trace_summary(trace: Trace) -> None:
+    """Which request it is, how long it took, and where most of it went."""
+    for request in trace.requests:
+        stages: dict[str, int] = {}
+        for segment in request.critical_path:
+            stages[segment.stage] = stages.get(segment.stage, 0) + segment.end_ns - segment.start_ns
+        ranked = sorted(stages.items(), key=lambda item: -item[1])
+        parts = ", ".join(f"{stage} {format_duration(ns)}" for stage, ns in ranked)
+        note = "" if request.complete else " (incomplete: a span lacks its end or its parent)"
+        st.html(
+            f'<p class="ob-head">{escape(clean(request.route))}: {format_duration(request.duration_ns)}{note}</p>'
+            f'<p class="ob-why">Critical path: {escape(parts)}.</p>'
+        )
+    where = f"Trace {trace.trace_id}, {count(len(trace.spans), 'span')}"
+    skewed = sum(span.skew_ns != 0 for span in trace.spans)
+    st.html(f'<p class="ob-note">{where}{f", {skewed} of them shifted onto the clock of their parent" if skewed else ""}.</p>')
+
+
+def span_details(trace: Trace, selected: str | None) -> None:
+    """Times, attributes, events and links of the chosen span."""
+    span = next((one for one in trace.spans if one.span_id == selected), None)
+    if span is None:
+        st.caption("Choose a span to see its attributes, events and links.")
+        return
+    st.subheader(clean(f"{span.service_name}: {span.name}")[:200], anchor=False)
+    facts = {
+        "duration": format_duration(span.end_ns - span.start_ns) if span.ended else "no end recorded",
+        "on the critical path": format_duration(span.critical_ns),
+        "starts after": format_duration(span.start_ns - trace.start_ns),
+        "stage": span.stage,
+        "kind": span.kind,
+        "status": " ".join(filter(None, (span.status_code, span.status_message))),
+        "clock shifted by": format_duration(span.skew_ns) if span.skew_ns > 0 else f"{span.skew_ns} ns" if span.skew_ns else "",
+        "span id": span.span_id,
+        "parent": span.parent_span_id or "none",
+    }
+    both = {**{k: v for k, v in facts.items() if v}, **span.attributes}
+    _table(both)
+    if span.events:
+        st.caption("Events")
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "after": [format_duration(e["time_ns"] - span.start_ns) if e["time_ns"] else "" for e in span.events],
+                    "name": [clean(e["name"]) for e in span.events],
+                    "attributes": [str(e["attributes"]) for e in span.events],
+                }
+            ),
+            hide_index=True,
+        )
+    if span.links:
+        st.caption("Links")
+        st.dataframe(pd.DataFrame(span.links).astype(str), hide_index=True)
+    with st.expander("Resource"):
+        _table(span.resource_attributes)
+
+
+def _table(values: dict[str, str | None]) -> None:
+    frame = pd.DataFrame({"key": list(values), "value": [value or "" for value in values.values()]})
+    st.dataframe(frame, hide_index=True, height="content")

@@ -1,0 +1,85 @@
+"""The folder of datasets that the dashboard serves: what is in it, under which names, and the samples."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from store.errors import OverbudgetError
+
+SAMPLES = Path(__file__).parent.parent / "sample_traces" / "dumps"
+FIRST_SAMPLE = "slow_database_tenant"
+_SAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_SUFFIXES = re.compile(r"(\.(otlp|jsonl?|ndjson|binpb|pb|proto|gz|zst|zip|tar|tgz|txt))+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A scenario of sample_traces with its story, dump and budget."""
+
+    name: str
+    title: str
+    story: str
+    dump: Path
+    budget: str
+
+
+def samples() -> list[Sample]:
+    """The samples that came with this version, the first to show first."""
+    found = []
+    for path in sorted(SAMPLES.glob("*.truth.json")):
+        truth = json.loads(path.read_text(encoding="utf-8"))
+        dump = SAMPLES / f"{truth['name']}.otlp.jsonl.gz"
+        budget = (SAMPLES / truth["budget"]).read_text(encoding="utf-8")
+        found.append(Sample(truth["name"], truth["title"], truth["story"], dump, budget))
+    return sorted(found, key=lambda sample: sample.name != FIRST_SAMPLE)
+
+
+class Workspace:
+    """Datasets by name; a name is a file name without its ending, and never a path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming = folder / "incoming"
+        try:
+            self.incoming.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OverbudgetError(f"Cannot use {folder} as a workspace: {error.strerror or error}.") from error
+
+    def names(self) -> list[str]:
+        """Datasets, the newest first; samples last, in the order in which they are told."""
+        order = {f"sample-{sample.name}": place for place, sample in enumerate(samples())}
+        files = [path for path in self.folder.glob("*.duckdb") if not path.name.startswith(".")]
+        ranked = sorted(files, key=lambda path: (order.get(path.stem, -1), -path.stat().st_mtime, path.stem))
+        return [path.stem for path in ranked]
+
+    def path(self, name: str) -> Path:
+        """Where the dataset `name` is. Errors: OverbudgetError where there is none."""
+        path = self.folder / f"{safe_name(name)}.duckdb"
+        if not path.is_file():
+            raise OverbudgetError(f"There is no dataset {name!r} in this workspace. Choose another one, or drop a dump on the Datasets page.")
+        return path
+
+    def free_path(self, dump_name: str) -> Path:
+        """Where a dataset made of the dump may go: a name that is not taken."""
+        stem = safe_name(_SUFFIXES.sub("", dump_name)) or "dump"
+        path, number = self.folder / f"{stem}.duckdb", 2
+        while path.exists():
+            path, number = self.folder / f"{stem}-{number}.duckdb", number + 1
+        return path
+
+    def clean_up(self) -> None:
+        """Remove what abandoned uploads left behind."""
+        for path in self.incoming.iterdir():
+            if path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def sample_of(dataset: str) -> Sample | None:
+    """The sample that a dataset was made of."""
+    return next((sample for sample in samples() if dataset == f"sample-{sample.name}"), None)
+
+
+def safe_name(name: str) -> str:
+    """A file name of plain characters, of at most 80: no path, no hidden file."""
+    return _SAFE.sub("_", Path(name.replace("\\", "/")).name).lstrip(".")[:80]

@@ -1,0 +1,112 @@
+"""What a person does: drop a dump, see the culprit, open the waterfall. In a real Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from app.workspace import SAMPLES
+
+ROOT = Path(__file__).parents[2]
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in NAMES if (path := shutil.which(name))), MAC if os.path.exists(MAC) else None)
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("there is no Chromium; make test installs one")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    workspace = tmp_path_factory.mktemp("workspace")
+    log = (workspace / "log").open("wb")
+    command = [sys.executable, "-m", "app.cli", "serve", "--workspace", str(workspace), "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    url = f"http://localhost:{port}"
+    try:
+        for _ in range(600):
+            assert process.poll() is None, (workspace / "log").read_text()
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=server)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+    local = (server, server.replace("localhost", "127.0.0.1"), server.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(local) else wrong.append(f"request to {request.url}"))
+    yield page
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert wrong == []
+    context.close()
+
+
+def test_the_first_screen_names_the_culprit_of_a_sample(page: Page) -> None:
+    page.goto("/")
+    headline = page.locator("[data-ready=review]")
+    headline.wait_for(timeout=60_000)
+    assert "over budget" in headline.inner_text()
+    assert "SELECT docs" in headline.inner_text()
+    assert page.get_by_text("▲").count() > 0
+
+
+def test_a_dropped_dump_leads_to_its_culprit_and_its_waterfall(page: Page) -> None:
+    page.goto("/datasets")
+    page.locator(".ob-upload input").set_input_files(SAMPLES / "tools_in_a_row.otlp.jsonl.gz")
+    page.get_by_role("button", name="Open the review").first.click(timeout=60_000)
+    headline = page.locator("[data-ready=review]")
+    headline.wait_for(timeout=60_000)
+    assert "p95 is" in headline.inner_text()
+    assert "dataset=tools_in_a_row" in page.url
+
+    page.get_by_role("link", name="Waterfall").click()
+    waterfall = page.locator(".ob-waterfall[data-ready=waterfall]")
+    waterfall.wait_for(timeout=60_000)
+    assert int(waterfall.get_attribute("data-spans") or 0) == 29
+    canvas = page.locator(".ob-waterfall canvas")
+    assert 100 < (canvas.bounding_box() or {})["height"] < 2_000
+    canvas.click(position={"x": 120, "y": 60})
+    page.get_by_text("on the critical path", exact=False).first.wait_for(timeout=30_000)
+    assert page.get_by_text("Choose a span to see").count() == 0
+    assert "trace=" in page.url
+
+
+def test_a_file_that_is_no_dump_is_refused_in_words(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("these are notes, not traces")
+    page.goto("/datasets")
+    page.locator(".ob-upload input").set_input_files(tmp_path / "notes.txt")
+    page.get_by_text("not a dump of OTLP traces").wait_for(timeout=60_000)
