@@ -83,7 +83,13 @@ class Trace:
                     "duration_ns": request.duration_ns,
                     "complete": request.complete,
                     "critical_path": [
-                        {"span_id": s.span_id, "start_ns": s.start_ns, "end_ns": s.end_ns, "stage": s.stage, "hop_to": s.hop_to}
+                        {
+                            "span_id": s.span_id,
+                            "start_ns": s.start_ns,
+                            "end_ns": s.end_ns,
+                            "stage": s.stage,
+                            "hop_to": s.hop_to,
+                        }
                         for s in request.critical_path
                     ],
                 }
@@ -108,7 +114,9 @@ def find_trace_id(connection: duckdb.DuckDBPyConnection, wanted: str) -> str:
         )
     if len(found) > 1:
         some = ", ".join(row[0] for row in found[:3])
-        raise OverbudgetError(f"Several traces begin with {wanted!r}: {some}{', …' if len(found) > 3 else ''}. Write more of the id.")
+        raise OverbudgetError(
+            f"Several traces begin with {wanted!r}: {some}{', …' if len(found) > 3 else ''}. Write more of the id."
+        )
     return str(found[0][0])
 
 
@@ -123,21 +131,62 @@ def load_trace(connection: duckdb.DuckDBPyConnection, trace_id: str) -> Trace:
     row_of_node = {row[0]: number for number, row in enumerate(rows)}
     order = _drawing_order([row_of_node.get(row[1], -1) for row in rows])
     place = {row: number for number, (row, _) in enumerate(order)}
-    events = _grouped(cursor, "SELECT e.span_no, e.time_ns, e.name, map_from_entries(e.attributes) FROM data.events e", full)
+    events = _grouped(
+        cursor, "SELECT e.span_no, e.time_ns, e.name, map_from_entries(e.attributes) FROM data.events e", full
+    )
     links = _grouped(
-        cursor, "SELECT e.span_no, e.linked_trace_id, e.linked_span_id, map_from_entries(e.attributes) FROM data.links e", full
+        cursor,
+        "SELECT e.span_no, e.linked_trace_id, e.linked_span_id, map_from_entries(e.attributes) FROM data.links e",
+        full,
     )
     requests, own = _requests(cursor, full)
     spans = []
     for row, depth in order:
-        (_, parent, span_no, span_id, parent_id, name, service, kind, stage, start, end, skew, ended, code, message, attributes, resource) = rows[row]
+        (
+            _,
+            parent,
+            span_no,
+            span_id,
+            parent_id,
+            name,
+            service,
+            kind,
+            stage,
+            start,
+            end,
+            skew,
+            ended,
+            code,
+            message,
+            attributes,
+            resource,
+        ) = rows[row]
         up = row_of_node.get(parent, -1)
         spans.append(
             TraceSpan(
-                span_id, parent_id, place[up] if up >= 0 else -1, depth, name, service, kind, stage, start, end, skew, ended,
-                parent == -2, code, message, own.get(span_id, 0), attributes, resource,
+                span_id,
+                parent_id,
+                place[up] if up >= 0 else -1,
+                depth,
+                name,
+                service,
+                kind,
+                stage,
+                start,
+                end,
+                skew,
+                ended,
+                parent == -2,
+                code,
+                message,
+                own.get(span_id, 0),
+                attributes,
+                resource,
                 [{"time_ns": time, "name": what, "attributes": said} for time, what, said in events.get(span_no, [])],
-                [{"trace_id": other, "span_id": which, "attributes": said} for other, which, said in links.get(span_no, [])],
+                [
+                    {"trace_id": other, "span_id": which, "attributes": said}
+                    for other, which, said in links.get(span_no, [])
+                ],
             )  # fmt: skip
         )
     return Trace(full, spans, requests)
@@ -189,6 +238,7 @@ def _requests(cursor: duckdb.DuckDBPyConnection, trace_id: str) -> tuple[list[Tr
         segments.setdefault(request, []).append(Segment(span_id, start, end, stage, hop_to))
         own[span_id] = own.get(span_id, 0) + end - start
     rows = cursor.execute(
-        "SELECT span_id, route, duration_ns, complete FROM requests WHERE trace_id = $1 ORDER BY start_ns, request_no", [trace_id]
+        "SELECT span_id, route, duration_ns, complete FROM requests WHERE trace_id = $1 ORDER BY start_ns, request_no",
+        [trace_id],
     ).fetchall()
     return [TraceRequest(*row, segments.get(row[0], [])) for row in rows], own

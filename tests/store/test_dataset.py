@@ -1,0 +1,109 @@
+"""A dataset documents itself, is published whole or not at all, and lets nobody out."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from app.workspace import SAMPLES
+from ingest.pipeline import ingest
+from store.dataset import RELATIONS, build, open_dataset
+from store.errors import OverbudgetError
+from store.export import export_parquet
+from store.query import run_sql
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "d.duckdb"
+    ingest([SAMPLES / "healthy.otlp.jsonl.gz"], path)
+    return path
+
+
+def test_every_relation_and_column_has_a_comment(dataset: Path) -> None:
+    connection = open_dataset(dataset)
+    bare = connection.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND coalesce(comment, '') = ''")
+    assert bare.fetchall() == []
+    relations = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE coalesce(comment, '') = '' "
+        "UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal AND coalesce(comment, '') = ''"
+    )
+    assert relations.fetchall() == []
+
+
+def test_the_relations_of_the_contract_answer(dataset: Path) -> None:
+    connection = open_dataset(dataset)
+    for relation in RELATIONS:
+        connection.execute(f"SELECT * FROM {relation} LIMIT 5").fetchall()
+    types = dict(connection.execute("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'spans'").fetchall())
+    assert types["attributes"] == types["resource_attributes"] == "MAP(VARCHAR, VARCHAR)"
+    assert types["start_time"] == "TIMESTAMP_NS"
+    assert types["duration_ns"] == "BIGINT"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "COPY requests TO '/tmp/overbudget-escape.csv'",
+        "ATTACH '/tmp/overbudget-escape.duckdb'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET memory_limit = '9GB'",
+        "SET enable_external_access = true",
+        "CREATE TABLE mine AS SELECT 1",
+        "DELETE FROM requests",
+        "EXPORT DATABASE '/tmp/overbudget-escape'",
+    ],
+)
+def test_the_sandbox_refuses(dataset: Path, query: str) -> None:
+    with pytest.raises(OverbudgetError):
+        run_sql(dataset, query)
+
+
+def test_a_query_that_takes_too_long_is_stopped(dataset: Path) -> None:
+    with pytest.raises(OverbudgetError, match="longer than"):
+        run_sql(dataset, "SELECT count(*) FROM range(1000000000) a, range(1000) b WHERE a.range % 7 = b.range % 11", timeout_s=0.3)
+
+
+def test_rows_beyond_the_most_are_said_to_be_left_out(dataset: Path) -> None:
+    answer = run_sql(dataset, "SELECT * FROM range(10)", most_rows=4)
+    assert (len(answer.rows), answer.more) == (4, True)
+
+
+def test_a_failure_leaves_the_older_dataset_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
+    path = tmp_path / "d.duckdb"
+    path.write_bytes(dataset.read_bytes())
+    with pytest.raises(RuntimeError), build(path) as connection:
+        connection.execute("INSERT INTO data.stages VALUES (0, 'x')")
+        raise RuntimeError("crash")
+    assert [file.name for file in tmp_path.iterdir()] == ["d.duckdb"]
+    assert path.read_bytes() == dataset.read_bytes()
+
+
+def test_readers_share_a_dataset(dataset: Path) -> None:
+    first, second = open_dataset(dataset), open_dataset(dataset)
+    assert first.execute("SELECT count(*) FROM requests").fetchall() == second.execute("SELECT count(*) FROM requests").fetchall()
+
+
+def test_what_is_no_dataset_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OverbudgetError, match="no dataset"):
+        open_dataset(tmp_path / "gone.duckdb")
+    (tmp_path / "text.duckdb").write_text("hello")
+    with pytest.raises(OverbudgetError, match="cannot be opened"):
+        open_dataset(tmp_path / "text.duckdb")
+    duckdb.connect(str(tmp_path / "other.duckdb")).close()
+    with pytest.raises(OverbudgetError, match="not a dataset"):
+        open_dataset(tmp_path / "other.duckdb")
+
+
+def test_parquet_holds_every_relation_with_its_comments(dataset: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    connection = open_dataset(dataset)
+    for path in export_parquet(dataset, tmp_path / "out"):
+        file = pq.ParquetFile(path)
+        assert file.metadata.num_rows == connection.execute(f"SELECT count(*) FROM {path.stem}").fetchall()[0][0]
+        assert all(field.metadata[b"comment"] for field in file.schema_arrow)
+    assert len(list((tmp_path / "out").iterdir())) == len(RELATIONS)
