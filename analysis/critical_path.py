@@ -229,7 +229,7 @@ def critical_path(tree: Tree, requests: Requests, operations: OperationColumns, 
     """The critical path of every request, hops marked. `sum(end - start)` of a request is its duration, to the ns."""
     first, item, begin, finish = _items(tree.parent, tree.start, tree.end, request_of)
     by_end = _sorted_items(first, item, finish, begin, tree.span_id)
-    by_begin = _sorted_items(first, item, begin, finish, tree.span_id)
+    by_begin = _sorted_items(first, item, begin, begin, tree.span_id)
     request, node, start, end = _walk(requests.entry, tree.start, tree.end, first, item, begin, finish, by_end, by_begin)
     service = operations.service[tree.operation]
     kind, peer = operations.kind[tree.operation], operations.peer[tree.operation]
