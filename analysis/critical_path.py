@@ -124,7 +124,12 @@ def _walk(entry, start, end, first, item, begin, finish, by_end, by_begin):  # t
     f_end, f_begin = np.empty(depth_size, np.int64), np.empty(depth_size, np.int64)
     for request in range(entry.size):
         at = count
-        f_node[0], f_low[0], f_high[0], f_time[0] = entry[request], start[entry[request]], end[entry[request]], end[entry[request]]
+        f_node[0], f_low[0], f_high[0], f_time[0] = (
+            entry[request],
+            start[entry[request]],
+            end[entry[request]],
+            end[entry[request]],
+        )
         f_end[0], f_begin[0] = first[entry[request]], first[entry[request]]
         depth = 0
         while depth >= 0:
@@ -164,7 +169,12 @@ def _walk(entry, start, end, first, item, begin, finish, by_end, by_begin):  # t
                 f_begin[depth] = q
                 if q == stop:
                     if count == o_node.size:
-                        o_request, o_node, o_start, o_end = _grown(o_request), _grown(o_node), _grown(o_start), _grown(o_end)
+                        o_request, o_node, o_start, o_end = (
+                            _grown(o_request),
+                            _grown(o_node),
+                            _grown(o_start),
+                            _grown(o_end),
+                        )
                     o_request[count], o_node[count], o_start[count], o_end[count] = request, span, until, t
                     count += 1
                     f_time[depth] = until
@@ -230,7 +240,9 @@ def critical_path(tree: Tree, requests: Requests, operations: OperationColumns, 
     first, item, begin, finish = _items(tree.parent, tree.start, tree.end, request_of)
     by_end = _sorted_items(first, item, finish, begin, tree.span_id)
     by_begin = _sorted_items(first, item, begin, begin, tree.span_id)
-    request, node, start, end = _walk(requests.entry, tree.start, tree.end, first, item, begin, finish, by_end, by_begin)
+    request, node, start, end = _walk(
+        requests.entry, tree.start, tree.end, first, item, begin, finish, by_end, by_begin
+    )
     service = operations.service[tree.operation]
     kind, peer = operations.kind[tree.operation], operations.peer[tree.operation]
     hop = _hops(node, start, end, tree.parent, tree.start, tree.end, service, kind, peer)

@@ -33,7 +33,9 @@ class Catalogue:
     peers: tuple[str | None, ...]
 
 
-def catalogue_of(operations: pa.Table, rules: Sequence[Rule] = (), decisions: Sequence[Decision] | None = None) -> Catalogue:
+def catalogue_of(
+    operations: pa.Table, rules: Sequence[Rule] = (), decisions: Sequence[Decision] | None = None
+) -> Catalogue:
     """Classify `operations` (service_name, scope_name, name, kind, keys; in the order of their ids) and number them."""
     decided = list(decisions) if decisions is not None else classify(operations, rules)
     found = {decision.stage for decision in decided if decision.stage is not None}

@@ -32,7 +32,15 @@ CLASSIFY_KEYS: frozenset[str] = frozenset(
 CLASSIFY_PRESENCE: frozenset[str] = frozenset(
     {"db.vector.query.top_k", "http.request.method", "http.method", "gen_ai.latency.time_in_queue"}
 )
-CLASSIFY_PREFIXES: tuple[str, ...] = ("pinecone.", "qdrant.", "db.chroma.", "db.milvus.", "db.marqo.", "db.pinecone.", "db.qdrant.")
+CLASSIFY_PREFIXES: tuple[str, ...] = (
+    "pinecone.",
+    "qdrant.",
+    "db.chroma.",
+    "db.milvus.",
+    "db.marqo.",
+    "db.pinecone.",
+    "db.qdrant.",
+)
 
 # What a call span says it calls (METHOD.md, Hops).
 PEER_KEYS: tuple[str, ...] = (

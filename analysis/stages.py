@@ -31,14 +31,24 @@ def _stage_of(parent, downwards, stage, weak, under, unattributed, transparent):
     return out
 
 
-def stage_of_nodes(tree: Tree, operations: OperationColumns, unattributed: int, transparent: int = ORCHESTRATION) -> I16:
+def stage_of_nodes(
+    tree: Tree, operations: OperationColumns, unattributed: int, transparent: int = ORCHESTRATION
+) -> I16:
     """int16[m]: the stage of the innermost classified span at or above each node; `unattributed` where there is none.
 
     A weak rule counts only where no classified span stands above. Orchestration is transparent: an agent around a
     query does not make the query orchestration, so it does not stand in the way of weak rules either.
     """
     o = tree.operation
-    return _stage_of(tree.parent, tree.downwards, operations.stage[o], operations.weak[o], operations.under[o], unattributed, transparent)
+    return _stage_of(
+        tree.parent,
+        tree.downwards,
+        operations.stage[o],
+        operations.weak[o],
+        operations.under[o],
+        unattributed,
+        transparent,
+    )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -202,23 +202,19 @@ def _arrange(trace, traces, table, span_id, parent_id, start, end, kept):  # typ
 @numba.njit(cache=True, nogil=True)
 def _cut_cycles(parent, problem):  # type: ignore[no-untyped-def]
     """Spans that are their own ancestors: the earliest of each cycle becomes an orphan, and is flagged."""
-    state = np.zeros(parent.size, np.int8)  # 0 unseen, 1 on the current way up, 2 known to end at a top
+    seen = np.full(parent.size, -1, np.int32)  # on the way up from which span each was met first
     for first in range(parent.size):
         node = first
-        while node >= 0 and state[node] == 0:
-            state[node] = 1
+        while node >= 0 and seen[node] < 0:
+            seen[node] = first
             node = parent[node]
-        if node >= 0 and state[node] == 1:
+        if node >= 0 and seen[node] == first:  # back on the same way
             earliest, other = node, parent[node]
             while other != node:
                 earliest = min(earliest, other)
                 other = parent[other]
             parent[earliest] = -2
             problem[earliest] |= 4
-        node = first
-        while node >= 0 and state[node] == 1:
-            state[node] = 2
-            node = parent[node]
 
 
 @numba.njit(cache=True, nogil=True)

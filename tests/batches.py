@@ -40,7 +40,9 @@ def batch(
     }  # fmt: skip
     return SpanBatch(
         table([{**SPAN, "span_id": f"{number + 1:016x}", **span} for number, span in enumerate(spans)], SPANS),
-        table([{"attributes": {"service.name": name} if name else {}, "schema_url": ""} for name in services], RESOURCES),
+        table(
+            [{"attributes": {"service.name": name} if name else {}, "schema_url": ""} for name in services], RESOURCES
+        ),
         table([{"name": name, "version": "", "attributes": {}, "schema_url": ""} for name in scopes], SCOPES),
         table([{**event, **given} for given in events], EVENTS),
         table([{**link, **given} for given in links], LINKS),

@@ -38,7 +38,9 @@ def test_nothing_is_lost(recovered) -> None:  # type: ignore[no-untyped-def]
 
 def test_the_culprit_at_each_percentile_is_the_injected_one(recovered) -> None:  # type: ignore[no-untyped-def]
     truth, _, _, found = recovered
-    culprits = {f"p{made_of.percentile}": made_of.culprit.stage if made_of.culprit else None for made_of in found.breakdown}
+    culprits = {
+        f"p{made_of.percentile}": made_of.culprit.stage if made_of.culprit else None for made_of in found.breakdown
+    }
     assert culprits == truth["culprit"]
 
 

@@ -83,7 +83,9 @@ def draw(picture: str, skew: bool = False) -> Drawn:
     lines = [line[margin:] for line in lines]
     column = min(re.search(r"[.\[|]", line).start() for line in lines)  # type: ignore[union-attr]
     names, places, above = [], ["service"], []
-    columns: dict[str, list[int]] = {key: [] for key in ("parent", "start", "end", "service", "kind", "peer", "stage", "weak")}
+    columns: dict[str, list[int]] = {
+        key: [] for key in ("parent", "start", "end", "service", "kind", "peer", "stage", "weak")
+    }
     for line in lines:
         match = _LINE.match(line)
         assert match, f"not a line of a drawing: {line!r}"

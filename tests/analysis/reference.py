@@ -31,7 +31,9 @@ def items_of(span: Span) -> list[Item]:
     found = []
     for child in span.children:
         found.append(Item(child, child.start, child.end))
-        found += [Item(i.span, max(i.start, child.end), i.end) for i in items_of(child) if i.end > max(child.end, i.start)]
+        found += [
+            Item(i.span, max(i.start, child.end), i.end) for i in items_of(child) if i.end > max(child.end, i.start)
+        ]
     return [item for item in found if item.end > item.start]
 
 

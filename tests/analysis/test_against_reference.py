@@ -66,7 +66,10 @@ def by_reference(spans: SpanColumns) -> dict[int, list[tuple[int, int, int]]]:
     found = {}
     for trace in np.unique(spans.trace_lo):
         rows = np.flatnonzero(spans.trace_lo == trace)
-        known = {int(spans.span_id[r]): Span(int(spans.span_id[r]), int(spans.start_ns[r]), int(spans.end_ns[r])) for r in rows}
+        known = {
+            int(spans.span_id[r]): Span(int(spans.span_id[r]), int(spans.start_ns[r]), int(spans.end_ns[r]))
+            for r in rows
+        }
         top = None
         for r in rows:
             span, parent = known[int(spans.span_id[r])], int(spans.parent_id[r])

@@ -93,7 +93,9 @@ def test_hostile_names_are_shown_as_text(tmp_path: Path, monkeypatch: pytest.Mon
     from sample_traces.scenarios import SCENARIOS, simulate
     from sample_traces.writing import json_lines
 
-    dump = json_lines(simulate(SCENARIOS[0], requests=20).spans).replace(b"POST /chat", HOSTILE.encode("unicode_escape"))
+    dump = json_lines(simulate(SCENARIOS[0], requests=20).spans).replace(
+        b"POST /chat", HOSTILE.encode("unicode_escape")
+    )
     (tmp_path / "hostile.jsonl").write_bytes(dump.replace(b"\\u202e", b"\\\\u202e"))
     ingest([tmp_path / "hostile.jsonl"], tmp_path / "hostile.duckdb")
     for name in (None, "waterfall", "datasets"):

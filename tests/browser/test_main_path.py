@@ -16,10 +16,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from app.workspace import SAMPLES
 
 ROOT = Path(__file__).parents[2]
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
@@ -68,7 +74,9 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
     local = (server, server.replace("localhost", "127.0.0.1"), server.replace("http", "ws"), "data:", "blob:")
-    page.on("request", lambda request: None if request.url.startswith(local) else wrong.append(f"request to {request.url}"))
+    page.on(
+        "request", lambda request: None if request.url.startswith(local) else wrong.append(f"request to {request.url}")
+    )
     yield page
     assert page.locator("[data-testid=stException]").count() == 0
     assert wrong == []

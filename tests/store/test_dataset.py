@@ -22,7 +22,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_relation_and_column_has_a_comment(dataset: Path) -> None:
     connection = open_dataset(dataset)
-    bare = connection.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND coalesce(comment, '') = ''")
+    bare = connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND coalesce(comment, '') = ''"
+    )
     assert bare.fetchall() == []
     relations = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE coalesce(comment, '') = '' "
@@ -35,7 +37,9 @@ def test_the_relations_of_the_contract_answer(dataset: Path) -> None:
     connection = open_dataset(dataset)
     for relation in RELATIONS:
         connection.execute(f"SELECT * FROM {relation} LIMIT 5").fetchall()
-    types = dict(connection.execute("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'spans'").fetchall())
+    types = dict(
+        connection.execute("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'spans'").fetchall()
+    )
     assert types["attributes"] == types["resource_attributes"] == "MAP(VARCHAR, VARCHAR)"
     assert types["start_time"] == "TIMESTAMP_NS"
     assert types["duration_ns"] == "BIGINT"
@@ -64,7 +68,11 @@ def test_the_sandbox_refuses(dataset: Path, query: str) -> None:
 
 def test_a_query_that_takes_too_long_is_stopped(dataset: Path) -> None:
     with pytest.raises(OverbudgetError, match="longer than"):
-        run_sql(dataset, "SELECT count(*) FROM range(1000000000) a, range(1000) b WHERE a.range % 7 = b.range % 11", timeout_s=0.3)
+        run_sql(
+            dataset,
+            "SELECT count(*) FROM range(1000000000) a, range(1000) b WHERE a.range % 7 = b.range % 11",
+            timeout_s=0.3,
+        )
 
 
 def test_rows_beyond_the_most_are_said_to_be_left_out(dataset: Path) -> None:
@@ -84,7 +92,10 @@ def test_a_failure_leaves_the_older_dataset_and_nothing_else(dataset: Path, tmp_
 
 def test_readers_share_a_dataset(dataset: Path) -> None:
     first, second = open_dataset(dataset), open_dataset(dataset)
-    assert first.execute("SELECT count(*) FROM requests").fetchall() == second.execute("SELECT count(*) FROM requests").fetchall()
+    assert (
+        first.execute("SELECT count(*) FROM requests").fetchall()
+        == second.execute("SELECT count(*) FROM requests").fetchall()
+    )
 
 
 def test_what_is_no_dataset_is_said(tmp_path: Path) -> None:
