@@ -187,7 +187,7 @@ def load_trace(connection: duckdb.DuckDBPyConnection, trace_id: str) -> Trace:
                     {"trace_id": other, "span_id": which, "attributes": said}
                     for other, which, said in links.get(span_no, [])
                 ],
-            )  # fmt: skip
+            )
         )
     return Trace(full, spans, requests)
 
@@ -241,4 +241,8 @@ def _requests(cursor: duckdb.DuckDBPyConnection, trace_id: str) -> tuple[list[Tr
         "SELECT span_id, route, duration_ns, complete FROM requests WHERE trace_id = $1 ORDER BY start_ns, request_no",
         [trace_id],
     ).fetchall()
-    return [TraceRequest(*row, segments.get(row[0], [])) for row in rows], own
+    found = [
+        TraceRequest(span_id, route, duration, complete, segments.get(span_id, []))
+        for span_id, route, duration, complete in rows
+    ]
+    return found, own

@@ -28,7 +28,9 @@ def upload_route(workspace: Workspace, largest: int = LARGEST, quota: int = QUOT
         announced = int(request.headers.get("content-length") or 0)
         waiting = sum(path.stat().st_size for path in workspace.incoming.iterdir() if path.is_file())
         if announced > largest:
-            return JSONResponse({"error": f"{name} is larger than {largest / 2**30:.0f} GB; ingest it on the command line."}, 413)
+            return JSONResponse(
+                {"error": f"{name} is larger than {largest / 2**30:.0f} GB; ingest it on the command line."}, 413
+            )
         if waiting + announced > quota:
             return JSONResponse({"error": "Too many uploads wait to be read; try again when they are done."}, 507)
         final = workspace.incoming / f"{uuid.uuid4().hex}__{name}"
@@ -39,7 +41,12 @@ def upload_route(workspace: Workspace, largest: int = LARGEST, quota: int = QUOT
                 async for chunk in request.stream():
                     size += len(chunk)
                     if size > largest:
-                        return JSONResponse({"error": f"{name} is larger than {largest / 2**30:.0f} GB; ingest it on the command line."}, 413)
+                        return JSONResponse(
+                            {
+                                "error": f"{name} is larger than {largest / 2**30:.0f} GB; ingest it on the command line."
+                            },
+                            413,
+                        )
                     file.write(chunk)
             if announced and size != announced:
                 return JSONResponse({"error": f"{name} did not arrive whole; try again."}, 400)

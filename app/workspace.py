@@ -57,7 +57,9 @@ class Workspace:
         """Where the dataset `name` is. Errors: OverbudgetError where there is none."""
         path = self.folder / f"{safe_name(name)}.duckdb"
         if not path.is_file():
-            raise OverbudgetError(f"There is no dataset {name!r} in this workspace. Choose another one, or drop a dump on the Datasets page.")
+            raise OverbudgetError(
+                f"There is no dataset {name!r} in this workspace. Choose another one, or drop a dump on the Datasets page."
+            )
         return path
 
     def free_path(self, dump_name: str) -> Path:

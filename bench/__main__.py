@@ -35,7 +35,19 @@ def main() -> None:
         for kind, suffix in (("json", "jsonl"), ("protobuf", "binpb")):
             dumps[kind] = folder / f"dump.{suffix}"
             console.print(f"Generating {options.spans:,} spans as {kind} …", style="dim")
-            process([sys.executable, "-m", "sample_traces", "--scale", str(options.spans), "--format", kind, "--out", str(dumps[kind])])
+            process(
+                [
+                    sys.executable,
+                    "-m",
+                    "sample_traces",
+                    "--scale",
+                    str(options.spans),
+                    "--format",
+                    kind,
+                    "--out",
+                    str(dumps[kind]),
+                ]
+            )
 
         def add(what: str, run: Run, size: int | None, against: str, seconds: float | None) -> None:
             ratio = f"{run.seconds / seconds:.2f} ×" if seconds else ""
@@ -50,18 +62,48 @@ def main() -> None:
             seconds = min(reference(against[kind][1], dump) for _ in range(options.repeats))
             command = [*OVERBUDGET, "ingest", str(dump), "--to", str(dataset)]
             run = fastest([process(command) for _ in range(options.repeats)])
-            add(f"ingest {kind} ({dump.stat().st_size / 1e6:.0f} MB)", run, dump.stat().st_size, against[kind][0], seconds)
+            add(
+                f"ingest {kind} ({dump.stat().st_size / 1e6:.0f} MB)",
+                run,
+                dump.stat().st_size,
+                against[kind][0],
+                seconds,
+            )
             if kind == "json":
                 unnest = reference("duckdb_unnest", dump, folder / "unnest.duckdb")
                 add("  the same", run, dump.stat().st_size, "DuckDB read_json + unnest", unnest)
 
         quarter = folder / "quarter.binpb"
-        process([sys.executable, "-m", "sample_traces", "--scale", str(options.spans // 4), "--format", "protobuf", "--out", str(quarter)])
+        process(
+            [
+                sys.executable,
+                "-m",
+                "sample_traces",
+                "--scale",
+                str(options.spans // 4),
+                "--format",
+                "protobuf",
+                "--out",
+                str(quarter),
+            ]
+        )
         small = process([*OVERBUDGET, "ingest", str(quarter), "--to", str(folder / "quarter.duckdb")])
         large = process([*OVERBUDGET, "ingest", str(dumps["protobuf"]), "--to", str(dataset)])
-        table.add_row("memory of a dump 4 times as large", "", "", "", f"{large.peak_mb:.0f}", f"a quarter: {small.peak_mb:.0f} MB", f"{large.peak_mb / small.peak_mb:.2f} ×")
+        table.add_row(
+            "memory of a dump 4 times as large",
+            "",
+            "",
+            "",
+            f"{large.peak_mb:.0f}",
+            f"a quarter: {small.peak_mb:.0f} MB",
+            f"{large.peak_mb / small.peak_mb:.2f} ×",
+        )
 
-        kernels = float(subprocess.run([sys.executable, "-m", "bench.kernels", str(dataset)], check=True, capture_output=True, text=True).stdout)
+        kernels = float(
+            subprocess.run(
+                [sys.executable, "-m", "bench.kernels", str(dataset)], check=True, capture_output=True, text=True
+            ).stdout
+        )
         add("trees, critical path and stages, warm", Run(kernels, 0), None, "aim: under 1 s for 1 million", None)
         review = fastest([process([*OVERBUDGET, "review", str(dataset), "--json"]) for _ in range(options.repeats)])
         add("review, whole process", review, None, "aim: under 3 s for 1 million", None)

@@ -31,7 +31,13 @@ def protobuf_loop(path: Path) -> float:
             for resource_spans in message.resource_spans:
                 for scope_spans in resource_spans.scope_spans:
                     for span in scope_spans.spans:
-                        row = (span.trace_id, span.span_id, span.name, span.start_time_unix_nano, span.end_time_unix_nano)
+                        row = (
+                            span.trace_id,
+                            span.span_id,
+                            span.name,
+                            span.start_time_unix_nano,
+                            span.end_time_unix_nano,
+                        )
                         rows += len(row) and len({attribute.key: attribute.value for attribute in span.attributes}) >= 0
             seconds += time.perf_counter() - start
     return seconds

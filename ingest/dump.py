@@ -23,13 +23,10 @@ def read_dump(
             yield from read_member(member, report)
             read += 1
         except OverbudgetError as error:
-            if refused is not None or read:
-                report.warn("not_a_dump", str(error))
             refused = refused or error
+            report.warn("not_a_dump", str(error))
     if read == 0:
         raise refused or OverbudgetError(f"{report.source} holds no files.")
-    if refused is not None:
-        report.warn("not_a_dump", str(refused))
 
 
 def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:

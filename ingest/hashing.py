@@ -19,7 +19,7 @@ _HASHES = numba.types.Array(numba.uint64, 1, "C", readonly=True)
 
 
 @numba.njit(numba.uint64(numba.uint64), cache=True, nogil=True, inline="always")
-def mix(h: int) -> int:
+def mix(h):  # type: ignore[no-untyped-def]
     """Spread every bit of `h` over all 64 (the finaliser of SplitMix64)."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -41,7 +41,9 @@ def _resource(process: Any) -> list[Record]:
 def _scopes(spans: list[Record]) -> list[Record]:
     scopes: dict[tuple[str, str], list[Record]] = {}
     for span in spans:
-        tags = {tag.get("key"): tag.get("value") for tag in span.get("tags") or [] if isinstance(tag, dict)}
+        tags: Record = {
+            str(tag.get("key")): tag.get("value") for tag in span.get("tags") or [] if isinstance(tag, dict)
+        }
         name = tags.get("otel.scope.name") or tags.get("otel.library.name") or ""
         version = tags.get("otel.scope.version") or tags.get("otel.library.version") or ""
         scopes.setdefault((name, version), []).append(_span(span, tags))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -48,9 +49,8 @@ def _scan(data, base, state, opened, kind, closed, documents):  # type: ignore[n
                     state[4] = opened[0] if depth > 0 else i
                 depth, in_string = 0, False
         elif c == 34:
-            if depth == 0 or (depth == 1 and kind[0] == 91):
-                if state[4] < 0:
-                    state[4] = i
+            if (depth == 0 or (depth == 1 and kind[0] == 91)) and state[4] < 0:
+                state[4] = i
             in_string = True
         elif c == 123 or c == 91:
             if depth < opened.size:
@@ -146,8 +146,7 @@ class Scanner:
                 continue
             outer = [int(position) for position in self._opened[first : level + 1]]
             head = b"".join(
-                bytes(buffer[a:b]) if self._kind[first + i] == 123 else b"["
-                for i, (a, b) in enumerate(zip(outer, outer[1:], strict=False))
+                bytes(buffer[a:b]) if self._kind[first + i] == 123 else b"[" for i, (a, b) in enumerate(pairwise(outer))
             )
             if key[1] in _NEEDS_RESOURCE and b'"resource"' not in head and b'"scopeSpans"' in head:
                 continue  # the resource comes after its spans: nothing to do but wait for it

@@ -94,7 +94,7 @@ def _why_nothing(report: FileReport) -> str:
         ("unreadable_record", "is not OTLP JSON"),
     ):
         if code in warnings:
-            return f"{report.source} {words}: {warnings[code].example}"
+            return f"{report.source} {words}: {warnings[code].example.rstrip('.')}."
     return f"{report.source} holds no spans."
 
 

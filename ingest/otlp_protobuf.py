@@ -104,12 +104,13 @@ def _bare(stream: Stream, report: FileReport) -> Iterator[bytes]:
 
 
 # What may be cut: the field that repeats at each level, and the fields before it that its parts need again.
-_LEVELS = ({"repeated": 1, "header": ()}, {"repeated": 2, "header": (1,)}, {"repeated": 2, "header": (1,)})
+_REPEATED = (1, 2, 2)
+_HEADER = ((), (1,), (1,))
 
 
 def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: FileReport) -> Iterator[bytes]:
     """Parts of the message that the next `size` bytes of the stream are; `above` are the headers of its enclosing ones."""
-    level = _LEVELS[len(above)]
+    repeated, headers = _REPEATED[len(above)], _HEADER[len(above)]
     header = b""
     while size is None or size > 0:
         head = stream.peek(20 if size is None else min(20, size))
@@ -123,7 +124,7 @@ def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: F
             return
         if size is not None:
             size -= field.end
-        if field.number == level["repeated"] and field.wire == 2 and field.end > LARGE and len(above) < 2:
+        if field.number == repeated and field.wire == 2 and field.end > LARGE and len(above) < 2:
             stream.read(field.start)
             yield from _split(stream, field.end - field.start, (*above, header), report)
             continue
@@ -134,14 +135,14 @@ def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: F
         data = stream.read(field.end)
         if len(data) < field.end:
             report.warn("cut_off", "the last message is not whole")
-            if field.number == level["repeated"] and field.wire == 2:
+            if field.number == repeated and field.wire == 2:
                 whole = b"".join(_whole_part(data[field.start :]))
                 if whole:
                     yield _wrapped(field_of(field.number, whole), header, above)
             return
-        if field.number == level["repeated"]:
+        if field.number == repeated:
             yield _wrapped(data, header, above)
-        elif field.number in level["header"]:
+        elif field.number in headers:
             header += data
 
 

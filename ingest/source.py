@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from ingest.report import FileReport
 from store.errors import OverbudgetError
@@ -152,7 +152,7 @@ def _open(
 
 def _gunzip(stream: Stream, report: FileReport) -> Callable[[], bytes]:
     """Inflate all members of a gzip stream."""
-    state = {"inflate": zlib.decompressobj(31), "left": b"", "fresh": True}
+    state: dict[str, Any] = {"inflate": zlib.decompressobj(31), "left": b"", "fresh": True}
 
     def more() -> bytes:
         while True:
@@ -164,7 +164,7 @@ def _gunzip(stream: Stream, report: FileReport) -> Callable[[], bytes]:
                     state["fresh"] = True
                 return b""
             try:
-                out = inflate.decompress(data, 4 * CHUNK)  # type: ignore[attr-defined]
+                out = inflate.decompress(data, 4 * CHUNK)
             except zlib.error as error:
                 if not (state["fresh"] and data.strip(b"\0") == b""):  # padding after the last member is legal
                     report.warn("damaged", f"the gzip stream is damaged: {error}")
@@ -172,9 +172,9 @@ def _gunzip(stream: Stream, report: FileReport) -> Callable[[], bytes]:
                 stream.read()
                 return b""
             state["fresh"] = False
-            state["left"] = inflate.unconsumed_tail  # type: ignore[attr-defined]
-            if inflate.eof:  # type: ignore[attr-defined]
-                state.update(inflate=zlib.decompressobj(31), left=inflate.unused_data, fresh=True)  # type: ignore[attr-defined]
+            state["left"] = inflate.unconsumed_tail
+            if inflate.eof:
+                state.update(inflate=zlib.decompressobj(31), left=inflate.unused_data, fresh=True)
             if out:
                 return out
 
@@ -183,7 +183,7 @@ def _gunzip(stream: Stream, report: FileReport) -> Callable[[], bytes]:
 
 def _unzstd(stream: Stream, report: FileReport) -> Callable[[], bytes]:
     """Decompress all frames of a zstd stream."""
-    state = {"frame": zstd.ZstdDecompressor(), "left": b"", "fresh": True}
+    state: dict[str, Any] = {"frame": zstd.ZstdDecompressor(), "left": b"", "fresh": True}
 
     def more() -> bytes:
         while True:
@@ -268,7 +268,7 @@ def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport) 
                 inner = archive.extractfile(entry) if entry.isfile() and not _hidden(entry.name) else None
                 if inner is not None:
                     yield from _open(
-                        Stream(_guarded(cast(BinaryIO, inner), report)),
+                        Stream(_guarded(inner, report)),
                         f"{name}/{entry.name}",
                         (*how, "tar"),
                         report,
@@ -278,7 +278,7 @@ def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport) 
         report.warn("damaged", f"the tar archive cannot be read: {error}")
 
 
-def _guarded(inner: BinaryIO, report: FileReport) -> Callable[[], bytes]:
+def _guarded(inner: IO[bytes], report: FileReport) -> Callable[[], bytes]:
     def more() -> bytes:
         try:
             return inner.read(CHUNK)

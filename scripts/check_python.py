@@ -4,7 +4,9 @@ import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - the point is to run on an old Python
     sys.exit(
-        "overbudget needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 run" % sys.version_info[:2]
+        "overbudget needs Python 3.11 or newer; this is {}.{}. Try: make PYTHON=python3.12 run".format(
+            *sys.version_info
+        )
     )
 try:
     import ensurepip  # noqa: F401

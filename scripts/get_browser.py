@@ -17,7 +17,10 @@ if shutil.which("apt-get"):
     if not sudo or shutil.which("sudo"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         commands = (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium", "fonts-dejavu-core"])
-        if all(subprocess.run([*sudo, *command], env=quiet, stdout=subprocess.DEVNULL).returncode == 0 for command in commands):
+        if all(
+            subprocess.run([*sudo, *command], env=quiet, stdout=subprocess.DEVNULL).returncode == 0
+            for command in commands
+        ):
             sys.exit(0)
     sys.exit("Chromium could not be installed. Type: sudo apt-get install chromium fonts-dejavu-core")
 

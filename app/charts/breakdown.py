@@ -22,7 +22,8 @@ def breakdown_figure(review: Review) -> go.Figure:
         if not any(values):
             continue
         label = [
-            stage.stage if longest is made_of and made_of.stages[place].mean_ns > 0.06 * widest else "" for made_of in known
+            stage.stage if longest is made_of and made_of.stages[place].mean_ns > 0.06 * widest else ""
+            for made_of in known
         ]
         figure.add_bar(
             y=names,
@@ -45,7 +46,12 @@ def breakdown_figure(review: Review) -> go.Figure:
         if cap:
             y = names.index(f"p{made_of.percentile}")
             figure.add_shape(
-                type="line", x0=cap / divisor, x1=cap / divisor, y0=y - 0.45, y1=y + 0.45, line={"color": BUDGET, "width": 2, "dash": "dot"}
+                type="line",
+                x0=cap / divisor,
+                x1=cap / divisor,
+                y0=y - 0.45,
+                y1=y + 0.45,
+                line={"color": BUDGET, "width": 2, "dash": "dot"},
             )
     figure.update_layout(
         barmode="stack",

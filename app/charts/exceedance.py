@@ -18,7 +18,11 @@ def exceedance_figure(latency_ns: npt.NDArray[np.int64], percentile_of_cap: dict
     x = ordered[n - rows] if n else ordered
     figure = go.Figure()
     figure.add_scatter(
-        x=x, y=share, mode="lines", line={"color": "#2563a8", "width": 2, "shape": "hv"}, hovertemplate="%{y:.2%} of requests take longer than %{x:,.0f} ms<extra></extra>"
+        x=x,
+        y=share,
+        mode="lines",
+        line={"color": "#2563a8", "width": 2, "shape": "hv"},
+        hovertemplate="%{y:.2%} of requests take longer than %{x:,.0f} ms<extra></extra>",
     )
     for cap, percentile in percentile_of_cap.items():
         figure.add_scatter(
@@ -32,7 +36,12 @@ def exceedance_figure(latency_ns: npt.NDArray[np.int64], percentile_of_cap: dict
         margin={"l": 56, "r": 16, "t": 8, "b": 36},
         showlegend=False,
         xaxis={"type": "log", "tickvals": ticks, "ticktext": [_tick(v) for v in ticks], "fixedrange": True},
-        yaxis={"type": "log", "tickvals": [1, 0.5, 0.1, 0.05, 0.01, 0.001], "ticktext": ["100%", "50%", "10%", "5%", "1%", "0.1%"], "fixedrange": True},
+        yaxis={
+            "type": "log",
+            "tickvals": [1, 0.5, 0.1, 0.05, 0.01, 0.001],
+            "ticktext": ["100%", "50%", "10%", "5%", "1%", "0.1%"],
+            "fixedrange": True,
+        },
     )
     return figure
 

@@ -3,15 +3,18 @@
 from pathlib import Path
 
 from analysis.budget import Budget, load_budget
-from analysis.requests import Filters
-from analysis.review import over, review
+from analysis.requests import Filters, require_known
+from analysis.review import judge, measure, over, read_evidence, review
 from store.dataset import open_dataset
 
 
 def run(dataset: Path, budget_file: Path | None, route: str | None, form: str) -> None:
     """Print the review as text, json or markdown."""
     budget = load_budget(budget_file) if budget_file else None
-    result = review(open_dataset(dataset), budget, Filters(route=route))
+    evidence = read_evidence(open_dataset(dataset), budget)
+    filters = Filters(route=route)
+    require_known(evidence.requests, filters)
+    result = judge(measure(evidence, filters, routes=tuple(budget.routes) if budget else ()), budget)
     if form == "json":
         from app.report.review_json import review_json
 

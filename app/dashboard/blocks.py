@@ -21,7 +21,9 @@ from store.errors import OverbudgetError
 def say_headline(review: Review) -> None:
     """The answer in two sentences, and what else must be known."""
     first, second = headline(review)
-    st.html(f'<div data-ready="review"><p class="ob-head">{_prose(first)}</p><p class="ob-why">{_prose(second)}</p></div>')
+    st.html(
+        f'<div data-ready="review"><p class="ob-head">{_prose(first)}</p><p class="ob-why">{_prose(second)}</p></div>'
+    )
 
 
 def say_notes(review: Review) -> None:
@@ -43,7 +45,9 @@ def percentile_table(review: Review) -> None:
     """Stage × percentile; over and at risk by colour and sign."""
     lines = percentile_lines(review)
     if not lines:
-        st.info("There are too few requests for any percentile. The slowest are listed below; a longer dump tells more.")
+        st.info(
+            "There are too few requests for any percentile. The slowest are listed below; a longer dump tells more."
+        )
         return
     columns = [f"p{p}" for p in review.percentiles]
     st.html(f'<div class="ob-scroll">{_table(lines, columns)}</div>')
@@ -116,8 +120,12 @@ def _caps(review: Review) -> list[dict[str, str]]:
     """The caps as they are written, a row for the whole request and one for each stage that occurs."""
     budget = review.budget or {}
     stages = list(dict.fromkeys(row.stage for row in review.stages if row.stage != "unattributed"))
-    given = [("whole request", budget.get("budget", {}))] + [(stage, budget.get("stages", {}).get(stage, {})) for stage in stages]
-    return [{"stage": name, **{f"p{p}": _written(caps.get(f"p{p}")) for p in review.percentiles}} for name, caps in given]
+    given = [("whole request", budget.get("budget", {}))] + [
+        (stage, budget.get("stages", {}).get(stage, {})) for stage in stages
+    ]
+    return [
+        {"stage": name, **{f"p{p}": _written(caps.get(f"p{p}")) for p in review.percentiles}} for name, caps in given
+    ]
 
 
 def _written(cap: object) -> str:
@@ -131,9 +139,9 @@ def _apply(dataset: str, text: str, before: pd.DataFrame, after: pd.DataFrame) -
             stage = before.iloc[row, 0]
             path = ("budget",) if stage == "whole request" else ("stages", str(stage))
             for column in before.columns[1:]:
-                old, new = before.loc[row, column], after.loc[row, column]
+                old, new = str(before.loc[row, column]), str(after.loc[row, column] or "")
                 if old != new:
-                    changes[(*path, str(column))] = parse_duration(new) if new and str(new).strip() else None
+                    changes[(*path, str(column))] = parse_duration(new) if new.strip() else None
         if changes:
             set_budget_text(dataset, edit_budget(text, changes))
             st.rerun()

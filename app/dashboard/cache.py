@@ -35,7 +35,9 @@ def _evidence(version: tuple[str, int], reading: Any, _budget: Budget | None) ->
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _measured(version: tuple[str, int], reading: Any, filters: Filters, routes: tuple[str, ...], _budget: Budget | None) -> Measured:
+def _measured(
+    version: tuple[str, int], reading: Any, filters: Filters, routes: tuple[str, ...], _budget: Budget | None
+) -> Measured:
     return measure(_evidence(version, reading, _budget), filters, routes=routes)
 
 

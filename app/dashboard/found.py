@@ -73,7 +73,9 @@ def show_dataset(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     for row in rows:
         for warning in row[-1]:
             said = ODDITIES.get(warning["code"])
-            st.text(f"{warning['code']} × {warning['count']:,}: {said.means if said else ''} {said.remedy if said else ''}".strip())
+            st.text(
+                f"{warning['code']} × {warning['count']:,}: {said.means if said else ''} {said.remedy if said else ''}".strip()
+            )
             st.caption(f"For example: {warning['example']}".replace("`", "'"))
     if st.button("Open the review", key=f"review {name}"):
         st.session_state["dataset"] = name

@@ -26,7 +26,9 @@ def trace_summary(trace: Trace) -> None:
         )
     where = f"Trace {trace.trace_id}, {count(len(trace.spans), 'span')}"
     skewed = sum(span.skew_ns != 0 for span in trace.spans)
-    st.html(f'<p class="ob-note">{where}{f", {skewed} of them shifted onto the clock of their parent" if skewed else ""}.</p>')
+    st.html(
+        f'<p class="ob-note">{where}{f", {skewed} of them shifted onto the clock of their parent" if skewed else ""}.</p>'
+    )
 
 
 def span_details(trace: Trace, selected: str | None) -> None:
@@ -43,7 +45,11 @@ def span_details(trace: Trace, selected: str | None) -> None:
         "stage": span.stage,
         "kind": span.kind,
         "status": " ".join(filter(None, (span.status_code, span.status_message))),
-        "clock shifted by": format_duration(span.skew_ns) if span.skew_ns > 0 else f"{span.skew_ns} ns" if span.skew_ns else "",
+        "clock shifted by": format_duration(span.skew_ns)
+        if span.skew_ns > 0
+        else f"{span.skew_ns} ns"
+        if span.skew_ns
+        else "",
         "span id": span.span_id,
         "parent": span.parent_span_id or "none",
     }
@@ -54,7 +60,9 @@ def span_details(trace: Trace, selected: str | None) -> None:
         st.dataframe(
             pd.DataFrame(
                 {
-                    "after": [format_duration(e["time_ns"] - span.start_ns) if e["time_ns"] else "" for e in span.events],
+                    "after": [
+                        format_duration(e["time_ns"] - span.start_ns) if e["time_ns"] else "" for e in span.events
+                    ],
                     "name": [clean(e["name"]) for e in span.events],
                     "attributes": [str(e["attributes"]) for e in span.events],
                 }

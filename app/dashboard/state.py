@@ -17,11 +17,11 @@ def workspace() -> Workspace:
     return Workspace(Path(os.environ.get(WORKSPACE_VARIABLE, "workspace")))
 
 
-def choose_dataset() -> str | None:
-    """The dataset chosen in the side bar, kept in the URL; None where there is none yet."""
+def choose_dataset() -> str:
+    """The dataset chosen in the side bar, kept in the URL; "" where there is none yet."""
     names = workspace().names()
     if not names:
-        return None
+        return ""
     asked = st.query_params.get("dataset")
     if asked is not None and asked not in names:
         st.warning(f"There is no dataset {asked!r} in this workspace; showing {names[0]} instead.")

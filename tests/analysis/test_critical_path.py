@@ -170,13 +170,9 @@ def test_a_hundred_thousand_spans_in_one_trace_are_no_trouble(shape: str) -> Non
     if shape == "deep":
         spans = columns([1_000_000 + i for i in range(n)], [3_000_000 - i for i in range(n)], list(range(n)))
     elif shape == "wide":
-        spans = columns(
-            [1] + [i for i in range(2, n + 1)], [n + 10] + [i + 5 for i in range(2, n + 1)], [0] + [1] * (n - 1)
-        )
+        spans = columns([1, *list(range(2, n + 1))], [n + 10] + [i + 5 for i in range(2, n + 1)], [0] + [1] * (n - 1))
     else:
-        spans = columns(
-            [1] + [i for i in range(2, n + 1)], [n // 2] + [i + n for i in range(2, n + 1)], [0] + [1] * (n - 1)
-        )
+        spans = columns([1, *list(range(2, n + 1))], [n // 2] + [i + n for i in range(2, n + 1)], [0] + [1] * (n - 1))
     tree, _ = build_tree(spans, ONE)
     requests, request_of = find_requests(tree, ONE)
     segments = critical_path(tree, requests, ONE, request_of)

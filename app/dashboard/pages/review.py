@@ -11,7 +11,7 @@ from app.workspace import sample_of
 from store.errors import OverbudgetError
 
 dataset = state.choose_dataset()
-if dataset is None:
+if not dataset:
     st.info("There is no dataset yet. Drop a trace dump on the Datasets page to see where its latency goes.")
     st.page_link("pages/datasets.py", label="Go to Datasets")
     st.stop()
@@ -31,7 +31,9 @@ blocks.percentile_table(review)
 with st.expander("Set the budget", expanded=budget is None):
     blocks.budget_editor(dataset, review)
 if any(made_of.stages for made_of in review.breakdown):
-    blocks.caption("What a request at each percentile is made of: mean stage times on the critical path; the dotted line is the cap")
+    blocks.caption(
+        "What a request at each percentile is made of: mean stage times on the critical path; the dotted line is the cap"
+    )
     st.plotly_chart(breakdown_figure(review), config={"displayModeBar": False}, key="breakdown")
 table = evidence.requests.select(filters)
 if len(table):

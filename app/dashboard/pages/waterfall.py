@@ -10,7 +10,7 @@ from app.dashboard.span_details import span_details, trace_summary
 from store.errors import OverbudgetError
 
 dataset = state.choose_dataset()
-if dataset is None:
+if not dataset:
     st.info("There is no dataset yet. Drop a trace dump on the Datasets page first.")
     st.stop()
 connection = cache.connection(dataset)

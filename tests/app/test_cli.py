@@ -1,0 +1,142 @@
+"""Each command as users and scripts call it: in a process of its own."""
+
+import csv
+import io
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.workspace import SAMPLES
+
+ROOT = Path(__file__).parents[2]
+NAME = "slow_database_tenant"
+BUDGET = str(SAMPLES / f"{NAME}.budget.toml")
+
+
+def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments], cwd=ROOT, input=stdin, capture_output=True, timeout=120
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def json_of(*arguments: str) -> Any:
+    done = call(*arguments, "--json")
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("cli") / "d.duckdb"
+    done = call("ingest", str(SAMPLES / f"{NAME}.otlp.jsonl.gz"), "--to", str(path))
+    assert done.returncode == 0, done.stderr
+    assert "12,180 spans in 420 traces, 420 requests" in done.stdout
+    return str(path)
+
+
+def test_ingest_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+    found = json_of("ingest", str(SAMPLES / f"{NAME}.otlp.binpb.gz"), "--to", str(tmp_path / "d.duckdb"))
+    assert {"dataset", "spans", "traces", "requests", "duplicates", "rejected", "warnings", "files"} <= found.keys()
+    assert (found["spans"], found["requests"], found["duplicates"], found["rejected"]) == (12_180, 420, 0, 0)
+
+
+def test_ingest_reads_standard_input_and_appends(tmp_path: Path) -> None:
+    to = str(tmp_path / "d.duckdb")
+    dump = (SAMPLES / f"{NAME}.otlp.jsonl.gz").read_bytes()
+    assert call("ingest", "-", "--to", to, stdin=dump).returncode == 0
+    again = json_of("ingest", str(SAMPLES / "healthy.otlp.jsonl.gz"), "--to", to, "--append")
+    assert again["requests"] == 840
+    twice = json_of("ingest", str(SAMPLES / "healthy.otlp.jsonl.gz"), "--to", to, "--append")
+    assert (twice["requests"], twice["duplicates"]) == (840, 12_180)
+    assert [w["code"] for w in twice["warnings"]] == ["duplicate_span"]
+    tokens = json_of("sql", to, "SELECT count(*) FILTER (input_tokens > 0) AS n FROM requests")
+    assert tokens == [{"n": 840}]
+
+
+def test_review_names_the_culprit_in_text_json_and_markdown(dataset: str) -> None:
+    text = call("review", dataset, "--budget", BUDGET)
+    assert text.returncode == 0
+    assert "`SELECT docs`" in text.stdout
+    found = json_of("review", dataset, "--budget", BUDGET)
+    assert {"dataset", "budget", "percentiles", "end_to_end", "stages", "breakdown", "good"} <= found.keys()
+    assert found["percentiles"] == [50, 75, 90, 95, 99]
+    at_p95 = next(made_of for made_of in found["breakdown"] if made_of["percentile"] == 95)
+    assert at_p95["culprit"]["stage"] == "retrieval"
+    assert {"service_name", "name", "hop_to", "excess_ns"} <= at_p95["culprit"]["operation"].keys()
+    keys = {"percentile", "latency_ns", "ci_low_ns", "ci_high_ns", "n", "budget_ns", "verdict"}
+    assert all(keys <= row.keys() for row in [*found["end_to_end"], *found["stages"]])
+    assert call("review", dataset, "--markdown").stdout.startswith("### ")
+
+
+def test_check_exits_with_1_when_a_cap_is_over_and_0_when_none_is(dataset: str, tmp_path: Path) -> None:
+    broken = call("check", dataset, "--budget", BUDGET)
+    assert broken.returncode == 1
+    assert "retrieval" in broken.stdout
+    (tmp_path / "b.toml").write_text('[budget]\np95 = "1h"\n')
+    assert call("check", dataset, "--budget", str(tmp_path / "b.toml")).returncode == 0
+    assert json_of("check", dataset, "--budget", BUDGET)["over"]
+
+
+def test_trace_draws_a_waterfall_and_prints_segments_that_tile(dataset: str) -> None:
+    (slowest,) = json_of("sql", dataset, "SELECT trace_id, duration_ns FROM requests ORDER BY duration_ns DESC LIMIT 1")
+    drawn = call("trace", dataset, slowest["trace_id"][:12].upper())
+    assert drawn.returncode == 0
+    assert "retriever: SELECT docs" in drawn.stdout
+    assert "#" in drawn.stdout
+    assert max(len(line) for line in drawn.stdout.splitlines()) <= 140
+    found = json_of("trace", dataset, slowest["trace_id"])
+    (request,) = found["requests"]
+    path = request["critical_path"]
+    assert sum(s["end_ns"] - s["start_ns"] for s in path) == request["duration_ns"] == slowest["duration_ns"]
+    assert all(a["end_ns"] == b["start_ns"] for a, b in itertools.pairwise(path))
+
+
+def test_sql_answers_as_text_csv_and_json(dataset: str) -> None:
+    query = "SELECT route, count(*) AS n, max(start_ns) AS last FROM requests GROUP BY route"
+    (row,) = json_of("sql", dataset, query)
+    assert (row["route"], row["n"], type(row["last"])) == ("POST /chat", 420, int)
+    assert next(csv.DictReader(io.StringIO(call("sql", dataset, query, "--csv").stdout)))["n"] == "420"
+    assert "POST /chat" in call("sql", dataset, query).stdout
+
+
+def test_export_writes_a_file_for_each_relation(dataset: str, tmp_path: Path) -> None:
+    done = call("export", dataset, "--parquet", str(tmp_path / "out"))
+    assert done.returncode == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        Path(line).name for line in done.stdout.split()
+    )
+
+
+@pytest.mark.parametrize("command", ["ingest", "review", "check", "trace", "sql", "export", "serve"])
+def test_help_shows_an_example(command: str) -> None:
+    done = call(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: overbudget {command}" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("review", "gone.duckdb"),
+        ("ingest", "gone.jsonl", "--to", "x.duckdb"),
+        ("trace", "DATASET", "ffffffffffff"),
+        ("sql", "DATASET", "SELEKT 1"),
+        ("sql", "DATASET", "SELECT * FROM read_csv('/etc/passwd')"),
+        ("review", "DATASET", "--budget", "gone.toml"),
+        ("review", "DATASET", "--route", "GET /nowhere"),
+        ("check", "DATASET"),
+        ("nonsense",),
+    ],
+)
+def test_an_error_is_one_readable_sentence_and_exit_status_2(dataset: str, arguments: tuple[str, ...]) -> None:
+    done = call(*(dataset if argument == "DATASET" else argument for argument in arguments))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert 10 < len(done.stderr.strip()) < 600
