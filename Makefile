@@ -52,11 +52,13 @@ golden: $(VENV)/.dev ## Record the golden files anew; read the diff before you c
 	OVERBUDGET_GOLDEN=1 $(BIN)/python -m pytest -q -k golden
 
 notebook: $(VENV)/.dev ## Open the example notebook
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-notebook.lock
 	$(BIN)/python -m jupyter lab notebooks/latency_review.ipynb
 
 lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --extra dev --extra notebook -c requirements-dev.lock pyproject.toml -o requirements-notebook.lock
 
 clean: ## Remove the environment, caches and the workspace's datasets
 	rm -rf $(VENV) $(WORKSPACE) .pytest_cache .mypy_cache .ruff_cache *.egg-info
