@@ -20,9 +20,8 @@ CONFIG = {
     "client.toolbarMode": "viewer",
     "client.showErrorDetails": "type",
     "client.showErrorLinks": False,
-    "theme.primaryColor": "#2563a8",
-    "theme.font": "sans-serif",
-    "theme.baseRadius": "4px",
+    "theme.light.primaryColor": "#2563a8",
+    "theme.dark.primaryColor": "#6ea8e0",
 }
 
 

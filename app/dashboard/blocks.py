@@ -55,7 +55,8 @@ def percentile_table(review: Review) -> None:
 
 def _table(lines: Sequence[Line], columns: Sequence[str]) -> str:
     capped = any(line.caps for line in lines)
-    head = "".join(f"<th>{escape(column)}</th>" for column in (["cap"] if capped else []) + list(columns))
+    head = '<th class="caps">cap</th>' if capped else ""
+    head += "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = ""
     for number, line in enumerate(lines):
         caps = f'<td class="caps">{escape(line.caps)}</td>' if capped else ""
