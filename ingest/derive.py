@@ -99,30 +99,33 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deriv
     return outcome
 
 
+SPAN_COLUMNS = (
+    f"span_no, trace_id, span_id, parent_span_id, start_ns, coalesce(end_ns, {trees.NO_END}) AS end_ns, operation_id"
+)
+
+
+def columns_of(spans: pa.Table) -> SpanColumns:
+    """Kernel columns of the rows of SPAN_COLUMNS."""
+    trace_ids = one_chunk(spans["trace_id"])
+    return SpanColumns(
+        parse_ids(trace_ids),
+        parse_ids(trace_ids, 16),
+        parse_ids(one_chunk(spans["span_id"])),
+        parse_ids(one_chunk(spans["parent_span_id"])),
+        one_chunk(spans["start_ns"]).to_numpy(),
+        one_chunk(spans["end_ns"]).to_numpy(),
+        one_chunk(spans["operation_id"]).to_numpy(),
+    )
+
+
 def _partitions(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[SpanColumns, I32]]:
     """Whole traces, about SPANS_PER_PARTITION spans at a time: kernel columns and the span_no of each row."""
     count = connection.execute("SELECT count(*) FROM data.spans").fetchall()[0][0]
     parts = -(-count // SPANS_PER_PARTITION)
     for part in range(parts):
         where = f"WHERE hash(trace_id) % {parts} = {part}" if parts > 1 else ""
-        spans = connection.sql(
-            f"""SELECT span_no, trace_id, span_id, parent_span_id, start_ns,
-                       coalesce(end_ns, {trees.NO_END}) AS end_ns, operation_id
-                FROM data.spans {where}"""
-        ).to_arrow_table()
-        trace_ids = one_chunk(spans["trace_id"])
-        yield (
-            SpanColumns(
-                parse_ids(trace_ids),
-                parse_ids(trace_ids, 16),
-                parse_ids(one_chunk(spans["span_id"])),
-                parse_ids(one_chunk(spans["parent_span_id"])),
-                spans["start_ns"].to_numpy(),
-                spans["end_ns"].to_numpy(),
-                spans["operation_id"].to_numpy(),
-            ),
-            spans["span_no"].to_numpy(),
-        )
+        spans = connection.sql(f"SELECT {SPAN_COLUMNS} FROM data.spans {where}").to_arrow_table()
+        yield columns_of(spans), one_chunk(spans["span_no"]).to_numpy()
 
 
 def _remove_duplicates(
