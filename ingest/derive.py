@@ -21,7 +21,7 @@ from ingest.hexids import parse_ids
 from ingest.request_facts import RequestRows, fold_facts, shape_texts
 from store.dataset import insert, schema_sql
 
-SPANS_PER_PARTITION = 2_000_000
+SPANS_PER_PARTITION = 400_000
 DERIVED = ["data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]
 
 I32 = npt.NDArray[np.int32]
