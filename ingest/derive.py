@@ -134,7 +134,7 @@ def _remove_duplicates(
     """Delete the spans that are stored already, and tell copies from spans that differ under the same ids."""
     if len(duplicates.row) == 0:
         return
-    connection.register("pairs", pa.table({"removed": span_no[duplicates.row], "kept": span_no[duplicates.kept]}))
+    pairs = pa.table({"removed": span_no[duplicates.row], "kept": span_no[duplicates.kept]})
     compared = ["start_ns", "end_ns", "operation_id", "parent_span_id", "status_code", "status_message", "attributes"]
     a, b = (", ".join(f"{side}.{column}" for column in compared) for side in "ab")
     pairs = connection.sql(
@@ -149,7 +149,6 @@ def _remove_duplicates(
     )
     for relation in ("data.spans", "data.events", "data.links", "facts"):
         connection.execute(f"DELETE FROM {relation} WHERE span_no IN (SELECT removed FROM pairs)")
-    connection.unregister("pairs")
 
 
 def _insert_nodes(

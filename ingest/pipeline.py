@@ -191,15 +191,12 @@ def _complete(
     """Fill in what only the whole dataset tells of each file, and write the relation ingest_report."""
     of_source = dict(reports)
     counted = outcome.spans_of_operation
-    connection.register(
-        "counted", pa.table({"operation_id": np.arange(len(counted), dtype=np.int32), "spans": counted})
-    )
+    counted = pa.table({"operation_id": np.arange(len(counted), dtype=np.int32), "spans": counted})
     connection.execute(
         "UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id"
     )
-    connection.unregister("counted")
     for code, chunks in outcome.oddities.items():
-        connection.register("behind", pa.table({"span_no": pa.chunked_array([pa.array(chunk) for chunk in chunks])}))
+        behind = pa.table({"span_no": pa.chunked_array([pa.array(chunk) for chunk in chunks])})  # noqa: F841 - DuckDB reads it
         relation = (
             "removed_spans" if code.endswith("duplicate_span") or code == "conflicting_duplicate" else "data.spans"
         )
@@ -207,7 +204,6 @@ def _complete(
             f"""SELECT source_id, count(*), arg_min({_DERIVED_EXAMPLE}, span_no)
                 FROM {relation} JOIN behind USING (span_no) GROUP BY source_id"""
         ).fetchall()
-        connection.unregister("behind")
         for source_id, count, example in found:
             if source_id in of_source:
                 of_source[source_id].warn(code, example, count)

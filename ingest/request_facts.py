@@ -52,8 +52,7 @@ class RequestRows:
         base = pa.concat_tables(self._bases)
         starts, durations = base["start_ns"].to_numpy(), base["duration_ns"].to_numpy()
         base = base.append_column("in_flight", pa.array(in_flight(starts, starts + durations)))
-        connection.register("base", base)
-        connection.register("said", pa.concat_tables(self._facts))
+        said = pa.concat_tables(self._facts)  # noqa: F841 - DuckDB reads it
         connection.execute(
             """INSERT INTO requests BY NAME
                SELECT b.request_no, s.trace_id, s.span_id, o.name AS route, b.shape, o.service_name,
@@ -64,8 +63,6 @@ class RequestRows:
                LEFT JOIN said f ON f.request_no = b.request_no
                ORDER BY b.request_no"""
         )
-        connection.unregister("base")
-        connection.unregister("said")
 
 
 def fold_facts(
@@ -88,21 +85,16 @@ def fold_facts(
     is_inference = inference[tree.operation]
     parent = tree.parent
     enclosed = (parent >= 0) & below[np.maximum(parent, 0)]
-    connection.register(
-        "nodes",
-        pa.table(
-            {
-                "span_no": span_no,
-                "request_no": request_of,
-                "start_ns": tree.start,
-                "weight": (tree.end - tree.start) + np.where(is_inference, np.int64(1) << 60, 0),
-                "counts": is_inference & ~enclosed,
-            }
-        ),
+    nodes = pa.table(  # noqa: F841 - DuckDB reads it
+        {
+            "span_no": span_no,
+            "request_no": request_of,
+            "start_ns": tree.start,
+            "weight": (tree.end - tree.start) + np.where(is_inference, np.int64(1) << 60, 0),
+            "counts": is_inference & ~enclosed,
+        }
     )
-    result = connection.sql(_FOLD).to_arrow_table()
-    connection.unregister("nodes")
-    return result
+    return connection.sql(_FOLD).to_arrow_table()
 
 
 def _fact(name: str) -> str:

@@ -48,7 +48,7 @@ RELATIONS = (
     "ingest_report",
 )
 
-BUILD_MEMORY = "600MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
+BUILD_MEMORY = "350MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
 READ_MEMORY = "2GB"
 
 
@@ -134,7 +134,9 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
 
 
 def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: "pa.Table") -> None:
-    """Append `rows`, whose columns are named as the relation's."""
-    connection.register("incoming", rows)
-    connection.execute(f"INSERT INTO {relation} BY NAME SELECT * FROM incoming")
-    connection.unregister("incoming")
+    """Append `rows`, whose columns are named as the relation's.
+
+    DuckDB finds `rows` as the variable of this function. A registered view would be kept, with all of its memory,
+    until the transaction ends.
+    """
+    connection.execute(f"INSERT INTO {relation} BY NAME SELECT * FROM rows")
