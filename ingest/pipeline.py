@@ -127,7 +127,8 @@ def _read_all(
             threading.Thread(target=_load_kernels, name="overbudget-kernels", daemon=True).start()
         try:
             for batch in batches:
-                writer.write(batch, first + len(reports))
+                nameless = writer.write(batch, first + len(reports))
+                report.warn("no_service_name", "a resource without service.name", nameless)
                 tell(Progress(file.path, taken[0], total, writer.next_span_no))
         except OverbudgetError as error:
             if file.named:

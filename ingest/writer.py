@@ -3,12 +3,13 @@
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest import facts
 from ingest.batch import ATTRIBUTES, SpanBatch
 from ingest.dimensions import Dimension
 from ingest.hashing import list_parts
-from ingest.operations import OperationCatalog
+from ingest.operations import UNKNOWN_SERVICE, OperationCatalog, service_names
 from store.dataset import insert
 
 
@@ -32,8 +33,8 @@ class Writer:
         if self.next_span_no:
             self._recall_facts()
 
-    def write(self, batch: SpanBatch, source_id: int) -> None:
-        """Store the spans, events and links of a batch."""
+    def write(self, batch: SpanBatch, source_id: int) -> int:
+        """Store the spans, events and links of a batch; how many of its spans have no service.name."""
         first = self.next_span_no
         count = batch.spans.num_rows
         self.next_span_no += count
@@ -61,6 +62,8 @@ class Writer:
             if table.num_rows:
                 span_no = pa.array(table["span"].to_numpy() + np.int32(first))
                 insert(self._connection, relation, table.drop_columns(["span"]).append_column("span_no", span_no))
+        nameless = pc.equal(service_names(batch.resources), UNKNOWN_SERVICE).to_numpy(zero_copy_only=False)
+        return int(nameless[batch.spans["resource"].to_numpy()].sum())
 
     def _recall_facts(self) -> None:
         """Pick the facts of the spans that are stored already anew: they are not kept in a dataset."""
