@@ -17,7 +17,7 @@ _OFFSETS = numba.types.Array(numba.int32, 1, "C", readonly=True)
 _BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
 
 # What an id turned out to be.
-ID_OK, ID_NONE, ID_BASE64, ID_BAD = range(4)
+ID_OK, ID_NONE, ID_BAD = range(3)
 
 
 def child(array: pa.StructArray, name: str) -> pa.Array:
@@ -104,7 +104,6 @@ def attribute_lists(lists: I32, keys: pa.StringArray, values: pa.StringArray) ->
 def _check_hex(offsets, data, digits):  # type: ignore[no-untyped-def]
     n = offsets.size - 1
     out, what = np.full(n * digits, 48, np.uint8), np.zeros(n, np.uint8)
-    short = 24 if digits == 32 else 12
     for i in range(n):
         start, length = offsets[i], offsets[i + 1] - offsets[i]
         if length == 0:
@@ -116,21 +115,19 @@ def _check_hex(offsets, data, digits):  # type: ignore[no-untyped-def]
                 if 65 <= c <= 70:
                     c += np.uint8(32)
                 if not (48 <= c <= 57 or 97 <= c <= 102):
-                    what[i] = 3
+                    what[i] = 2
                     break
                 zero = zero and c == 48
                 out[i * digits + j] = c
             if what[i] == 0 and zero:
                 what[i] = 1
-        elif length == short:
-            what[i] = 2
         else:
-            what[i] = 3
+            what[i] = 2
     return out, what
 
 
 def check_ids(column: pa.StringArray, digits: int) -> tuple[pa.StringArray, npt.NDArray[np.uint8]]:
-    """Ids in lower case (`digits` each, zeros where there is none) and what each was: ID_OK, ID_NONE, ID_BASE64, ID_BAD."""
+    """Ids in lower case (`digits` each, zeros where there is none) and what each was: ID_OK, ID_NONE, ID_BAD."""
     if len(column) == 0:
         return pa.array([], pa.string()), np.zeros(0, np.uint8)
     if column.type != pa.string():
