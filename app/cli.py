@@ -1,14 +1,18 @@
 """The command `overbudget`. Each command is a file in app/commands/, imported when it is called."""
 
+import gc
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, NoReturn, Optional
 
 import typer
 
 from store.errors import OverbudgetError
+
+# Imports make a hundred thousand objects that stay: looking through them for garbage took a fifth of the start.
+gc.set_threshold(200_000, 20, 50)
 
 app = typer.Typer(
     name="overbudget",
@@ -119,7 +123,21 @@ def serve(
 def main() -> None:
     """Run a command. What a user can mend is said in one sentence on stderr (exit status 2), never as a traceback."""
     try:
+        _run()
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        pass
+    os._exit(status)  # the system frees memory at once; taking Python apart object by object takes a third of a second
+
+
+def _run() -> NoReturn:
+    try:
         app()
+        sys.exit(0)
     except OverbudgetError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -137,7 +155,7 @@ def main() -> None:
         )
 
 
-def fail(sentence: str) -> None:
+def fail(sentence: str) -> NoReturn:
     """Exit with status 2 and a sentence on stderr."""
     print(sentence, file=sys.stderr)
     sys.exit(2)

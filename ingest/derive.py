@@ -4,6 +4,7 @@ Works on whole traces in partitions, so that memory stays bounded however large 
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import duckdb
@@ -21,7 +22,7 @@ from ingest.hexids import parse_ids
 from ingest.request_facts import RequestRows, fold_facts, shape_texts
 from store.dataset import insert, schema_sql
 
-SPANS_PER_PARTITION = 400_000
+SPANS_PER_PARTITION = 250_000
 DERIVED = ["data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]
 
 I32 = npt.NDArray[np.int32]
@@ -71,32 +72,63 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deriv
     outcome = Derivation(spans_of_operation=np.zeros(catalogue.count, np.int64))
     rows = RequestRows()
     nodes = 0
-    for columns, span_no in _partitions(connection):
-        tree, duplicates = build_tree(columns, catalogue.columns)
-        _remove_duplicates(connection, span_no, duplicates, outcome)
-        requests, request_of = find_requests(tree, catalogue.columns)
-        segments = critical_path(tree, requests, catalogue.columns, request_of)
-        stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
-        span_of_node = span_no[tree.row]
-        _insert_nodes(connection, tree, span_of_node, request_of, stage_of, nodes, outcome.traces, rows.count)
-        _insert_path(connection, segments, tree, span_of_node, stage_of, rows.count)
-        _insert_stage_time(
-            connection, *stage_times(tree, requests, request_of, segments, stage_of, len(catalogue.stages)), rows.count
-        )
-        _note_oddities(tree, span_of_node, requests, outcome)
-        rows.add(
-            requests,
-            tree,
-            span_of_node,
-            shape_texts(tree, requests, catalogue),
-            fold_facts(connection, tree, span_of_node, request_of, catalogue),
-        )
+    for part in _computed(connection, catalogue):
+        tree, requests, span_no = part.tree, part.requests, part.span_no
+        _remove_duplicates(connection, part, outcome)
+        _insert_nodes(connection, part, nodes, outcome.traces, rows.count)
+        _insert_path(connection, part, rows.count)
+        _insert_stage_time(connection, part, rows.count)
+        _note_oddities(tree, span_no, requests, outcome)
+        facts = fold_facts(connection, tree, span_no, part.request_of, catalogue)
+        rows.add(requests, tree, span_no, part.shapes, facts)
         outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
         nodes += len(tree.row)
         outcome.traces += int(tree.trace[-1]) + 1 if len(tree.trace) else 0
     rows.insert(connection)
     outcome.requests = rows.count
     return outcome
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the kernels found in some whole traces."""
+
+    row_span_no: I32  # the span behind each row of the kernels' input
+    duplicates: Duplicates
+    tree: Tree
+    span_no: I32  # the span behind each node of the tree
+    requests: Requests
+    request_of: I32
+    segments: Segments
+    stage_of: npt.NDArray[np.int16]
+    stage_ns: npt.NDArray[np.int64]
+    busy_ns: npt.NDArray[np.int64]
+    stage_spans: I32
+    shapes: pa.Array
+
+
+def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue) -> Part:
+    """Run the kernels. Knows nothing of the connection: runs in a thread while the part before is being stored."""
+    tree, duplicates = build_tree(columns, catalogue.columns)
+    requests, request_of = find_requests(tree, catalogue.columns)
+    segments = critical_path(tree, requests, catalogue.columns, request_of)
+    stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
+    stages = stage_times(tree, requests, request_of, segments, stage_of, len(catalogue.stages))
+    shapes = shape_texts(tree, requests, catalogue)
+    return Part(span_no, duplicates, tree, span_no[tree.row], requests, request_of, segments, stage_of, *stages, shapes)
+
+
+def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterator[Part]:
+    """The parts, each computed while the one before is in the caller's hands. Only this thread uses the connection."""
+    with ThreadPoolExecutor(1, "overbudget-derive") as pool:
+        ahead: Future[Part] | None = None
+        for columns, span_no in _partitions(connection):
+            coming = pool.submit(_compute, columns, span_no, catalogue)
+            if ahead is not None:
+                yield ahead.result()
+            ahead = coming
+        if ahead is not None:
+            yield ahead.result()
 
 
 SPAN_COLUMNS = (
@@ -128,10 +160,9 @@ def _partitions(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[SpanCol
         yield columns_of(spans), one_chunk(spans["span_no"]).to_numpy()
 
 
-def _remove_duplicates(
-    connection: duckdb.DuckDBPyConnection, span_no: I32, duplicates: Duplicates, outcome: Derivation
-) -> None:
+def _remove_duplicates(connection: duckdb.DuckDBPyConnection, part: Part, outcome: Derivation) -> None:
     """Delete the spans that are stored already, and tell copies from spans that differ under the same ids."""
+    span_no, duplicates = part.row_span_no, part.duplicates
     if len(duplicates.row) == 0:
         return
     pairs = pa.table({"removed": span_no[duplicates.row], "kept": span_no[duplicates.kept]})
@@ -152,15 +183,9 @@ def _remove_duplicates(
 
 
 def _insert_nodes(
-    connection: duckdb.DuckDBPyConnection,
-    tree: Tree,
-    span_no: I32,
-    request_of: I32,
-    stage_of: npt.NDArray[np.int16],
-    first_node: int,
-    first_trace: int,
-    first_request: int,
+    connection: duckdb.DuckDBPyConnection, part: Part, first_node: int, first_trace: int, first_request: int
 ) -> None:
+    tree, span_no, request_of = part.tree, part.span_no, part.request_of
     parent = np.where(tree.parent >= 0, tree.parent + np.int32(first_node), tree.parent).astype(np.int32)
     insert(
         connection,
@@ -175,7 +200,7 @@ def _insert_nodes(
                 "end_ns": tree.end,
                 "operation_id": tree.operation,
                 "request_no": np.where(request_of >= 0, request_of + np.int32(first_request), -1).astype(np.int32),
-                "stage_id": stage_of,
+                "stage_id": part.stage_of,
             }
         ),
     )
@@ -184,39 +209,27 @@ def _insert_nodes(
         insert(connection, "data.skew", pa.table({"span_no": span_no[skewed], "skew_ns": tree.skew[skewed]}))
 
 
-def _insert_path(
-    connection: duckdb.DuckDBPyConnection,
-    segments: Segments,
-    tree: Tree,
-    span_no: I32,
-    stage_of: npt.NDArray[np.int16],
-    first_request: int,
-) -> None:
+def _insert_path(connection: duckdb.DuckDBPyConnection, part: Part, first_request: int) -> None:
+    segments = part.segments
     insert(
         connection,
         "data.segments",
         pa.table(
             {
                 "request_no": segments.request + np.int32(first_request),
-                "span_no": span_no[segments.node],
+                "span_no": part.span_no[segments.node],
                 "start_ns": segments.start,
                 "end_ns": segments.end,
-                "operation_id": tree.operation[segments.node],
+                "operation_id": part.tree.operation[segments.node],
                 "hop_to_id": segments.hop,
-                "stage_id": stage_of[segments.node],
+                "stage_id": part.stage_of[segments.node],
             }
         ),
     )
 
 
-def _insert_stage_time(
-    connection: duckdb.DuckDBPyConnection,
-    stage_ns: npt.NDArray[np.int64],
-    busy_ns: npt.NDArray[np.int64],
-    span_count: I32,
-    first_request: int,
-) -> None:
-    request, stage = np.nonzero((span_count > 0) | (stage_ns > 0))
+def _insert_stage_time(connection: duckdb.DuckDBPyConnection, part: Part, first_request: int) -> None:
+    request, stage = np.nonzero((part.stage_spans > 0) | (part.stage_ns > 0))
     insert(
         connection,
         "data.stage_time",
@@ -224,9 +237,9 @@ def _insert_stage_time(
             {
                 "request_no": (request + first_request).astype(np.int32),
                 "stage_id": stage.astype(np.int16),
-                "stage_ns": stage_ns[request, stage],
-                "busy_ns": busy_ns[request, stage],
-                "span_count": span_count[request, stage].astype(np.int32),
+                "stage_ns": part.stage_ns[request, stage],
+                "busy_ns": part.busy_ns[request, stage],
+                "span_count": part.stage_spans[request, stage].astype(np.int32),
             }
         ),
     )

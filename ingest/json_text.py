@@ -94,7 +94,7 @@ def copy_string(data, i, text, at):  # type: ignore[no-untyped-def]
 @jit
 def _four_digits(data, i):  # type: ignore[no-untyped-def]
     """The number of four hexadecimal digits; ODD where they are none."""
-    value = 0
+    value = np.int64(0)
     for j in range(i, i + 4):
         c = np.int64(data[j])
         if 48 <= c <= 57:

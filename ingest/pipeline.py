@@ -118,17 +118,18 @@ def _read_all(
         def on_bytes(count: int) -> None:
             taken[0] += count
 
-        batches = prefetch(read_dump(file, report, on_bytes))  # is being read from here on
+        read = prefetch(read_dump(file, report, on_bytes))  # is being read from here on
         if writer is None:
             from ingest.writer import Writer as SpanWriter
 
             writer = SpanWriter(connection)
             first = writer.next_source_id
             threading.Thread(target=_load_kernels, name="overbudget-kernels", daemon=True).start()
+        batches = prefetch(writer.numbered(read, first + len(reports)))
         try:
             for batch in batches:
-                nameless = writer.write(batch, first + len(reports))
-                report.warn("no_service_name", "a resource without service.name", nameless)
+                writer.store(batch)
+                report.warn("no_service_name", "a resource without service.name", batch.nameless)
                 tell(Progress(file.path, taken[0], total, writer.next_span_no))
         except OverbudgetError as error:
             if file.named:
@@ -137,6 +138,7 @@ def _read_all(
             continue
         finally:
             batches.close()
+            read.close()
             taken[0] = max(taken[0], before + (file.size or 0))
         report.bytes = report.bytes or taken[0] - before
         reports.append((first + len(reports), report))

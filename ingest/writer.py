@@ -1,5 +1,8 @@
 """Appends span batches to the physical tables of a dataset that is being built."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -11,6 +14,14 @@ from ingest.dimensions import Dimension
 from ingest.hashing import list_parts
 from ingest.operations import UNKNOWN_SERVICE, OperationCatalog, service_names
 from store.dataset import insert
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A batch ready to be stored."""
+
+    rows: list[tuple[str, pa.Table]]  # relation, rows to append to it
+    nameless: int  # spans without a service.name
 
 
 class Writer:
@@ -33,37 +44,39 @@ class Writer:
         if self.next_span_no:
             self._recall_facts()
 
-    def write(self, batch: SpanBatch, source_id: int) -> int:
-        """Store the spans, events and links of a batch; how many of its spans have no service.name."""
-        first = self.next_span_no
-        count = batch.spans.num_rows
-        self.next_span_no += count
-        resource_id = self._resources.encode(batch.resources)[batch.spans["resource"].to_numpy()]
-        scope_id = self._scopes.encode(batch.scopes)[batch.spans["scope"].to_numpy()]
-        for dimension, relation, number in (
-            (self._resources, "data.resources", "resource_id"),
-            (self._scopes, "data.scopes", "scope_id"),
-        ):
-            for rows in dimension.take_new():
-                insert(self._connection, relation, rows.rename_columns({"id": number}))
-        spans = batch.spans.drop_columns(["name", "kind", "resource", "scope"])
-        numbers = {
-            "span_no": np.arange(first, first + count, dtype=np.int32),
-            "operation_id": self.operations.encode(batch),
-            "resource_id": resource_id,
-            "scope_id": scope_id,
-            "source_id": np.full(count, source_id, np.int16),
-        }
-        for name, column in numbers.items():
-            spans = spans.append_column(name, pa.array(column))
-        insert(self._connection, "data.spans", spans)
-        self._store_facts(facts.facts_of(batch, first))
-        for table, relation in ((batch.events, "data.events"), (batch.links, "data.links")):
-            if table.num_rows:
-                span_no = pa.array(table["span"].to_numpy() + np.int32(first))
-                insert(self._connection, relation, table.drop_columns(["span"]).append_column("span_no", span_no))
-        nameless = pc.equal(service_names(batch.resources), UNKNOWN_SERVICE).to_numpy(zero_copy_only=False)
-        return int(nameless[batch.spans["resource"].to_numpy()].sum())
+    def numbered(self, batches: Iterable[SpanBatch], source_id: int) -> Iterator["Numbered"]:
+        """Number the spans of batches, and pick the facts: everything but storing, so that a thread can run ahead."""
+        for batch in batches:
+            first, count = self.next_span_no, batch.spans.num_rows
+            self.next_span_no += count
+            resource = batch.spans["resource"].to_numpy()
+            numbers = {
+                "span_no": np.arange(first, first + count, dtype=np.int32),
+                "operation_id": self.operations.encode(batch),
+                "resource_id": self._resources.encode(batch.resources)[resource],
+                "scope_id": self._scopes.encode(batch.scopes)[batch.spans["scope"].to_numpy()],
+                "source_id": np.full(count, source_id, np.int16),
+            }
+            spans = batch.spans.drop_columns(["name", "kind", "resource", "scope"])
+            for name, column in numbers.items():
+                spans = spans.append_column(name, pa.array(column))
+            rows = [
+                *(("data.resources", new.rename_columns({"id": "resource_id"})) for new in self._resources.take_new()),
+                *(("data.scopes", new.rename_columns({"id": "scope_id"})) for new in self._scopes.take_new()),
+                ("data.spans", spans),
+                ("facts", facts.facts_of(batch, first)),
+                ("data.events", _of_spans(batch.events, first)),
+                ("data.links", _of_spans(batch.links, first)),
+            ]
+            nameless = pc.equal(service_names(batch.resources), UNKNOWN_SERVICE).to_numpy(zero_copy_only=False)
+            yield Numbered(
+                [(relation, table) for relation, table in rows if table.num_rows], int(nameless[resource].sum())
+            )
+
+    def store(self, batch: "Numbered") -> None:
+        """Append the rows of a batch."""
+        for relation, rows in batch.rows:
+            insert(self._connection, relation, rows)
 
     def _recall_facts(self) -> None:
         """Pick the facts of the spans that are stored already anew: they are not kept in a dataset."""
@@ -81,6 +94,12 @@ class Writer:
 
     def _store_facts(self, found: pa.Table) -> None:
         insert(self._connection, "facts", found)
+
+
+def _of_spans(rows: pa.Table, first_span_no: int) -> pa.Table:
+    """Events or links that name their span by its number in the dataset instead of its row in the batch."""
+    span_no = pa.array(rows["span"].to_numpy() + np.int32(first_span_no))
+    return rows.drop_columns(["span"]).append_column("span_no", span_no)
 
 
 ROWS = 100_000
