@@ -18,6 +18,8 @@ $(VENV)/.runtime: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@echo "Compiling the kernels, once (about a minute) …"
+	@$(BIN)/python -m scripts.compile_kernels
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock

@@ -30,8 +30,9 @@ EVENT_NS, EVENT_DROPPED, LINK_FLAGS, LINK_DROPPED, NUMBERS = range(8, 13)
 # Counters: first where each column of text ends; rows and entries of each owner; names in each dictionary; records of
 # other signals.
 ROWS, ENTRIES, SIZES, OTHERS, COUNTERS = TEXTS, TEXTS + 5, TEXTS + 10, TEXTS + 12, TEXTS + 13
-# What an attribute value is.
-EMPTY, TEXT, DOUBLE = range(3)
+# What an attribute value is: text, a double in the digits of its input, or, straight from protobuf, the eight bytes of a
+# double, bytes, a list, a map (for ingest.any_value).
+EMPTY, TEXT, DOUBLE, FLOAT, BYTES, LIST, KVLIST = range(7)
 
 
 class Columns(NamedTuple):

@@ -1,6 +1,4 @@
-"""From nested Arrow to flat: attribute lists as text, ids checked. Shared by the readers of JSON and protobuf."""
-
-from collections.abc import Sequence
+"""Columns of text put in order: attribute lists, ids, doubles; spans that cannot be kept are left out."""
 
 import numba
 import numpy as np
@@ -20,43 +18,12 @@ _BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
 ID_OK, ID_NONE, ID_BAD = range(3)
 
 
-def child(array: pa.StructArray, name: str) -> pa.Array:
-    """A struct's field, null where the struct itself is null; an all-null column where it has no such field."""
-    index = array.type.get_field_index(name)
-    if index < 0:
-        return pa.nulls(len(array), pa.string())
-    field = array.field(index)
-    if array.null_count:
-        return pc.if_else(array.is_valid(), field, pa.scalar(None, field.type))
-    return field
-
-
-def flat(array: pa.ListArray) -> tuple[I32, pa.Array]:
-    """A list column as (owner int32 per element: its row, elements). Null lists are empty."""
-    return pc.list_parent_indices(array).to_numpy(zero_copy_only=False).astype(np.int32), array.flatten()
-
-
-def offsets_of(owner: I32, rows: int) -> I32:
-    """int32[rows + 1]: where each row's elements begin, for `owner` as given by `flat` (non-decreasing)."""
-    return np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=rows))]).astype(np.int32)
-
-
 def text_of_doubles(values: pa.DoubleArray) -> pa.StringArray:
     """Shortest text that is read back as the same double and stays a double: "1.0", "NaN", "Infinity"."""
     text = values.cast(pa.string())
     text = pc.replace_substring_regex(text, r"^(-?[0-9]+)$", r"\1.0")
     text = pc.replace_substring_regex(text, r"^(-?)inf$", r"\1Infinity")
     return pc.if_else(pc.equal(text, "nan"), "NaN", text)
-
-
-def first_of(columns: Sequence[pa.Array]) -> pa.Array:
-    """The first non-null of several text columns; columns without any value cost nothing."""
-    some = [column for column in columns if column.null_count < len(column)]
-    if not some:
-        return columns[0].cast(pa.string()) if columns else pa.nulls(0, pa.string())
-    if some[0].null_count == 0 or len(some) == 1:
-        return some[0]
-    return pc.coalesce(*some)
 
 
 @numba.njit(numba.boolean(_OFFSETS, _OFFSETS, numba.int64), cache=True, nogil=True)

@@ -693,12 +693,14 @@ def _record(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @outer
-def scan(data, size, out):  # type: ignore[no-untyped-def]
-    """Read the documents in data[:size], which is followed by SLACK zeros, into columns, whatever is in them.
+def scan(data, ends, out):  # type: ignore[no-untyped-def]
+    """Read the documents in data[:ends[-1]], which is followed by SLACK zeros, into columns, whatever is in them.
 
-    Returns `size`, or ODD where something is not canonical OTLP/JSON, or FULL where the columns have too few rows.
+    Returns how many bytes were read, or ODD where something is not canonical OTLP/JSON, or FULL where the columns have
+    too few rows.
     """
     clear(out)
+    size = ends[-1]
     i = space(data, 0)
     while 0 <= i < size:
         i = _record(data, i, out)

@@ -25,17 +25,18 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
     understood = False
     texts = prefetch(_texts(stream, report))  # is being read while the kernels are loaded
     try:
-        from ingest.json_spans import JsonSpans
+        from ingest.json_kernel import scan
+        from ingest.kernel_reader import KernelReader
 
-        spans = JsonSpans()
+        spans = KernelReader(scan)
         for text in texts:
-            batch = spans.batch_of(text, report)
+            batch = spans.batch_of([text], report)
             if batch is None:
                 from ingest.odd_json import canonical
 
                 rewritten, records = canonical(text, report)
                 understood = understood or records > 0
-                batch = spans.batch_of(rewritten, report)
+                batch = spans.batch_of([rewritten], report)
                 assert batch is not None, "rewritten records are canonical"
             understood = understood or batch.spans.num_rows > 0
             if batch.spans.num_rows:

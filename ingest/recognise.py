@@ -19,6 +19,7 @@ _MAGIC = (
     (b"\xfd7zXZ", "compressed with xz, which overbudget does not read; unpack it first"),
     (b"7z\xbc\xaf", "a 7-Zip archive, which overbudget does not read; unpack it first"),
 )  # fmt: skip
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def recognise(head: bytes, source: str) -> str:
@@ -38,10 +39,14 @@ def recognise(head: bytes, source: str) -> str:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         raise OverbudgetError(f"{source} holds nothing but white space.")
-    if text[:1] in (b"{", b"["):
+    # A first message of 123 bytes looks like a line break and a brace; JSON has no control characters, messages do.
+    looks_like_json = text[:1] in (b"{", b"[")
+    if looks_like_json and not _CONTROL.search(head[:4096]):
         _refuse_other_json(text, source)
         return JSON
     framing = _protobuf(head, source)
+    if looks_like_json and framing is None:
+        return JSON
     if framing is not None:
         return framing
     if text.lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<")):
@@ -116,10 +121,9 @@ def _protobuf(head: bytes, source: str) -> str | None:
     at = 0
     while head[at : at + 4] == b"\0\0\0\0":  # empty messages are legal
         at += 4
-    signals = {}
+    signals = {BARE: _signal(head, 0, None)}  # first: a prefix that looks like a message would be one of 160 MB
     if len(head) >= at + 4 and 0 < struct.unpack(">I", head[at : at + 4])[0] < LARGEST:
         signals[LENGTH_PREFIXED] = _signal(head, at + 4, at + 4 + struct.unpack(">I", head[at : at + 4])[0])
-    signals[BARE] = _signal(head, 0, None)
     try:
         size, start = varint(head, 0)
         signals[VARINT_DELIMITED] = _signal(head, start, start + size)

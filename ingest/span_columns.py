@@ -6,9 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest import columns as c
+from ingest.any_value import text_of_kind
 from ingest.batch import EVENTS, LINKS, RESOURCES, SCOPES, SPANS, SpanBatch
 from ingest.columns import Columns
-from ingest.flatten import ID_OK, attribute_lists, check_ids, keep_usable, text_of_doubles
+from ingest.flatten import ID_OK, attribute_lists, check_ids, keep_usable
 from ingest.report import FileReport
 
 KINDS = pa.array(["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"])
@@ -18,7 +19,7 @@ STATUS_CODES = pa.array(["UNSET", "OK", "ERROR"])
 def batch_of(out: Columns, report: FileReport) -> SpanBatch:
     """The spans in the columns, copied; spans without usable ids or start are rejected.
 
-    Errors: pa.ArrowInvalid where a double is written as no number.
+    Errors: pa.ArrowInvalid where a double is written as no number, text is not UTF-8, or a nested value is no message.
     """
     spans, events, links, resources, scopes = (int(out.counters[c.ROWS + owner]) for owner in range(5))
     trace_id, trace_what = check_ids(_text(out, c.TRACE_ID, spans), 32)
@@ -90,12 +91,16 @@ def _links(out: Columns, rows: int, report: FileReport) -> pa.Table:
     return pa.table(columns, schema=LINKS)
 
 
-def _text(out: Columns, column: int, rows: int, null: npt.NDArray[np.bool_] | None = None) -> pa.StringArray:
+def _bytes(out: Columns, column: int, rows: int, null: npt.NDArray[np.bool_] | None = None) -> pa.BinaryArray:
     offsets = out.codes[column, : rows + 1].copy()
     begin = column * (len(out.text) // c.TEXTS)
     letters = out.text[begin : begin + int(offsets[-1])].copy()
     valid = None if null is None else pa.py_buffer(np.packbits(~null, bitorder="little"))
-    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(letters), valid)
+    return pa.Array.from_buffers(pa.binary(), rows, [valid, pa.py_buffer(offsets), pa.py_buffer(letters)])
+
+
+def _text(out: Columns, column: int, rows: int) -> pa.StringArray:
+    return _bytes(out, column, rows).cast(pa.string())
 
 
 def _dictionary(out: Columns, which: int) -> pa.StringArray:
@@ -142,11 +147,11 @@ def _attributes(out: Columns, owner: int, rows: int, report: FileReport) -> pa.L
     entries = int(out.counters[c.ENTRIES + owner])
     keys = pa.DictionaryArray.from_arrays(_codes(out, c.ENTRY_KEYS + owner, entries), _dictionary(out, c.KEYS))
     kinds = out.codes[c.ENTRY_KINDS + owner, :entries]
-    values = _text(out, c.VALUES + owner, entries, kinds == c.EMPTY)
-    doubles = kinds == c.DOUBLE
-    if doubles.any():
-        mask = pa.array(doubles)
-        values = pc.replace_with_mask(values, mask, text_of_doubles(values.filter(mask).cast(pa.float64())))
+    values = _bytes(out, c.VALUES + owner, entries, kinds == c.EMPTY)
+    for kind in np.flatnonzero(np.bincount(kinds, minlength=c.TEXT + 1)[c.TEXT + 1 :]) + c.TEXT + 1:
+        those = pa.array(kinds == kind)
+        values = pc.replace_with_mask(values, those, text_of_kind(values.filter(those), int(kind)).cast(pa.binary()))
+    values = values.cast(pa.string())
     lists, dropped = attribute_lists(out.codes[c.LISTS + owner, : rows + 1].copy(), keys, values)
     report.warn("repeated_key", "an attribute list names a key twice; the last one counts", dropped)
     return lists
