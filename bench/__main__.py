@@ -1,6 +1,7 @@
 """`make bench`: python -m bench [--spans N]."""
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--spans", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=2)
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=150 if not sys.stdout.isatty() else None)
     table = Table(title=f"{options.spans:,} spans, {options.repeats} runs, the fastest of each", title_justify="left")
     for column in ("what", "seconds", "spans/s", "MB/s", "peak MB", "reference", "ratio"):
         table.add_column(column, justify="left" if column in ("what", "reference") else "right")
@@ -107,6 +108,12 @@ def main() -> None:
         add("trees, critical path and stages, warm", Run(kernels, 0), None, "aim: under 1 s for 1 million", None)
         review = fastest([process([*OVERBUDGET, "review", str(dataset), "--json"]) for _ in range(options.repeats)])
         add("review, whole process", review, None, "aim: under 3 s for 1 million", None)
+        shown = subprocess.run(
+            [sys.executable, "-m", "bench.browser", str(dataset)], check=True, capture_output=True, text=True
+        )
+        browser = json.loads(shown.stdout)
+        add("first page in the browser", Run(browser["first"], 0), None, "aim: under 3 s for 1 million", None)
+        add("review redrawn after a change of budget", Run(browser["redraw"], 0), None, "aim: under 0.5 s", None)
     console.print(table)
 
 

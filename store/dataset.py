@@ -79,6 +79,7 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
         config = {
             "memory_limit": BUILD_MEMORY,
             "temp_directory": str(folder / "spill"),
+            "threads": "1",  # the readers' threads are busy beside it: a second one here made the whole slower
             "autoinstall_known_extensions": "false",
         }
         connection = duckdb.connect(str(part), config=config)

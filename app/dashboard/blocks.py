@@ -92,29 +92,35 @@ def _largest(one: RequestInfo) -> str:
 
 
 def budget_editor(dataset: str, review: Review) -> None:
-    """Caps as a grid and as a file; mistakes are shown with their line, and an undo."""
+    """Caps as a grid and as a file; mistakes are shown with their line, and an undo.
+
+    Changes are taken by callbacks, before the page is drawn: it is drawn once.
+    """
     text = budget_text(dataset)
     grid, file = st.tabs(["Caps", "Budget file"])
     with grid:
         st.caption("Write durations like 400ms, 1.5s or 250us; leave a cell empty for no cap.")
-        caps = _caps(review)
-        frame = pd.DataFrame(caps)
-        edited = st.data_editor(frame, hide_index=True, disabled=["stage"], key=f"caps {dataset} {hash(text)}")
-        _apply(dataset, text, frame, edited)
-        if st.button("Undo", disabled=not can_undo(dataset), key=f"undo {dataset}"):
-            undo_budget(dataset)
-            st.rerun()
+        caps, key = _caps(review), f"caps {dataset} {hash(text)}"
+        change = {"on_change": _take_caps, "args": (dataset, text, caps, key)}
+        st.data_editor(pd.DataFrame(caps), hide_index=True, disabled=["stage"], key=key, **change)
+        if mistake := st.session_state.pop("mistake in a cap", None):
+            st.error(mistake)
+        st.button("Undo", disabled=not can_undo(dataset), key=f"undo {dataset}", on_click=undo_budget, args=(dataset,))
     with file:
-        written = st.text_area("Budget file (TOML)", text, height=260, key=f"toml {dataset} {hash(text)}")
-        if written != text:
-            set_budget_text(dataset, written)
-            st.rerun()
+        key = f"toml {dataset} {hash(text)}"
+        st.text_area("Budget file (TOML)", text, height=260, key=key, on_change=_take_text, args=(dataset, key))
         st.download_button("Save budget.toml", text, "budget.toml", "application/toml", disabled=not text)
-        loaded = st.file_uploader("Load a budget file", type=["toml"], key=f"load {dataset}", max_upload_size=1)
-        if loaded is not None and st.session_state.get("loaded budget") != loaded.file_id:
-            st.session_state["loaded budget"] = loaded.file_id
-            set_budget_text(dataset, loaded.getvalue().decode("utf-8", "replace"))
-            st.rerun()
+        key, load = f"load {dataset}", "Load a budget file"
+        st.file_uploader(load, type=["toml"], key=key, max_upload_size=1, on_change=_take_file, args=(dataset, key))
+
+
+def _take_text(dataset: str, key: str) -> None:
+    set_budget_text(dataset, st.session_state[key])
+
+
+def _take_file(dataset: str, key: str) -> None:
+    if loaded := st.session_state[key]:
+        set_budget_text(dataset, loaded.getvalue().decode("utf-8", "replace"))
 
 
 def _caps(review: Review) -> list[dict[str, str]]:
@@ -133,18 +139,16 @@ def _written(cap: object) -> str:
     return duration_literal(cap) if isinstance(cap, int) else str(cap or "")
 
 
-def _apply(dataset: str, text: str, before: pd.DataFrame, after: pd.DataFrame) -> None:
+def _take_caps(dataset: str, text: str, caps: list[dict[str, str]], key: str) -> None:
+    """Write the cells that were edited into the budget file."""
     changes: dict[tuple[str, ...], int | None] = {}
     try:
-        for row in range(len(before)):
-            stage = before.iloc[row, 0]
-            path = ("budget",) if stage == "whole request" else ("stages", str(stage))
-            for column in before.columns[1:]:
-                old, new = str(before.loc[row, column]), str(after.loc[row, column] or "")
-                if old != new:
-                    changes[(*path, str(column))] = parse_duration(new) if new.strip() else None
-        if changes:
-            set_budget_text(dataset, edit_budget(text, changes))
-            st.rerun()
+        for row, cells in st.session_state[key]["edited_rows"].items():
+            stage = caps[int(row)]["stage"]
+            path = ("budget",) if stage == "whole request" else ("stages", stage)
+            for column, cap in cells.items():
+                changes[(*path, column)] = parse_duration(cap) if (cap or "").strip() else None
+        set_budget_text(dataset, edit_budget(text, changes))
     except OverbudgetError as error:
-        st.error(f"This cap {error}" if not str(error)[0].isupper() else str(error))
+        said = str(error)
+        st.session_state["mistake in a cap"] = said if said[0].isupper() else f"This cap {said}"

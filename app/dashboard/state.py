@@ -89,6 +89,11 @@ def can_undo(dataset: str) -> bool:
     return bool(st.session_state.get(f"budgets before {dataset}"))
 
 
+def editor_begins_open(dataset: str) -> bool:
+    """Whether the budget editor is open at first: where there was no budget. It must not close under the writer's hands."""
+    return bool(st.session_state.setdefault(f"editor of {dataset}", not budget_text(dataset).strip()))
+
+
 def budget_of(dataset: str) -> Budget | None:
     """The budget for a dataset; where it has mistakes they are shown, and there is none."""
     text = budget_text(dataset)

@@ -28,7 +28,7 @@ if sample:
     blocks.caption(f"Sample “{sample.title}”. {sample.story}")
 blocks.say_headline(review)
 blocks.percentile_table(review)
-with st.expander("Set the budget", expanded=budget is None):
+with st.expander("Set the budget", expanded=state.editor_begins_open(dataset)):
     blocks.budget_editor(dataset, review)
 if any(made_of.stages for made_of in review.breakdown):
     blocks.caption(
