@@ -12,7 +12,7 @@ from analysis.budget import edit_budget
 from analysis.durations import duration_literal, format_duration, parse_duration
 from analysis.requests import iso
 from analysis.review_result import Review
-from app.dashboard.state import budget_text, can_undo, set_budget_text, undo_budget
+from app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
 from app.report.tables import Line, percentile_lines
 from app.report.words import headline, notes
 from store.errors import OverbudgetError
@@ -100,14 +100,14 @@ def budget_editor(dataset: str, review: Review) -> None:
     grid, file = st.tabs(["Caps", "Budget file"])
     with grid:
         st.caption("Write durations like 400ms, 1.5s or 250us; leave a cell empty for no cap.")
-        caps, key = _caps(review), f"caps {dataset} {hash(text)}"
+        caps, key = _caps(review), f"caps {dataset} {edition(dataset)}"
         change = {"on_change": _take_caps, "args": (dataset, text, caps, key)}
         st.data_editor(pd.DataFrame(caps), hide_index=True, disabled=["stage"], key=key, **change)
         if mistake := st.session_state.pop("mistake in a cap", None):
             st.error(mistake)
         st.button("Undo", disabled=not can_undo(dataset), key=f"undo {dataset}", on_click=undo_budget, args=(dataset,))
     with file:
-        key = f"toml {dataset} {hash(text)}"
+        key = f"toml {dataset} {edition(dataset)}"
         st.text_area("Budget file (TOML)", text, height=260, key=key, on_change=_take_text, args=(dataset, key))
         st.download_button("Save budget.toml", text, "budget.toml", "application/toml", disabled=not text)
         key, load = f"load {dataset}", "Load a budget file"

@@ -75,14 +75,24 @@ def budget_text(dataset: str) -> str:
 def set_budget_text(dataset: str, text: str) -> None:
     """Take a changed budget file; the older one can be brought back with `undo_budget`."""
     st.session_state.setdefault(f"budgets before {dataset}", []).append(budget_text(dataset))
-    st.session_state[f"budget of {dataset}"] = text
+    _replace(dataset, text)
 
 
 def undo_budget(dataset: str) -> None:
     """Bring the budget file before the last change back."""
     before = st.session_state.get(f"budgets before {dataset}")
     if before:
-        st.session_state[f"budget of {dataset}"] = before.pop()
+        _replace(dataset, before.pop())
+
+
+def _replace(dataset: str, text: str) -> None:
+    st.session_state[f"budget of {dataset}"] = text
+    st.session_state[f"edition of {dataset}"] = edition(dataset) + 1
+
+
+def edition(dataset: str) -> int:
+    """How often the budget was changed: part of the keys of its widgets, so that none brings an older state back."""
+    return int(st.session_state.get(f"edition of {dataset}", 0))
 
 
 def can_undo(dataset: str) -> bool:
