@@ -46,14 +46,14 @@ class Quantile:
 
 
 @lru_cache(maxsize=4096)
-def interval_ranks(n: int, percentile: int) -> tuple[int | None, int | None]:
+def interval_ranks(n: int, percentile: int, tail: float = TAIL) -> tuple[int | None, int | None]:
     """The ranks (from 1, the smallest value) that bound the percentile with 95 % confidence; None where none does.
 
-    The lower rank is the largest, the upper the smallest, whose own chance of missing is at most 2.5 %.
+    The lower rank is the largest, the upper the smallest, whose own chance of missing is at most `tail`.
     """
     q = percentile / 100
-    low = _largest(n, lambda rank: bdtr(rank - 1, n, q) <= TAIL)
-    not_high = _largest(n, lambda rank: bdtrc(rank - 1, n, q) > TAIL)
+    low = _largest(n, lambda rank: bdtr(rank - 1, n, q) <= tail)
+    not_high = _largest(n, lambda rank: bdtrc(rank - 1, n, q) > tail)
     return low or None, not_high + 1 if not_high < n else None
 
 

@@ -72,6 +72,32 @@ def check(
     raise typer.Exit(run_check(dataset, budget, json))
 
 
+@app.command(epilog="Example: overbudget compare before.duckdb after.duckdb --fail-on-regression")
+def compare(
+    base: Annotated[Path, typer.Argument(help="The dataset to compare with.", show_default=False)],
+    candidate: Annotated[Path, typer.Argument(help="The dataset that may have changed.", show_default=False)],
+    budget: BudgetFile = None,
+    base_only: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--base", metavar="KEY=VALUE", help="Only these requests of the base: route, service, model, status."
+        ),
+    ] = None,
+    candidate_only: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--candidate", metavar="KEY=VALUE", help="Only these requests of the candidate."),
+    ] = None,
+    json: Json = False,
+    fail_on_regression: Annotated[
+        bool, typer.Option("--fail-on-regression", help="Exit with status 1 where the candidate is slower.")
+    ] = False,
+) -> None:
+    """Say what changed between two datasets, or two parts of one, and which service makes the change."""
+    from app.commands.compare import run
+
+    raise typer.Exit(run(base, candidate, budget, base_only or [], candidate_only or [], json, fail_on_regression))
+
+
 @app.command(epilog="Example: overbudget trace traces.duckdb 5b8efff798038103d269b633813fc60c")
 def trace(
     dataset: Dataset,

@@ -140,3 +140,24 @@ def test_an_error_is_one_readable_sentence_and_exit_status_2(dataset: str, argum
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert 10 < len(done.stderr.strip()) < 600
+
+
+def test_compare_prints_the_json_of_the_contract_and_fails_on_a_regression(dataset: str, tmp_path: Path) -> None:
+    healthy = str(tmp_path / "healthy.duckdb")
+    assert call("ingest", str(SAMPLES / "healthy.otlp.jsonl.gz"), "--to", healthy).returncode == 0
+    found = json_of("compare", healthy, dataset)
+    assert {"end_to_end", "stages", "services", "operations"} <= found.keys()
+    keys = {"percentile", "base_ns", "candidate_ns", "change_ns", "ci_low_ns", "ci_high_ns", "verdict"}
+    assert keys <= found["end_to_end"][0].keys()
+    assert keys | {"stage"} <= found["stages"][0].keys()
+    means = {"base_mean_ns", "candidate_mean_ns", "change_ns", "share_of_change"}
+    assert means | {"service_name"} <= found["services"][0].keys()
+    assert means | {"service_name", "name", "hop_to"} <= found["operations"][0].keys()
+    assert found["services"][0]["service_name"] == "docs-db"
+    failing = call("compare", healthy, dataset, "--fail-on-regression")
+    assert failing.returncode == 1
+    assert "slower" in failing.stdout
+    assert call("compare", dataset, dataset, "--fail-on-regression").returncode == 0
+    wrong = call("compare", dataset, dataset, "--base", "modle=x")
+    assert wrong.returncode == 2
+    assert "Did you mean" in wrong.stderr

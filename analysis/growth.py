@@ -1,0 +1,206 @@
+"""What makes requests slower: the growth of each operation's time between two cohorts, and the services behind it.
+
+Everything is per request of the candidate, and like with like: an operation's mean time is taken over the requests of
+one route that have it on their critical path, and weighted as the candidate's requests have it. So a changed mix of
+routes, or an operation that occurs more often because other things are asked, is not told as growth.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from analysis.path import PathTable, find_causes
+from analysis.percentiles import F64
+from analysis.requests import RequestTable
+
+SURE = NormalDist().inv_cdf(0.95)  # standard errors below an estimate at which it is still there with 95 % confidence
+LEAST_SHARE = 0.02  # of all sure growth of hops that a service must explain to be charged with hops it makes
+MOST_CHARGED = 8  # services
+
+Cause = tuple[str, str, str | None]  # service, operation, and the place a hop leads to
+
+
+@dataclass(frozen=True)
+class OperationGrowth:
+    """Mean time per candidate request of an operation's own time, or of its hops to a place, before and after.
+
+    `only_in` says that the other cohort has no such operation ("base" or "candidate"); None where both have it.
+    `error_ns` is the standard error of the change, `share` the share of the candidate's requests that have it.
+    """
+
+    service_name: str
+    name: str
+    hop_to: str | None
+    base_mean_ns: float
+    candidate_mean_ns: float
+    error_ns: float
+    share: float
+    only_in: str | None
+
+    @property
+    def change_ns(self) -> float:
+        return self.candidate_mean_ns - self.base_mean_ns
+
+
+@dataclass(frozen=True)
+class ServiceGrowth:
+    """Mean time per candidate request of a service's own time and the hops charged to it, of what both cohorts have.
+
+    `sure_ns` is what the growth is at least, with 95 % confidence; services are ranked by it.
+    """
+
+    service_name: str
+    base_mean_ns: float
+    candidate_mean_ns: float
+    sure_ns: float
+
+    @property
+    def change_ns(self) -> float:
+        return self.candidate_mean_ns - self.base_mean_ns
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Of each cause and route: how many requests have it, their mean time and sum of squared deviations."""
+
+    requests: int
+    cells: Mapping[tuple[Cause, str], tuple[int, float, float]]
+
+
+def _times(path: PathTable, table: RequestTable, by_route: bool) -> _Times:
+    causes = find_causes(path, table)
+    called = [
+        (causes.services[s], causes.names[n], causes.places[h] if h >= 0 else None)
+        for s, n, h in zip(causes.service.tolist(), causes.name.tolist(), causes.hop.tolist(), strict=True)
+    ]
+    distinct = {name: number for number, name in enumerate(dict.fromkeys(called))}  # stages do not matter here
+    number = np.array([distinct[name] for name in called], np.int64)
+    request = np.repeat(np.arange(len(table), dtype=np.int64), np.diff(causes.first))
+    held = slice(int(causes.first[0]), int(causes.first[-1])) if len(table) else slice(0, 0)
+    pair, inverse = np.unique(request * len(distinct) + number[causes.of_segment[held]], return_inverse=True)
+    time = np.bincount(inverse, causes.duration_ns[held].astype(np.float64), minlength=len(pair))
+    request, number = np.divmod(pair, max(len(distinct), 1))
+    names = table.route.names if by_route else ("",)
+    cell = number * max(len(names), 1) + (table.route.codes[request] if by_route else 0)
+    found, inverse, count = np.unique(cell, return_inverse=True, return_counts=True)
+    mean = np.bincount(inverse, time, minlength=len(found)) / np.maximum(count, 1)
+    spread = np.bincount(inverse, (time - mean[inverse]) ** 2, minlength=len(found))
+    by_number = list(distinct)
+    return _Times(
+        len(table),
+        {
+            (by_number[key // len(names)], names[key % len(names)]): (n, m, ss)
+            for key, n, m, ss in zip(found.tolist(), count.tolist(), mean.tolist(), spread.tolist(), strict=True)
+        },
+    )
+
+
+def operation_growth(
+    base_path: PathTable, base: RequestTable, candidate_path: PathTable, candidate: RequestTable, by_route: bool = True
+) -> list[OperationGrowth]:
+    """How the time of each operation on the critical path changed, largest growth first.
+
+    The standard error is Student's with pooled variance, over requests; a cause that is measured once on each side is
+    given its whole change as error.
+    """
+    before, after = _times(base_path, base, by_route), _times(candidate_path, candidate, by_route)
+    grown: dict[Cause, list[float]] = {}
+    for (cause, route), (n_after, mean_after, spread_after) in after.cells.items():
+        entry = grown.setdefault(cause, [0.0, 0.0, 0.0, 0.0, 0.0])
+        weight = n_after / after.requests
+        known = before.cells.get((cause, route))
+        if known is None:
+            entry[3] += weight * mean_after
+            continue
+        n_before, mean_before, spread_before = known
+        freedom = n_after + n_before - 2
+        error = (spread_after + spread_before) / freedom * (1 / n_after + 1 / n_before) if freedom else np.inf
+        entry[4] += weight
+        entry[0] += weight * mean_before
+        entry[1] += weight * mean_after
+        entry[2] += weight**2 * min(error, (mean_after - mean_before) ** 2 if not freedom else error)
+    found = []
+    for cause, (base_mean, candidate_mean, error, new, share) in grown.items():
+        if share:
+            found.append(OperationGrowth(*cause, base_mean, candidate_mean, float(np.sqrt(error)), share, None))
+        elif new:
+            found.append(OperationGrowth(*cause, 0.0, new, 0.0, 0.0, "candidate"))
+    gone = {cause for cause, _ in before.cells} - set(grown)
+    for cause in gone:
+        mean = sum(n * m for (c, _), (n, m, _) in before.cells.items() if c == cause) / before.requests
+        found.append(OperationGrowth(*cause, mean, 0.0, 0.0, 0.0, "base"))
+    return sorted(found, key=lambda one: (-one.change_ns, one.service_name, one.name, one.hop_to or ""))
+
+
+def service_growth(operations: Sequence[OperationGrowth]) -> list[ServiceGrowth]:
+    """Which services make the change, the surest growth first: own time, and the hops charged to it.
+
+    A hop is charged to the service it leads to, unless the service it comes from explains it better (`_charges`).
+    """
+    charges = _charges(operations)
+    totals: dict[str, list[float]] = {}
+    for one in operations:
+        if one.only_in is not None:
+            continue
+        shares = {one.service_name: 1.0} if one.hop_to is None else charges[one.service_name, one.hop_to]
+        for service, share in shares.items():
+            entry = totals.setdefault(service, [0.0, 0.0, 0.0])
+            entry[0] += share * one.base_mean_ns
+            entry[1] += share * one.candidate_mean_ns
+            entry[2] += (share * one.error_ns) ** 2
+    found = [
+        ServiceGrowth(service, base, candidate, candidate - base - SURE * float(np.sqrt(error)))
+        for service, (base, candidate, error) in totals.items()
+    ]
+    return sorted(found, key=lambda one: (-one.sure_ns, one.service_name))
+
+
+def _charges(operations: Sequence[OperationGrowth]) -> dict[tuple[str, str], dict[str, float]]:
+    """Of the hops from one service to another: which share each of the two is charged with.
+
+    A service whose network or processor is slow delays every hop it takes part in, those it makes and those to it; a
+    hop between two services says nothing of which of them it is. So services are charged one after the other, each
+    with the growth that at least half of its hops share (the median over the services it talks to), the one that
+    explains most first (matching pursuit; Mallat and Zhang, IEEE Transactions on Signal Processing 41 (1993), with the
+    median in place of the projection, because a gateway has many hops of which one may grow). What nobody explains
+    stays with the service that is called.
+    """
+    sure: dict[tuple[str, str], F64] = {}
+    for one in operations:
+        if one.hop_to is not None and one.only_in is None:
+            entry = sure.setdefault((one.service_name, one.hop_to), np.zeros(2))
+            entry += (one.change_ns, one.error_ns**2)
+    left = {hop: max(0.0, change - SURE * float(np.sqrt(error))) for hop, (change, error) in sure.items()}
+    weight: dict[tuple[str, str], float] = dict.fromkeys(left, 0.0)
+    for one in operations:
+        if one.hop_to is not None and one.only_in is None:
+            weight[one.service_name, one.hop_to] += one.share
+    left = {hop: growth / weight[hop] for hop, growth in left.items()}  # of one that occurs
+    all_growth = sum(weight[hop] * growth for hop, growth in left.items())
+    talks: dict[str, list[tuple[str, str]]] = {}
+    for hop in left:
+        for service in dict.fromkeys(hop):
+            talks.setdefault(service, []).append(hop)
+    charged: dict[tuple[str, str], dict[str, float]] = {hop: {} for hop in left}
+    for _ in range(MOST_CHARGED):
+        shared = {service: float(np.median([left[hop] for hop in hops])) for service, hops in talks.items()}
+        explained = {
+            service: sum(weight[hop] * min(left[hop], shared[service]) for hop in hops)
+            for service, hops in talks.items()
+        }
+        guilty = max(explained, key=lambda service: (explained[service], service), default=None)
+        if guilty is None or explained[guilty] <= LEAST_SHARE * all_growth:
+            break
+        for hop in talks[guilty]:
+            taken = min(left[hop], shared[guilty])
+            left[hop] -= taken
+            charged[hop][guilty] = charged[hop].get(guilty, 0.0) + taken
+    result = {}
+    for hop, taken_by in charged.items():
+        total = sum(taken_by.values()) + left[hop]
+        shares = {service: taken / total for service, taken in taken_by.items()} if total else {}
+        shares[hop[1]] = shares.get(hop[1], 0.0) + 1 - sum(shares.values())
+        result[hop] = shares
+    return result
