@@ -72,6 +72,23 @@ def check(
     raise typer.Exit(run_check(dataset, budget, json))
 
 
+@app.command(epilog="Example: overbudget tail traces.duckdb --percentile 99")
+def tail(
+    dataset: Dataset,
+    percentile: Annotated[int, typer.Option(help="Requests at or beyond it are slow.", min=51, max=99)] = 95,
+    over_budget: Annotated[
+        bool, typer.Option("--over-budget", help="Requests over the budget's cap are slow.")
+    ] = False,
+    budget: BudgetFile = None,
+    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    json: Json = False,
+) -> None:
+    """Say what the slow requests have in common: operations and attributes, against typical ones."""
+    from app.commands.tail import run
+
+    run(dataset, budget, route, percentile, over_budget, json)
+
+
 @app.command(epilog="Example: overbudget compare before.duckdb after.duckdb --fail-on-regression")
 def compare(
     base: Annotated[Path, typer.Argument(help="The dataset to compare with.", show_default=False)],

@@ -161,3 +161,13 @@ def test_compare_prints_the_json_of_the_contract_and_fails_on_a_regression(datas
     wrong = call("compare", dataset, dataset, "--base", "modle=x")
     assert wrong.returncode == 2
     assert "Did you mean" in wrong.stderr
+
+
+def test_tail_names_the_tenant_and_the_query(dataset: str) -> None:
+    found = json_of("tail", dataset)
+    assert {"percentile", "threshold_ns", "slow", "typical", "operations", "attributes"} <= found.keys()
+    first = found["attributes"][0]
+    assert (first["key"], first["value"], first["on"]) == ("tenant", "umbrella", "SELECT docs")
+    assert {"slow_share", "typical_share", "lift", "q_value", "requests"} <= first.keys()
+    said = " ".join(call("tail", dataset).stdout.split())
+    assert "tenant = umbrella on `SELECT docs` is in 100% of the slow" in said

@@ -1,0 +1,295 @@
+"""What do the slow requests have in common that typical ones have not: operations, and attributes."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.stats import false_discovery_control, hypergeom
+
+from analysis.budget import Budget, cap_at
+from analysis.measure import TYPICAL
+from analysis.path import find_causes, load_path
+from analysis.percentiles import LEAST_IN_BAND, Band, Ranking, quantiles
+from analysis.requests import Filters, RequestTable, read_requests, require_known
+from store.errors import OverbudgetError
+
+FALSE_DISCOVERIES = 0.02  # of the attributes that are named; a healthy world is to have none
+LEAST_SLOW = 3  # slow requests an attribute must be seen in
+LONGEST_VALUE = 120  # characters; longer ones are texts, which no two requests share
+MANY_VALUES = 12  # a number with more distinct values is told by thresholds
+THRESHOLDS = (0.5, 0.75, 0.9)  # where they are set: quantiles of the typical requests
+REQUEST = "request"  # what attributes of the request as a whole are on
+DURATION = r"(?i)(time_(to|in|per)_|duration|latency|elapsed|_ms$|_ns$)"  # keys of durations: the effect, not the cause
+
+
+@dataclass(frozen=True)
+class SlowOperation:
+    """An operation's own time, or its hops to a place, per request: means of both cohorts in ns.
+
+    `share_of_excess` is its part of the difference between a slow and a typical request; the parts of all sum to 1.
+    """
+
+    service_name: str
+    name: str
+    hop_to: str | None
+    stage: str
+    slow_mean_ns: int
+    typical_mean_ns: int
+    excess_ns: int
+    share_of_excess: float
+
+
+@dataclass(frozen=True)
+class SlowAttribute:
+    """An attribute that slow requests have more often. `on` is the operation, service or request that carries it.
+
+    `lift` is slow_share over typical_share, None where no typical request has it. `q_value` is the share of false
+    discoveries among this and all stronger ones. `requests` have it, in both cohorts. `also` are attributes of exactly the same
+    requests.
+    """
+
+    key: str
+    value: str
+    on: str
+    slow_share: float
+    typical_share: float
+    lift: float | None
+    q_value: float
+    requests: int
+    also: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Slow requests (from `threshold_ns` on) against typical ones (p40 to p60); both lists strongest first."""
+
+    percentile: int
+    threshold_ns: int
+    slow: int
+    typical: int
+    slow_mean_ns: int
+    typical_mean_ns: int
+    operations: tuple[SlowOperation, ...]
+    attributes: tuple[SlowAttribute, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists with the keys of CONTRACT.md."""
+        return asdict(self)
+
+
+def tail(
+    connection: duckdb.DuckDBPyConnection,
+    budget: Budget | None = None,
+    filters: Filters | None = None,
+    percentile: int = 95,
+    over_budget: bool = False,
+) -> Tail:
+    """The slow requests, at or beyond `percentile` or beyond the budget's cap for it, against the typical ones.
+
+    Errors: OverbudgetError where there are too few requests in a cohort, or no cap.
+    """
+    every = read_requests(connection, budget)
+    require_known(every, filters or Filters())
+    table = every.select(filters)
+    if len(table) < 4 * LEAST_IN_BAND:
+        raise OverbudgetError(f"There are {len(table)} complete requests: too few to tell slow from typical ones.")
+    threshold = quantiles(table.latency_ns, [percentile])[0][0].value_ns or 0
+    if over_budget:
+        cap, _ = cap_at(budget.caps if budget else {}, percentile)
+        if cap is None:
+            raise OverbudgetError("The budget has no cap for the whole request, so no request is over it.")
+        threshold = cap
+    slow = np.flatnonzero(table.latency_ns > threshold if over_budget else table.latency_ns >= threshold)
+    typical = Ranking(table.latency_ns).between(*TYPICAL)
+    typical_rows = np.setdiff1d(typical.rows, slow)
+    if len(slow) < LEAST_SLOW or len(typical_rows) < LEAST_IN_BAND:
+        raise OverbudgetError(
+            f"There are {len(slow)} slow requests and {len(typical_rows)} typical ones: too few to compare."
+        )
+    bands = [Band(rows, np.full(len(rows), 1 / len(rows))) for rows in (slow, typical_rows)]
+    slow_mean, typical_mean = (float(table.latency_ns[rows].mean()) for rows in (slow, typical_rows))
+    operations = _operations(connection, table, bands, slow_mean - typical_mean)
+    return Tail(
+        percentile,
+        threshold,
+        len(slow),
+        len(typical_rows),
+        round(slow_mean),
+        round(typical_mean),
+        tuple(operations),
+        tuple(_attributes(connection, table, slow, typical_rows, operations)),
+    )
+
+
+def _operations(
+    connection: duckdb.DuckDBPyConnection, table: RequestTable, bands: Sequence[Band], excess: float
+) -> list[SlowOperation]:
+    causes = find_causes(load_path(connection, table), table)
+    slow, typical = (causes.mean_ns(band) for band in bands)
+    found = [
+        SlowOperation(
+            causes.services[causes.service[j]],
+            causes.names[causes.name[j]],
+            causes.places[causes.hop[j]] if causes.hop[j] >= 0 else None,
+            table.stages[causes.stage[j]],
+            round(slow[j]),
+            round(typical[j]),
+            round(slow[j]) - round(typical[j]),
+            round(float((slow[j] - typical[j]) / excess), 4) if excess else 0.0,
+        )
+        for j in np.argsort(typical - slow, kind="stable").tolist()
+    ]
+    return [one for one in found if one.slow_mean_ns or one.typical_mean_ns]
+
+
+_SEEN = f"""
+CREATE OR REPLACE TEMP TABLE seen_attributes AS
+WITH spans AS (
+    SELECT t.request_no, o.service_name, o.name, s.attributes, s.resource_id
+    FROM data.tree t JOIN cohort c USING (request_no) JOIN data.spans s USING (span_no)
+    JOIN operations o ON o.operation_id = s.operation_id
+), pairs AS (
+    SELECT request_no, name AS "on", unnest(attributes, recursive := true) FROM spans
+    UNION ALL
+    SELECT request_no, service_name, unnest(r.attributes, recursive := true)
+    FROM (SELECT DISTINCT request_no, service_name, resource_id FROM spans) JOIN data.resources r USING (resource_id)
+)
+SELECT DISTINCT request_no, "on", "key", "value" FROM pairs
+WHERE "value" IS NOT NULL AND length("value") <= {LONGEST_VALUE} AND NOT regexp_matches("key", '{DURATION}')
+UNION ALL
+SELECT request_no, '{REQUEST}', 'requests in flight', in_flight::VARCHAR FROM requests JOIN cohort USING (request_no)
+"""
+
+_COUNTED = f"""
+SELECT "on", "key", "value", count(*) FILTER (slow) AS slow, count(*) AS both,
+    bit_xor(hash(request_no)) AS signature
+FROM seen_attributes JOIN cohort USING (request_no)
+GROUP BY ALL HAVING count(*) FILTER (slow) >= {LEAST_SLOW}
+"""
+
+# Numbers of many values: the largest of each request, of each operation and key.
+_NUMBERS = f"""
+WITH kinds AS (
+    SELECT "on", "key" FROM seen_attributes GROUP BY ALL
+    HAVING count(DISTINCT "value") > {MANY_VALUES} AND count(*) = count(try_cast("value" AS DOUBLE))
+)
+SELECT "on", "key", request_no, any_value(slow) AS slow, max(try_cast("value" AS DOUBLE)) AS number
+FROM seen_attributes JOIN kinds USING ("on", "key") JOIN cohort USING (request_no) GROUP BY ALL
+"""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    on: str
+    key: str
+    value: str
+    slow: int
+    both: int
+    signature: int
+
+
+def _attributes(
+    connection: duckdb.DuckDBPyConnection,
+    table: RequestTable,
+    slow: npt.NDArray[np.int64],
+    typical: npt.NDArray[np.int64],
+    operations: Sequence[SlowOperation],
+) -> list[SlowAttribute]:
+    """Attributes that the slow have more often: Fisher's exact test (one-sided), Benjamini and Hochberg over all.
+
+    (Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995).) What occurs in fewer than
+    LEAST_SLOW slow requests is not tested. Requests whose spans the budget redefines are taken by their stored number.
+    """
+    rows = np.concatenate([slow, typical])
+    cohort = pa.table({"request_no": table.request_no[rows], "slow": np.arange(len(rows)) < len(slow)})
+    if table.entry_span_no is not None:
+        return []
+    connection.register("cohort", cohort)
+    connection.execute(_SEEN)
+    found = [_Candidate(*row) for row in connection.execute(_COUNTED).fetchall()]
+    found += _of_requests(table, rows, len(slow))
+    numbers = _thresholds(connection)
+    numeric = {(one.on, one.key) for one in numbers}
+    found = [one for one in found if (one.on, one.key) not in numeric] + numbers
+    connection.execute("DROP TABLE seen_attributes")
+    connection.unregister("cohort")
+    n_slow, n_all = len(slow), len(rows)
+    found = [one for one in found if one.both < n_all]  # what all have tells nothing
+    if not found:
+        return []
+    hits, both = (np.array([getattr(one, name) for one in found]) for name in ("slow", "both"))
+    p_value = np.minimum(hypergeom.sf(hits - 1, n_all, both, n_slow), 1.0)
+    p_value[[i for i, one in enumerate(found) if (one.on, one.key) in numeric]] *= len(THRESHOLDS)
+    q_value = false_discovery_control(np.minimum(p_value, 1.0))
+    order = sorted(
+        np.flatnonzero(q_value <= FALSE_DISCOVERIES).tolist(),
+        key=lambda i: (
+            p_value[i],
+            -hits[i] / both[i],
+            found[i].on == REQUEST,
+            found[i].key,
+            found[i].value,
+            found[i].on,
+        ),
+    )
+    excess: dict[str, int] = {}
+    for operation in operations:
+        excess[operation.name] = max(operation.excess_ns, excess.get(operation.name, operation.excess_ns))
+    groups: dict[tuple[int, int], list[int]] = {}
+    told: set[tuple[str, str]] = set()
+    for i in order:
+        number = (found[i].on, found[i].key)
+        if number in numeric and number in told:
+            continue  # of several thresholds the most telling
+        told.add(number)
+        groups.setdefault((found[i].signature, found[i].both), []).append(i)
+    strongest = []
+    for same in groups.values():
+        same.sort(key=lambda i: -excess.get(found[i].on, 0))  # of the same requests: where their time went
+        one, q = found[same[0]], float(q_value[same[0]])
+        slow_share, typical_share = one.slow / n_slow, (one.both - one.slow) / (n_all - n_slow)
+        lift = round(slow_share / typical_share, 2) if typical_share else None
+        also = tuple(f"{found[i].key} = {found[i].value} on {found[i].on}" for i in same[1:])
+        strongest.append(
+            SlowAttribute(
+                one.key, one.value, one.on, round(slow_share, 4), round(typical_share, 4), lift, q, one.both, also
+            )
+        )
+    return strongest
+
+
+def _of_requests(table: RequestTable, rows: npt.NDArray[np.int64], slow: int) -> list[_Candidate]:
+    """Route, model and status of the requests themselves."""
+    found = []
+    for key in ("route", "model", "status"):
+        column = getattr(table, key).take(rows)
+        for code, name in enumerate(column.names):
+            here = np.flatnonzero(column.codes == code)
+            hits = int((here < slow).sum())
+            if hits >= LEAST_SLOW:
+                found.append(_Candidate(REQUEST, key, name, hits, len(here), hash((key, name))))
+    return found
+
+
+def _thresholds(connection: duckdb.DuckDBPyConnection) -> list[_Candidate]:
+    """For each number of many values, how many requests exceed some quantiles of the typical ones."""
+    values: dict[tuple[str, str], list[tuple[int, bool, float]]] = {}
+    for on, key, request_no, is_slow, number in connection.execute(_NUMBERS).fetchall():
+        values.setdefault((on, key), []).append((request_no, is_slow, number))
+    found = []
+    for (on, key), those in values.items():
+        number = np.array([one[2] for one in those])
+        is_slow = np.array([one[1] for one in those])
+        if is_slow.all():
+            continue
+        for limit in sorted({float(np.quantile(number[~is_slow], q)) for q in THRESHOLDS}):
+            above = number > limit
+            hits = int((above & is_slow).sum())
+            if hits >= LEAST_SLOW:
+                signature = hash(tuple(sorted(one[0] for one, over in zip(those, above, strict=True) if over)))
+                found.append(_Candidate(on, key, f"> {limit:,.4g}", hits, int(above.sum()), signature))
+    return found
