@@ -21,12 +21,13 @@ from analysis.path import PathTable, load_places
 from analysis.requests import I16, I32, I64, UNKNOWN, Coded, RequestTable, coded, read_stored, row_of
 from analysis.rule_evidence import ask_spans, split_operations
 from analysis.stages import stage_of_nodes
-from analysis.tree import Tree, _downwards, find_requests
+from analysis.stored_tree import load_tree
+from analysis.tree import Tree, find_requests
 
 
 def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> RequestTable:
     """Every request of the dataset with its stage times by the budget's rules, and the critical path they come from."""
-    tree, stored_request_of = _load_tree(connection)
+    tree, stored_request_of = load_tree(connection)
     operations = connection.sql(
         "SELECT operation_id, service_name, scope_name, name, kind, keys FROM operations ORDER BY operation_id"
     ).to_arrow_table()
@@ -50,28 +51,6 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
     complete = _complete_traces(tree, stored_request_of, stored)[requests.trace]
     table = _requests_at(connection, requests.entry, complete, tree, catalogue, stored_request_of, stored)
     return _with_stages(table, segments, catalogue, stage_of, tree, request_of, catalogue.places)
-
-
-def _load_tree(connection: duckdb.DuckDBPyConnection) -> tuple[Tree, I32]:
-    """The stored tree (`row` holds span_no; span ids and problems are left out), and each node's stored request_no."""
-    names = "span_no, trace_no, parent, start_ns, end_ns, operation_id, request_no"
-    columns = connection.sql(f"SELECT {names} FROM data.tree ORDER BY node").to_arrow_table()
-    # copies, because the kernels are compiled for arrays that may be written to
-    column = {name: np.array(numbers(columns[name])) for name in columns.column_names}
-    parent = column["parent"]
-    tree = Tree(
-        row=column["span_no"],
-        trace=column["trace_no"],
-        parent=parent,
-        start=column["start_ns"],
-        end=column["end_ns"],
-        skew=np.zeros(0, np.int64),
-        operation=column["operation_id"],
-        span_id=np.zeros(0, np.uint64),
-        problem=np.zeros(len(parent), np.uint8),
-        downwards=_downwards(parent),
-    )
-    return tree, column["request_no"]
 
 
 def _stored_segments(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> Segments:
@@ -176,4 +155,5 @@ def _with_stages(
         stage_ns=stage_ns.reshape(len(table), stages),
         path=path,
         request_of_node=request_of if table.entry_span_no is not None else None,
+        stage_of_node=stage_of,
     )

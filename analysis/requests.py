@@ -90,7 +90,8 @@ class RequestTable:
     or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `present` tells which stages any
     span of the dataset belongs to. `incomplete` counts the requests that were left out for being incomplete.
 
-    `path` is there where the budget's own rules made the stored critical path obsolete, `request_of_node` (the
+    `path` and `stage_of_node` (the stage of each row of data.tree) are there where the budget's own rules made the stored
+    ones obsolete, `request_of_node` (the
     request_no of each row of data.tree, -1 for none) and `entry_span_no` where they made other spans the requests.
     """
 
@@ -111,6 +112,7 @@ class RequestTable:
     incomplete: int = 0
     path: "PathTable | None" = None
     request_of_node: I32 | None = None
+    stage_of_node: I16 | None = None
     entry_span_no: I32 | None = None
 
     def __len__(self) -> int:

@@ -100,6 +100,22 @@ CONVERSATION_KEYS = (
     "traceloop.association.properties.session_id",
     "traceloop.association.properties.conversation_id",
 )
+# What an operation was asked: equal inputs can be answered from a cache.
+INPUT_KEYS = (
+    "input.value",
+    "gen_ai.input.messages",
+    "gen_ai.prompt",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.retrieval.query.text",
+    "llm.prompts",
+    "ai.prompt",
+    "langfuse.observation.input",
+    "traceloop.entity.input",
+    "db.query.text",
+    "db.statement",
+    "url.full",
+    "http.url",
+)
 REQUEST_ID_KEYS = (
     "http.request.header.x-request-id",
     "request.id",

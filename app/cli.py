@@ -89,6 +89,44 @@ def tail(
     run(dataset, budget, route, percentile, over_budget, json)
 
 
+@app.command(epilog='Example: overbudget whatif traces.duckdb --cap retrieval=400ms --parallel "tool a,tool b"')
+def whatif(
+    dataset: Dataset,
+    cap: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="STAGE=400ms", help="A stage takes at most so long in each request, an operation each time."
+        ),
+    ] = None,
+    scale: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="STAGE=0.5", help="A stage or operation takes so many times as long; 0 for no time."),
+    ] = None,
+    parallel: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar='"OP,OP"', help="Calls of these operations under one parent start together."),
+    ] = None,
+    cache: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar='"OP=10m"', help="Repeats of an operation with the same input within so long take no time."
+        ),
+    ] = None,
+    drop_retries: Annotated[
+        bool, typer.Option("--drop-retries", help="Failed calls that were made again do not occur.")
+    ] = False,
+    budget: BudgetFile = None,
+    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    json: Json = False,
+) -> None:
+    """Replay every request with something changed: what the distribution of latency would be. Changes combine."""
+    from analysis.changes import parse_wishes
+    from app.commands.whatif import run
+
+    wishes = parse_wishes(cap or (), scale or (), parallel or (), cache or (), drop_retries)
+    run(dataset, budget, route, wishes, json)
+
+
 @app.command(epilog="Example: overbudget compare before.duckdb after.duckdb --fail-on-regression")
 def compare(
     base: Annotated[Path, typer.Argument(help="The dataset to compare with.", show_default=False)],

@@ -171,3 +171,15 @@ def test_tail_names_the_tenant_and_the_query(dataset: str) -> None:
     assert {"slow_share", "typical_share", "lift", "q_value", "requests"} <= first.keys()
     said = " ".join(call("tail", dataset).stdout.split())
     assert "tenant = umbrella on `SELECT docs` is in 100% of the slow" in said
+
+
+def test_whatif_prints_the_json_of_the_contract(dataset: str) -> None:
+    found = json_of("whatif", dataset, "--cap", "SELECT docs=60ms", "--scale", "inference=0.9", "--budget", BUDGET)
+    assert {"changes", "percentiles", "within_budget", "requests_changed"} <= found.keys()
+    assert len(found["changes"]) == 2
+    assert all(one["after_ns"] < one["before_ns"] for one in found["percentiles"])
+    assert found["within_budget"]["before"] < found["within_budget"]["after"]
+    assert "p95 goes from 2.18 s to" in call("whatif", dataset, "--cap", "SELECT docs=60ms").stdout
+    wrong = call("whatif", dataset, "--cap", "SELECT doc=60ms")
+    assert wrong.returncode == 2
+    assert "Did you mean `SELECT docs`?" in wrong.stderr

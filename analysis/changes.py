@@ -1,0 +1,270 @@
+"""The changes a what-if asks for, as it is written on the command line and as factors for the replay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis.budget_problems import question
+from analysis.columns import numbers
+from analysis.durations import format_duration, parse_duration
+from analysis.replay import F64, Change, Shape, no_change, spread
+from analysis.requests import I16, I32, RequestTable, row_of
+from analysis.semconv import INPUT_KEYS
+from analysis.tree import Tree
+from store.errors import OverbudgetError
+
+
+@dataclass(frozen=True)
+class Cap:
+    """A stage takes at most so long in each request, or an operation each time."""
+
+    what: str
+    ns: int
+
+    def __str__(self) -> str:
+        return f"{self.what} takes at most {format_duration(self.ns)}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A stage or an operation takes `factor` times as long."""
+
+    what: str
+    factor: float
+
+    def __str__(self) -> str:
+        return f"{self.what} takes {self.factor:g} × as long" if self.factor else f"{self.what} takes no time"
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Calls of these operations under one parent start together."""
+
+    operations: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.operations)} run in parallel"
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A call with the input of one that ended at most `ttl_ns` before is answered at once."""
+
+    operation: str
+    ttl_ns: int
+
+    def __str__(self) -> str:
+        return f"repeats of {self.operation} within {format_duration(self.ttl_ns)} come from a cache"
+
+
+@dataclass(frozen=True)
+class DropRetries:
+    """Failed calls that were made again, and the pause after them, are left out."""
+
+    def __str__(self) -> str:
+        return "failed calls that were made again do not occur"
+
+
+Wish = Cap | Scale | Parallel | Cache | DropRetries
+
+
+def parse_wishes(
+    cap: Sequence[str] = (),
+    scale: Sequence[str] = (),
+    parallel: Sequence[str] = (),
+    cache: Sequence[str] = (),
+    drop_retries: bool = False,
+) -> list[Wish]:
+    """The changes of the command line: STAGE=400ms, STAGE=0.5, "OP,OP", "OP=10m". A STAGE may be an operation's name.
+
+    Errors: OverbudgetError that names the option and what is wrong.
+    """
+    wishes: list[Wish] = []
+    wishes += [Cap(what, _duration("--cap", text, value)) for text in cap for what, value in [_pair("--cap", text)]]
+    for text in scale:
+        what, value = _pair("--scale", text)
+        try:
+            factor = float(value)
+        except ValueError:
+            factor = -1.0
+        if not 0 <= factor <= 1000:
+            raise OverbudgetError(f"--scale {text}: `{value}` is not a factor; write it like {what}=0.5.")
+        wishes.append(Scale(what, factor))
+    for text in parallel:
+        names = tuple(filter(None, (name.strip() for name in text.split(","))))
+        if not names:
+            raise OverbudgetError("--parallel names no operation.")
+        wishes.append(Parallel(names))
+    wishes += [
+        Cache(what, _duration("--cache", text, value)) for text in cache for what, value in [_pair("--cache", text)]
+    ]
+    return [*wishes, DropRetries()] if drop_retries else wishes
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    what, equals, value = text.rpartition("=")
+    if not equals or not what.strip():
+        raise OverbudgetError(f"{option} {text} has no value; write it like {text.strip('=') or 'retrieval'}=400ms.")
+    return what.strip(), value.strip()
+
+
+def _duration(option: str, text: str, value: str) -> int:
+    try:
+        return parse_duration(value)
+    except OverbudgetError as error:
+        raise OverbudgetError(f"{option} {text}: `{value}` {error}.") from error
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The spans of the requests at hand, by node, and what the changes look at.
+
+    `request` is the row of the table each node belongs to, -1 for none; `stage` a place in the table's stages.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    tree: Tree
+    shape: Shape
+    request: I32
+    stage: I16
+    table: RequestTable
+    names: tuple[str, ...]  # of operations
+    operation: I32  # place in `names`
+
+
+def change_of(wishes: Sequence[Wish], nodes: Nodes) -> Change:
+    """The changes together: factors multiply, caps hold before other changes.
+
+    Errors: OverbudgetError where a change names no stage or operation, or one whose calls record no input.
+    """
+    change = no_change(len(nodes.request))
+    factor, no_pause, group, groups = change
+    for wish in wishes:
+        match wish:
+            case Cap() | Scale():
+                factor *= _time_factor(wish, nodes)
+            case Cache():
+                factor *= _below(_hits(wish, nodes), nodes)
+            case DropRetries():
+                failed, again = _retries(nodes)
+                factor *= _below(np.where(failed, 0.0, 1.0), nodes)
+                no_pause |= again
+            case Parallel():
+                group, groups = _grouped(wish, nodes, group, groups)
+    return Change(factor, no_pause, group, groups)
+
+
+def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:
+    """The nodes of an operation."""
+    if name not in nodes.names:
+        known = [*nodes.table.stages, *nodes.names]
+        raise OverbudgetError(f"There is no stage or operation `{name}`.{question(name, known)}")
+    return np.asarray(nodes.operation == nodes.names.index(name))
+
+
+def _time_factor(wish: Cap | Scale, nodes: Nodes) -> F64:
+    if wish.what in nodes.table.stages:
+        stage = nodes.table.stages.index(wish.what)
+        if isinstance(wish, Scale):
+            return np.where(nodes.stage == stage, wish.factor, 1.0)
+        took = nodes.table.stage_ns[:, stage]
+        of_request = np.append(np.where(took > wish.ns, wish.ns / np.maximum(took, 1), 1.0), 1.0)
+        return np.where(nodes.stage == stage, of_request[nodes.request], 1.0)
+    here = _is_operation(wish.what, nodes)
+    if isinstance(wish, Scale):
+        return _below(np.where(here, wish.factor, 1.0), nodes)
+    took = nodes.tree.end - nodes.tree.start
+    return _below(np.where(here & (took > wish.ns), wish.ns / np.maximum(took, 1), 1.0), nodes)
+
+
+def _below(factor: F64, nodes: Nodes) -> F64:
+    """A factor for the spans that have one counts for all that is below them; below one, no other one counts."""
+    return np.asarray(spread(nodes.shape.parent, nodes.shape.downwards, factor))
+
+
+_INPUTS = f"""
+SELECT t.node, hash(list_filter(s.attributes, lambda entry: entry."key" IN {INPUT_KEYS})) AS input,
+    (len(list_filter(s.attributes, lambda entry: entry."key" IN {INPUT_KEYS})) > 0)::TINYINT AS recorded
+FROM data.tree t JOIN data.spans s USING (span_no) JOIN operations o ON o.operation_id = t.operation_id WHERE o.name = $1
+"""
+
+
+def _hits(wish: Cache, nodes: Nodes) -> F64:
+    """0 for the calls that a cache would have answered."""
+    _is_operation(wish.operation, nodes)
+    rows = nodes.connection.sql(_INPUTS, params=[wish.operation]).to_arrow_table()
+    node, told = numbers(rows["node"]), numbers(rows["recorded"]).astype(bool)
+    if not told.any():
+        raise OverbudgetError(
+            f"No call of `{wish.operation}` records its input (such as input.value), so nothing tells which of them repeat."
+        )
+    node, given = node[told], numbers(rows["input"])[told]
+    order = np.lexsort((node, nodes.tree.start[node], given))
+    node, given = node[order], given[order]
+    factor = np.ones(len(nodes.request))
+    factor[node[served(given, nodes.tree.start[node], nodes.tree.end[node], wish.ttl_ns)]] = 0.0
+    return factor
+
+
+@numba.njit(cache=True, nogil=True)
+def served(given, start, end, ttl_ns):  # type: ignore[no-untyped-def]
+    """Which calls (those of equal input together, in the order of their starts) a cache answers.
+
+    The first call fills it when it ends; calls that start until then are made too, and so is the first one after the
+    time to live, which fills it again.
+    """
+    hit = np.zeros(given.size, np.bool_)
+    filled = np.int64(0)
+    for i in range(given.size):
+        if i > 0 and given[i] == given[i - 1]:
+            if filled <= start[i] <= filled + ttl_ns:
+                hit[i] = True
+                continue
+            if start[i] < filled:
+                continue
+        filled = end[i]
+    return hit
+
+
+def _retries(nodes: Nodes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Calls that failed and were made again under the same parent, and the calls that were made again."""
+    rows = nodes.connection.sql(
+        "SELECT t.node FROM data.tree t JOIN data.spans s USING (span_no) WHERE s.status_code = 'ERROR'"
+    ).to_arrow_table()
+    failing = np.zeros(len(nodes.request), bool)
+    failing[numbers(rows["node"])] = True
+    parent, start, end = nodes.shape.parent, nodes.tree.start, nodes.tree.end
+    calls = np.flatnonzero(parent >= 0)
+    calls = calls[np.lexsort((start[calls], nodes.tree.operation[calls], parent[calls]))]
+    a, b = calls[:-1], calls[1:]
+    again = (parent[a] == parent[b]) & (nodes.tree.operation[a] == nodes.tree.operation[b])
+    again &= failing[a] & (end[a] <= start[b])
+    failed, repeated = np.zeros(len(parent), bool), np.zeros(len(parent), bool)
+    failed[a[again]], repeated[b[again]] = True, True
+    return failed, repeated
+
+
+def _grouped(wish: Parallel, nodes: Nodes, group: I32, groups: int) -> tuple[I32, int]:
+    """Number the groups: the calls of the named operations under one parent."""
+    here = np.zeros(len(group), bool)
+    for name in wish.operations:
+        here |= _is_operation(name, nodes)
+    here &= nodes.shape.parent >= 0
+    parents, number = np.unique(nodes.shape.parent[here], return_inverse=True)
+    group = group.copy()
+    group[here] = (groups + number).astype(np.int32)
+    return group, groups + len(parents)
+
+
+def operations_of(connection: duckdb.DuckDBPyConnection, operation_id: I32) -> tuple[tuple[str, ...], I32]:
+    """The distinct names of operations, and for each operation id its place among them."""
+    rows: pa.Table = connection.sql("SELECT operation_id, name FROM operations ORDER BY operation_id").to_arrow_table()
+    names = rows["name"].to_pylist()
+    distinct = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    places = np.array([distinct[name] for name in names], np.int32)
+    return tuple(distinct), places[row_of(numbers(rows["operation_id"]), operation_id)]

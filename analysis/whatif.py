@@ -1,0 +1,94 @@
+"""What would the distribution of latency be if something were changed? (METHOD.md, What-if)"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from analysis.budget import Budget, request_cap
+from analysis.changes import Nodes, Wish, change_of, operations_of
+from analysis.columns import numbers
+from analysis.percentiles import quantiles
+from analysis.replay import replay, shape_of
+from analysis.requests import I64, Filters, read_requests, require_known, row_of
+from analysis.stored_tree import load_tree
+
+PERCENTILES = (50, 75, 90, 95, 99)
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """Percentiles before and after, in ns. `within` are the shares of requests within `budget_ns`, None without a cap."""
+
+    changes: tuple[str, ...]
+    before: tuple[tuple[int, int | None], ...]  # percentile, latency
+    after: tuple[tuple[int, int | None], ...]
+    within: tuple[float, float] | None
+    budget_ns: int | None
+    requests: int
+    requests_changed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts with the keys of CONTRACT.md."""
+        before, after = self.within or (None, None)
+        return {
+            "changes": list(self.changes),
+            "percentiles": [
+                {"percentile": p, "before_ns": old, "after_ns": new}
+                for (p, old), (_, new) in zip(self.before, self.after, strict=True)
+            ],
+            "within_budget": {"before": before, "after": after},
+            "budget_ns": self.budget_ns,
+            "requests": self.requests,
+            "requests_changed": self.requests_changed,
+        }
+
+
+class Workbench:
+    """The requests of a dataset, ready to be replayed with one change after another."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None
+    ) -> None:
+        """Errors: OverbudgetError where a filter names what the dataset does not have."""
+        every = read_requests(connection, budget)
+        require_known(every, filters or Filters())
+        self._table = every.select(filters)
+        tree, request_of = load_tree(connection)
+        if self._table.request_of_node is not None:
+            request_of = self._table.request_of_node
+        stage = self._table.stage_of_node
+        if stage is None:
+            stage = numbers(connection.sql("SELECT stage_id FROM data.tree ORDER BY node").to_arrow_table()["stage_id"])
+        names, operation = operations_of(connection, tree.operation)
+        shape = shape_of(tree, request_of)
+        row = row_of(self._table.request_no, request_of) if len(self._table) else np.full(len(request_of), -1, np.int32)
+        row = np.where(request_of >= 0, row, -1).astype(np.int32)
+        self._nodes = Nodes(connection, tree, shape, row, stage, self._table, names, operation)
+        entries = np.flatnonzero((row >= 0) & (shape.parent < 0))
+        self._entry = np.empty(len(self._table), np.int64)
+        self._entry[row[entries]] = entries
+        self._cap_ns = request_cap(budget.caps) if budget else None
+
+    def durations(self, wishes: Sequence[Wish]) -> I64:
+        """int64[requests]: how long each request takes with the changes made."""
+        return np.asarray(replay(self._nodes.shape, change_of(wishes, self._nodes))[self._entry], np.int64)
+
+    def what_if(self, wishes: Sequence[Wish]) -> WhatIf:
+        """The distribution before and after.
+
+        Errors: OverbudgetError where a change names what is not there.
+        """
+        before, after = self._table.latency_ns, self.durations(wishes)
+        cap = self._cap_ns
+        within = None
+        if cap is not None and len(before):
+            within = (float((before <= cap).mean()), float((after <= cap).mean()))
+        old, new = (
+            tuple((one.percentile, one.value_ns) for one in quantiles(values, PERCENTILES)[0])
+            for values in (before, after)
+        )
+        changed = int((after != before).sum())
+        return WhatIf(tuple(str(wish) for wish in wishes), old, new, within, cap, len(before), changed)

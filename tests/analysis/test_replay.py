@@ -1,0 +1,121 @@
+"""Requests timed anew: a change of nothing moves nothing, and everything else follows from what happened before what."""
+
+import numpy as np
+import pytest
+
+from analysis.replay import Change, no_change, replay, shape_of
+from tests.analysis.test_against_reference import random_traces, run
+from tests.trace_picture import MS, Drawn, draw
+
+
+def lengths(drawn: Drawn, change: Change) -> dict[str, int]:
+    """The new duration of each span in ms."""
+    found = replay(shape_of(drawn.tree, drawn.request_of), change)
+    return {drawn.name(node): int(ns) // MS for node, ns in enumerate(found)}
+
+
+def changed(drawn: Drawn, factor: dict[str, float] | None = None, together: tuple[str, ...] = ()) -> Change:
+    change = no_change(len(drawn.tree.row))
+    for node in range(len(drawn.tree.row)):
+        change.factor[node] = (factor or {}).get(drawn.name(node), 1.0)
+        if drawn.name(node) in together:
+            change.group[node] = 0
+    return change._replace(groups=1 if together else 0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_change_of_nothing_moves_nothing(seed: int) -> None:
+    spans = random_traces(np.random.default_rng(seed), traces=300, most=25, span=30, outlive=0.4)
+    tree, _, request_of, _ = run(spans)
+    found = replay(shape_of(tree, request_of), no_change(len(tree.row)))
+    assert (found == tree.end - tree.start).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_work_that_takes_no_time_makes_no_request_longer(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    tree, requests, request_of, _ = run(random_traces(random, traces=300, most=25, span=30, outlive=0.2))
+    change = no_change(len(tree.row))
+    change.factor[random.random(len(tree.row)) < 0.3] = 0.0
+    found = replay(shape_of(tree, request_of), change)
+    assert (found[requests.entry] <= (tree.end - tree.start)[requests.entry]).all()
+
+
+def test_what_comes_after_follows() -> None:
+    drawn = draw("""
+        request  [==================]
+          query  ..[======]
+          chat   ............[===]
+    """)
+    assert lengths(drawn, changed(drawn, {"query": 0.5})) == {"request": 16, "query": 4, "chat": 5}
+
+
+def test_what_nobody_waited_for_saves_nothing() -> None:
+    drawn = draw("""
+        request  [==================]
+          slow   .[===============]
+          quick  .[=====]
+    """)
+    assert lengths(drawn, changed(drawn, {"quick": 0.0}))["request"] == 20
+
+
+def test_of_two_that_were_waited_for_the_slower_one_counts() -> None:
+    drawn = draw("""
+        request  [==================]
+          a      .[========]
+          b      .[======]
+          after  .............[===]
+    """)
+    assert lengths(drawn, changed(drawn, {"a": 0.1}))["request"] == 18
+
+
+def test_own_time_is_scaled_between_and_after_children() -> None:
+    drawn = draw("""
+        request  [==================]
+          query  ....[======]
+    """)
+    assert lengths(drawn, changed(drawn, {"request": 0.5}))["request"] == 8 + 6
+
+
+def test_a_group_starts_together() -> None:
+    drawn = draw("""
+        request  [========================]
+          a      .[====]
+          b      ........[=======]
+          c      ..................[==]
+          after  .......................[]
+    """)
+    found = lengths(drawn, changed(drawn, together=("a", "b", "c")))
+    assert found["request"] == 1 + 9 + 1 + 2 + 1  # each pauses 1 ms and b is the longest; then the rest as it was
+
+
+def test_an_answer_that_outlives_its_function_still_ends_the_request() -> None:
+    drawn = draw("""
+        request   [==================]
+          ask     .[====]
+            stream  ...[==========]
+    """)
+    found = lengths(drawn, changed(drawn, {"stream": 0.5}))
+    assert found["ask"] == 6
+    assert found["request"] == 1 + 2 + 6 + 5
+
+
+def test_siblings_after_a_child_that_ran_on_wait_for_all_of_it() -> None:
+    drawn = draw("""
+        request   [====================]
+          ask     [====]
+            stream  ..[=======]
+          store   .............[=====]
+    """)
+    assert lengths(drawn, changed(drawn, {"stream": 0.0}))["request"] < 22 - 3
+
+
+def test_a_pause_that_is_left_out_shortens_the_request_by_it() -> None:
+    drawn = draw("""
+        request  [==================]
+          first  [===]
+          again  ..........[====]
+    """)
+    change = changed(drawn, {"first": 0.0})
+    change.no_pause[[drawn.name(node) == "again" for node in range(len(drawn.tree.row))]] = True
+    assert lengths(drawn, change)["request"] == 20 - 5 - 5
