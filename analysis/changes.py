@@ -14,7 +14,7 @@ from analysis.columns import numbers
 from analysis.durations import format_duration, parse_duration
 from analysis.replay import F64, Change, Shape, no_change, spread
 from analysis.requests import I16, I32, RequestTable, row_of
-from analysis.semconv import INPUT_KEYS
+from analysis.semconv import INPUT_KEYS, INPUT_PREFIXES, QUERY_KEYS, QUERY_PLACEHOLDER
 from analysis.tree import Tree
 from store.errors import OverbudgetError
 
@@ -187,17 +187,23 @@ def _below(factor: F64, nodes: Nodes) -> F64:
     return np.asarray(spread(nodes.shape.parent, nodes.shape.downwards, factor))
 
 
-_INPUTS = f"""
-SELECT t.node, hash(list_filter(s.attributes, lambda entry: entry."key" IN {INPUT_KEYS})) AS input,
-    (len(list_filter(s.attributes, lambda entry: entry."key" IN {INPUT_KEYS})) > 0)::TINYINT AS recorded
-FROM data.tree t JOIN data.spans s USING (span_no) JOIN operations o ON o.operation_id = t.operation_id WHERE o.name = $1
+_PREFIXED = " OR ".join(f"""starts_with(entry."key", '{prefix}')""" for prefix in INPUT_PREFIXES)
+# The recorded input of each call of an operation: a hash, and whether there is any.
+INPUTS = f"""
+WITH calls AS (
+    SELECT t.node, o.name, list_filter(s.attributes, lambda entry: entry."key" IN {INPUT_KEYS} OR {_PREFIXED}
+        OR (entry."key" IN {QUERY_KEYS} AND NOT regexp_matches(entry."value", '{QUERY_PLACEHOLDER}'))) AS input,
+        list_filter(s.attributes, lambda entry: entry."key" IN {QUERY_KEYS}) AS query
+    FROM data.tree t JOIN data.spans s USING (span_no) JOIN operations o ON o.operation_id = t.operation_id
+)
+SELECT node, name, hash(input, query) AS input, (len(input) > 0)::TINYINT AS recorded FROM calls
 """
 
 
 def _hits(wish: Cache, nodes: Nodes) -> F64:
     """0 for the calls that a cache would have answered."""
     _is_operation(wish.operation, nodes)
-    rows = nodes.connection.sql(_INPUTS, params=[wish.operation]).to_arrow_table()
+    rows = nodes.connection.sql(f"SELECT * FROM ({INPUTS}) WHERE name = $1", params=[wish.operation]).to_arrow_table()
     node, told = numbers(rows["node"]), numbers(rows["recorded"]).astype(bool)
     if not told.any():
         raise OverbudgetError(

@@ -100,21 +100,31 @@ CONVERSATION_KEYS = (
     "traceloop.association.properties.session_id",
     "traceloop.association.properties.conversation_id",
 )
-# What an operation was asked: equal inputs can be answered from a cache.
+# What an operation was asked: equal inputs can be answered from a cache. The text of a query with placeholders is no input
+# without their values.
 INPUT_KEYS = (
     "input.value",
     "gen_ai.input.messages",
+    "gen_ai.system_instructions",
     "gen_ai.prompt",
     "gen_ai.tool.call.arguments",
     "gen_ai.retrieval.query.text",
     "llm.prompts",
+    "tool.parameters",
     "ai.prompt",
     "langfuse.observation.input",
     "traceloop.entity.input",
-    "db.query.text",
-    "db.statement",
-    "url.full",
-    "http.url",
+)
+INPUT_PREFIXES = ("llm.input_messages.", "db.query.parameter.")
+QUERY_KEYS = ("db.query.text", "db.statement")
+QUERY_PLACEHOLDER = r"\$\d|\?|:[a-z_]\w*|%s|%\("
+PROMPT_KEYS = (
+    "gen_ai.input.messages",
+    "gen_ai.prompt",
+    "llm.prompts",
+    "input.value",
+    "ai.prompt",
+    "traceloop.entity.input",
 )
 REQUEST_ID_KEYS = (
     "http.request.header.x-request-id",
