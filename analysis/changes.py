@@ -151,7 +151,7 @@ def change_of(wishes: Sequence[Wish], nodes: Nodes) -> Change:
             case Cache():
                 factor *= _below(_hits(wish, nodes), nodes)
             case DropRetries():
-                failed, again = _retries(nodes)
+                failed, again = retries(nodes)
                 factor *= _below(np.where(failed, 0.0, 1.0), nodes)
                 no_pause |= again
             case Parallel():
@@ -237,7 +237,7 @@ def served(given, start, end, ttl_ns):  # type: ignore[no-untyped-def]
     return hit
 
 
-def _retries(nodes: Nodes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def retries(nodes: Nodes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Calls that failed and were made again under the same parent, and the calls that were made again."""
     rows = nodes.connection.sql(
         "SELECT t.node FROM data.tree t JOIN data.spans s USING (span_no) WHERE s.status_code = 'ERROR'"

@@ -115,6 +115,13 @@ INPUT_KEYS = (
     "langfuse.observation.input",
     "traceloop.entity.input",
 )
+OUTPUT_KEYS = (
+    "output.value",
+    "gen_ai.output.messages",
+    "gen_ai.tool.call.result",
+    "traceloop.entity.output",
+    "langfuse.observation.output",
+)
 INPUT_PREFIXES = ("llm.input_messages.", "db.query.parameter.")
 QUERY_KEYS = ("db.query.text", "db.statement")
 QUERY_PLACEHOLDER = r"\$\d|\?|:[a-z_]\w*|%s|%\("

@@ -47,7 +47,10 @@ class WhatIf:
 
 
 class Workbench:
-    """The requests of a dataset, ready to be replayed with one change after another."""
+    """The requests of a dataset, ready to be replayed with one change after another.
+
+    `table` are the requests, in the order of what `durations` returns; `nodes` their spans.
+    """
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None
@@ -55,33 +58,33 @@ class Workbench:
         """Errors: OverbudgetError where a filter names what the dataset does not have."""
         every = read_requests(connection, budget)
         require_known(every, filters or Filters())
-        self._table = every.select(filters)
+        self.table = every.select(filters)
         tree, request_of = load_tree(connection)
-        if self._table.request_of_node is not None:
-            request_of = self._table.request_of_node
-        stage = self._table.stage_of_node
+        if self.table.request_of_node is not None:
+            request_of = self.table.request_of_node
+        stage = self.table.stage_of_node
         if stage is None:
             stage = numbers(connection.sql("SELECT stage_id FROM data.tree ORDER BY node").to_arrow_table()["stage_id"])
         names, operation = operations_of(connection, tree.operation)
         shape = shape_of(tree, request_of)
-        row = row_of(self._table.request_no, request_of) if len(self._table) else np.full(len(request_of), -1, np.int32)
+        row = row_of(self.table.request_no, request_of) if len(self.table) else np.full(len(request_of), -1, np.int32)
         row = np.where(request_of >= 0, row, -1).astype(np.int32)
-        self._nodes = Nodes(connection, tree, shape, row, stage, self._table, names, operation)
+        self.nodes = Nodes(connection, tree, shape, row, stage, self.table, names, operation)
         entries = np.flatnonzero((row >= 0) & (shape.parent < 0))
-        self._entry = np.empty(len(self._table), np.int64)
+        self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries
         self._cap_ns = request_cap(budget.caps) if budget else None
 
     def durations(self, wishes: Sequence[Wish]) -> I64:
         """int64[requests]: how long each request takes with the changes made."""
-        return np.asarray(replay(self._nodes.shape, change_of(wishes, self._nodes))[self._entry], np.int64)
+        return np.asarray(replay(self.nodes.shape, change_of(wishes, self.nodes))[self._entry], np.int64)
 
     def what_if(self, wishes: Sequence[Wish]) -> WhatIf:
         """The distribution before and after.
 
         Errors: OverbudgetError where a change names what is not there.
         """
-        before, after = self._table.latency_ns, self.durations(wishes)
+        before, after = self.table.latency_ns, self.durations(wishes)
         cap = self._cap_ns
         within = None
         if cap is not None and len(before):

@@ -127,6 +127,19 @@ def whatif(
     run(dataset, budget, route, wishes, json)
 
 
+@app.command(epilog="Example: overbudget advise traces.duckdb --budget budget.toml")
+def advise(
+    dataset: Dataset,
+    budget: BudgetFile = None,
+    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    json: Json = False,
+) -> None:
+    """Say what to change first, why, and what the effect would be."""
+    from app.commands.advise import run
+
+    run(dataset, budget, route, json)
+
+
 @app.command(epilog="Example: overbudget compare before.duckdb after.duckdb --fail-on-regression")
 def compare(
     base: Annotated[Path, typer.Argument(help="The dataset to compare with.", show_default=False)],

@@ -183,3 +183,13 @@ def test_whatif_prints_the_json_of_the_contract(dataset: str) -> None:
     wrong = call("whatif", dataset, "--cap", "SELECT doc=60ms")
     assert wrong.returncode == 2
     assert "Did you mean `SELECT docs`?" in wrong.stderr
+
+
+def test_advise_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+    path = str(tmp_path / "d.duckdb")
+    assert call("ingest", str(SAMPLES / "tools_in_a_row.otlp.jsonl.gz"), "--to", path).returncode == 0
+    (advice,) = json_of("advise", path)["advice"]
+    assert {"kind", "operations", "requests", "evidence", "against", "confidence", "effect", "try"} <= advice.keys()
+    assert advice["try"].startswith("overbudget whatif ")
+    assert {"percentile", "before_ns", "after_ns"} <= advice["effect"][0].keys()
+    assert "1. Run in parallel: `execute_tool orders`" in call("advise", path).stdout

@@ -1,0 +1,120 @@
+"""What to change first: each advice with evidence for and against, its predicted effect, and the command that shows it.
+
+Every source proposes changes (`Proposal`); the replay tells their effect (METHOD.md, Advice); what has none is not advised.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+
+from analysis.advice_sources import SOURCES, Confidence, Kind, Proposal
+from analysis.budget import Budget
+from analysis.changes import Cache, Cap, DropRetries, Parallel, Scale, Wish
+from analysis.durations import duration_literal
+from analysis.requests import Filters
+from analysis.whatif import WhatIf, Workbench
+
+LEAST_EFFECT = 0.01  # of p95, or of p50 or p99
+WEIGHED_BY = 95
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A percentile before and after, in ns."""
+
+    percentile: int
+    before_ns: int
+    after_ns: int
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing to change. `requests` would take another time; `command` begins with "overbudget whatif"."""
+
+    kind: Kind
+    operations: tuple[dict[str, str], ...]
+    requests: int
+    evidence: tuple[str, ...]
+    against: tuple[str, ...]
+    confidence: Confidence
+    effect: tuple[Effect, ...]
+    within_budget: tuple[float, float] | None
+    command: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists with the keys of CONTRACT.md."""
+        found = asdict(self)
+        found["try"] = found.pop("command")
+        before, after = self.within_budget or (None, None)
+        return {**found, "within_budget": {"before": before, "after": after}}
+
+
+def advise(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: str,
+    budget: Budget | None = None,
+    filters: Filters | None = None,
+    budget_file: str | None = None,
+) -> list[Advice]:
+    """Everything worth changing, the largest effect on p95 first. `dataset` and `budget_file` are named in the commands."""
+    bench = Workbench(connection, budget, filters)
+    found = []
+    for source in SOURCES:
+        for proposal in source(bench):
+            effect = bench.what_if(proposal.wishes)
+            if _matters(effect):
+                found.append(_advice(proposal, effect, _command(dataset, proposal.wishes, filters, budget_file)))
+    return sorted(found, key=lambda advice: (_gain(advice), advice.kind, advice.command))
+
+
+def _matters(effect: WhatIf) -> bool:
+    sides = zip(effect.before, effect.after, strict=True)
+    return any(old and new is not None and old - new >= LEAST_EFFECT * old for (p, old), (_, new) in sides if p != 75)
+
+
+def _gain(advice: Advice) -> int:
+    one = next(effect for effect in advice.effect if effect.percentile == WEIGHED_BY)
+    return one.after_ns - one.before_ns
+
+
+def _advice(proposal: Proposal, effect: WhatIf, command: str) -> Advice:
+    return Advice(
+        proposal.kind,
+        tuple({"service_name": service, "name": name} for service, name in proposal.operations),
+        effect.requests_changed,
+        proposal.evidence,
+        proposal.against,
+        proposal.confidence,
+        tuple(Effect(p, old or 0, new or 0) for (p, old), (_, new) in zip(effect.before, effect.after, strict=True)),
+        effect.within,
+        command,
+    )
+
+
+def _command(dataset: str, wishes: Sequence[Wish], filters: Filters | None, budget_file: str | None) -> str:
+    """The what-if that reproduces an effect, ready for a shell."""
+    words = ["overbudget", "whatif", _quoted(dataset)]
+    for wish in wishes:
+        match wish:
+            case Cap():
+                words += ["--cap", _quoted(f"{wish.what}={duration_literal(wish.ns)}")]
+            case Scale():
+                words += ["--scale", _quoted(f"{wish.what}={wish.factor:g}")]
+            case Parallel():
+                words += ["--parallel", _quoted(",".join(wish.operations))]
+            case Cache():
+                words += ["--cache", _quoted(f"{wish.operation}={duration_literal(wish.ttl_ns)}")]
+            case DropRetries():
+                words.append("--drop-retries")
+    if budget_file:
+        words += ["--budget", _quoted(budget_file)]
+    if filters is not None and isinstance(filters.route, str):
+        words += ["--route", _quoted(filters.route)]
+    return " ".join(words)
+
+
+def _quoted(word: str) -> str:
+    return shlex.quote(word)

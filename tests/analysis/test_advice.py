@@ -1,0 +1,104 @@
+"""Advice: what each sample's story asks for, and nothing where nothing is wrong."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from analysis.advice import Advice, advise
+from analysis.changes import parse_wishes
+from analysis.whatif import Workbench
+from app.workspace import SAMPLES
+from ingest.pipeline import ingest
+from store.dataset import open_dataset
+from tests.dataset_builder import MS, DatasetBuilder, Work
+
+STORIES = {
+    "healthy": set(),
+    "slow_database_tenant": set(),
+    "tools_in_a_row": {("parallelise", "execute_tool weather")},
+    "repeated_prompts": {("cache", "retrieve"), ("prompt_prefix", "chat steady-8b")},
+    "load_ramp": {("queue", "wait_for_slot")},
+    "erratic_big_model": {("model", "chat big-400b")},
+}
+
+
+def of_sample(name: str, tmp_path: Path) -> tuple[Path, list[Advice]]:
+    path = tmp_path / f"{name}.duckdb"
+    ingest([SAMPLES / f"{name}.otlp.jsonl.gz"], path)
+    return path, advise(open_dataset(path), str(path))
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_each_story_gets_its_advice_and_no_other(name: str, tmp_path: Path) -> None:
+    _path, found = of_sample(name, tmp_path)
+    assert {advice.kind for advice in found} == {kind for kind, _ in STORIES[name]}
+    for kind, operation in STORIES[name]:
+        advice = next(one for one in found if one.kind == kind)
+        assert operation in {one["name"] for one in advice.operations}
+        assert advice.evidence
+        effect = next(one for one in advice.effect if one.percentile == 95)
+        assert effect.after_ns < effect.before_ns
+    gains = [next(e.after_ns - e.before_ns for e in advice.effect if e.percentile == 95) for advice in found]
+    assert gains == sorted(gains)
+
+
+@pytest.mark.parametrize("name", ["tools_in_a_row", "repeated_prompts", "erratic_big_model"])
+def test_the_command_reproduces_the_effect(name: str, tmp_path: Path) -> None:
+    path, found = of_sample(name, tmp_path)
+    for advice in found:
+        words = shlex.split(advice.command)
+        assert words[:3] == ["overbudget", "whatif", str(path)]
+        options: dict[str, list[str]] = {}
+        for option, value in zip(words[3::2], words[4::2], strict=True):
+            options.setdefault(option.removeprefix("--"), []).append(value)
+        shown = Workbench(open_dataset(path)).what_if(parse_wishes(**options))  # type: ignore[arg-type]
+        assert [ns for _, ns in shown.after] == [effect.after_ns for effect in advice.effect]
+
+
+def tools(outputs: bool) -> DatasetBuilder:
+    """Two tools in a row; with `outputs` the second asks for what the first said."""
+    builder = DatasetBuilder()
+    for number in range(40):
+        said = {"output.value": f"order {number:05}"} if outputs else {}
+        asked = {"input.value": f"status of order {number:05}"} if outputs else {}
+        builder.request(
+            Work("tools", 100 * MS, "find", attributes=said), Work("tools", 100 * MS, "status", attributes=asked)
+        )
+    return builder
+
+
+def test_a_call_that_asks_for_what_another_said_is_not_independent(tmp_path: Path) -> None:
+    for outputs, kinds in ((False, ["parallelise"]), (True, [])):
+        connection = open_dataset(tools(outputs).write(tmp_path / f"{outputs}.duckdb"))
+        assert [advice.kind for advice in advise(connection, "d")] == kinds
+
+
+def test_what_varies_in_order_is_surer_to_be_independent(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(40):
+        work = [Work("tools", 100 * MS, "find"), Work("tools", 80 * MS, "status")]
+        builder.request(*(work if number % 2 else reversed(work)))
+    (advice,) = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
+    assert advice.confidence == "plausible"
+    assert any("order varies" in reason for reason in advice.evidence)
+
+
+def test_calls_with_something_between_them_are_left_alone(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for _ in range(40):
+        builder.request(
+            Work("safety", 50 * MS, "guard in"),
+            Work("inference", 300 * MS, "chat"),
+            Work("safety", 50 * MS, "guard out"),
+        )
+    assert advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d") == []
+
+
+def test_time_in_no_span_is_to_be_instrumented(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for _ in range(40):
+        builder.request(Work("inference", 300 * MS, "chat"), rest_ns=300 * MS)
+    (advice,) = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
+    assert (advice.kind, advice.confidence) == ("instrument", "weak")
+    assert advice.effect[0].after_ns == 300 * MS
