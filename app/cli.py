@@ -140,6 +140,14 @@ def advise(
     run(dataset, budget, route, json)
 
 
+@app.command(epilog="Example: overbudget audit traces.duckdb")
+def audit(dataset: Dataset, json: Json = False) -> None:
+    """Say whether the traces can be trusted: every problem, what it means, and how to repair it."""
+    from app.commands.audit import run
+
+    run(dataset, json)
+
+
 @app.command(epilog="Example: overbudget compare before.duckdb after.duckdb --fail-on-regression")
 def compare(
     base: Annotated[Path, typer.Argument(help="The dataset to compare with.", show_default=False)],

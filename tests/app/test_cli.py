@@ -193,3 +193,12 @@ def test_advise_prints_the_json_of_the_contract(tmp_path: Path) -> None:
     assert advice["try"].startswith("overbudget whatif ")
     assert {"percentile", "before_ns", "after_ns"} <= advice["effect"][0].keys()
     assert "1. Run in parallel: `execute_tool orders`" in call("advise", path).stdout
+
+
+def test_audit_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+    path = str(tmp_path / "d.duckdb")
+    assert call("ingest", str(SAMPLES / "lost_context.otlp.jsonl.gz"), "--to", path).returncode == 0
+    found = json_of("audit", path)
+    assert {"requests", "complete", "problems"} <= found.keys()
+    assert {"code", "count", "example", "services", "means", "remedy"} <= found["problems"][0].keys()
+    assert "lost_context: 214" in call("audit", path).stdout

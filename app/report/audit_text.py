@@ -1,0 +1,37 @@
+"""Trace health for a terminal."""
+
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from analysis.audit import Audit
+from app.report.text import PLAIN_WIDTH
+from app.report.words import count
+
+
+def print_audit(found: Audit, file: TextIO | None = None) -> None:
+    """Write an audit to `file` (standard output)."""
+    file = file or sys.stdout
+    console = Console(
+        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
+    )
+    console.print(Text(headline(found), style="bold"))
+    for problem in found.problems:
+        console.print()
+        console.print(Text(f"{problem.code}: {problem.count:,}", style="bold"))
+        console.print(Text(problem.means))
+        console.print(Text(f"What to do: {problem.remedy}"))
+        services = f" Services: {', '.join(problem.services)}." if problem.services else ""
+        console.print(Text(f"Example: {problem.example}.{services}", style="dim"))
+
+
+def headline(found: Audit) -> str:
+    """How much can be trusted."""
+    complete = (
+        f"{found.complete:,} of {count(found.requests, 'request')} {'is' if found.requests == 1 else 'are'} complete"
+    )
+    if not found.problems:
+        return f"{complete}, and nothing is wrong with the traces."
+    return f"{complete}; {count(len(found.problems), 'kind')} of problem."
