@@ -140,6 +140,32 @@ def advise(
     run(dataset, budget, route, json)
 
 
+@app.command(epilog="Example: overbudget load traces.duckdb --budget budget.toml")
+def load(
+    dataset: Dataset,
+    budget: BudgetFile = None,
+    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    json: Json = False,
+) -> None:
+    """Say whether requests stay fast under load: where the budget breaks, and which stage grows first."""
+    from app.commands.load import run
+
+    run(dataset, budget, route, json)
+
+
+@app.command(epilog="Example: overbudget consistency traces.duckdb --budget budget.toml")
+def consistency(
+    dataset: Dataset,
+    budget: BudgetFile = None,
+    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    json: Json = False,
+) -> None:
+    """Say how predictable the latency is: per stage, model, route and hour."""
+    from app.commands.consistency import run
+
+    run(dataset, budget, route, json)
+
+
 @app.command(epilog="Example: overbudget audit traces.duckdb")
 def audit(dataset: Dataset, json: Json = False) -> None:
     """Say whether the traces can be trusted: every problem, what it means, and how to repair it."""

@@ -202,3 +202,27 @@ def test_audit_prints_the_json_of_the_contract(tmp_path: Path) -> None:
     assert {"requests", "complete", "problems"} <= found.keys()
     assert {"code", "count", "example", "services", "means", "remedy"} <= found["problems"][0].keys()
     assert "lost_context: 214" in call("audit", path).stdout
+
+
+def test_load_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+    path = str(tmp_path / "d.duckdb")
+    assert call("ingest", str(SAMPLES / "load_ramp.otlp.jsonl.gz"), "--to", path).returncode == 0
+    found = json_of("load", path, "--budget", str(SAMPLES / "load_ramp.budget.toml"))
+    assert {"bins", "first_to_grow", "breaks_at"} <= found.keys()
+    keys = {"in_flight_low", "in_flight_high", "requests", "p50_ns", "p95_ns", "stages"}
+    assert keys <= found["bins"][0].keys()
+    assert {"stage", "mean_ns"} <= found["bins"][0]["stages"][0].keys()
+    assert sum(one["requests"] for one in found["bins"]) == 560
+    assert found["first_to_grow"] == "queue"
+    assert "The first stage to grow is queue" in call("load", path).stdout
+
+
+def test_consistency_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+    path = str(tmp_path / "d.duckdb")
+    assert call("ingest", str(SAMPLES / "erratic_big_model.otlp.jsonl.gz"), "--to", path).returncode == 0
+    found = json_of("consistency", path, "--budget", str(SAMPLES / "erratic_big_model.budget.toml"))
+    keys = {"name", "requests", "p50_ns", "p95_ns", "p99_ns", "p95_over_p50", "within_budget", "good"}
+    assert keys | {"windows_over_budget"} <= found["stages"][0].keys()
+    assert keys | {"windows_over_budget"} <= found["models"][0].keys()
+    assert found["models"][0]["name"] == "big-400b"
+    assert "The steadiest model is `steady-8b`" in call("consistency", path).stdout
