@@ -7,7 +7,7 @@ PORT ?= 8501
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench samples golden notebook lint format types lock clean browser
+.PHONY: help run test bench accuracy samples golden notebook lint format types lock clean browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can
 
 bench: $(VENV)/.dev ## Measure speed and memory, each against a reference timed in the same run
 	$(BIN)/python -m bench
+
+accuracy: $(VENV)/.dev ## Say how often the right culprit is named, and predictions come true, in random worlds
+	$(BIN)/python -m bench.accuracy --misses
 
 samples: $(VENV)/.dev ## Rewrite sample_traces/dumps/, byte for byte
 	$(BIN)/python -m sample_traces

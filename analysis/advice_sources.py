@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.changes import INPUTS, Cache, Cap, DropRetries, Parallel, Scale, Wish, retries, served
+from analysis.changes import INPUTS, Cache, Cap, DropRetries, Parallel, Scale, Wish, served
 from analysis.columns import numbers
 from analysis.durations import MINUTE, format_duration
 from analysis.percentiles import quantiles
@@ -125,7 +125,7 @@ def repeated_calls(bench: Workbench) -> Iterator[Proposal]:
         calls, asked = node[here], given[here]
         order = np.lexsort((calls, nodes.tree.start[calls], asked))
         calls, asked = calls[order], asked[order]
-        hits = int(served(asked, nodes.tree.start[calls], nodes.tree.end[calls], TTL_NS).sum())
+        hits = int(served(asked, nodes.tree.start[calls], nodes.tree.end[calls], nodes.failed[calls], TTL_NS).sum())
         if len(calls) < LEAST_REQUESTS or hits < LEAST_REPEATS * len(calls):
             continue
         proposed.add(operation)
@@ -155,7 +155,8 @@ def _services(bench: Workbench, operation: int) -> list[str]:
 
 def retried_calls(bench: Workbench) -> Iterator[Proposal]:
     """Failed calls that were made again."""
-    failed, _ = retries(bench.nodes)
+    failed = np.zeros(len(bench.nodes.request), bool)
+    failed[bench.nodes.retry_of[bench.nodes.retry_of >= 0]] = True
     failed &= bench.nodes.request >= 0
     if not failed.any():
         return

@@ -135,6 +135,8 @@ class Nodes:
     table: RequestTable
     names: tuple[str, ...]  # of operations
     operation: I32  # place in `names`
+    failed: npt.NDArray[np.bool_]  # spans whose status is an error
+    retry_of: I32  # the failed call that this one repeats, -1 for none
 
 
 def change_of(wishes: Sequence[Wish], nodes: Nodes) -> Change:
@@ -143,20 +145,23 @@ def change_of(wishes: Sequence[Wish], nodes: Nodes) -> Change:
     Errors: OverbudgetError where a change names no stage or operation, or one whose calls record no input.
     """
     change = no_change(len(nodes.request))
-    factor, no_pause, group, groups = change
+    factor, group, groups, _, dropped = change
     for wish in wishes:
         match wish:
             case Cap() | Scale():
                 factor *= _time_factor(wish, nodes)
             case Cache():
-                factor *= _below(_hits(wish, nodes), nodes)
+                hit = _hits(wish, nodes)
+                factor *= _below(np.where(hit, 0.0, 1.0), nodes)
+                dropped |= hit
             case DropRetries():
-                failed, again = retries(nodes)
-                factor *= _below(np.where(failed, 0.0, 1.0), nodes)
-                no_pause |= again
+                again = np.zeros(len(factor), bool)
+                again[nodes.retry_of[nodes.retry_of >= 0]] = True
+                factor *= _below(np.where(again, 0.0, 1.0), nodes)
+                dropped |= again
             case Parallel():
                 group, groups = _grouped(wish, nodes, group, groups)
-    return Change(factor, no_pause, group, groups)
+    return Change(factor, group, groups, nodes.retry_of, dropped)
 
 
 def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:
@@ -200,8 +205,8 @@ SELECT node, name, hash(input, query) AS input, (len(input) > 0)::TINYINT AS rec
 """
 
 
-def _hits(wish: Cache, nodes: Nodes) -> F64:
-    """0 for the calls that a cache would have answered."""
+def _hits(wish: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
+    """The calls that a cache would have answered."""
     _is_operation(wish.operation, nodes)
     rows = nodes.connection.sql(f"SELECT * FROM ({INPUTS}) WHERE name = $1", params=[wish.operation]).to_arrow_table()
     node, told = numbers(rows["node"]), numbers(rows["recorded"]).astype(bool)
@@ -212,47 +217,52 @@ def _hits(wish: Cache, nodes: Nodes) -> F64:
     node, given = node[told], numbers(rows["input"])[told]
     order = np.lexsort((node, nodes.tree.start[node], given))
     node, given = node[order], given[order]
-    factor = np.ones(len(nodes.request))
-    factor[node[served(given, nodes.tree.start[node], nodes.tree.end[node], wish.ttl_ns)]] = 0.0
-    return factor
-
-
-@numba.njit(cache=True, nogil=True)
-def served(given, start, end, ttl_ns):  # type: ignore[no-untyped-def]
-    """Which calls (those of equal input together, in the order of their starts) a cache answers.
-
-    The first call fills it when it ends; calls that start until then are made too, and so is the first one after the
-    time to live, which fills it again.
-    """
-    hit = np.zeros(given.size, np.bool_)
-    filled = np.int64(0)
-    for i in range(given.size):
-        if i > 0 and given[i] == given[i - 1]:
-            if filled <= start[i] <= filled + ttl_ns:
-                hit[i] = True
-                continue
-            if start[i] < filled:
-                continue
-        filled = end[i]
+    hit = np.zeros(len(nodes.request), bool)
+    hit[node[served(given, nodes.tree.start[node], nodes.tree.end[node], nodes.failed[node], wish.ttl_ns)]] = True
     return hit
 
 
-def retries(nodes: Nodes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Calls that failed and were made again under the same parent, and the calls that were made again."""
-    rows = nodes.connection.sql(
+@numba.njit(cache=True, nogil=True)
+def served(given, start, end, failed, ttl_ns):  # type: ignore[no-untyped-def]
+    """Which calls (those of equal input together, in the order of their starts) a cache answers.
+
+    The first call fills it when it ends; calls that start until then are made too, and so is the first one after the
+    time to live, which fills it again. A call that fails fills nothing.
+    """
+    hit = np.zeros(given.size, np.bool_)
+    filled, full = np.int64(0), False
+    for i in range(given.size):
+        if i > 0 and given[i] != given[i - 1]:
+            full = False
+        if full and filled <= start[i] <= filled + ttl_ns:
+            hit[i] = True
+        elif not failed[i] and not (full and start[i] < filled):
+            filled, full = end[i], True
+    return hit
+
+
+def failures(connection: duckdb.DuckDBPyConnection, nodes: int) -> npt.NDArray[np.bool_]:
+    """Which spans have an error as their status."""
+    rows = connection.sql(
         "SELECT t.node FROM data.tree t JOIN data.spans s USING (span_no) WHERE s.status_code = 'ERROR'"
     ).to_arrow_table()
-    failing = np.zeros(len(nodes.request), bool)
-    failing[numbers(rows["node"])] = True
-    parent, start, end = nodes.shape.parent, nodes.tree.start, nodes.tree.end
-    calls = np.flatnonzero(parent >= 0)
-    calls = calls[np.lexsort((start[calls], nodes.tree.operation[calls], parent[calls]))]
+    failed = np.zeros(nodes, bool)
+    failed[numbers(rows["node"])] = True
+    return failed
+
+
+def retries(tree: Tree, shape: Shape, failing: npt.NDArray[np.bool_]) -> I32:
+    """int32[nodes]: the call that failed and was made again, under the same parent, with this one; -1 for none."""
+    retry_of = np.full(len(tree.start), -1, np.int32)
+    parents = np.zeros(len(retry_of), bool)
+    parents[shape.parent[failing & (shape.parent >= 0)]] = True
+    calls = np.flatnonzero((shape.parent >= 0) & parents[shape.parent])
+    calls = calls[np.lexsort((tree.start[calls], tree.operation[calls], shape.parent[calls]))]
     a, b = calls[:-1], calls[1:]
-    again = (parent[a] == parent[b]) & (nodes.tree.operation[a] == nodes.tree.operation[b])
-    again &= failing[a] & (end[a] <= start[b])
-    failed, repeated = np.zeros(len(parent), bool), np.zeros(len(parent), bool)
-    failed[a[again]], repeated[b[again]] = True, True
-    return failed, repeated
+    again = (shape.parent[a] == shape.parent[b]) & (tree.operation[a] == tree.operation[b])
+    again &= failing[a] & (shape.done[a] <= tree.start[b])
+    retry_of[b[again]] = a[again]
+    return retry_of
 
 
 def _grouped(wish: Parallel, nodes: Nodes, group: I32, groups: int) -> tuple[I32, int]:

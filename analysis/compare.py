@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from analysis.budget import Budget, cap_at
 from analysis.columns import numbers
@@ -157,7 +158,9 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None) -> Compar
         for change in _changes(name, _stage(before, name), weights, _stage(after, name), alarms, caps.stage_caps(name))
     ]
     paths = [load_path(side.connection, table) for side, table in zip((base, candidate), tables, strict=True)]
-    operations = operation_growth(paths[0], tables[0], paths[1], tables[1], by_route)
+    operations = operation_growth(
+        paths[0], tables[0], paths[1], tables[1], by_route, _occurring(base, tables[0], by_route)
+    )
     verdicts = {change.verdict for change in ends}
     order: tuple[Verdict, ...] = ("slower", "faster", "same", "unknown")
     return Comparison(
@@ -169,6 +172,27 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None) -> Compar
         tuple(service_growth(operations)),
         tuple(operations),
     )
+
+
+def _occurring(side: Side, table: RequestTable, by_route: bool) -> dict[tuple[str, str, str], int]:
+    """How many spans of the requests an operation has, at most as many as there are requests, by route, service, name."""
+    if table.entry_span_no is not None:
+        return {}  # the budget made other spans the requests: whose spans they are is not stored
+    connection = side.connection
+    connection.register("chosen", pa.table({"request_no": table.request_no, "route": table.route.codes}))
+    try:
+        rows = connection.sql(
+            """SELECT chosen.route, o.service_name, o.name, sum(n)::BIGINT
+               FROM (SELECT c.route, t.operation_id, count(*) AS n FROM data.tree t JOIN chosen c USING (request_no)
+                     GROUP BY ALL) AS chosen JOIN operations o USING (operation_id) GROUP BY ALL"""
+        ).fetchall()
+    finally:
+        connection.unregister("chosen")
+    found: dict[tuple[str, str, str], int] = {}
+    for route, service, name, count in rows:
+        key = (table.route.names[route] if by_route else "", service, name)
+        found[key] = min(found.get(key, 0) + count, len(table))
+    return found
 
 
 def _strata(connection: duckdb.DuckDBPyConnection, table: RequestTable, by_route: bool) -> list[tuple[str, str]]:

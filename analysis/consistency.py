@@ -62,6 +62,10 @@ class Model(Spread):
     input_tokens: float | None
     output_tokens: float | None
     cost: float | None
+    ttft_p50_ns: int | None
+    ttft_p95_ns: int | None
+    time_per_output_token_p50_ns: int | None
+    time_per_output_token_p95_ns: int | None
 
 
 @dataclass(frozen=True)
@@ -195,8 +199,24 @@ def _models(
                 inference_p95_over_p50=round(slow / p50.value_ns, 3) if slow is not None and p50.value_ns else None,
                 good_within_budget=float(np.mean(both[told])) if cap is not None and told.any() else None,
                 **means,
+                **_streaming(table, rows, inference, recorded["output_tokens"][rows]),
             )
         )
+    return found
+
+
+def _streaming(table: RequestTable, rows: I64, inference: I64, tokens: F64) -> dict[str, Any]:
+    """Time to the first token, and from token to token after it, of the answers that record them.
+
+    Time per output token leaves the first one out, as usual: (inference - time to first token) / (tokens - 1).
+    """
+    first = table.ttft_ns[rows]
+    told = (first >= 0) & (tokens > 1) & (inference > first)
+    each = ((inference - first)[told] / (tokens[told] - 1)).astype(np.int64)
+    found: dict[str, Any] = {}
+    for name, values in (("ttft", first[first >= 0]), ("time_per_output_token", each)):
+        for quantile in quantiles(values, (50, 95))[0]:
+            found[f"{name}_p{quantile.percentile}_ns"] = quantile.value_ns if quantile.known else None
     return found
 
 

@@ -98,9 +98,18 @@ def _times(path: PathTable, table: RequestTable, by_route: bool) -> _Times:
 
 
 def operation_growth(
-    base_path: PathTable, base: RequestTable, candidate_path: PathTable, candidate: RequestTable, by_route: bool = True
+    base_path: PathTable,
+    base: RequestTable,
+    candidate_path: PathTable,
+    candidate: RequestTable,
+    by_route: bool = True,
+    off_path: Mapping[tuple[str, str, str], int] | None = None,
 ) -> list[OperationGrowth]:
     """How the time of each operation on the critical path changed, largest growth first.
+
+    `off_path` counts the base's requests that have an operation at all, by route ("" where routes do not matter),
+    service and name: one that ran beside the critical path and took none of it has grown where it now takes some, and is
+    not new.
 
     The standard error is Student's with pooled variance, over requests; a cause that is measured once on each side is
     given its whole change as error.
@@ -111,6 +120,8 @@ def operation_growth(
         entry = grown.setdefault(cause, [0.0, 0.0, 0.0, 0.0, 0.0])
         weight = n_after / after.requests
         known = before.cells.get((cause, route))
+        if known is None and (aside := (off_path or {}).get((route, *cause[:2]), 0)):
+            known = aside, 0.0, 0.0
         if known is None:
             entry[3] += weight * mean_after
             continue

@@ -20,6 +20,7 @@ from analysis.review_result import (
     Review,
     RouteReview,
     StageRow,
+    Streaming,
     Verdict,
 )
 from analysis.stage_names import stage_order
@@ -163,7 +164,14 @@ def _breakdown(measured: Measured, budget: Budget, percentile: int, shown: list[
         worst = max(stages, key=lambda found: found.overrun_ns)
         operation = _operation(measured, band, worst, percentile)
         culprit = Culprit(worst.stage, worst.overrun_ns, worst.blame, basis, operation)
-    return Breakdown(percentile, band.requests, latency, stages, culprit)
+    return Breakdown(percentile, band.requests, latency, stages, culprit, _streaming(band, stages))
+
+
+def _streaming(band: BandMeans, stages: tuple[BandStage, ...]) -> Streaming | None:
+    if band.streaming is None:
+        return None
+    whole = next((stage.mean_ns for stage in stages if stage.stage == "inference"), 0)
+    return Streaming(*whole_parts(np.array(band.streaming), whole))
 
 
 def _wants_a_cause(measured: Measured, budget: Budget, percentile: int) -> bool:

@@ -44,12 +44,17 @@ class Evidence:
 
 @dataclass(frozen=True)
 class BandMeans:
-    """Weighted means over a band of requests: latency, float64[stages], float64[causes], all in ns."""
+    """Weighted means over a band of requests: latency, float64[stages], float64[causes], all in ns.
+
+    `streaming` parts the inference of the requests that record a time to the first token into the wait for it and the
+    writing of the answer, and that of the others; None where none does.
+    """
 
     requests: int
     latency_ns: float
     stage_ns: F64
     cause_ns: F64
+    streaming: tuple[float, float, float] | None
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,19 @@ def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) ->
         latency_ns=float(band.mean(table.latency_ns)),
         stage_ns=band.mean(table.stage_ns),
         cause_ns=causes.mean_ns(Band(rows[band.rows], band.weights)),
+        streaming=_streaming(band, table),
     )
+
+
+def _streaming(band: Band, table: RequestTable) -> tuple[float, float, float] | None:
+    first = table.ttft_ns[band.rows]
+    if "inference" not in table.stages or not (first >= 0).any():
+        return None
+    inference = table.stage_ns[band.rows, table.stages.index("inference")]
+    waiting = np.where(first >= 0, np.minimum(first, inference), 0)
+    writing = np.where(first >= 0, inference - waiting, 0)
+    untold = inference - waiting - writing
+    return float(band.weights @ waiting), float(band.weights @ writing), float(band.weights @ untold)
 
 
 def _routes(table: RequestTable, percentiles: tuple[int, ...], named: Sequence[str]) -> tuple[list[RouteMeasure], int]:

@@ -114,6 +114,7 @@ def _requests_at(
         score=said(stored.score, np.nan),
         scored=said(stored.scored, False),
         good=said(stored.good, UNKNOWN),
+        ttft_ns=said(stored.ttft_ns, -1),
         stages=(),
         present=(),
         stage_ns=np.zeros((len(entry), 0), np.int64),

@@ -36,14 +36,17 @@ class Change(NamedTuple):
     """What is changed, per node."""
 
     factor: F64  # what the span's own time is multiplied by
-    no_pause: npt.NDArray[np.bool_]  # the pause before it is left out
     group: I32  # spans of one group start together; -1 for none
     groups: int
+    retry_of: I32  # the failed sibling it repeats, which alone it depends on; -1 for none
+    dropped: npt.NDArray[np.bool_]  # failed calls that do not occur: their repeat takes their place
 
 
 def no_change(nodes: int) -> Change:
     """A change of nothing."""
-    return Change(np.ones(nodes), np.zeros(nodes, np.bool_), np.full(nodes, -1, np.int32), 0)
+    return Change(
+        np.ones(nodes), np.full(nodes, -1, np.int32), 0, np.full(nodes, -1, np.int32), np.zeros(nodes, np.bool_)
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -106,7 +109,9 @@ def _scaled(ns, factor):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _replay(parent, start, end, downwards, first, by_start, by_end, reach, done, factor, no_pause, group, groups):  # type: ignore[no-untyped-def]
+def _replay(
+    parent, start, end, downwards, first, by_start, by_end, reach, done, factor, group, groups, retry_of, dropped
+):  # type: ignore[no-untyped-def]
     n = parent.size
     length = np.empty(n, np.int64)  # the new duration of each span
     far = np.empty(n, np.int64)  # and of it with all that runs on after it
@@ -128,14 +133,18 @@ def _replay(parent, start, end, downwards, first, by_start, by_end, reach, done,
                 old = max(old, done[before])
                 new = max(new, over[before])
                 ended += 1
-            pause = np.int64(0) if no_pause[child] else _scaled(start[child] - old, factor[span])
-            base = new
-            g = group[child]
-            if g >= 0:
-                if together[g] < 0:
-                    together[g] = new
-                base = together[g]
-            begin[child] = base + pause
+            failed, g = retry_of[child], group[child]
+            if failed >= 0 and dropped[failed]:
+                begin[child] = begin[failed]
+            elif failed >= 0:
+                begin[child] = over[failed] + _scaled(start[child] - done[failed], factor[span])
+            else:
+                base = new
+                if g >= 0:
+                    if together[g] < 0:
+                        together[g] = new
+                    base = together[g]
+                begin[child] = base + _scaled(start[child] - old, factor[span])
             over[child] = begin[child] + (far[child] if done[child] == reach[child] else length[child])
         old, new, furthest = start[span], np.int64(0), np.int64(0)
         for i in range(low, high):

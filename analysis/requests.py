@@ -87,7 +87,8 @@ class RequestTable:
     """Requests by column, n rows in the order of request_no; `stage_ns` is int64[n, stages].
 
     The stages of a row sum to its latency. `score` is the recorded score, NaN for none; `scored` tells whether a score
-    or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `present` tells which stages any
+    or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `ttft_ns` is the time to the first token
+    of its longest answer, -1 where none is recorded. `present` tells which stages any
     span of the dataset belongs to. `incomplete` counts the requests that were left out for being incomplete.
 
     `path` and `stage_of_node` (the stage of each row of data.tree) are there where the budget's own rules made the stored
@@ -106,6 +107,7 @@ class RequestTable:
     score: npt.NDArray[np.float64]
     scored: npt.NDArray[np.bool_]
     good: I8
+    ttft_ns: I64
     stages: tuple[str, ...]
     present: tuple[bool, ...]
     stage_ns: I64
@@ -145,7 +147,7 @@ class RequestTable:
         return replace(self.take(np.flatnonzero(chosen & ~left_out)), incomplete=int(left_out.sum()))
 
 
-_COLUMNS = ("request_no", "start_ns", "latency_ns", "complete", "score", "scored", "good", "stage_ns")
+_COLUMNS = ("request_no", "start_ns", "latency_ns", "complete", "score", "scored", "good", "ttft_ns", "stage_ns")
 
 
 def load_requests(
@@ -186,7 +188,8 @@ def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
     rows = connection.sql(
         f"""SELECT request_no, start_ns, duration_ns, complete::TINYINT AS complete, route, service_name,
                coalesce(model, '') AS model, status_code, coalesce(score, 'nan'::DOUBLE) AS score,
-               (good IS NOT NULL OR score IS NOT NULL)::TINYINT AS scored, coalesce(good::TINYINT, {UNKNOWN}) AS good
+               (good IS NOT NULL OR score IS NOT NULL)::TINYINT AS scored, coalesce(good::TINYINT, {UNKNOWN}) AS good,
+               coalesce(ttft_ns, -1) AS ttft_ns
            FROM requests ORDER BY request_no"""
     ).to_arrow_table()
     stages = tuple(name for (name,) in connection.execute("SELECT stage FROM data.stages ORDER BY stage_id").fetchall())
@@ -208,6 +211,7 @@ def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
         score=numbers(rows["score"]),
         scored=flags(rows["scored"]),
         good=numbers(rows["good"]),
+        ttft_ns=numbers(rows["ttft_ns"]),
         stages=stages,
         present=tuple((spans > 0).tolist()),
         stage_ns=stage_ns,

@@ -80,6 +80,15 @@ class Culprit:
 
 
 @dataclass(frozen=True)
+class Streaming:
+    """Mean inference time in parts: waiting for the first token, writing, and where no first token is recorded."""
+
+    waiting_ns: int
+    writing_ns: int
+    untold_ns: int
+
+
+@dataclass(frozen=True)
 class Breakdown:
     """What a request at a percentile is made of; no stages where fewer than five requests stand for it."""
 
@@ -88,6 +97,7 @@ class Breakdown:
     band_latency_ns: int | None
     stages: tuple[BandStage, ...]
     culprit: Culprit | None
+    streaming: Streaming | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 
 from analysis.budget import Budget, request_cap
-from analysis.changes import Nodes, Wish, change_of, operations_of
+from analysis.changes import Nodes, Wish, change_of, failures, operations_of, retries
 from analysis.columns import numbers
 from analysis.percentiles import quantiles
 from analysis.replay import replay, shape_of
@@ -69,7 +69,9 @@ class Workbench:
         shape = shape_of(tree, request_of)
         row = row_of(self.table.request_no, request_of) if len(self.table) else np.full(len(request_of), -1, np.int32)
         row = np.where(request_of >= 0, row, -1).astype(np.int32)
-        self.nodes = Nodes(connection, tree, shape, row, stage, self.table, names, operation)
+        failed = failures(connection, len(row))
+        again = retries(tree, shape, failed)
+        self.nodes = Nodes(connection, tree, shape, row, stage, self.table, names, operation, failed, again)
         entries = np.flatnonzero((row >= 0) & (shape.parent < 0))
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries

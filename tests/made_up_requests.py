@@ -13,7 +13,12 @@ from tests.dataset_builder import MS, S
 STAGES = ("retrieval", "inference", "tools", "unattributed")
 
 
-def evidence(stage_ns: np.ndarray, routes: list[str] | None = None, scored: np.ndarray | None = None) -> Evidence:
+def evidence(
+    stage_ns: np.ndarray,
+    routes: list[str] | None = None,
+    scored: np.ndarray | None = None,
+    ttft_ns: np.ndarray | None = None,
+) -> Evidence:
     """Requests with the given stage times (ns; columns as STAGES), one operation per stage, without any dataset."""
     n = len(stage_ns)
     route = routes or ["POST /chat"] * n
@@ -32,6 +37,7 @@ def evidence(stage_ns: np.ndarray, routes: list[str] | None = None, scored: np.n
         score=np.full(n, np.nan),
         scored=good != UNKNOWN,
         good=good,
+        ttft_ns=np.full(n, -1, np.int64) if ttft_ns is None else ttft_ns,
         stages=STAGES,
         present=(True,) * len(STAGES),
         stage_ns=stage_ns,

@@ -1,12 +1,29 @@
 """What a request at each percentile is made of: a stack that adds up."""
 
+from collections.abc import Iterator
+
 import plotly.graph_objects as go
 
 from analysis.durations import format_duration
-from analysis.review_result import Review
+from analysis.review_result import Breakdown, Review
 from app.charts.theme import BUDGET, stage_colour
 
 MS = 1e6
+WAITING, WRITING = "inference: first token", "inference: writing"
+
+
+def _parts(known: list[Breakdown]) -> Iterator[tuple[str, str, list[int]]]:
+    """What the bars are made of: a name, the stage it belongs to, and its time in each bar; inference in its parts."""
+    for place, stage in enumerate(known[0].stages if known else ()):
+        times = [made_of.stages[place].mean_ns for made_of in known]
+        told = [made_of.streaming for made_of in known]
+        if stage.stage != "inference" or not any(told):
+            yield stage.stage, stage.stage, times
+            continue
+        yield WAITING, stage.stage, [one.waiting_ns if one else 0 for one in told]
+        yield WRITING, stage.stage, [one.writing_ns if one else 0 for one in told]
+        rest = [one.untold_ns if one else time for one, time in zip(told, times, strict=True)]
+        yield stage.stage, stage.stage, rest
 
 
 def breakdown_figure(review: Review) -> go.Figure:
@@ -17,29 +34,29 @@ def breakdown_figure(review: Review) -> go.Figure:
     widest = max((made_of.band_latency_ns or 0 for made_of in known), default=0)
     longest = next((made_of for made_of in known if made_of.band_latency_ns == widest), None)
     unit, divisor = ("s", 1e9) if widest >= 1e9 else ("ms", MS)
-    for place, stage in enumerate(known[0].stages if known else ()):
-        values = [made_of.stages[place].mean_ns for made_of in known]
+    for name, stage, values in _parts(known):
         if not any(values):
             continue
         label = [
-            stage.stage if longest is made_of and made_of.stages[place].mean_ns > 0.06 * widest else ""
-            for made_of in known
+            name if longest is made_of and value > (0.012 * len(name)) * widest else ""
+            for made_of, value in zip(known, values, strict=True)
         ]
         figure.add_bar(
             y=names,
             x=[value / divisor for value in values],
-            name=stage.stage,
+            name=name,
             orientation="h",
             marker={
-                "color": stage_colour(stage.stage),
-                "line": {"color": "white", "width": 1},
-                "pattern": {"shape": "/" if stage.stage == "unattributed" else "", "fgcolor": "#999999"},
+                "color": stage_colour(stage),
+                "opacity": 0.72 if name == WRITING else 1,
+                "line": {"color": "rgba(0,0,0,0)", "width": 1},
+                "pattern": {"shape": "/" if stage == "unattributed" else "", "fgcolor": "#999999"},
             },
             text=label,
             textposition="inside",
             insidetextanchor="start",
             customdata=[format_duration(value) for value in values],
-            hovertemplate=f"{stage.stage}: %{{customdata}}<extra>%{{y}}</extra>",
+            hovertemplate=f"{name}: %{{customdata}}<extra>%{{y}}</extra>",
         )
     for made_of in known:
         cap = review.row(made_of.percentile).budget_ns

@@ -114,7 +114,19 @@ def _models(console: Console, models: Sequence[Model]) -> None:
         return
     _begin(console, "Models (their answers alone; means per request)")
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    columns = ("", "p50", "p95", "p95/p50", "tokens in", "tokens out", "cost", "good within budget")
+    columns = (
+        "",
+        "p50",
+        "p95",
+        "p95/p50",
+        "first token p50",
+        "p95",
+        "per token",
+        "tokens in",
+        "out",
+        "cost",
+        "good in budget",
+    )
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
     for one in models[:MOST_ROWS]:
@@ -123,7 +135,9 @@ def _models(console: Console, models: Sequence[Model]) -> None:
         tokens = [f"{n:,.0f}" if n is not None else "–" for n in (one.input_tokens, one.output_tokens)]
         cost = f"{one.cost:.5f}" if one.cost is not None else "–"
         shown = quoted(one.name)[1:-1], format_duration(one.inference_p50_ns), slow, ratio
-        table.add_row(*shown, *tokens, cost, share_text(one.good_within_budget))
+        streamed = (one.ttft_p50_ns, one.ttft_p95_ns, one.time_per_output_token_p50_ns)
+        first = [format_duration(ns) if ns is not None else "–" for ns in streamed]
+        table.add_row(*shown, *first, *tokens, cost, share_text(one.good_within_budget))
     console.print(table)
 
 

@@ -10,6 +10,11 @@ from app.report.words import operation_name, quoted
 MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # a sign beside the colour, never colour alone
 TOO_FEW = "too few"
 NO_SPANS = "no spans"
+STREAMING = {
+    "waiting_ns": "waiting for the first token",
+    "writing_ns": "writing",
+    "untold_ns": "no first token recorded",
+}
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,26 @@ def breakdown_lines(review: Review) -> list[Line]:
                 found.append(Cell(TOO_FEW))
         if any(made_of.stages and made_of.stages[place].mean_ns for made_of in review.breakdown):
             lines.append(Line(stage, "", tuple(found)))
+            lines += _streaming_lines(review) if stage == "inference" else []
     whole = [
         Cell(TOO_FEW if made_of.band_latency_ns is None else f"{format_duration(made_of.band_latency_ns)} 100%")
         for made_of in review.breakdown
     ]
     return [*lines, Line("whole request", "", tuple(whole))]
+
+
+def _streaming_lines(review: Review) -> list[Line]:
+    """What inference is made of, where times to the first token are recorded."""
+    if not any(made_of.streaming for made_of in review.breakdown):
+        return []
+    lines = []
+    for part, label in STREAMING.items():
+        ns = [getattr(made_of.streaming, part) if made_of.streaming else None for made_of in review.breakdown]
+        if any(ns):
+            lines.append(
+                Line(f"  {label}", "", tuple(Cell(format_duration(one) if one is not None else "–") for one in ns))
+            )
+    return lines
 
 
 def average_lines(review: Review) -> list[Line]:

@@ -144,3 +144,12 @@ def test_two_clear_humps_are_found_where_they_are() -> None:
 def test_constant_times_and_few_have_no_humps() -> None:
     assert two_humps(np.full(100, 5 * MS)) is None
     assert two_humps(ns(np.array([1.0, 100.0] * 10))) is None
+
+
+def test_time_to_first_token_and_per_output_token_of_a_model(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for _ in range(100):
+        builder.request(Work("inference", 1100 * MS), model="m", ttft_ns=100 * MS, output_tokens=101)
+    (model,) = told(tmp_path, builder).models
+    assert (model.ttft_p50_ns, model.ttft_p95_ns) == (100 * MS, 100 * MS)
+    assert (model.time_per_output_token_p50_ns, model.time_per_output_token_p95_ns) == (10 * MS, 10 * MS)

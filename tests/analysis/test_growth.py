@@ -104,3 +104,20 @@ def test_the_standard_error_is_that_of_students_t_test(tmp_path: Path) -> None:
     one = next(one for one in growth(tmp_path, *builders) if one.name == "work")
     student = stats.ttest_ind(times[1], times[0], equal_var=True)
     assert one.change_ns / one.error_ns == pytest.approx(student.statistic)
+
+
+def test_what_ran_beside_the_path_and_now_takes_it_has_grown_and_is_not_new(tmp_path: Path) -> None:
+    base, candidate = DatasetBuilder(), DatasetBuilder()
+    for _ in range(40):
+        base.request(Work("retrieval", 50 * MS, "search"))
+        candidate.request(Work("retrieval", 50 * MS, "search"), Work("safety", 80 * MS, "check", "guard"))
+    found = {}
+    for name, builder in (("base", base), ("candidate", candidate)):
+        connection = open_dataset(builder.write(tmp_path / f"{name}.duckdb"))
+        table = load_requests(connection)
+        found[name] = load_path(connection, table), table
+    new = operation_growth(*found["base"], *found["candidate"])
+    aside = operation_growth(*found["base"], *found["candidate"], off_path={("POST /chat", "guard", "check"): 40})
+    assert next(one for one in new if one.name == "check").only_in == "candidate"
+    assert next(one for one in aside if one.name == "check").only_in is None
+    assert service_growth(aside)[0].service_name == "guard"

@@ -11,8 +11,8 @@ from analysis.budget import Budget
 from analysis.measure import measure
 from analysis.percentiles import Quantile
 from analysis.review import TOTAL, judge, over, verdict
-from tests.dataset_builder import MS
-from tests.made_up_requests import budgets, evidence, of, stage_matrices, times
+from tests.dataset_builder import MS, S
+from tests.made_up_requests import STAGES, budgets, evidence, of, stage_matrices, times
 
 # -- percentiles and verdicts
 
@@ -215,3 +215,30 @@ def test_stages_come_in_one_order_with_the_users_own_and_unattributed_last() -> 
         "retrieval", "inference", "tools", "apple", "zebra", "unattributed",
     ]  # fmt: skip
     assert [stage.stage for stage in found.made_of(95).stages] == list(dict.fromkeys(row.stage for row in found.stages))
+
+
+# -- streaming
+
+
+def test_inference_is_parted_into_the_wait_for_the_first_token_and_writing() -> None:
+    stage_ns = times(n=400)
+    inference = stage_ns[:, STAGES.index("inference")]
+    ttft = np.where(np.arange(400) % 4 == 0, -1, inference // 3)  # one answer in four records none
+    for made_of in of(stage_ns, ttft_ns=ttft).breakdown:
+        parts = made_of.streaming
+        whole = next(stage.mean_ns for stage in made_of.stages if stage.stage == "inference")
+        assert parts is not None
+        assert parts.waiting_ns + parts.writing_ns + parts.untold_ns == whole
+        assert parts.writing_ns == pytest.approx(2 * parts.waiting_ns, rel=0.01)
+        assert parts.untold_ns > 0
+
+
+def test_an_answer_whose_first_token_comes_after_the_request_is_all_waiting() -> None:
+    stage_ns = times(n=100)
+    made_of = of(stage_ns, ttft_ns=np.full(100, 100 * S)).breakdown[0]
+    assert made_of.streaming is not None
+    assert (made_of.streaming.writing_ns, made_of.streaming.untold_ns) == (0, 0)
+
+
+def test_without_recorded_first_tokens_nothing_is_said_of_streaming() -> None:
+    assert all(made_of.streaming is None for made_of in of(times()).breakdown)

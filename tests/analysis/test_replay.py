@@ -110,12 +110,36 @@ def test_siblings_after_a_child_that_ran_on_wait_for_all_of_it() -> None:
     assert lengths(drawn, changed(drawn, {"stream": 0.0}))["request"] < 22 - 3
 
 
-def test_a_pause_that_is_left_out_shortens_the_request_by_it() -> None:
+def repeating(drawn: Drawn, change: Change, again: str, failed: str, drop: bool = False) -> Change:
+    """`change` with the call `again` known as a repeat of `failed`."""
+    node = {drawn.name(node): node for node in range(len(drawn.tree.row))}
+    retry_of = change.retry_of.copy()
+    retry_of[node[again]] = node[failed]
+    dropped = change.dropped.copy()
+    dropped[node[failed]] = drop
+    return change._replace(retry_of=retry_of, dropped=dropped)
+
+
+def test_a_repeated_call_takes_the_place_of_the_failed_one_whatever_else_runs_meanwhile() -> None:
     drawn = draw("""
         request  [==================]
           first  [===]
           again  ..........[====]
+          other  [======]
     """)
-    change = changed(drawn, {"first": 0.0})
-    change.no_pause[[drawn.name(node) == "again" for node in range(len(drawn.tree.row))]] = True
-    assert lengths(drawn, change)["request"] == 20 - 5 - 5
+    change = repeating(drawn, changed(drawn, {"first": 0.0}), "again", "first", drop=True)
+    assert lengths(drawn, change)["request"] == 20 - 16 + 8
+
+
+def test_a_repeated_call_waits_for_the_failed_one_alone() -> None:
+    drawn = draw("""
+        request  [==================]
+          first  [===]
+          again  ..........[====]
+          other  [======]
+    """)
+    kept = repeating(drawn, no_change(len(drawn.tree.row)), "again", "first")
+    assert lengths(drawn, kept)["request"] == 20
+    faster = repeating(drawn, changed(drawn, {"other": 0.0}), "again", "first")
+    assert lengths(drawn, faster)["request"] == 20
+    assert lengths(drawn, repeating(drawn, changed(drawn, {"first": 0.0}), "again", "first"))["request"] == 15

@@ -113,4 +113,12 @@ def test_a_cache_answers_from_the_end_of_the_first_call_until_its_time_is_over()
     given = np.array([1, 1, 1, 1, 1, 2], np.uint64)
     start = np.array([0, 5, 10, 109, 111, 112], np.int64)
     end = start + 10
-    assert served(given, start, end, 99).tolist() == [False, False, True, True, False, False]
+    well = np.zeros(6, bool)
+    assert served(given, start, end, well, 99).tolist() == [False, False, True, True, False, False]
+
+
+def test_a_call_that_fails_fills_no_cache() -> None:
+    given = np.array([1, 1, 1, 1], np.uint64)
+    start = np.array([0, 10, 20, 30], np.int64)
+    failed = np.array([True, False, False, True])
+    assert served(given, start, start + 5, failed, 99).tolist() == [False, False, True, True]
