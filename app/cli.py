@@ -166,12 +166,23 @@ def consistency(
     run(dataset, budget, route, json)
 
 
-@app.command(epilog="Example: overbudget audit traces.duckdb")
-def audit(dataset: Dataset, json: Json = False) -> None:
+@app.command(epilog="Example: overbudget audit traces.duckdb --stitch")
+def audit(
+    dataset: Dataset,
+    stitch: Annotated[
+        bool,
+        typer.Option("--stitch", help="First join traces that were cut, by the request id they share, in the dataset."),
+    ] = False,
+    to: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--to", help="With --stitch: write another dataset, and leave this one.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Say whether the traces can be trusted: every problem, what it means, and how to repair it."""
     from app.commands.audit import run
 
-    run(dataset, json)
+    run(dataset, stitch, to, json)
 
 
 @app.command(epilog="Example: overbudget compare before.duckdb after.duckdb --fail-on-regression")

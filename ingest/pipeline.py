@@ -90,7 +90,7 @@ def ingest(
 
         tell(Progress("", _total(files) or 0, _total(files), writer.next_span_no, "deriving"))
         catalogue = catalogue_of(writer.operations.table())
-        _store_operations(connection, writer.operations.table(), catalogue)
+        store_operations(connection, writer.operations.table(), catalogue)
         outcome = derive(connection, catalogue)
         _complete(connection, reports, outcome)
         connection.execute("COMMIT")
@@ -170,7 +170,8 @@ def _nothing_kept(reports: Sequence[FileReport]) -> str:
     return f"{reports[0].source} holds no spans." if reports else "There are no dumps to read."
 
 
-def _store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, catalogue: "Catalogue") -> None:
+def store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, catalogue: "Catalogue") -> None:
+    """Write the relation `operations`; how many spans each has is filled in later."""
     connection.execute("DELETE FROM operations")
     columns = {
         "stage": pa.array([decision.stage for decision in catalogue.decisions], pa.string()),

@@ -6,12 +6,21 @@ from pathlib import Path
 from analysis.audit import audit
 from app.report.audit_text import print_audit
 from store.dataset import open_dataset
+from store.errors import OverbudgetError
 
 
-def run(dataset: Path, as_json: bool) -> None:
-    """Print what is wrong with the traces."""
-    found = audit(open_dataset(dataset))
+def run(dataset: Path, stitch: bool, to: Path | None, as_json: bool) -> None:
+    """Print what is wrong with the traces, of those that were cut after they have been joined."""
+    if to is not None and not stitch:
+        raise OverbudgetError("--to says where the stitched dataset goes; it needs --stitch.")
+    stitched = None
+    if stitch:
+        from ingest.stitch import stitch as join
+
+        stitched = join(dataset, to)
+    found = audit(open_dataset(to or dataset))
     if as_json:
-        print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+        told = {} if stitched is None else {"stitched": stitched}
+        print(json.dumps({**told, **found.as_dict()}, indent=2, ensure_ascii=False))
     else:
-        print_audit(found)
+        print_audit(found, stitched)

@@ -226,3 +226,15 @@ def test_consistency_prints_the_json_of_the_contract(tmp_path: Path) -> None:
     assert keys | {"windows_over_budget"} <= found["models"][0].keys()
     assert found["models"][0]["name"] == "big-400b"
     assert "The steadiest model is `steady-8b`" in call("consistency", path).stdout
+
+
+def test_audit_stitches_what_was_cut(tmp_path: Path) -> None:
+    path, whole = str(tmp_path / "d.duckdb"), str(tmp_path / "whole.duckdb")
+    assert call("ingest", str(SAMPLES / "lost_context.otlp.jsonl.gz"), "--to", path).returncode == 0
+    assert json_of("audit", path, "--stitch", "--to", whole)["stitched"] == 107
+    assert json_of("audit", whole)["requests"] == 420
+    assert json_of("audit", path)["requests"] == 527
+    said = call("audit", path, "--stitch")
+    assert "107 requests became part of the trace" in said.stdout
+    assert json_of("audit", path)["requests"] == 420
+    assert call("audit", path, "--to", whole).returncode == 2
