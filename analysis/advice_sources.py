@@ -1,5 +1,6 @@
 """Where advice comes from: each source looks for one kind of waste and proposes what to change (METHOD.md, Advice)."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +11,7 @@ from analysis.changes import INPUTS, Cache, Cap, DropRetries, Parallel, Scale, W
 from analysis.columns import numbers
 from analysis.durations import MINUTE, format_duration
 from analysis.percentiles import quantiles
-from analysis.requests import GOOD, UNKNOWN
+from analysis.requests import GOOD, I64, UNKNOWN
 from analysis.semconv import INPUT_KEYS, OUTPUT_KEYS, PROMPT_KEYS
 from analysis.stage_names import UNATTRIBUTED
 from analysis.whatif import Workbench
@@ -27,6 +28,10 @@ LEAST_REQUESTS = 20
 AT_ONCE_NS = 1_000_000  # a pause shorter than this is no work between two calls
 LARGE_UNATTRIBUTED = 0.25
 ERRATIC = 2.0  # times the spread of the steadiest model
+WAITS = re.compile(r"\b(wait|sleep|poll|backoff|lock|acquire)\w*")
+_SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+LONG_WAIT_NS = 20_000_000
+SAME_LENGTH = 0.02  # of the median, from p5 to p95
 MOST_PROMPTS = 300  # that are compared for a common beginning
 
 
@@ -193,6 +198,39 @@ def waiting_in_queues(bench: Workbench) -> Iterator[Proposal]:
     yield Proposal("queue", operations, (Scale("queue", 0.0),), evidence, against, "strong")
 
 
+def _all_the_same(times: I64) -> bool:
+    """Whether nearly all times are the same, as those of waits are and those of work never."""
+    low, middle, high = (one.value_ns or 0 for one in quantiles(times, (5, 50, 95))[0])
+    return high - low <= SAME_LENGTH * middle
+
+
+def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
+    """Operations that have nothing below them and whose name, or whose length that is always the same, says they wait."""
+    nodes = bench.nodes
+    if _all_the_same(bench.table.latency_ns):
+        return
+    inside = nodes.request >= 0
+    queue = bench.table.stages.index("queue") if "queue" in bench.table.stages else -1
+    work = inside & ((nodes.shape.first[1:] > nodes.shape.first[:-1]) | (nodes.stage == queue))
+    worked = np.bincount(nodes.operation[work], minlength=len(nodes.names))
+    calls = np.bincount(nodes.operation[inside], minlength=len(nodes.names))
+    took = nodes.tree.end - nodes.tree.start
+    for operation in np.flatnonzero((calls >= LEAST_REQUESTS) & (worked == 0)).tolist():
+        name, own = nodes.names[operation], took[inside & (nodes.operation == operation)]
+        middle = int(np.median(own))
+        waits = WAITS.search(_SPLIT.sub(" ", name).lower())
+        fixed = middle >= LONG_WAIT_NS and _all_the_same(own)
+        if not waits and not fixed:
+            continue
+        evidence = [f"its name says that `{name}` waits, {format_duration(middle)} at the median"] if waits else []
+        if fixed:
+            evidence.append(f"it takes {format_duration(middle)} each time, from p5 to p95: a fixed wait, not work")
+        against = ("something must tell when to go on: a notification instead of a poll, or a shorter wait",)
+        confidence: Confidence = "plausible" if waits and fixed else "weak"
+        operations = tuple((service, name) for service in _services(bench, operation))
+        yield Proposal("blocking", operations, (Scale(name, 0.0),), tuple(evidence), against, confidence)
+
+
 def unexplained_time(bench: Workbench) -> Iterator[Proposal]:
     """A large part of the time in no classified span."""
     table = bench.table
@@ -307,6 +345,7 @@ SOURCES: tuple[Source, ...] = (
     shared_prompt_beginnings,
     retried_calls,
     waiting_in_queues,
+    waits_for_nothing,
     unexplained_time,
     erratic_models,
 )

@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis.advice import Advice, advise
@@ -102,3 +103,32 @@ def test_time_in_no_span_is_to_be_instrumented(tmp_path: Path) -> None:
     (advice,) = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
     assert (advice.kind, advice.confidence) == ("instrument", "weak")
     assert advice.effect[0].after_ns == 300 * MS
+
+
+def waiting(name: str, ms: tuple[float, float]) -> DatasetBuilder:
+    random = np.random.default_rng(4)
+    builder = DatasetBuilder()
+    for _ in range(100):
+        builder.request(
+            Work("tools", int(random.uniform(*ms) * MS), name),
+            Work("inference", int(random.uniform(200, 400) * MS), "chat"),
+        )
+    return builder
+
+
+@pytest.mark.parametrize(
+    ("name", "ms", "confidence"),
+    [("waitForJob", (80, 300), "weak"), ("check job", (250, 250.5), "weak"), ("poll_job", (250, 250.5), "plausible")],
+)
+def test_a_wait_is_known_by_its_name_or_by_being_always_the_same(
+    name: str, ms: tuple[float, float], confidence: str, tmp_path: Path
+) -> None:
+    path = waiting(name, ms).write(tmp_path / "d.duckdb")
+    (advice,) = [one for one in advise(open_dataset(path), str(path)) if one.kind == "blocking"]
+    assert ([one["name"] for one in advice.operations], advice.confidence) == ([name], confidence)
+    assert all(effect.after_ns < effect.before_ns for effect in advice.effect)
+
+
+def test_work_is_no_wait(tmp_path: Path) -> None:
+    path = waiting("fetch prices", (80, 300)).write(tmp_path / "d.duckdb")
+    assert [one for one in advise(open_dataset(path), str(path)) if one.kind == "blocking"] == []
