@@ -32,7 +32,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to change. `requests` would take another time; `command` begins with "overbudget whatif"."""
+    """One thing to change, by `wishes`. `requests` would take another time; `command` begins with "overbudget whatif"."""
 
     kind: Kind
     operations: tuple[dict[str, str], ...]
@@ -43,11 +43,13 @@ class Advice:
     effect: tuple[Effect, ...]
     within_budget: tuple[float, float] | None
     command: str
+    wishes: tuple[Wish, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of CONTRACT.md."""
         found = asdict(self)
         found["try"] = found.pop("command")
+        del found["wishes"]
         before, after = self.within_budget or (None, None)
         return {**found, "within_budget": {"before": before, "after": after}}
 
@@ -66,7 +68,7 @@ def advise(
         for proposal in source(bench):
             effect = bench.what_if(proposal.wishes)
             if _matters(effect):
-                found.append(_advice(proposal, effect, _command(dataset, proposal.wishes, filters, budget_file)))
+                found.append(_advice(proposal, effect, what_if_command(dataset, proposal.wishes, filters, budget_file)))
     return sorted(found, key=lambda advice: (_gain(advice), advice.kind, advice.command))
 
 
@@ -91,10 +93,13 @@ def _advice(proposal: Proposal, effect: WhatIf, command: str) -> Advice:
         tuple(Effect(p, old or 0, new or 0) for (p, old), (_, new) in zip(effect.before, effect.after, strict=True)),
         effect.within,
         command,
+        proposal.wishes,
     )
 
 
-def _command(dataset: str, wishes: Sequence[Wish], filters: Filters | None, budget_file: str | None) -> str:
+def what_if_command(
+    dataset: str, wishes: Sequence[Wish], filters: Filters | None = None, budget_file: str | None = None
+) -> str:
     """The what-if that reproduces an effect, ready for a shell."""
     words = ["overbudget", "whatif", _quoted(dataset)]
     for wish in wishes:

@@ -130,3 +130,21 @@ def _number(key: I64, space: int) -> tuple[I64, I32]:
     number = np.zeros(space, np.int32)
     number[found] = np.arange(len(found), dtype=np.int32)
     return found, number[key]
+
+
+def aggregated(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> list[tuple[str, str, str, float]]:
+    """Where a request's time goes on average: (stage, service, operation or its wait for a place, mean ns), in that order."""
+    if len(table) == 0:
+        return []
+    causes = find_causes(load_path(connection, table), table)
+    held = slice(int(causes.first[0]), int(causes.first[-1]))
+    total = np.bincount(
+        causes.of_segment[held], causes.duration_ns[held].astype(np.float64), minlength=len(causes.stage)
+    )
+    found = []
+    for cause in np.flatnonzero(total).tolist():
+        hop = f" → {causes.places[causes.hop[cause]]}" if causes.hop[cause] >= 0 else ""
+        name = f"{causes.names[causes.name[cause]]}{hop}"
+        service = causes.services[causes.service[cause]]
+        found.append((table.stages[causes.stage[cause]], service, name, float(total[cause]) / len(table)))
+    return sorted(found)

@@ -11,10 +11,11 @@ import pyarrow as pa
 from scipy.stats import false_discovery_control, hypergeom
 
 from analysis.budget import Budget, cap_at
+from analysis.columns import numbers
 from analysis.measure import TYPICAL
 from analysis.path import find_causes, load_path
 from analysis.percentiles import LEAST_IN_BAND, Band, Ranking, quantiles
-from analysis.requests import Filters, RequestTable, read_requests, require_known
+from analysis.requests import Filters, RequestTable, read_requests, require_known, row_of
 from store.errors import OverbudgetError
 
 FALSE_DISCOVERIES = 0.02  # of the attributes that are named; a healthy world is to have none
@@ -293,3 +294,37 @@ def _thresholds(connection: duckdb.DuckDBPyConnection) -> list[_Candidate]:
                 signature = hash(tuple(sorted(one[0] for one, over in zip(those, above, strict=True) if over)))
                 found.append(_Candidate(on, key, f"> {limit:,.4g}", hits, int(above.sum()), signature))
     return found
+
+
+def cohorts(
+    connection: duckdb.DuckDBPyConnection, table: RequestTable, attribute: SlowAttribute
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows of `table` that have an attribute, and the others. Of a number `value` is a threshold such as `> 12.5`."""
+    has = np.zeros(len(table), bool)
+    if attribute.on == REQUEST and attribute.key in ("route", "model", "status"):
+        has = getattr(table, attribute.key).among(attribute.value)
+    else:
+        rows = row_of(table.request_no, numbers(_carriers(connection, attribute)["request_no"]))
+        has[rows[rows >= 0]] = True
+    return np.flatnonzero(has), np.flatnonzero(~has)
+
+
+def _carriers(connection: duckdb.DuckDBPyConnection, attribute: SlowAttribute) -> pa.Table:
+    """The request_no of every request that has an attribute."""
+    limit = float(attribute.value[2:].replace(",", "")) if attribute.value.startswith("> ") else None
+    told = {"on": attribute.on, "key": attribute.key, "value": limit if limit is not None else attribute.value}
+    same = 'try_cast(e."value" AS DOUBLE) > $value' if limit is not None else 'e."value" = $value'
+    if attribute.on == REQUEST:
+        del told["on"], told["key"]
+        compared = ">" if limit is not None else "="
+        return connection.sql(
+            f"SELECT request_no FROM requests WHERE in_flight {compared} $value::DOUBLE", params=told
+        ).to_arrow_table()
+    return connection.sql(
+        f"""SELECT DISTINCT t.request_no FROM data.tree t JOIN data.spans s USING (span_no)
+            JOIN operations o ON o.operation_id = s.operation_id JOIN data.resources r USING (resource_id)
+            WHERE t.request_no >= 0 AND (
+                (o.name = $on AND len(list_filter(s.attributes, lambda e: e."key" = $key AND {same})) > 0)
+                OR (o.service_name = $on AND len(list_filter(r.attributes, lambda e: e."key" = $key AND {same})) > 0))""",
+        params=told,
+    ).to_arrow_table()

@@ -53,11 +53,15 @@ def review(
     route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    html: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--html", metavar="OUT", help="Write the whole report as one HTML file.", show_default=False),
+    ] = None,
 ) -> None:
     """Say which stage blows the budget at p50, p75, p90, p95 and p99, and why."""
     from app.commands.review import run
 
-    run(dataset, budget, route, "json" if json else "markdown" if markdown else "text")
+    run(dataset, budget, route, "json" if json else "markdown" if markdown else "text", html)
 
 
 @app.command(epilog="Example: overbudget check traces.duckdb --budget budget.toml || echo over budget")

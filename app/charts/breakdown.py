@@ -12,7 +12,7 @@ MS = 1e6
 WAITING, WRITING = "inference: first token", "inference: writing"
 
 
-def _parts(known: list[Breakdown]) -> Iterator[tuple[str, str, list[int]]]:
+def parts_of(known: list[Breakdown]) -> Iterator[tuple[str, str, list[int]]]:
     """What the bars are made of: a name, the stage it belongs to, and its time in each bar; inference in its parts."""
     for place, stage in enumerate(known[0].stages if known else ()):
         times = [made_of.stages[place].mean_ns for made_of in known]
@@ -34,7 +34,7 @@ def breakdown_figure(review: Review) -> go.Figure:
     widest = max((made_of.band_latency_ns or 0 for made_of in known), default=0)
     longest = next((made_of for made_of in known if made_of.band_latency_ns == widest), None)
     unit, divisor = ("s", 1e9) if widest >= 1e9 else ("ms", MS)
-    for name, stage, values in _parts(known):
+    for name, stage, values in parts_of(known):
         if not any(values):
             continue
         label = [

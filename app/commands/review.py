@@ -6,16 +6,27 @@ from analysis.budget import Budget, load_budget
 from analysis.requests import Filters, require_known
 from analysis.review import judge, measure, over, read_evidence, review
 from store.dataset import open_dataset
+from store.errors import OverbudgetError
 
 
-def run(dataset: Path, budget_file: Path | None, route: str | None, form: str) -> None:
-    """Print the review as text, json or markdown."""
+def run(dataset: Path, budget_file: Path | None, route: str | None, form: str, html: Path | None = None) -> None:
+    """Print the review as text, json or markdown, or write the whole report as the file `html`."""
     budget = load_budget(budget_file) if budget_file else None
-    evidence = read_evidence(open_dataset(dataset), budget)
+    connection = open_dataset(dataset)
+    evidence = read_evidence(connection, budget)
     filters = Filters(route=route)
     require_known(evidence.requests, filters)
     result = judge(measure(evidence, filters, routes=tuple(budget.routes) if budget else ()), budget)
-    if form == "json":
+    if html is not None:
+        from app.report.html import review_html
+
+        text = review_html(connection, dataset.stem, result, budget, filters)
+        try:
+            html.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OverbudgetError(f"Cannot write {html}: {error.strerror or error}.") from error
+        print(f"The report is in {html}.")
+    elif form == "json":
         from app.report.review_json import review_json
 
         print(review_json(result))

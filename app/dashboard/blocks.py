@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from html import escape
 
 import pandas as pd
+import plotly.graph_objects as go_figure
 import streamlit as st
 
 from analysis.behind import RequestInfo
 from analysis.budget import edit_budget
 from analysis.durations import duration_literal, format_duration, parse_duration
 from analysis.requests import iso
-from analysis.review_result import Review
+from analysis.review_result import TOTAL, Review
+from app.dashboard.components.table import TableCell, table
+from app.dashboard.frame import go
 from app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
-from app.report.tables import Line, percentile_lines
+from app.report.tables import percentile_lines
 from app.report.words import headline, notes
 from store.errors import OverbudgetError
 
@@ -37,36 +40,60 @@ def _prose(text: str) -> str:
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
+def say(sentences: Sequence[str], ready: str) -> None:
+    """What a page has found, in words: the first sentence large. `ready` tells tests that the page is there."""
+    first, *others = sentences
+    rest = "".join(f'<p class="ob-why">{_prose(sentence)}</p>' for sentence in others)
+    st.html(f'<div data-ready="{escape(ready)}"><p class="ob-head">{_prose(first)}</p>{rest}</div>')
+
+
+def chart(figure: go_figure.Figure, key: str, alt: str) -> None:
+    """A figure, without Plotly's tools; `alt` says in words what it shows."""
+    st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=alt)
+
+
 def caption(text: str) -> None:
     st.html(f'<p class="ob-caption">{escape(text)}</p>')
 
 
 def percentile_table(review: Review) -> None:
-    """Stage × percentile; over and at risk by colour and sign."""
+    """Stage × percentile; over and at risk by colour and sign. A cell opens the requests behind it."""
     lines = percentile_lines(review)
     if not lines:
         st.info(
             "There are too few requests for any percentile. The slowest are listed below; a longer dump tells more."
         )
         return
-    columns = [f"p{p}" for p in review.percentiles]
-    st.html(f'<div class="ob-scroll">{_table(lines, columns)}</div>')
-
-
-def _table(lines: Sequence[Line], columns: Sequence[str]) -> str:
     capped = any(line.caps for line in lines)
-    head = '<th class="caps">cap</th>' if capped else ""
-    head += "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = ""
+    columns = ["", *(["cap"] if capped else []), *(f"p{p}" for p in review.percentiles)]
+    rows = []
     for number, line in enumerate(lines):
-        caps = f'<td class="caps">{escape(line.caps)}</td>' if capped else ""
-        cells = "".join(f'<td class="{cell.verdict or ""}">{escape(cell.text)}</td>' for cell in line.cells)
-        body += f'<tr class="{"total" if number == 0 else ""}"><td>{escape(line.label)}</td>{caps}{cells}</tr>'
-    return f'<table class="ob"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+        cells = [
+            TableCell(cell.text, cell.verdict or "", f"{TOTAL if number == 0 else line.label}|{p}")
+            for cell, p in zip(line.cells, review.percentiles, strict=True)
+        ]
+        caps = [TableCell(line.caps, "soft")] if capped else []
+        rows.append([TableCell(line.label, "total" if number == 0 else ""), *caps, *cells])
+    table(columns, rows, "percentiles", "Latency of the whole request and of each stage by percentile", _open_cell)
 
 
-def request_table(found: Sequence[RequestInfo], key: str) -> RequestInfo | None:
-    """Requests to choose from; the one that was chosen."""
+def _open_cell(choice: str) -> None:
+    st.session_state["cell"] = choice
+
+
+def chosen_cell(review: Review) -> tuple[str, int] | None:
+    """The cell whose requests are asked for, kept in the URL: stage ("total" for the whole request) and percentile."""
+    asked = st.session_state.get("cell") or st.query_params.get("cell") or ""
+    stage, _, percentile = asked.rpartition("|")
+    known = {TOTAL, *(row.stage for row in review.stages)}
+    if stage not in known or percentile not in map(str, review.percentiles):
+        return None
+    st.query_params["cell"] = asked
+    return stage, int(percentile)
+
+
+def request_table(found: Sequence[RequestInfo], key: str) -> None:
+    """Requests to choose from; the chosen one opens its waterfall."""
     rows = [
         {
             "latency": format_duration(one.latency_ns),
@@ -79,9 +106,16 @@ def request_table(found: Sequence[RequestInfo], key: str) -> RequestInfo | None:
         }
         for one in found
     ]
-    chosen = st.dataframe(pd.DataFrame(rows), hide_index=True, on_select="rerun", selection_mode="single-row", key=key)
-    places = chosen["selection"]["rows"]
-    return found[places[0]] if places else None
+
+    def opened() -> None:
+        places = st.session_state[key]["selection"]["rows"]
+        if places:
+            go("waterfall", trace=found[places[0]].trace_id)
+
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, on_select=opened, selection_mode="single-row", key=key,
+        alt="Requests; choosing one opens its waterfall",
+    )  # fmt: skip
 
 
 def _largest(one: RequestInfo) -> str:
@@ -91,36 +125,16 @@ def _largest(one: RequestInfo) -> str:
     return f"{stage} {format_duration(ns)}"
 
 
-def budget_editor(dataset: str, review: Review) -> None:
-    """Caps as a grid and as a file; mistakes are shown with their line, and an undo.
-
-    Changes are taken by callbacks, before the page is drawn: it is drawn once.
-    """
+def cap_editor(dataset: str, review: Review) -> None:
+    """Caps as a grid; mistakes are shown. Changes are taken by callbacks, before the page is drawn: it is drawn once."""
     text = budget_text(dataset)
-    grid, file = st.tabs(["Caps", "Budget file"])
-    with grid:
-        st.caption("Write durations like 400ms, 1.5s or 250us; leave a cell empty for no cap.")
-        caps, key = _caps(review), f"caps {dataset} {edition(dataset)}"
-        change = {"on_change": _take_caps, "args": (dataset, text, caps, key)}
-        st.data_editor(pd.DataFrame(caps), hide_index=True, disabled=["stage"], key=key, **change)
-        if mistake := st.session_state.pop("mistake in a cap", None):
-            st.error(mistake)
-        st.button("Undo", disabled=not can_undo(dataset), key=f"undo {dataset}", on_click=undo_budget, args=(dataset,))
-    with file:
-        key = f"toml {dataset} {edition(dataset)}"
-        st.text_area("Budget file (TOML)", text, height=260, key=key, on_change=_take_text, args=(dataset, key))
-        st.download_button("Save budget.toml", text, "budget.toml", "application/toml", disabled=not text)
-        key, load = f"load {dataset}", "Load a budget file"
-        st.file_uploader(load, type=["toml"], key=key, max_upload_size=1, on_change=_take_file, args=(dataset, key))
-
-
-def _take_text(dataset: str, key: str) -> None:
-    set_budget_text(dataset, st.session_state[key])
-
-
-def _take_file(dataset: str, key: str) -> None:
-    if loaded := st.session_state[key]:
-        set_budget_text(dataset, loaded.getvalue().decode("utf-8", "replace"))
+    st.caption("Write durations like 400ms, 1.5s or 250us; leave a cell empty for no cap.")
+    caps, key = _caps(review), f"caps {dataset} {edition(dataset)}"
+    change = {"on_change": _take_caps, "args": (dataset, text, caps, key)}
+    st.data_editor(pd.DataFrame(caps), hide_index=True, disabled=["stage"], key=key, **change)
+    if mistake := st.session_state.pop("mistake in a cap", None):
+        st.error(mistake)
+    st.button("Undo", disabled=not can_undo(dataset), key=f"undo caps {dataset}", on_click=undo_budget, args=(dataset,))
 
 
 def _caps(review: Review) -> list[dict[str, str]]:

@@ -1,17 +1,25 @@
 """What is kept between reruns: one connection per dataset file, and measurements that do not depend on caps."""
 
+import json
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import streamlit as st
 
 from analysis.budget import Budget
 from analysis.measure import Evidence, Measured
-from analysis.requests import Filters
+from analysis.requests import Filters, RequestTable
 from analysis.review import Review, judge, measure, read_evidence
+from analysis.whatif import Workbench
 from app.dashboard.state import workspace
 from store.dataset import open_dataset
+
+if TYPE_CHECKING:
+    from app.dashboard.frame import View
+
+Result = TypeVar("Result")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -51,3 +59,39 @@ def reviewed(dataset: str, budget: Budget | None, filters: Filters) -> Review:
     reading = budget.reading if budget else None
     routes = tuple(budget.routes) if budget else ()
     return judge(_measured(_version(dataset), reading, filters, routes, budget), budget)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _selected(version: tuple[str, int], reading: Any, filters: Filters, _budget: Budget | None) -> RequestTable:
+    return _evidence(version, reading, _budget).requests.select(filters)
+
+
+def selected(dataset: str, budget: Budget | None, filters: Filters) -> RequestTable:
+    """The complete requests that the filters leave."""
+    return _selected(_version(dataset), budget.reading if budget else None, filters, budget)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _asked(name: str, versions: tuple[tuple[str, int], ...], budget: str, rest: Any, _ask: Callable[[], Any]) -> Any:
+    return _ask()
+
+
+def ask(name: str, view: "View", ask: Callable[[], Result], *rest: Any, also: str = "") -> Result:
+    """The answer `ask` gives, kept for as long as the dataset, the budget, the filters and `rest` are the same.
+
+    `name` is that of the question; `also` another dataset that the answer depends on.
+    """
+    versions = tuple(_version(dataset) for dataset in (view.dataset, also) if dataset)
+    held_to = json.dumps(view.budget.as_read, default=str) if view.budget else ""
+    return _asked(name, versions, held_to, (view.filters, rest), ask)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _bench(version: tuple[str, int], budget: str, filters: Filters, _budget: Budget | None) -> Workbench:
+    return Workbench(_owner(*version).cursor(), _budget, filters)
+
+
+def workbench(view: "View") -> Workbench:
+    """The requests of a view, ready to be replayed. Large: few are kept."""
+    held_to = json.dumps(view.budget.as_read, default=str) if view.budget else ""
+    return _bench(_version(view.dataset), held_to, view.filters, view.budget)

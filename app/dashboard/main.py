@@ -4,15 +4,31 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.dashboard import frame
+from store.errors import OverbudgetError
+
 PAGES = Path(__file__).parent / "pages"
+TITLES = {
+    "review": "Review",
+    "tail": "Tail",
+    "waterfall": "Waterfall",
+    "advice": "What to do",
+    "load": "Load and consistency",
+    "compare": "Compare",
+    "health": "Trace health",
+    "sql": "SQL",
+    "datasets": "Datasets",
+}
 
 st.set_page_config(page_title="overbudget", layout="wide", initial_sidebar_state="auto")
 st.html(Path(__file__).parent / "style.html")
-page = st.navigation(
-    [
-        st.Page(PAGES / "review.py", title="Review", default=True),
-        st.Page(PAGES / "waterfall.py", title="Waterfall", url_path="waterfall"),
-        st.Page(PAGES / "datasets.py", title="Datasets", url_path="datasets"),
-    ]
-)
-page.run()
+pages = [
+    st.Page(PAGES / f"{name}.py", title=title, url_path=name if name != "review" else None, default=name == "review")
+    for name, title in TITLES.items()
+]
+page = st.navigation(pages, expanded=True)
+frame.follow()
+try:
+    page.run()
+except OverbudgetError as error:
+    st.error(str(error))

@@ -7,6 +7,7 @@ import streamlit as st
 
 from analysis.durations import format_duration
 from analysis.trace import Trace
+from analysis.usual import Usual
 from app.report.waterfall_text import clean
 from app.report.words import count
 
@@ -31,7 +32,7 @@ def trace_summary(trace: Trace) -> None:
     )
 
 
-def span_details(trace: Trace, selected: str | None) -> None:
+def span_details(trace: Trace, selected: str | None, usual: dict[str, Usual]) -> None:
     """Times, attributes, events and links of the chosen span."""
     span = next((one for one in trace.spans if one.span_id == selected), None)
     if span is None:
@@ -41,6 +42,7 @@ def span_details(trace: Trace, selected: str | None) -> None:
     facts = {
         "duration": format_duration(span.end_ns - span.start_ns) if span.ended else "no end recorded",
         "on the critical path": format_duration(span.critical_ns),
+        "among its like": _rank(usual.get(span.span_id)),
         "starts after": format_duration(span.start_ns - trace.start_ns),
         "stage": span.stage,
         "kind": span.kind,
@@ -74,6 +76,13 @@ def span_details(trace: Trace, selected: str | None) -> None:
         st.dataframe(pd.DataFrame(span.links).astype(str), hide_index=True)
     with st.expander("Resource"):
         _table(span.resource_attributes)
+
+
+def _rank(usual: Usual | None) -> str:
+    """Where a span stands among all spans of its operation."""
+    if usual is None:
+        return ""
+    return f"longer than {usual.rank:.0%} of {usual.spans:,}; the median is {format_duration(usual.median_ns)}"
 
 
 def _table(values: dict[str, str | None]) -> None:

@@ -1,4 +1,4 @@
-"""What a visitor is looking at: dataset and route in the URL, the budget in the session."""
+"""What a visitor has of their own: the workspace of the server, and the budget of each dataset in their session."""
 
 import os
 from pathlib import Path
@@ -15,55 +15,6 @@ WORKSPACE_VARIABLE = "OVERBUDGET_WORKSPACE"
 def workspace() -> Workspace:
     """The workspace this server was started with."""
     return Workspace(Path(os.environ.get(WORKSPACE_VARIABLE, "workspace")))
-
-
-def choose_dataset() -> str:
-    """The dataset chosen in the side bar, kept in the URL; "" where there is none yet."""
-    names = workspace().names()
-    if not names:
-        return ""
-    asked = st.query_params.get("dataset")
-    if asked is not None and asked not in names:
-        st.warning(f"There is no dataset {asked!r} in this workspace; showing {names[0]} instead.")
-    if st.session_state.get("dataset") not in names:
-        st.session_state["dataset"] = asked if asked in names else names[0]
-    chosen = st.sidebar.selectbox("Dataset", names, key="dataset", format_func=_label)
-    st.query_params["dataset"] = chosen
-    return str(chosen)
-
-
-def _label(name: str) -> str:
-    sample = sample_of(name)
-    return f"Sample: {sample.title}" if sample else name
-
-
-def choose_route(routes: list[str]) -> str | None:
-    """The route chosen in the side bar, kept in the URL; None for all."""
-    if len(routes) < 2:
-        return None
-    choices = ["All routes", *routes]
-    asked = st.query_params.get("route")
-    index = choices.index(asked) if asked in choices else 0
-    chosen = st.sidebar.selectbox("Route", choices, index=index)
-    if chosen == choices[0]:
-        st.query_params.pop("route", None)
-        return None
-    st.query_params["route"] = chosen
-    return chosen
-
-
-def choose_trace() -> str:
-    """The trace id written in the side bar, or that of the URL where that has changed; "" for none."""
-    linked = st.query_params.get("trace", "")
-    if linked != st.session_state.get("trace of the URL"):
-        st.session_state["trace"] = linked
-    return str(st.sidebar.text_input("Trace id, or how it begins", key="trace"))
-
-
-def show_trace(trace_id: str) -> None:
-    """Put the trace that is shown into the URL, so that the link shows it to others."""
-    st.query_params["trace"] = trace_id
-    st.session_state["trace of the URL"] = trace_id
 
 
 def budget_text(dataset: str) -> str:
@@ -114,3 +65,22 @@ def budget_of(dataset: str) -> Budget | None:
     except OverbudgetError as error:
         st.error(str(error))
         return None
+
+
+def budget_file(dataset: str) -> None:
+    """The budget as a file: written, undone, saved, loaded."""
+    text, key = budget_text(dataset), f"toml {dataset} {edition(dataset)}"
+    st.text_area("Budget file (TOML)", text, height=220, key=key, on_change=_take_text, args=(dataset, key))
+    st.button("Undo", disabled=not can_undo(dataset), key=f"undo {dataset}", on_click=undo_budget, args=(dataset,))
+    st.download_button("Save budget.toml", text, "budget.toml", "application/toml", disabled=not text)
+    key, load = f"load {dataset}", "Load a budget file"
+    st.file_uploader(load, type=["toml"], key=key, max_upload_size=1, on_change=_take_file, args=(dataset, key))
+
+
+def _take_text(dataset: str, key: str) -> None:
+    set_budget_text(dataset, st.session_state[key])
+
+
+def _take_file(dataset: str, key: str) -> None:
+    if loaded := st.session_state[key]:
+        set_budget_text(dataset, loaded.getvalue().decode("utf-8", "replace"))

@@ -43,6 +43,15 @@ def print_advice(found: Sequence[Advice], file: TextIO | None = None) -> None:
         console.print()
 
 
+def summary(found: Sequence[Advice]) -> list[str]:
+    """What to do first, and what it would bring."""
+    if not found:
+        return ["Nothing stands out that would make requests faster.", "Try changes of your own below."]
+    others = len(found) - 1
+    more = f" {others} more below." if others else ""
+    return [f"{title(found[0])}.", f"{effect_text(found[0])[:1].upper()}{effect_text(found[0])[1:]}{more}"]
+
+
 def title(advice: Advice) -> str:
     """What to do, and with what."""
     names = list(dict.fromkeys(operation["name"] for operation in advice.operations))

@@ -1,47 +1,49 @@
 """The review: is the budget kept, and if not, why."""
 
 import streamlit as st
+from app.dashboard.report import report_button
 
-from analysis.behind import describe, slowest
-from analysis.requests import Filters
+from analysis.behind import around, describe, slowest
+from analysis.consistency import consistency_of
 from app.charts.breakdown import breakdown_figure
 from app.charts.exceedance import exceedance_figure
-from app.dashboard import blocks, cache, state
+from app.charts.over_time import over_time_figure
+from app.dashboard import blocks, cache, frame, state
 from app.workspace import sample_of
-from store.errors import OverbudgetError
 
-dataset = state.choose_dataset()
-if not dataset:
-    st.info("There is no dataset yet. Drop a trace dump on the Datasets page to see where its latency goes.")
-    st.page_link("pages/datasets.py", label="Go to Datasets")
-    st.stop()
-budget = state.budget_of(dataset)
-try:
-    evidence = cache.evidence(dataset, budget)
-    filters = Filters(route=state.choose_route(sorted(evidence.requests.route.names)))
-    review = cache.reviewed(dataset, budget, filters)
-except OverbudgetError as error:
-    st.error(str(error))
-    st.stop()
-sample = sample_of(dataset)
-if sample:
+view = frame.view()
+review = cache.reviewed(view.dataset, view.budget, view.filters)
+if sample := sample_of(view.dataset):
     blocks.caption(f"Sample “{sample.title}”. {sample.story}")
 blocks.say_headline(review)
 blocks.percentile_table(review)
-with st.expander("Set the budget", expanded=state.editor_begins_open(dataset)):
-    blocks.budget_editor(dataset, review)
+with st.expander("Set the budget", expanded=state.editor_begins_open(view.dataset)):
+    blocks.cap_editor(view.dataset, review)
+table = view.table
 if any(made_of.stages for made_of in review.breakdown):
     blocks.caption(
-        "What a request at each percentile is made of: mean stage times on the critical path; the dotted line is the cap"
+        "What a request at each percentile is made of: mean stage times on the critical path; dotted: the cap"
     )
-    st.plotly_chart(breakdown_figure(review), config={"displayModeBar": False}, key="breakdown")
-table = evidence.requests.select(filters)
+    blocks.chart(breakdown_figure(review), "breakdown", "Stage times of requests at each percentile, stacked")
 if len(table):
-    blocks.caption("Share of requests that take longer than this")
-    caps = {row.budget_ns: row.percentile for row in review.end_to_end if row.budget_ns}
-    st.plotly_chart(exceedance_figure(table.latency_ns, caps), config={"displayModeBar": False}, key="exceedance")
-    blocks.caption("The slowest requests; choose one to open its waterfall")
-    chosen = blocks.request_table(describe(cache.connection(dataset), table, slowest(table)), "slowest")
-    if chosen:
-        st.switch_page("pages/waterfall.py", query_params={"dataset": dataset, "trace": chosen.trace_id})
+    cell = blocks.chosen_cell(review)
+    if cell is None:
+        blocks.caption("The slowest requests; choose one to open its waterfall")
+        rows = slowest(table)
+    else:
+        blocks.caption(f"Requests around p{cell[1]} of {'the whole request' if cell[0] == 'total' else cell[0]}")
+        rows = around(table, cell[1], cell[0])
+    blocks.request_table(describe(view.connection, table, rows), "requests")
+    left, right = st.columns(2)
+    with left:
+        blocks.caption("Share of requests that take longer than this; × is the most a cap allows")
+        caps = {row.budget_ns: row.percentile for row in review.end_to_end if row.budget_ns}
+        blocks.chart(exceedance_figure(table.latency_ns, caps), "exceedance", "Share of requests slower than x")
+    with right:
+        blocks.caption("Latency over time; dotted: the cap on p95, red above: windows of time over it")
+        found = cache.ask("consistency", view, lambda: consistency_of(view.connection, table, view.budget))
+        cap = next((row.budget_ns for row in review.end_to_end if row.percentile == 95), None)
+        figure = over_time_figure(table.start_ns, table.latency_ns, cap, found.windows)
+        blocks.chart(figure, "over time", "How many requests were how slow when")
 blocks.say_notes(review)
+report_button(view, review)

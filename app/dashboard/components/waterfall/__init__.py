@@ -6,12 +6,13 @@ import streamlit as st
 
 from analysis.durations import format_duration
 from analysis.trace import Trace
+from analysis.usual import Usual
 from app.charts.theme import stage_colour
 
 HERE = Path(__file__).parent
 
 
-def waterfall(trace: Trace, key: str) -> str | None:
+def waterfall(trace: Trace, usual: dict[str, Usual], key: str) -> str | None:
     """Draw the trace; the span id of the chosen span, None where none is."""
     mount = st.components.v2.component(
         "overbudget_waterfall",

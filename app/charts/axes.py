@@ -1,0 +1,55 @@
+"""Axes of durations: logarithmic, with ticks that people say."""
+
+import math
+from typing import Any
+
+TICKS_MS = [v for e in range(-3, 7) for v in (10**e, 2 * 10**e, 5 * 10**e)]
+QUIET = "rgba(128,128,128,.18)"
+LINE = "#2563a8"
+OTHER = "#9aa3ad"
+
+
+def duration_axis(low_ns: float, high_ns: float, title: str = "") -> dict[str, Any]:
+    """A logarithmic axis from `low_ns` to `high_ns`, in ms inside, with ticks like 500 ms, 1 s, 2 s."""
+    low, high = max(low_ns, 1_000) / 1e6, max(high_ns, 2_000) / 1e6
+    ticks = [tick for tick in TICKS_MS if low * 0.8 <= tick <= high * 1.25]
+    if len(ticks) > 9:
+        ticks = [tick for tick in ticks if str(tick).strip("0.").startswith("1")]
+    return {
+        "type": "log",
+        "tickvals": ticks,
+        "ticktext": [tick_text(tick) for tick in ticks],
+        "range": [math.log10(low * 0.85), math.log10(high * 1.2)],
+        "gridcolor": QUIET,
+        "zeroline": False,
+        "fixedrange": True,
+        "title": {"text": title, "font": {"size": 12}} if title else None,
+    }
+
+
+def tick_text(ms: float) -> str:
+    """A tick of an axis in ms: `200 µs`, `50 ms`, `2 s`."""
+    if ms >= 60_000 and ms % 60_000 == 0:
+        return f"{ms / 60_000:g} min"
+    if ms >= 1_000:
+        return f"{ms / 1_000:g} s"
+    return f"{ms:g} ms" if ms >= 1 else f"{ms * 1_000:g} µs"
+
+
+def plain_axis(title: str = "", **more: Any) -> dict[str, Any]:
+    """A linear axis without ornament."""
+    named = {"title": {"text": title, "font": {"size": 12}}} if title else {}
+    return {"gridcolor": QUIET, "zeroline": False, "fixedrange": True, **named, **more}
+
+
+def layout(height: int, **more: Any) -> dict[str, Any]:
+    """The frame of every figure."""
+    margin = {"l": 60, "r": 16, "t": 8, "b": 44}
+    return {"height": height, "margin": margin, "showlegend": False, "hovermode": "closest", **more}
+
+
+def plain_name(name: str, longest: int = 60) -> str:
+    """A name from the data that Plotly shows as it is, cut and on one line: it would read some of it as HTML."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    shown = line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("%{", "% {")

@@ -1,0 +1,62 @@
+"""Latency and stage times against load."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from analysis.load import Bin
+from analysis.stage_names import stage_order
+from app.charts.axes import LINE, OTHER, duration_axis, layout, plain_axis
+from app.charts.theme import BUDGET, stage_colour
+from app.report.load_text import range_text
+
+
+def under_load_figure(bins: Sequence[Bin], cap_ns: int | None, load: str) -> go.Figure:
+    """p50 and p95 with their intervals against the mean load of each bin; the cap as a dotted line."""
+    figure = go.Figure()
+    if not bins:
+        return figure
+    x = [(bin_.low + bin_.high) / 2 for bin_ in bins]
+    names = [f"{range_text(bin_)}: {bin_.requests:,} requests" for bin_ in bins]
+    for name, colour in (("p50", OTHER), ("p95", LINE)):
+        values = [getattr(bin_, f"{name}_ns") / 1e6 for bin_ in bins]
+        high = [(getattr(bin_, f"{name}_high_ns") or getattr(bin_, f"{name}_ns")) / 1e6 for bin_ in bins]
+        low = [(getattr(bin_, f"{name}_low_ns") or getattr(bin_, f"{name}_ns")) / 1e6 for bin_ in bins]
+        figure.add_scatter(
+            x=x, y=values, mode="lines+markers+text", text=[""] * (len(bins) - 1) + [name], textposition="middle right",
+            textfont={"color": colour}, line={"color": colour, "width": 2}, marker={"size": 6}, customdata=names,
+            error_y={
+                "type": "data", "symmetric": False, "thickness": 1, "width": 3, "color": colour,
+                "array": [a - b for a, b in zip(high, values, strict=True)],
+                "arrayminus": [b - a for a, b in zip(low, values, strict=True)],
+            },
+            hovertemplate=f"{name} %{{y:,.4g}} ms<br>{load} %{{customdata}}<extra></extra>",
+        )  # fmt: skip
+    if cap_ns:
+        figure.add_hline(y=cap_ns / 1e6, line={"color": BUDGET, "width": 2, "dash": "dot"})
+    every = [ns for bin_ in bins for ns in (bin_.p50_ns, bin_.p95_high_ns or bin_.p95_ns)]
+    reach = plain_axis(load, range=[0, max(x) * 1.08 + 0.5])
+    figure.update_layout(**layout(300), xaxis=reach, yaxis=duration_axis(min(every), max([*every, cap_ns or 0])))
+    return figure
+
+
+def stages_under_load_figure(bins: Sequence[Bin], load: str) -> go.Figure:
+    """Mean stage times of each bin, stacked: what the growth is made of."""
+    figure = go.Figure()
+    names = stage_order({stage["stage"] for bin_ in bins for stage in bin_.stages})
+    widest = max((sum(stage["mean_ns"] for stage in bin_.stages) for bin_ in bins), default=0)
+    unit, size = ("s", 1e9) if widest >= 1e9 else ("ms", 1e6)
+    for name in names:
+        means = [next((s["mean_ns"] for s in bin_.stages if s["stage"] == name), 0) for bin_ in bins]
+        told = [name if mean == max(means) and mean > 0.07 * widest else "" for mean in means]
+        figure.add_bar(
+            x=[range_text(bin_) for bin_ in bins], y=[mean / size for mean in means], name=name, text=told,
+            textposition="inside", insidetextanchor="middle", marker={"color": stage_colour(name)},
+            hovertemplate=f"{name}: %{{y:,.3g}} {unit}<br>{load} %{{x}}<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(
+        **layout(300, barmode="stack", bargap=0.3),
+        xaxis=plain_axis(load, type="category"),
+        yaxis=plain_axis(ticksuffix=f" {unit}"),
+    )
+    return figure

@@ -1,0 +1,123 @@
+"""Choosing two sides to compare, and what changed between them as tables."""
+
+from typing import Any
+
+import streamlit as st
+
+from analysis.compare import Change, Comparison
+from analysis.durations import format_duration
+from analysis.path import aggregated
+from analysis.requests import Filters, RequestTable
+from app.dashboard import cache, state
+from app.dashboard.components.table import TableCell, table
+from app.dashboard.frame import View, label
+
+WHOLE = "the whole dataset"
+KINDS = ("route", "model", "service", "status")
+MOST_ROWS = 12
+MARKS = {"slower": "▲ ", "faster": "▼ ", "same": "", "unknown": ""}
+LOOKS = {"slower": "over", "unknown": "unknown"}
+
+
+def sides(view: View) -> tuple[tuple[str, Filters], tuple[str, Filters], str]:
+    """Base and candidate, each a dataset and filters, both in the URL; and the other dataset where there are two."""
+    names = state.workspace().names()
+    columns = st.columns(2)
+    with columns[0]:
+        base = _side("Base", "base", names, view.dataset, view)
+    with columns[1]:
+        candidate = _side("Candidate", "candidate", names, _another(names, view.dataset), view)
+    other = next((name for name, _ in (base, candidate) if name != view.dataset), "")
+    return base, candidate, other
+
+
+def _another(names: list[str], dataset: str) -> str:
+    return next((name for name in names if name != dataset), dataset)
+
+
+def _side(title: str, key: str, names: list[str], default: str, view: View) -> tuple[str, Filters]:
+    asked = st.session_state.get(key) or st.query_params.get(key)
+    if asked not in names:
+        st.session_state[key] = default
+    dataset = st.selectbox(title, names, None, label, key=key, bind="query-params")
+    parts = _parts(cache.evidence(dataset, view.budget).requests)
+    part = f"{key}_part"
+    if st.session_state.get(part) not in (None, *parts):
+        st.session_state[part] = None
+    chosen = st.selectbox(
+        f"Part of the {title.lower()}", list(parts), None, key=part, bind="query-params", placeholder=WHOLE,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return dataset, parts[chosen] if chosen else Filters()
+
+
+def _parts(table: RequestTable) -> dict[str, Filters]:
+    """What a dataset can be parted by: the values of each field that has several."""
+    found: dict[str, Filters] = {}
+    for kind in KINDS:
+        names = getattr(table, kind).names
+        if len(names) > 1:
+            found.update({f"{kind} = {name}": Filters(**{kind: name}) for name in sorted(names)})
+    return found
+
+
+def changes(found: Comparison) -> None:
+    """Stage × percentile: the change, its interval, slower ones by colour and sign."""
+    percentiles = [change.percentile for change in found.end_to_end]
+    by_stage: dict[str, list[Change]] = {"whole request": list(found.end_to_end)}
+    for change in found.stages:
+        by_stage.setdefault(change.stage, []).append(change)
+    rows = [
+        [TableCell(stage, "total" if number == 0 else ""), *(_cell(change) for change in those)]
+        for number, (stage, those) in enumerate(by_stage.items())
+    ]
+    table(["", *(f"p{p}" for p in percentiles)], rows, "changes", "Change of each stage at each percentile")
+
+
+def _cell(change: Change) -> TableCell:
+    if change.change_ns is None or change.ci_low_ns is None or change.ci_high_ns is None:
+        return TableCell("too few", "unknown")
+    interval = f"{_signed(change.ci_low_ns)} to {_signed(change.ci_high_ns)}"
+    return TableCell(f"{MARKS[change.verdict]}{_signed(change.change_ns)} ({interval})", LOOKS.get(change.verdict, ""))
+
+
+def _signed(ns: float) -> str:
+    return ("+" if ns > 0 else "−" if ns < 0 else "") + format_duration(abs(round(ns)))
+
+
+def services(found: Comparison) -> None:
+    """Services by the growth that is certain."""
+    rows = [
+        [TableCell(one.service_name, "wide"), *_means(one), TableCell(format_duration(max(0, round(one.sure_ns))))]
+        for one in found.services[:MOST_ROWS]
+    ]
+    table(["service", "before", "now", "change", "for certain"], rows, "services", "Services by their growth")
+
+
+def operations(found: Comparison) -> None:
+    """Operations by their growth, own time and waits for a place apart."""
+    rows = []
+    for one in found.operations[:MOST_ROWS]:
+        hop = f" → {one.hop_to}" if one.hop_to else ""
+        new = f" (only in the {one.only_in})" if one.only_in else ""
+        rows.append([TableCell(f"{one.service_name}: {one.name}{hop}{new}", "wide"), *_means(one)])
+    table(["operation", "before", "now", "change"], rows, "operations", "Operations by their growth")
+
+
+def _means(one: Any) -> list[TableCell]:
+    times = (
+        format_duration(round(one.base_mean_ns)),
+        format_duration(round(one.candidate_mean_ns)),
+        _signed(one.change_ns),
+    )
+    return list(map(TableCell, times))
+
+
+def parts(view: View, side: tuple[str, Filters]) -> list[tuple[str, str, str, float]]:
+    """Where the time of one side goes: stage, service, operation, mean ns per request."""
+    dataset, filters = side
+
+    def found() -> list[tuple[str, str, str, float]]:
+        return aggregated(cache.connection(dataset), cache.selected(dataset, view.budget, filters))
+
+    return cache.ask("aggregated path", view, found, side, also=dataset)

@@ -1,0 +1,42 @@
+// A table of cells [text, look, choice]. Texts are untrusted: they reach the page through textContent only.
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  const root = parentElement.querySelector(".ob-scroll");
+  const table = element("table", "ob");
+  const caption = element("caption", "", data.label);
+  const head = element("tr");
+  data.columns.forEach((column, i) => {
+    const cell = element("th", i < data.left ? "left" : "", column);
+    cell.scope = "col";
+    head.append(cell);
+  });
+  const thead = element("thead"), body = element("tbody");
+  thead.append(head);
+  data.rows.forEach((row, number) => {
+    const line = element("tr", row[0][1] === "total" ? "total" : "");
+    row.forEach(([text, look, choice], i) => {
+      const cell = element(i === 0 ? "th" : "td", `${i < data.left ? "left" : ""} ${look}`);
+      if (i === 0) cell.scope = "row";
+      if (choice) {
+        const button = element("button", "", text);
+        button.type = "button";
+        button.addEventListener("click", () => setTriggerValue("choice", choice));
+        cell.append(button);
+      } else cell.textContent = text;
+      line.append(cell);
+    });
+    body.append(line);
+  });
+  table.append(caption, thead, body);
+  root.tabIndex = root.scrollWidth > root.clientWidth ? 0 : -1;
+  root.replaceChildren(table);
+  root.setAttribute("data-ready", "table");
+}
+
+function element(tag, name, text) {
+  const made = document.createElement(tag);
+  if (name && name.trim()) made.className = name.trim();
+  if (text !== undefined) made.textContent = text;
+  return made;
+}

@@ -1,0 +1,154 @@
+"""What every page begins with: the dataset, its budget, the filters, all of them in the URL, and the requests that remain."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import streamlit as st
+
+from analysis.budget import Budget
+from analysis.measure import Evidence
+from analysis.requests import Filters, RequestTable
+from app.dashboard import cache, state
+from app.workspace import sample_of
+
+PERCENTILES = (50, 75, 90, 95, 99)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a visitor looks at. `table` are the complete requests that the filters leave."""
+
+    dataset: str
+    budget: Budget | None
+    filters: Filters
+    evidence: Evidence
+    table: RequestTable
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        return cache.connection(self.dataset)
+
+
+def view(filtered: bool = True) -> View:
+    """Choose in the side bar. Where there is no dataset yet the page says what to do, and ends."""
+    dataset = choose_dataset()
+    budget = state.budget_of(dataset)
+    evidence = cache.evidence(dataset, budget)
+    filters = _filters(evidence.requests) if filtered else Filters()
+    with st.sidebar.expander("Budget file"):
+        state.budget_file(dataset)
+    return View(dataset, budget, filters, evidence, cache.selected(dataset, budget, filters))
+
+
+def choose_dataset() -> str:
+    """The dataset chosen in the side bar, kept in the URL."""
+    names = state.workspace().names()
+    if not names:
+        st.info("There is no dataset yet. Drop a trace dump on the Datasets page to see where its latency goes.")
+        st.page_link("pages/datasets.py", label="Go to Datasets")
+        st.stop()
+    asked = st.session_state.get("dataset") or st.query_params.get("dataset")
+    if asked not in names:
+        if asked is not None:
+            st.warning(f"There is no dataset {asked!r} in this workspace; showing {names[0]} instead.")
+        asked = names[0]
+    if st.session_state.get("dataset") != asked:
+        st.session_state["dataset"] = asked
+    chosen = st.sidebar.selectbox(
+        "Dataset", names, format_func=label, key="dataset", persist_state="session", on_change=_forget
+    )
+    st.query_params["dataset"] = chosen
+    return str(chosen)
+
+
+def _forget() -> None:
+    """Another dataset has other routes and traces."""
+    for name in ("route", "trace", "cell", "attribute", *_MORE):
+        st.session_state[name] = None
+
+
+def label(name: str) -> str:
+    """What a dataset is called."""
+    sample = sample_of(name)
+    return f"Sample: {sample.title}" if sample else name
+
+
+def _filters(table: RequestTable) -> Filters:
+    route = _one("Route", "route", table.route.names)
+    with st.sidebar.expander("More filters", expanded=any(st.query_params.get(name) for name in _MORE)):
+        service = _one("Service of the request", "service", table.service.names)
+        model = _one("Model", "model", table.model.names)
+        status = _one("Status", "status", table.status.names)
+        start, end = _window(table)
+    return Filters(route=route, service=service, model=model, status=status, start=start, end=end)
+
+
+_MORE = ("service", "model", "status", "from", "until")
+
+
+def _one(title: str, name: str, names: tuple[str, ...]) -> str | None:
+    if len(names) < 2 and st.session_state.get(name) is None:
+        return None
+    if st.session_state.get(name) not in (None, *names):
+        st.session_state[name] = None
+    choice = st.selectbox if name != "route" else st.sidebar.selectbox
+    return choice(title, sorted(names), None, key=name, bind="query-params", placeholder="all")
+
+
+def _window(table: RequestTable) -> tuple[datetime | None, datetime | None]:
+    """The time window; None at an end that is not moved. Steps are a fortieth of the dataset's time."""
+    if len(table) < 2:
+        return None, None
+    first, last = (datetime.fromtimestamp(int(ns) / 1e9, UTC) for ns in (table.start_ns.min(), table.start_ns.max()))
+    step = max(timedelta(seconds=1), (last - first) / 40)
+    marks = [first + step * number for number in range(41)]
+    texts = [f"{mark:%Y-%m-%d %H:%M:%S}" for mark in marks]
+    start, end = (_one(title, name, tuple(texts)) for title, name in (("From (UTC)", "from"), ("Until (UTC)", "until")))
+    at = [marks[texts.index(text)] if text else None for text in (start, end)]
+    return at[0], at[1]
+
+
+def percentile(default: int = 95, least: int = 50) -> int:
+    """The percentile looked at, kept in the URL."""
+    choices = [p for p in PERCENTILES if p >= least]
+    if st.session_state.get("percentile") not in (None, *choices):
+        st.session_state["percentile"] = default
+    found = st.segmented_control(
+        "Percentile", choices, default=default, format_func=lambda p: f"p{p}", key="percentile", bind="query-params",
+        required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    return int(found or default)
+
+
+def go(page: str, **choices: str | int | None) -> None:
+    """From a callback: show another page, with these choices made there."""
+    for name, value in choices.items():
+        st.session_state[name] = value
+    st.session_state["go"] = page
+
+
+def going(page: str, name: str) -> Callable[[str], None]:
+    """A callback that shows `page` with what was chosen as its choice `name`."""
+    return lambda choice: go(page, **{name: choice})
+
+
+def follow() -> None:
+    """Show the page that a callback asked for."""
+    if page := st.session_state.pop("go", None):
+        st.switch_page(f"pages/{page}.py")
+
+
+def asks_for_trace() -> bool:
+    """Whether a trace was chosen, or is in the URL."""
+    if not st.session_state.get("trace"):
+        st.session_state["trace"] = st.query_params.get("trace")
+    return bool(st.session_state["trace"])
+
+
+def trace_id() -> str:
+    """The trace id written in the side bar, kept in the URL."""
+    asked = str(st.sidebar.text_input("Trace id, or how it begins", key="trace", persist_state="session") or "")
+    st.query_params["trace"] = asked
+    return asked

@@ -1,0 +1,131 @@
+"""Results as tables of a page: the tail, advice, trace health."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from analysis.advice import Advice
+from analysis.audit import Audit, Problem
+from analysis.changes import Wish
+from analysis.durations import format_duration
+from analysis.tail import SlowAttribute, Tail
+from analysis.whatif import WhatIf
+from app.dashboard.components.table import TableCell, table
+from app.dashboard.frame import go
+from app.report.advice_text import effect_text, title
+from app.report.tail_text import LEAST_SHARE, MOST_ROWS, attribute_text, operation_text
+
+MOST_ATTRIBUTES = 25
+
+
+def slow_operations(found: Tail) -> None:
+    """Operations by their share of the excess."""
+    rows = [
+        [
+            TableCell(operation_text(one).replace("`", ""), "wide"),
+            TableCell(one.stage),
+            *(TableCell(format_duration(ns)) for ns in (one.slow_mean_ns, one.typical_mean_ns, one.excess_ns)),
+            TableCell(f"{one.share_of_excess:.0%}"),
+        ]
+        for one in found.operations
+        if one.share_of_excess >= LEAST_SHARE
+    ]
+    columns = ["operation", "stage", "slow", "typical", "excess", "share"]
+    table(columns, rows[:MOST_ROWS], "slow operations", "Operations by their share of the excess", left=2)
+
+
+def slow_attributes(found: Tail) -> None:
+    """Attributes that the slow have more often; one can be chosen."""
+    rows = [
+        [
+            TableCell(attribute_text(one).replace("`", ""), "wide", str(place)),
+            TableCell(f"{one.slow_share:.0%}"),
+            TableCell(f"{one.typical_share:.0%}"),
+            TableCell(f"{one.lift:,.1f} ×" if one.lift else "only slow"),
+            TableCell(f"{one.requests:,}"),
+        ]
+        for place, one in enumerate(found.attributes[:MOST_ATTRIBUTES])
+    ]
+    columns = ["attribute", "of the slow", "of the typical", "as often", "requests"]
+    table(columns, rows, "slow attributes", "Attributes that slow requests have more often", _choose_attribute)
+    if len(found.attributes) > MOST_ATTRIBUTES:
+        st.caption(f"and {len(found.attributes) - MOST_ATTRIBUTES:,} more: overbudget tail --json lists all")
+
+
+def _choose_attribute(choice: str) -> None:
+    st.session_state["attribute"] = choice
+
+
+def chosen_attribute(found: Tail) -> SlowAttribute:
+    """The attribute looked at: the chosen one, kept in the URL, or the strongest."""
+    asked = st.session_state.get("attribute") or st.query_params.get("attribute") or "0"
+    place = int(asked) if asked.isdigit() and int(asked) < len(found.attributes) else 0
+    if place:
+        st.query_params["attribute"] = str(place)
+    return found.attributes[place]
+
+
+def advice(found: Sequence[Advice]) -> list[Wish]:
+    """The list, each with its effect at every percentile and its evidence; the changes of those that are ticked."""
+    wishes: list[Wish] = []
+    for number, one in enumerate(found):
+        with st.container(border=False, key=f"advice-{number}"):
+            if st.checkbox(f"**{_escaped(title(one))}**", key=f"try {one.command}"):
+                wishes += one.wishes
+            st.text(f"{effect_text(one)}")
+            with st.expander("Evidence, and the effect at each percentile"):
+                for sign, reasons in (("+", one.evidence), ("−", one.against)):
+                    for reason in reasons:
+                        st.text(f"{sign} {reason}")
+                rows = [
+                    [
+                        TableCell(f"p{e.percentile}"),
+                        TableCell(format_duration(e.before_ns)),
+                        TableCell(format_duration(e.after_ns)),
+                    ]
+                    for e in one.effect
+                ]
+                table(["", "before", "after"], rows, f"effect {number}", f"Effect of: {title(one)}")
+    return wishes
+
+
+def _escaped(text: str) -> str:
+    """Text that Streamlit would read as Markdown, shown as it is."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-!|$~:" else c for c in text)
+
+
+def before_after(found: WhatIf) -> None:
+    """Percentiles before and after, and the share within budget."""
+    rows = []
+    for (percentile, before), (_, after) in zip(found.before, found.after, strict=True):
+        moved = (after or 0) - (before or 0)
+        sign = "+" if moved > 0 else "−" if moved < 0 else ""
+        times = (format_duration(before), format_duration(after), f"{sign}{format_duration(abs(moved))}")
+        rows.append([TableCell(f"p{percentile}"), *map(TableCell, times)])
+    if found.within is not None:
+        before_share, after_share = found.within
+        points = f"{100 * (after_share - before_share):+.1f} points".replace("-", "−")
+        shares = f"{before_share:.1%}", f"{after_share:.1%}", points
+        rows.append([TableCell("within budget"), *map(TableCell, shares)])
+    table(["", "before", "after", "change"], rows, "before after table", "Percentiles before and after the change")
+
+
+def problems(found: Audit) -> None:
+    """Every problem with what it means and what to do; its example opens the waterfall."""
+    for problem in found.problems:
+        st.subheader(f"{problem.code.replace('_', ' ')}: {problem.count:,}", anchor=False)
+        st.text(problem.means)
+        st.text(f"What to do: {problem.remedy}")
+        if problem.services:
+            st.caption(f"Services: {_escaped(', '.join(problem.services))}")
+        if trace_id := _trace_of(problem):
+            st.button("Open an example", key=f"example {problem.code}", on_click=_open_example, args=(trace_id,))
+
+
+def _trace_of(problem: Problem) -> str:
+    words = problem.example.replace(",", " ").split()
+    return words[words.index("trace") + 1] if "trace" in words[:-1] else ""
+
+
+def _open_example(trace_id: str) -> None:
+    go("waterfall", trace=trace_id)

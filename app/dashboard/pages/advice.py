@@ -1,0 +1,29 @@
+"""What to change first, and a workbench to try it."""
+
+import streamlit as st
+
+from analysis.advice import advise, what_if_command
+from app.charts.cohorts import cohorts_figure
+from app.dashboard import blocks, cache, frame, lists, workbench
+from app.report.advice_text import summary
+from app.report.whatif_text import sentences
+
+view = frame.view()
+found = cache.ask("advice", view, lambda: advise(view.connection, view.dataset, view.budget, view.filters))
+blocks.say(summary(found), "advice")
+ticked = lists.advice(found)
+blocks.caption("Workbench: tick advice above, or say what else would change; every request is replayed with it")
+wishes = [*ticked, *workbench.wishes(view)]
+bench = cache.workbench(view)
+result = cache.ask("what if", view, lambda: bench.what_if(wishes), tuple(wishes))
+blocks.say(sentences(result), "workbench")
+left, right = st.columns([2, 3])
+with left:
+    lists.before_after(result)
+with right:
+    after = cache.ask("durations", view, lambda: bench.durations(wishes), tuple(wishes))
+    figure = cohorts_figure({"after": after, "before": bench.table.latency_ns}, result.budget_ns)
+    blocks.chart(figure, "before after", "Share of requests slower than x, before and after the change")
+if wishes:
+    blocks.caption("The same on the command line")
+    st.code(what_if_command(f"{view.dataset}.duckdb", wishes, view.filters), language="bash", wrap_lines=True)

@@ -1,0 +1,28 @@
+"""What changed between two datasets, or two parts of one, and which service makes the change."""
+
+import streamlit as st
+
+from analysis.compare import Side, compare
+from app.charts.aggregated_path import aggregated_path_figure
+from app.dashboard import blocks, cache, comparison, frame
+from app.report.compare_text import sentences
+
+view = frame.view(filtered=False)
+base, candidate, other = comparison.sides(view)
+sides = [Side(cache.connection(name), filters) for name, filters in (base, candidate)]
+found = cache.ask("compare", view, lambda: compare(sides[0], sides[1], view.budget), base, candidate, also=other)
+blocks.say(sentences(found), "compare")
+blocks.caption("Change at each percentile, with its 95 % interval; like with like (routes and shapes held fixed)")
+comparison.changes(found)
+left, right = st.columns(2)
+with left:
+    blocks.caption("Services: own time and the hops charged to them, per request")
+    comparison.services(found)
+with right:
+    blocks.caption("Operations, per request")
+    comparison.operations(found)
+for column, side, name in zip(st.columns(2), (base, candidate), ("base", "candidate"), strict=True):
+    with column:
+        blocks.caption(f"Critical path of the {name}, all its requests together")
+        figure = aggregated_path_figure(comparison.parts(view, side), name)
+        blocks.chart(figure, f"path of {name}", f"Aggregated critical path of the {name}")

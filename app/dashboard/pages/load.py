@@ -1,0 +1,36 @@
+"""Does it stay fast under load, and is it predictable?"""
+
+import streamlit as st
+
+from analysis.consistency import consistency_of
+from analysis.load import load_of
+from app.charts.spread import spread_figure
+from app.charts.under_load import stages_under_load_figure, under_load_figure
+from app.dashboard import blocks, cache, frame, spreads
+from app.report.consistency_text import sentences as consistency_sentences
+from app.report.load_text import sentences as load_sentences
+
+view = frame.view()
+everyone = view.evidence.requests
+found = cache.ask("load", view, lambda: load_of(view.connection, everyone, view.budget, view.filters))
+blocks.say(load_sentences(found), "load")
+in_flight, arrivals = "other requests in flight on arrival", "arrivals per second"
+by = st.segmented_control("Load", [in_flight, arrivals], default=in_flight, required=True, label_visibility="collapsed")
+bins, name = (found.bins, in_flight) if by != arrivals else (found.arrivals, arrivals)
+left, right = st.columns(2)
+with left:
+    blocks.caption("Latency with its 95 % interval; dotted: the cap on p95")
+    blocks.chart(under_load_figure(bins, found.budget_ns, name), "under load", "p50 and p95 against load")
+with right:
+    blocks.caption("What a request is made of under that load")
+    blocks.chart(stages_under_load_figure(bins, name), "stages under load", "Mean stage times against load")
+steady = cache.ask("consistency", view, lambda: consistency_of(view.connection, view.table, view.budget))
+blocks.say(consistency_sentences(steady), "consistency")
+if steady.total is not None:
+    blocks.caption("From the median (dot) to p95 (thick) and p99 (thin); red: the cap")
+    blocks.chart(spread_figure((steady.total, *steady.stages)), "spread", "Spread of each stage")
+    spreads.spreads("Stages", (steady.total, *steady.stages))
+    spreads.spreads("Models", steady.models)
+    spreads.models(steady.models)
+    spreads.spreads("Routes", steady.routes if len(steady.routes) > 1 else ())
+    spreads.spreads("Hours (UTC)", steady.hours if len(steady.hours) > 1 else ())

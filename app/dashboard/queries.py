@@ -1,0 +1,106 @@
+"""The SQL page's parts: what there is to ask, ready questions, the editor, and the answer in several forms."""
+
+import csv
+import io
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import streamlit as st
+
+from app.commands.sql import plain
+from app.dashboard.cookbook import COOKBOOK
+from app.dashboard.frame import View
+from store.dataset import RELATIONS
+from store.query import Answer
+
+KEY = "query"
+
+
+def relations(view: View) -> None:
+    """Every relation with its comment, its columns folded away."""
+    rows = view.connection.execute(
+        """SELECT table_name, column_name, data_type, comment FROM duckdb_columns()
+           WHERE schema_name = 'main' AND list_contains($names, table_name) ORDER BY column_index""",
+        {"names": list(RELATIONS)},
+    ).fetchall()
+    for relation in RELATIONS:
+        with st.expander(relation):
+            columns = [(name, kind, comment) for table, name, kind, comment in rows if table == relation]
+            st.dataframe(pd.DataFrame(columns, columns=["column", "type", "what it is"]), hide_index=True)
+
+
+def editor() -> str:
+    """The query: an example, or what was written, kept in the URL."""
+    names = list(COOKBOOK)
+    st.selectbox("Examples", names, None, key="example", placeholder="Choose a question", on_change=_take_example)
+    if KEY not in st.session_state and KEY not in st.query_params:
+        st.session_state[KEY] = COOKBOOK[names[0]]
+    text = st.text_area("Query", key=KEY, height=190, bind="query-params")
+    st.code(text or "", language="sql", wrap_lines=True)
+    return str(text or "")
+
+
+def _take_example() -> None:
+    if name := st.session_state.get("example"):
+        st.session_state[KEY] = COOKBOOK[name]
+
+
+def show(answer: Answer) -> None:
+    """As a table, a chart, and files."""
+    frame = pd.DataFrame([[plain(value) for value in row] for row in answer.rows], columns=_distinct(answer.columns))
+    drawn = frame.map(lambda value: str(value) if isinstance(value, dict | list) else value)
+    table, picture = st.tabs(["Table", "Chart"])
+    with table:
+        st.dataframe(drawn, hide_index=True, alt="The answer")
+    with picture:
+        _chart(drawn)
+    said = f"{len(frame):,} rows" + (" (the first; --csv on the command line gives all)" if answer.more else "")
+    st.caption(said)
+    left, right, _ = st.columns([1, 1, 4])
+    left.download_button("CSV", _as_csv(answer), "answer.csv", "text/csv")
+    right.download_button("Parquet", _as_parquet(drawn), "answer.parquet", "application/vnd.apache.parquet")
+
+
+def _distinct(columns: list[str]) -> list[str]:
+    """Column names, told apart where a query gives one twice."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in columns:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def _chart(frame: pd.DataFrame) -> None:
+    numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    others = [name for name in frame.columns if name not in numbers]
+    if not numbers or len(frame) < 2:
+        st.caption("A chart needs a column of numbers and two rows at least.")
+        return
+    if others:
+        st.bar_chart(frame.head(200), x=others[0], y=numbers[0], horizontal=True)
+    else:
+        st.line_chart(frame.head(5_000), x=numbers[0] if len(numbers) > 1 else None, y=numbers[-1])
+
+
+def _as_csv(answer: Answer) -> str:
+    """CSV in which no cell is a formula to a spreadsheet: such texts get a leading apostrophe."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(answer.columns)
+    for row in answer.rows:
+        values = [plain(value) for value in row]
+        writer.writerow([f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t\r" and v else v for v in values])
+    return file.getvalue()
+
+
+def _as_parquet(frame: pd.DataFrame) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(frame.convert_dtypes(), preserve_index=False), file)
+    return file.getvalue()
+
+
+def notebook_cell(dataset: str, query: str) -> str:
+    """Python that asks the same in a notebook."""
+    return f'import duckdb\n\ndb = duckdb.connect("{dataset}.duckdb", read_only=True)\ndb.sql("""\n{query}\n""").df()'

@@ -1,0 +1,26 @@
+"""The button that makes the report of what is on the page."""
+
+import streamlit as st
+
+from analysis.review_result import Review
+from app.dashboard import cache
+from app.dashboard.frame import View
+from app.report.html import review_html
+from app.report.markdown import review_markdown
+
+
+def report_button(view: View, review: Review) -> None:
+    """Download the review as one HTML file, or as Markdown; both are made when they are asked for."""
+    left, right, _ = st.columns([2, 2, 4])
+    connection = view.connection
+    with left:
+        st.download_button(
+            "Report (HTML)",
+            lambda: review_html(connection, view.dataset, review, view.budget, view.filters),
+            f"{view.dataset}.html",
+            "text/html",
+            on_click="ignore",
+        )
+    with right:
+        text = cache.ask("markdown", view, lambda: review_markdown(review))
+        st.download_button("Summary (Markdown)", text, f"{view.dataset}.md", "text/markdown", on_click="ignore")

@@ -1,0 +1,60 @@
+"""Spreads as tables of a page."""
+
+from collections.abc import Sequence
+
+from analysis.consistency import Model, Spread
+from analysis.durations import format_duration
+from app.dashboard import blocks
+from app.dashboard.components.table import TableCell, table
+from app.report.consistency_text import TOO_FEW, share_text
+
+MOST_ROWS = 24
+
+
+def spreads(title: str, found: Sequence[Spread]) -> None:
+    """Percentiles, spread, share within budget, windows over it, share of good answers."""
+    if not found:
+        return
+    blocks.caption(title)
+    capped, good = any(one.budget_ns is not None for one in found), any(one.good is not None for one in found)
+    columns = ["", "requests", "p50", "p95", "p99", "p95/p50"]
+    columns += ["within budget", "windows over"] * capped + ["good answers"] * good
+    rows = []
+    for one in found[:MOST_ROWS]:
+        times = [format_duration(ns) if ns is not None else TOO_FEW for ns in (one.p50_ns, one.p95_ns, one.p99_ns)]
+        ratio = f"{one.p95_over_p50:,.2f}" if one.p95_over_p50 is not None else "–"
+        windows = f"{one.windows_over_budget} of {one.windows}" if one.windows else "–"
+        more = ([share_text(one.within_budget), windows] if capped else []) + ([share_text(one.good)] if good else [])
+        humps = " (two humps)" if one.two_humped else ""
+        rows.append(
+            [TableCell(f"{one.name}{humps}", "wide"), *map(TableCell, (f"{one.requests:,}", *times, ratio, *more))]
+        )
+    table(columns, rows, f"spreads {title}", f"{title}: percentiles and spread")
+
+
+def models(found: Sequence[Model]) -> None:
+    """What the models' answers take alone, their tokens and their cost."""
+    if not found:
+        return
+    blocks.caption("The models' answers alone; tokens and cost are means per request")
+    columns = [
+        "",
+        "p50",
+        "p95",
+        "first token p50",
+        "p95",
+        "per output token",
+        "tokens in",
+        "out",
+        "cost",
+        "good in budget",
+    ]
+    rows = []
+    for one in found[:MOST_ROWS]:
+        slow = format_duration(one.inference_p95_ns) if one.inference_p95_ns is not None else TOO_FEW
+        streamed = (one.ttft_p50_ns, one.ttft_p95_ns, one.time_per_output_token_p50_ns)
+        tokens = [f"{n:,.0f}" if n is not None else "–" for n in (one.input_tokens, one.output_tokens)]
+        texts = [format_duration(one.inference_p50_ns), slow, *map(format_duration, streamed), *tokens]
+        texts += [f"{one.cost:.5f}" if one.cost is not None else "–", share_text(one.good_within_budget)]
+        rows.append([TableCell(one.name, "wide"), *map(TableCell, texts)])
+    table(columns, rows, "models", "Models: time of answers, tokens, cost")

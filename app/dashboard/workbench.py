@@ -1,0 +1,38 @@
+"""The workbench: caps and factors for stages and operations, ready for the replay."""
+
+import pandas as pd
+import streamlit as st
+
+from analysis.changes import Wish, parse_wishes
+from analysis.stage_names import stage_order
+from app.dashboard.frame import View
+from store.errors import OverbudgetError
+
+
+def wishes(view: View) -> list[Wish]:
+    """What the visitor changes: a grid with a row for each stage, and operations by name."""
+    table = view.table
+    present = [stage for place, stage in enumerate(table.stages) if table.stage_ns[:, place].any()]
+    stages = [stage for stage in stage_order(present) if stage != "unattributed"]
+    grid = pd.DataFrame({"stage": stages, "takes at most": "", "takes so many times as long": ""})
+    edited = st.data_editor(
+        grid, hide_index=True, disabled=["stage"], key=f"workbench {view.dataset}", alt="Changes of stages"
+    )
+    with st.expander("Operations: run in parallel, cache, cap; leave out retries"):
+        parallel = st.text_input("Run in parallel", placeholder="tool a, tool b", key="workbench parallel")
+        cached = st.text_input("Cache", placeholder="search=10m", key="workbench cache")
+        capped = st.text_input("Cap an operation", placeholder="SELECT docs=60ms", key="workbench cap")
+        retries = st.checkbox("Leave out retries", key="workbench retries")
+    caps = [f"{row['stage']}={row['takes at most']}" for _, row in edited.iterrows() if row["takes at most"]]
+    factors = [
+        f"{row['stage']}={row['takes so many times as long']}"
+        for _, row in edited.iterrows()
+        if row["takes so many times as long"]
+    ]
+    try:
+        return parse_wishes(
+            [*caps, *filter(None, [capped])], factors, [*filter(None, [parallel])], [*filter(None, [cached])], retries
+        )
+    except OverbudgetError as error:
+        st.error(str(error))
+        return []
