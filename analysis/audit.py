@@ -73,7 +73,8 @@ _CHECKS = (
             (SELECT request_id FROM requests WHERE request_id IS NOT NULL GROUP BY request_id
              HAVING count(DISTINCT trace_id) > 1)""",
         "Requests of different traces carry one request id: the trace was cut where its context did not reach the next service.",
-        "Pass the traceparent header on with every call, and extract it in the service that is called.",
+        "Pass the traceparent header on with every call, and extract it in the service that is called. "
+        "What is cut already can be joined: overbudget audit DATASET --stitch.",
     ),
     _Check(
         "request_id_stops",

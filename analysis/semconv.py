@@ -93,6 +93,7 @@ TTFT_SECONDS_KEYS = (
 )
 TTFT_MILLISECONDS_KEYS = ("ai.response.msToFirstChunk",)
 TTFT_TIMESTAMP_KEYS = ("langfuse.observation.completion_start_time",)
+FIRST_TOKEN_EVENT = r"(?i)first[_. -]?(token|chunk)|^gen_ai\.content\.completion\.chunk$"  # names of events
 CONVERSATION_KEYS = (
     "gen_ai.conversation.id",
     "session.id",

@@ -1,10 +1,13 @@
 """One trace with everything that a waterfall shows of it."""
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
+from analysis.semconv import FIRST_TOKEN_EVENT, TTFT_MILLISECONDS_KEYS, TTFT_SECONDS_KEYS
 from store.errors import OverbudgetError
 
 
@@ -246,3 +249,36 @@ def _requests(cursor: duckdb.DuckDBPyConnection, trace_id: str) -> tuple[list[Tr
         for span_id, route, duration, complete in rows
     ]
     return found, own
+
+
+def first_token_ns(span: TraceSpan) -> int:
+    """Time from the start of an inference span to its first token, as its attributes or events say; -1 for none."""
+    said: float | None = None
+    for keys, size in ((TTFT_SECONDS_KEYS, 1e9), (TTFT_MILLISECONDS_KEYS, 1e6)):
+        for key in keys:
+            if said is None and (value := span.attributes.get(key)) is not None:
+                with suppress(ValueError):
+                    said = float(value) * size
+    if said is None:
+        times = [
+            event["time_ns"]
+            for event in span.events
+            if re.search(FIRST_TOKEN_EVENT, event["name"] or "") and event["time_ns"]
+        ]
+        said = min(times) + span.skew_ns - span.start_ns if times else -1
+    return round(said) if 0 <= said <= span.end_ns - span.start_ns else -1
+
+
+def retried(trace: Trace) -> set[str]:
+    """The spans that repeat a call which failed: of the same name and service under the same parent, after it ended."""
+    found = set()
+    failed: dict[tuple[int, str, str], int] = {}
+    for span in sorted(trace.spans, key=lambda one: one.start_ns):
+        call = (span.parent, span.service_name, span.name)
+        if failed.get(call, span.start_ns + 1) <= span.start_ns:
+            found.add(span.span_id)
+        if span.status_code == "ERROR":
+            failed[call] = span.end_ns
+        else:
+            failed.pop(call, None)
+    return found

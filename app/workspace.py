@@ -1,7 +1,10 @@
 """The folder of datasets that the dashboard serves: what is in it, under which names, and the samples."""
 
+import io
 import json
 import re
+import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +72,38 @@ class Workspace:
         while path.exists():
             path, number = self.folder / f"{stem}-{number}.duckdb", number + 1
         return path
+
+    def rename(self, name: str, wanted: str) -> str:
+        """Call a dataset otherwise; its new name. Errors: OverbudgetError where that is taken, or no name at all."""
+        path, new = self.path(name), safe_name(wanted)
+        if not new:
+            raise OverbudgetError("A dataset needs a name of letters, digits, dots, dashes or underscores.")
+        if (self.folder / f"{new}.duckdb").exists():
+            raise OverbudgetError(f"There is a dataset {new} already; choose another name.")
+        path.rename(self.folder / f"{new}.duckdb")
+        return new
+
+    def delete(self, name: str) -> None:
+        """Remove a dataset for good."""
+        self.path(name).unlink(missing_ok=True)
+
+    def merge(self, name: str, other: str) -> str:
+        """Make a dataset of two, spans that both have kept once; its name. The two stay as they are."""
+        from ingest.merge import merge
+
+        to = self.free_path(f"{name}+{other}")
+        merge(self.path(name), self.path(other), to)
+        return to.stem
+
+    def parquet(self, name: str) -> bytes:
+        """A dataset as a zip file of Parquet files, one for each relation."""
+        from store.export import export_parquet
+
+        file = io.BytesIO()
+        with tempfile.TemporaryDirectory(prefix="overbudget-export-") as folder, zipfile.ZipFile(file, "w") as archive:
+            for path in export_parquet(self.path(name), Path(folder)):
+                archive.write(path, f"{name}/{path.name}")
+        return file.getvalue()
 
     def clean_up(self) -> None:
         """Remove what abandoned uploads left behind."""

@@ -28,7 +28,6 @@ FACTS: dict[str, tuple[str, ...]] = {
     "label": semconv.SCORE_LABEL_KEYS,
 }
 FACT_NAMES = (*FACTS, "ttft_ns")
-FIRST_TOKEN_EVENT = r"(?i)first[_. -]?(token|chunk)|^gen_ai\.content\.completion\.chunk$"
 
 EVALUATION_EVENT = r"^gen_ai\.evaluation\."
 
@@ -108,7 +107,7 @@ def of_events(
     names: pa.ChunkedArray, time_ns: pa.ChunkedArray, span_no: npt.NDArray[np.int32], start_ns: npt.NDArray[np.int64]
 ) -> pa.Table:
     """Time to first token by the first event of a span that is named like one; one entry per event."""
-    rows = _named(names, FIRST_TOKEN_EVENT)
+    rows = _named(names, semconv.FIRST_TOKEN_EVENT)
     times = time_ns.take(pa.array(rows)).fill_null(0).to_numpy()
     rows, times = rows[times > 0], times[times > 0]
     if len(rows) == 0:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
-from store.dataset import build, open_dataset
+from ingest.recompute import recompute
+from store.dataset import open_dataset
 
 MARK = "overbudget.stitched_from"  # on the span that was given a parent: the trace id that it had
 
@@ -110,37 +112,19 @@ def stitch(dataset: Path, to: Path | None = None) -> int:
     Errors: OverbudgetError where there is no such dataset, or it cannot be written.
     """
     joins = find_joins(dataset)
-    with build(to or dataset, start_from=dataset) as connection:
-        if joins:
-            from analysis.operations import catalogue_of
-            from ingest.derive import derive
-            from ingest.pipeline import store_operations
-            from ingest.writer import Writer
 
-            connection.execute("BEGIN")
-            writer = Writer(connection)
-            connection.register("joins", pa.Table.from_pylist([vars(join) for join in joins]))
-            connection.execute(
-                f"""UPDATE data.spans s SET
-                        parent_span_id = if(s.span_id = r.span_id, j.parent, s.parent_span_id),
-                        attributes = if(s.span_id = r.span_id, list_append(list_filter(s.attributes, lambda e: e."key" <> '{MARK}'),
-                            {{'key': '{MARK}', 'value': s.trace_id}}), s.attributes),
-                        trace_id = j.trace_id
-                    FROM data.tree t, joins j, requests r
-                    WHERE t.span_no = s.span_no AND j.request = t.request_no AND r.request_no = t.request_no"""
-            )
-            connection.unregister("joins")
-            catalogue = catalogue_of(writer.operations.table())
-            store_operations(connection, writer.operations.table(), catalogue)
-            outcome = derive(connection, catalogue)
-            counted = outcome.spans_of_operation
-            connection.register("counted", pa.table({"operation_id": range(len(counted)), "spans": counted}))
-            connection.execute(
-                "UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id"
-            )
-            connection.unregister("counted")
-            connection.execute(
-                """UPDATE ingest_report i SET requests = (SELECT count(*) FROM requests r WHERE r.source_id = i.source_id)"""
-            )
-            connection.execute("COMMIT")
+    def join(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.register("joins", pa.Table.from_pylist([vars(one) for one in joins]))
+        connection.execute(
+            f"""UPDATE data.spans s SET
+                    parent_span_id = if(s.span_id = r.span_id, j.parent, s.parent_span_id),
+                    attributes = if(s.span_id = r.span_id, list_append(list_filter(s.attributes, lambda e: e."key" <> '{MARK}'),
+                        {{'key': '{MARK}', 'value': s.trace_id}}), s.attributes),
+                    trace_id = j.trace_id
+                FROM data.tree t, joins j, requests r
+                WHERE t.span_no = s.span_no AND j.request = t.request_no AND r.request_no = t.request_no"""
+        )
+        connection.unregister("joins")
+
+    recompute(dataset, to or dataset, join if joins else None)
     return len(joins)

@@ -23,12 +23,12 @@ def aggregated_path_figure(parts: Sequence[tuple[str, str, str, float]], whole: 
             ids=ids, parents=parents, branchvalues="total", sort=False, tiling={"orientation": "v"},
             labels=[plain_name(path[-1]) if path else whole for path in paths],
             values=[totals[path] for path in paths],
-            marker={"colors": [stage_colour(path[0]) if path else "rgba(128,128,128,.15)" for path in paths]},
+            marker={"colors": [stage_colour(path[0]) if path else "#5f6a75" for path in paths]},
             text=[format_duration(round(totals[path])) for path in paths], textinfo="label+text",
             hovertemplate="%{label}: %{text} a request<extra></extra>",
         )
     )  # fmt: skip
-    frame = layout(340)
+    frame = layout(340, uniformtext={"minsize": 11, "mode": "hide"})
     frame["margin"] = {"l": 4, "r": 4, "t": 4, "b": 4}
     figure.update_layout(**frame)
     return figure

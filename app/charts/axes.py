@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 TICKS_MS = [v for e in range(-3, 7) for v in (10**e, 2 * 10**e, 5 * 10**e)]
+FINE_MS = [v for e in range(-3, 7) for v in (10**e, 1.5 * 10**e, 2 * 10**e, 3 * 10**e, 5 * 10**e, 7 * 10**e)]
 QUIET = "rgba(128,128,128,.18)"
 LINE = "#2563a8"
 OTHER = "#9aa3ad"
@@ -12,7 +13,8 @@ OTHER = "#9aa3ad"
 def duration_axis(low_ns: float, high_ns: float, title: str = "") -> dict[str, Any]:
     """A logarithmic axis from `low_ns` to `high_ns`, in ms inside, with ticks like 500 ms, 1 s, 2 s."""
     low, high = max(low_ns, 1_000) / 1e6, max(high_ns, 2_000) / 1e6
-    ticks = [tick for tick in TICKS_MS if low * 0.8 <= tick <= high * 1.25]
+    steps = FINE_MS if high < 12 * low else TICKS_MS
+    ticks = [tick for tick in steps if low * 0.8 <= tick <= high * 1.25]
     if len(ticks) > 9:
         ticks = [tick for tick in ticks if str(tick).strip("0.").startswith("1")]
     return {

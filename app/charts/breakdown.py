@@ -38,7 +38,7 @@ def breakdown_figure(review: Review) -> go.Figure:
         if not any(values):
             continue
         label = [
-            name if longest is made_of and value > (0.012 * len(name)) * widest else ""
+            name.split(": ")[-1] if longest is made_of and value > 0.011 * len(name.split(": ")[-1]) * widest else ""
             for made_of, value in zip(known, values, strict=True)
         ]
         figure.add_bar(

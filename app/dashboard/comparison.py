@@ -37,9 +37,9 @@ def _another(names: list[str], dataset: str) -> str:
 
 def _side(title: str, key: str, names: list[str], default: str, view: View) -> tuple[str, Filters]:
     asked = st.session_state.get(key) or st.query_params.get(key)
-    if asked not in names:
-        st.session_state[key] = default
-    dataset = st.selectbox(title, names, None, label, key=key, bind="query-params")
+    st.session_state[key] = asked if asked in names else default
+    dataset = st.selectbox(title, names, format_func=label, key=key, persist_state="session")
+    st.query_params[key] = dataset
     parts = _parts(cache.evidence(dataset, view.budget).requests)
     part = f"{key}_part"
     if st.session_state.get(part) not in (None, *parts):
@@ -78,7 +78,7 @@ def _cell(change: Change) -> TableCell:
     if change.change_ns is None or change.ci_low_ns is None or change.ci_high_ns is None:
         return TableCell("too few", "unknown")
     interval = f"{_signed(change.ci_low_ns)} to {_signed(change.ci_high_ns)}"
-    return TableCell(f"{MARKS[change.verdict]}{_signed(change.change_ns)} ({interval})", LOOKS.get(change.verdict, ""))
+    return TableCell(f"{MARKS[change.verdict]}{_signed(change.change_ns)}\n{interval}", LOOKS.get(change.verdict, ""))
 
 
 def _signed(ns: float) -> str:

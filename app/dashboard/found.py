@@ -1,14 +1,18 @@
 """Uploads that are being read, and what was found in a dataset."""
 
+from collections.abc import Callable
+
 import duckdb
 import pandas as pd
 import streamlit as st
 
+from app.dashboard.frame import forget, go
 from app.dashboard.state import workspace
 from app.jobs import Job
 from app.report.words import count
 from app.workspace import safe_name, sample_of
 from ingest.oddities import ODDITIES
+from store.errors import OverbudgetError
 
 
 def start_jobs(arrived: list[dict[str, object]]) -> None:
@@ -50,9 +54,13 @@ def show_jobs() -> None:
             st.error(f"{job.name}: {job.error()}".replace(str(job.dump), job.name))
             continue
         st.success(f"{job.name}: {count(result['spans'], 'span')} in {count(result['requests'], 'request')}.")
-        if st.button("Open the review", key=f"open {key}", type="primary"):
-            st.session_state["dataset"] = job.dataset.stem
-            st.switch_page("pages/review.py", query_params={"dataset": job.dataset.stem})
+        st.button("Open the review", key=f"open {key}", type="primary", on_click=open_review, args=(job.dataset.stem,))
+
+
+def open_review(name: str) -> None:
+    """From a callback: show the review of a dataset."""
+    forget()
+    go("review", dataset=name)
 
 
 def title(name: str) -> str:
@@ -77,6 +85,39 @@ def show_dataset(connection: duckdb.DuckDBPyConnection, name: str) -> None:
                 f"{warning['code']} × {warning['count']:,}: {said.means if said else ''} {said.remedy if said else ''}".strip()
             )
             st.caption(f"For example: {warning['example']}".replace("`", "'"))
-    if st.button("Open the review", key=f"review {name}"):
-        st.session_state["dataset"] = name
-        st.switch_page("pages/review.py", query_params={"dataset": name})
+    st.button("Open the review", key=f"review {name}", on_click=open_review, args=(name,))
+
+
+def manage(name: str) -> None:
+    """Rename, merge, delete, download."""
+    place = workspace()
+    if said := st.session_state.pop(f"said of {name}", None):
+        st.error(said)
+    left, middle, right = st.columns(3)
+    with left:
+        wanted = st.text_input("New name", key=f"new name {name}")
+        st.button(
+            "Rename", key=f"rename {name}", on_click=_try, args=(name, place.rename, name, wanted), disabled=not wanted
+        )
+    with middle:
+        others = [other for other in place.names() if other != name]
+        other = st.selectbox(
+            "Merge with", others, None, key=f"merge {name}", placeholder="another dataset", format_func=title
+        )
+        st.button(
+            "Merge", key=f"do merge {name}", on_click=_try, args=(name, place.merge, name, other), disabled=not other
+        )
+    with right:
+        sure = st.checkbox("Delete for good", key=f"sure {name}")
+        st.button("Delete", key=f"delete {name}", on_click=_try, args=(name, place.delete, name), disabled=not sure)
+    st.download_button(
+        "Download as Parquet", lambda: place.parquet(name), f"{name}.zip", "application/zip", key=f"parquet {name}", on_click="ignore"
+    )  # fmt: skip
+
+
+def _try(name: str, act: Callable[..., object], *arguments: object) -> None:
+    """From a callback: do it, or say beside the dataset why not."""
+    try:
+        act(*arguments)
+    except OverbudgetError as error:
+        st.session_state[f"said of {name}"] = str(error)

@@ -47,23 +47,22 @@ def choose_dataset() -> str:
     names = state.workspace().names()
     if not names:
         st.info("There is no dataset yet. Drop a trace dump on the Datasets page to see where its latency goes.")
-        st.page_link("pages/datasets.py", label="Go to Datasets")
+        st.page_link("views/datasets.py", label="Go to Datasets")
         st.stop()
     asked = st.session_state.get("dataset") or st.query_params.get("dataset")
     if asked not in names:
         if asked is not None:
             st.warning(f"There is no dataset {asked!r} in this workspace; showing {names[0]} instead.")
         asked = names[0]
-    if st.session_state.get("dataset") != asked:
-        st.session_state["dataset"] = asked
+    st.session_state["dataset"] = asked
     chosen = st.sidebar.selectbox(
-        "Dataset", names, format_func=label, key="dataset", persist_state="session", on_change=_forget
+        "Dataset", names, format_func=label, key="dataset", persist_state="session", on_change=forget
     )
     st.query_params["dataset"] = chosen
     return str(chosen)
 
 
-def _forget() -> None:
+def forget() -> None:
     """Another dataset has other routes and traces."""
     for name in ("route", "trace", "cell", "attribute", *_MORE):
         st.session_state[name] = None
@@ -137,7 +136,7 @@ def going(page: str, name: str) -> Callable[[str], None]:
 def follow() -> None:
     """Show the page that a callback asked for."""
     if page := st.session_state.pop("go", None):
-        st.switch_page(f"pages/{page}.py")
+        st.switch_page(f"views/{page}.py")
 
 
 def asks_for_trace() -> bool:

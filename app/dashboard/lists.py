@@ -70,7 +70,7 @@ def advice(found: Sequence[Advice]) -> list[Wish]:
     wishes: list[Wish] = []
     for number, one in enumerate(found):
         with st.container(border=False, key=f"advice-{number}"):
-            if st.checkbox(f"**{_escaped(title(one))}**", key=f"try {one.command}"):
+            if st.checkbox(f"**{_escaped(title(one).replace('`', ''))}**", key=f"try {one.command}"):
                 wishes += one.wishes
             st.text(f"{effect_text(one)}")
             with st.expander("Evidence, and the effect at each percentile"):
@@ -115,7 +115,7 @@ def problems(found: Audit) -> None:
     for problem in found.problems:
         st.subheader(f"{problem.code.replace('_', ' ')}: {problem.count:,}", anchor=False)
         st.text(problem.means)
-        st.text(f"What to do: {problem.remedy}")
+        st.text(f"What to do: {problem.remedy}".replace("`", ""))
         if problem.services:
             st.caption(f"Services: {_escaped(', '.join(problem.services))}")
         if trace_id := _trace_of(problem):

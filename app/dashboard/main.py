@@ -7,7 +7,8 @@ import streamlit as st
 from app.dashboard import frame
 from store.errors import OverbudgetError
 
-PAGES = Path(__file__).parent / "pages"
+# not "pages": Streamlit would serve what is in a folder of that name by itself, past this router
+PAGES = Path(__file__).parent / "views"
 TITLES = {
     "review": "Review",
     "tail": "Tail",

@@ -11,6 +11,7 @@ import streamlit as st
 from app.commands.sql import plain
 from app.dashboard.cookbook import COOKBOOK
 from app.dashboard.frame import View
+from app.report.words import count
 from store.dataset import RELATIONS
 from store.query import Answer
 
@@ -55,7 +56,7 @@ def show(answer: Answer) -> None:
         st.dataframe(drawn, hide_index=True, alt="The answer")
     with picture:
         _chart(drawn)
-    said = f"{len(frame):,} rows" + (" (the first; --csv on the command line gives all)" if answer.more else "")
+    said = count(len(frame), "row") + (" (the first; --csv on the command line gives all)" if answer.more else "")
     st.caption(said)
     left, right, _ = st.columns([1, 1, 4])
     left.download_button("CSV", _as_csv(answer), "answer.csv", "text/csv")

@@ -49,7 +49,7 @@ def summary(found: Sequence[Advice]) -> list[str]:
         return ["Nothing stands out that would make requests faster.", "Try changes of your own below."]
     others = len(found) - 1
     more = f" {others} more below." if others else ""
-    return [f"{title(found[0])}.", f"{effect_text(found[0])[:1].upper()}{effect_text(found[0])[1:]}{more}"]
+    return [f"{title(found[0])}.", f"It takes {effect_text(found[0])}{more}"]
 
 
 def title(advice: Advice) -> str:

@@ -23,7 +23,11 @@ export default function (component) {
         button.type = "button";
         button.addEventListener("click", () => setTriggerValue("choice", choice));
         cell.append(button);
-      } else cell.textContent = text;
+      } else {
+        const [first, ...below] = text.split("\n");
+        cell.textContent = first;
+        for (const line of below) cell.append(element("small", "", line));
+      }
       line.append(cell);
     });
     body.append(line);

@@ -22,7 +22,7 @@ attribute = lists.chosen_attribute(found)
 with_it, without = cache.ask(
     "cohorts", view, lambda: cohorts(view.connection, view.table, attribute), percentile, attribute
 )
-blocks.caption(f"Latency of requests with {attribute_text(attribute)}, and of the others")
+blocks.caption(f"Latency of requests with {attribute_text(attribute).replace('`', '')}, and of the others")
 named = {
     f"with it ({len(with_it):,})": view.table.latency_ns[with_it],
     f"others ({len(without):,})": view.table.latency_ns[without],

@@ -16,6 +16,7 @@ for name in names:
     with st.expander(found.title(name)):
         try:
             found.show_dataset(cache.connection(name), name)
+            found.manage(name)
         except OverbudgetError as error:
             st.error(str(error))
 if not names:

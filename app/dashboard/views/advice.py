@@ -15,6 +15,9 @@ ticked = lists.advice(found)
 blocks.caption("Workbench: tick advice above, or say what else would change; every request is replayed with it")
 wishes = [*ticked, *workbench.wishes(view)]
 bench = cache.workbench(view)
+if not wishes:
+    blocks.caption("Nothing is changed yet: tick advice, or write a cap or a factor, and the whole distribution moves.")
+    st.stop()
 result = cache.ask("what if", view, lambda: bench.what_if(wishes), tuple(wishes))
 blocks.say(sentences(result), "workbench")
 left, right = st.columns([2, 3])
@@ -24,6 +27,5 @@ with right:
     after = cache.ask("durations", view, lambda: bench.durations(wishes), tuple(wishes))
     figure = cohorts_figure({"after": after, "before": bench.table.latency_ns}, result.budget_ns)
     blocks.chart(figure, "before after", "Share of requests slower than x, before and after the change")
-if wishes:
-    blocks.caption("The same on the command line")
-    st.code(what_if_command(f"{view.dataset}.duckdb", wishes, view.filters), language="bash", wrap_lines=True)
+blocks.caption("The same on the command line")
+st.code(what_if_command(f"{view.dataset}.duckdb", wishes, view.filters), language="bash", wrap_lines=True)

@@ -1,7 +1,6 @@
 """The review: is the budget kept, and if not, why."""
 
 import streamlit as st
-from app.dashboard.report import report_button
 
 from analysis.behind import around, describe, slowest
 from analysis.consistency import consistency_of
@@ -9,6 +8,7 @@ from app.charts.breakdown import breakdown_figure
 from app.charts.exceedance import exceedance_figure
 from app.charts.over_time import over_time_figure
 from app.dashboard import blocks, cache, frame, state
+from app.dashboard.report import report_button
 from app.workspace import sample_of
 
 view = frame.view()
