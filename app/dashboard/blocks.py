@@ -14,7 +14,7 @@ from analysis.durations import duration_literal, format_duration, parse_duration
 from analysis.requests import iso
 from analysis.review_result import TOTAL, Review
 from app.dashboard.components.table import TableCell, table
-from app.dashboard.frame import go
+from app.dashboard.frame import go, kept, to_url
 from app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
 from app.report.tables import percentile_lines
 from app.report.words import headline, notes
@@ -83,12 +83,12 @@ def _open_cell(choice: str) -> None:
 
 def chosen_cell(review: Review) -> tuple[str, int] | None:
     """The cell whose requests are asked for, kept in the URL: stage ("total" for the whole request) and percentile."""
-    asked = st.session_state.get("cell") or st.query_params.get("cell") or ""
+    asked = kept("cell") or ""
     stage, _, percentile = asked.rpartition("|")
     known = {TOTAL, *(row.stage for row in review.stages)}
     if stage not in known or percentile not in map(str, review.percentiles):
         return None
-    st.query_params["cell"] = asked
+    to_url("cell", asked)
     return stage, int(percentile)
 
 

@@ -10,7 +10,7 @@ from analysis.path import aggregated
 from analysis.requests import Filters, RequestTable
 from app.dashboard import cache, state
 from app.dashboard.components.table import TableCell, table
-from app.dashboard.frame import View, label
+from app.dashboard.frame import View, kept, label, to_url
 
 WHOLE = "the whole dataset"
 KINDS = ("route", "model", "service", "status")
@@ -36,18 +36,18 @@ def _another(names: list[str], dataset: str) -> str:
 
 
 def _side(title: str, key: str, names: list[str], default: str, view: View) -> tuple[str, Filters]:
-    asked = st.session_state.get(key) or st.query_params.get(key)
+    asked = kept(key)
     st.session_state[key] = asked if asked in names else default
     dataset = st.selectbox(title, names, format_func=label, key=key, persist_state="session")
-    st.query_params[key] = dataset
-    parts = _parts(cache.evidence(dataset, view.budget).requests)
-    part = f"{key}_part"
-    if st.session_state.get(part) not in (None, *parts):
-        st.session_state[part] = None
+    to_url(key, dataset)
+    parts, part = _parts(cache.evidence(dataset, view.budget).requests), f"{key}_part"
+    asked = kept(part)
+    st.session_state[part] = asked if asked in parts else None
     chosen = st.selectbox(
-        f"Part of the {title.lower()}", list(parts), None, key=part, bind="query-params", placeholder=WHOLE,
+        f"Part of the {title.lower()}", list(parts), None, key=part, persist_state="session", placeholder=WHOLE,
         label_visibility="collapsed",
     )  # fmt: skip
+    to_url(part, chosen)
     return dataset, parts[chosen] if chosen else Filters()
 
 

@@ -49,7 +49,7 @@ def choose_dataset() -> str:
         st.info("There is no dataset yet. Drop a trace dump on the Datasets page to see where its latency goes.")
         st.page_link("views/datasets.py", label="Go to Datasets")
         st.stop()
-    asked = st.session_state.get("dataset") or st.query_params.get("dataset")
+    asked = kept("dataset")
     if asked not in names:
         if asked is not None:
             st.warning(f"There is no dataset {asked!r} in this workspace; showing {names[0]} instead.")
@@ -58,7 +58,7 @@ def choose_dataset() -> str:
     chosen = st.sidebar.selectbox(
         "Dataset", names, format_func=label, key="dataset", persist_state="session", on_change=forget
     )
-    st.query_params["dataset"] = chosen
+    to_url("dataset", chosen)
     return str(chosen)
 
 
@@ -76,7 +76,7 @@ def label(name: str) -> str:
 
 def _filters(table: RequestTable) -> Filters:
     route = _one("Route", "route", table.route.names)
-    with st.sidebar.expander("More filters", expanded=any(st.query_params.get(name) for name in _MORE)):
+    with st.sidebar.expander("More filters", expanded=any(kept(name) for name in _MORE)):
         service = _one("Service of the request", "service", table.service.names)
         model = _one("Model", "model", table.model.names)
         status = _one("Status", "status", table.status.names)
@@ -88,12 +88,32 @@ _MORE = ("service", "model", "status", "from", "until")
 
 
 def _one(title: str, name: str, names: tuple[str, ...]) -> str | None:
-    if len(names) < 2 and st.session_state.get(name) is None:
+    """One of `names`, or None for all; kept in the URL, and from page to page."""
+    asked = kept(name)
+    if len(names) < 2 and asked is None:
         return None
-    if st.session_state.get(name) not in (None, *names):
-        st.session_state[name] = None
+    st.session_state[name] = asked if asked in names else None
     choice = st.selectbox if name != "route" else st.sidebar.selectbox
-    return choice(title, sorted(names), None, key=name, bind="query-params", placeholder="all")
+    chosen = choice(title, sorted(names), None, key=name, persist_state="session", placeholder="all")
+    to_url(name, chosen)
+    return chosen
+
+
+def kept(name: str) -> str | None:
+    """What was chosen before, on this page or another one, or else in the link that was opened.
+
+    Streamlit's own binding of widgets to the URL would lose it: going to another page clears the URL.
+    """
+    value = st.session_state[name] if name in st.session_state else st.query_params.get(name)
+    return None if value is None else str(value)
+
+
+def to_url(name: str, value: object) -> None:
+    """Put a choice into the URL; None takes it out."""
+    if value is None:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = str(value)
 
 
 def _window(table: RequestTable) -> tuple[datetime | None, datetime | None]:
@@ -112,12 +132,13 @@ def _window(table: RequestTable) -> tuple[datetime | None, datetime | None]:
 def percentile(default: int = 95, least: int = 50) -> int:
     """The percentile looked at, kept in the URL."""
     choices = [p for p in PERCENTILES if p >= least]
-    if st.session_state.get("percentile") not in (None, *choices):
-        st.session_state["percentile"] = default
+    asked = kept("percentile") or ""
+    st.session_state["percentile"] = int(asked) if asked in map(str, choices) else default
     found = st.segmented_control(
-        "Percentile", choices, default=default, format_func=lambda p: f"p{p}", key="percentile", bind="query-params",
+        "Percentile", choices, format_func=lambda p: f"p{p}", key="percentile", persist_state="session",
         required=True, label_visibility="collapsed",
     )  # fmt: skip
+    to_url("percentile", found)
     return int(found or default)
 
 
@@ -141,13 +162,12 @@ def follow() -> None:
 
 def asks_for_trace() -> bool:
     """Whether a trace was chosen, or is in the URL."""
-    if not st.session_state.get("trace"):
-        st.session_state["trace"] = st.query_params.get("trace")
+    st.session_state["trace"] = kept("trace")
     return bool(st.session_state["trace"])
 
 
 def trace_id() -> str:
     """The trace id written in the side bar, kept in the URL."""
     asked = str(st.sidebar.text_input("Trace id, or how it begins", key="trace", persist_state="session") or "")
-    st.query_params["trace"] = asked
+    to_url("trace", asked)
     return asked

@@ -11,7 +11,7 @@ from analysis.durations import format_duration
 from analysis.tail import SlowAttribute, Tail
 from analysis.whatif import WhatIf
 from app.dashboard.components.table import TableCell, table
-from app.dashboard.frame import go
+from app.dashboard.frame import go, kept, to_url
 from app.report.advice_text import effect_text, title
 from app.report.tail_text import LEAST_SHARE, MOST_ROWS, attribute_text, operation_text
 
@@ -58,10 +58,9 @@ def _choose_attribute(choice: str) -> None:
 
 def chosen_attribute(found: Tail) -> SlowAttribute:
     """The attribute looked at: the chosen one, kept in the URL, or the strongest."""
-    asked = st.session_state.get("attribute") or st.query_params.get("attribute") or "0"
+    asked = kept("attribute") or "0"
     place = int(asked) if asked.isdigit() and int(asked) < len(found.attributes) else 0
-    if place:
-        st.query_params["attribute"] = str(place)
+    to_url("attribute", place or None)
     return found.attributes[place]
 
 

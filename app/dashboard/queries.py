@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.commands.sql import plain
 from app.dashboard.cookbook import COOKBOOK
-from app.dashboard.frame import View
+from app.dashboard.frame import View, kept, to_url
 from app.report.words import count
 from store.dataset import RELATIONS
 from store.query import Answer
@@ -35,9 +35,10 @@ def editor() -> str:
     """The query: an example, or what was written, kept in the URL."""
     names = list(COOKBOOK)
     st.selectbox("Examples", names, None, key="example", placeholder="Choose a question", on_change=_take_example)
-    if KEY not in st.session_state and KEY not in st.query_params:
-        st.session_state[KEY] = COOKBOOK[names[0]]
-    text = st.text_area("Query", key=KEY, height=190, bind="query-params")
+    asked = kept(KEY)
+    st.session_state[KEY] = COOKBOOK[names[0]] if asked is None else asked
+    text = st.text_area("Query", key=KEY, height=190, persist_state="session")
+    to_url(KEY, text)
     st.code(text or "", language="sql", wrap_lines=True)
     return str(text or "")
 

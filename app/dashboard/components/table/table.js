@@ -33,8 +33,10 @@ export default function (component) {
     body.append(line);
   });
   table.append(caption, thead, body);
-  root.tabIndex = root.scrollWidth > root.clientWidth ? 0 : -1;
   root.replaceChildren(table);
+  const reachable = () => { root.tabIndex = root.scrollWidth > root.clientWidth ? 0 : -1; };
+  new ResizeObserver(reachable).observe(root);
+  reachable();
   root.setAttribute("data-ready", "table");
 }
 

@@ -1,0 +1,93 @@
+"""A server and a real Chromium for the browser tests."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in NAMES if (path := shutil.which(name))), MAC if os.path.exists(MAC) else None)
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("there is no Chromium; make test installs one")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    workspace = tmp_path_factory.mktemp("workspace")
+    log = (workspace / "log").open("wb")
+    command = [sys.executable, "-m", "app.cli", "serve", "--workspace", str(workspace), "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    url = f"http://localhost:{port}"
+    try:
+        for _ in range(600):
+            assert process.poll() is None, (workspace / "log").read_text()
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def opened(browser: Browser, server: str) -> Iterator[Page]:
+    """A page of a person of their own; nothing may go wrong on it, and it may ask nobody but the server."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=server)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+    page.on("console", lambda message: wrong.append(message.text) if _is_error(message) else None)
+    local = (server, server.replace("localhost", "127.0.0.1"), server.replace("http", "ws"), "data:", "blob:")
+    page.on(
+        "request", lambda request: None if request.url.startswith(local) else wrong.append(f"request to {request.url}")
+    )
+    yield page
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert wrong == []
+    context.close()
+
+
+def _is_error(message: ConsoleMessage) -> bool:
+    """Streamlit looks for its server below the path of a link first, and finds it above: two 404s that mean nothing."""
+    return message.type == "error" and "_stcore/" not in (message.location or {}).get("url", "")
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    with opened(browser, server) as page:
+        yield page
