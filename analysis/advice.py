@@ -63,12 +63,28 @@ def advise(
 ) -> list[Advice]:
     """Everything worth changing, the largest effect on p95 first. `dataset` and `budget_file` are named in the commands."""
     bench = Workbench(connection, budget, filters)
+    return weigh(bench, proposals(bench), dataset, budget, filters, budget_file)
+
+
+def proposals(bench: Workbench) -> list[Proposal]:
+    """What may be worth changing, whatever the caps."""
+    return [proposal for source in SOURCES for proposal in source(bench)]
+
+
+def weigh(
+    bench: Workbench,
+    proposed: Sequence[Proposal],
+    dataset: str,
+    budget: Budget | None = None,
+    filters: Filters | None = None,
+    budget_file: str | None = None,
+) -> list[Advice]:
+    """The proposals that have an effect, the largest effect on p95 first."""
     found = []
-    for source in SOURCES:
-        for proposal in source(bench):
-            effect = bench.what_if(proposal.wishes)
-            if _matters(effect):
-                found.append(_advice(proposal, effect, what_if_command(dataset, proposal.wishes, filters, budget_file)))
+    for proposal in proposed:
+        effect = bench.what_if(proposal.wishes, budget)
+        if _matters(effect):
+            found.append(_advice(proposal, effect, what_if_command(dataset, proposal.wishes, filters, budget_file)))
     return sorted(found, key=lambda advice: (_gain(advice), advice.kind, advice.command))
 
 

@@ -138,7 +138,7 @@ def consistency_of(
             ]
         ),
         hours=tuple(spread(name, rows, table.latency_ns, held_to.caps) for name, rows in hours),
-        windows=_windows(table, window, held_to.caps),
+        windows=windows_of(table, held_to.caps),
         conversations=conversations(connection, table),
     )
 
@@ -266,7 +266,11 @@ def _p95(times: I64) -> int:
     return quantiles(times, (95,))[0][0].value_ns or 0
 
 
-def _windows(table: RequestTable, window: I64, caps: Caps) -> tuple[Window, ...]:
+def windows_of(table: RequestTable, caps: Caps) -> tuple[Window, ...]:
+    """Twenty stretches of time of equal length, each with its percentiles, and whether p95 is over its cap."""
+    if len(table) == 0:
+        return ()
+    window = _window_of(table)
     first, last = int(table.start_ns.min()), int(table.start_ns.max())
     length = max(1, -(-(last - first + 1) // WINDOWS))
     cap = cap_at(caps, 95)[0]

@@ -16,6 +16,7 @@ from analysis.requests import I64, Filters, read_requests, require_known, row_of
 from analysis.stored_tree import load_tree
 
 PERCENTILES = (50, 75, 90, 95, 99)
+MOST_KNOWN = 64  # outcomes that a workbench remembers
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,25 @@ class Workbench:
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries
         self._cap_ns = request_cap(budget.caps) if budget else None
+        self._known: dict[tuple[Wish, ...], I64] = {}
 
     def durations(self, wishes: Sequence[Wish]) -> I64:
         """int64[requests]: how long each request takes with the changes made."""
-        return np.asarray(replay(self.nodes.shape, change_of(wishes, self.nodes))[self._entry], np.int64)
+        key = tuple(wishes)
+        if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            after = replay(self.nodes.shape, change_of(wishes, self.nodes))[self._entry]
+            self._known[key] = np.asarray(after, np.int64)
+        return self._known[key]
 
-    def what_if(self, wishes: Sequence[Wish]) -> WhatIf:
-        """The distribution before and after.
+    def what_if(self, wishes: Sequence[Wish], budget: Budget | None = None) -> WhatIf:
+        """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.
 
         Errors: OverbudgetError where a change names what is not there.
         """
         before, after = self.table.latency_ns, self.durations(wishes)
-        cap = self._cap_ns
+        cap = request_cap(budget.caps) if budget else self._cap_ns
         within = None
         if cap is not None and len(before):
             within = (float((before <= cap).mean()), float((after <= cap).mean()))

@@ -76,22 +76,28 @@ def _asked(name: str, versions: tuple[tuple[str, int], ...], budget: str, rest: 
     return _ask()
 
 
-def ask(name: str, view: "View", ask: Callable[[], Result], *rest: Any, also: str = "") -> Result:
+def ask(name: str, view: "View", ask: Callable[[], Result], *rest: Any, also: str = "", capped: bool = True) -> Result:
     """The answer `ask` gives, kept for as long as the dataset, the budget, the filters and `rest` are the same.
 
-    `name` is that of the question; `also` another dataset that the answer depends on.
+    `name` is that of the question; `also` another dataset that the answer depends on; `capped` whether it depends on caps,
+    or of the budget on its rules alone.
     """
     versions = tuple(_version(dataset) for dataset in (view.dataset, also) if dataset)
-    held_to = json.dumps(view.budget.as_read, default=str) if view.budget else ""
-    return _asked(name, versions, held_to, (view.filters, rest), ask)
+    return _asked(name, versions, _held_to(view, capped), (view.filters, rest), ask)
+
+
+def _held_to(view: "View", capped: bool) -> str:
+    """What of the budget an answer depends on."""
+    if view.budget is None:
+        return ""
+    return json.dumps(view.budget.as_read, default=str) if capped else repr(view.budget.reading)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _bench(version: tuple[str, int], budget: str, filters: Filters, _budget: Budget | None) -> Workbench:
+def _bench(version: tuple[str, int], reading: str, filters: Filters, _budget: Budget | None) -> Workbench:
     return Workbench(_owner(*version).cursor(), _budget, filters)
 
 
 def workbench(view: "View") -> Workbench:
     """The requests of a view, ready to be replayed. Large: few are kept."""
-    held_to = json.dumps(view.budget.as_read, default=str) if view.budget else ""
-    return _bench(_version(view.dataset), held_to, view.filters, view.budget)
+    return _bench(_version(view.dataset), _held_to(view, capped=False), view.filters, view.budget)

@@ -120,4 +120,4 @@ def parts(view: View, side: tuple[str, Filters]) -> list[tuple[str, str, str, fl
     def found() -> list[tuple[str, str, str, float]]:
         return aggregated(cache.connection(dataset), cache.selected(dataset, view.budget, filters))
 
-    return cache.ask("aggregated path", view, found, side, also=dataset)
+    return cache.ask("aggregated path", view, found, side, also=dataset, capped=False)

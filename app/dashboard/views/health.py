@@ -5,7 +5,7 @@ from app.dashboard import blocks, cache, frame, lists
 from app.report.audit_text import headline
 
 view = frame.view(filtered=False)
-found = cache.ask("audit", view, lambda: audit(view.connection))
+found = cache.ask("audit", view, lambda: audit(view.connection), capped=False)
 blocks.say([headline(found)], "health")
 if found.problems:
     lists.problems(found)

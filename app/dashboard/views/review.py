@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.behind import around, describe, slowest
-from analysis.consistency import consistency_of
+from analysis.consistency import windows_of
 from app.charts.breakdown import breakdown_figure
 from app.charts.exceedance import exceedance_figure
 from app.charts.over_time import over_time_figure
@@ -41,9 +41,9 @@ if len(table):
         blocks.chart(exceedance_figure(table.latency_ns, caps), "exceedance", "Share of requests slower than x")
     with right:
         blocks.caption("Latency over time; dotted: the cap on p95, red above: windows of time over it")
-        found = cache.ask("consistency", view, lambda: consistency_of(view.connection, table, view.budget))
+        windows = windows_of(table, view.budget.caps if view.budget else {})
         cap = next((row.budget_ns for row in review.end_to_end if row.percentile == 95), None)
-        figure = over_time_figure(table.start_ns, table.latency_ns, cap, found.windows)
+        figure = over_time_figure(table.start_ns, table.latency_ns, cap, windows)
         blocks.chart(figure, "over time", "How many requests were how slow when")
 blocks.say_notes(review)
 report_button(view, review)

@@ -15,7 +15,7 @@ with main:
     if not query.strip():
         st.info("Write a query, or choose an example.")
         st.stop()
-    answer = cache.ask("sql", view, lambda: run_sql(view.connection, query, 10_000, 20.0), query)
+    answer = cache.ask("sql", view, lambda: run_sql(view.connection, query, 10_000, 20.0), query, capped=False)
     queries.show(answer)
     blocks.caption("The same as a notebook cell")
     st.code(queries.notebook_cell(view.dataset, query), language="python")

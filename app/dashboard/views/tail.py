@@ -9,7 +9,9 @@ from app.report.tail_text import attribute_text, sentences
 
 view = frame.view()
 percentile = frame.percentile(95, least=75)
-found = cache.ask("tail", view, lambda: tail(view.connection, view.budget, view.filters, percentile), percentile)
+found = cache.ask(
+    "tail", view, lambda: tail(view.connection, view.budget, view.filters, percentile), percentile, capped=False
+)
 blocks.say(sentences(found), "tail")
 blocks.caption("Where the slow requests spend more time; per request, on the critical path")
 lists.slow_operations(found)
@@ -20,7 +22,7 @@ blocks.caption("What they have more often than typical ones; choose one to see i
 lists.slow_attributes(found)
 attribute = lists.chosen_attribute(found)
 with_it, without = cache.ask(
-    "cohorts", view, lambda: cohorts(view.connection, view.table, attribute), percentile, attribute
+    "cohorts", view, lambda: cohorts(view.connection, view.table, attribute), percentile, attribute, capped=False
 )
 blocks.caption(f"Latency of requests with {attribute_text(attribute).replace('`', '')}, and of the others")
 named = {

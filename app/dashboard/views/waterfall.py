@@ -18,8 +18,8 @@ if not frame.asks_for_trace():
     st.session_state["trace"] = found[0].trace_id
     blocks.caption("The slowest request. Choose another on the Review page, or write its trace id in the side bar.")
 asked = frame.trace_id()
-trace = cache.ask("trace", view, lambda: load_trace(view.connection, asked), asked)
-usual = cache.ask("usual", view, lambda: usual_durations(view.connection, trace), asked)
+trace = cache.ask("trace", view, lambda: load_trace(view.connection, asked), asked, capped=False)
+usual = cache.ask("usual", view, lambda: usual_durations(view.connection, trace), asked, capped=False)
 trace_summary(trace)
 selected = waterfall(trace, usual, key=f"waterfall {trace.trace_id}")
 span_details(trace, selected, usual)
