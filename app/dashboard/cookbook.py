@@ -22,7 +22,7 @@ FROM timed GROUP BY tenant ORDER BY p95_ms DESC""",
     "Requests whose tools queue": """WITH tools AS (
     SELECT trace_id, parent_span_id, name, start_ns, end_ns,
         lag(end_ns) OVER (PARTITION BY trace_id, parent_span_id ORDER BY start_ns) AS previous_end
-    FROM spans JOIN operations USING (operation_id, name) WHERE stage = 'tools'
+    FROM spans JOIN operations USING (operation_id, name) WHERE stage = 'tools' AND NOT weak
 )
 SELECT trace_id, count(*) AS tools, round(sum(end_ns - start_ns) / 1e6) AS tool_ms
 FROM tools GROUP BY ALL HAVING count(*) > 1 AND bool_and(previous_end IS NULL OR previous_end <= start_ns)

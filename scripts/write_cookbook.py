@@ -1,0 +1,40 @@
+"""Write docs/sql.md from app/dashboard/cookbook.py: python -m scripts.write_cookbook."""
+
+from pathlib import Path
+
+from app.dashboard.cookbook import COOKBOOK
+
+PAGE = Path(__file__).parent.parent / "docs" / "sql.md"
+HEAD = """# Asking a dataset in SQL
+
+A dataset is one DuckDB file. Any tool that speaks DuckDB reads it: `overbudget sql DATASET "SELECT …"`, the dashboard's SQL page,
+or `duckdb.connect("traces.duckdb", read_only=True)` in a notebook. Several may read it at the same time.
+
+| relation | one row per |
+| --- | --- |
+| `spans` | span, with its attributes as a map: `attributes['tenant']` |
+| `span_events`, `span_links` | event or link of a span |
+| `operations` | operation: service, scope, name and kind, with its stage and the rule that gave it |
+| `requests` | request: route, latency, model, tokens, time to first token, score, requests in flight on arrival |
+| `critical_path` | segment of a request's critical path; the segments of a request sum to its duration |
+| `stage_time` | request and stage |
+| `ingest_report` | dump file, with every oddity that was found in it |
+
+Times are integers in ns; `start_time` and `end_time` are timestamps in UTC. Every column says what it is:
+`SELECT table_name, column_name, comment FROM duckdb_columns()`.
+
+The same relations are Parquet files after `overbudget export DATASET --parquet DIR`: write `'DIR/requests.parquet'` where it says
+`requests`. Your own table joins like any other: `SELECT … FROM requests JOIN read_csv('tenants.csv') USING (tenant)` (in a notebook
+or DuckDB's own shell; the dashboard and `overbudget sql` have no access to files).
+
+The queries below are made from app/dashboard/cookbook.py, and each is run by a test.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return HEAD + "".join(f"\n## {title}\n\n```sql\n{query}\n```\n" for title, query in COOKBOOK.items())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
