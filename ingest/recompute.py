@@ -32,6 +32,8 @@ def recompute(
             connection.execute(f"ATTACH '{quoted}' AS beside (READ_ONLY)")
         connection.execute("BEGIN")
         change(connection)
+        connection.execute("COMMIT")  # the writer reads over a connection of its own; nobody else sees this file yet
+        connection.execute("BEGIN")
         operations = Writer(connection).operations.table()
         catalogue = catalogue_of(operations)
         store_operations(connection, operations, catalogue)

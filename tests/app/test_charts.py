@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 from analysis.review import review
+from app.charts.aggregated_path import aggregated_path_figure
+from app.charts.axes import tick_text
 from app.charts.breakdown import breakdown_figure
+from app.charts.cohorts import cohorts_figure
 from app.charts.exceedance import exceedance_figure
+from app.charts.over_time import over_time_figure
+from app.charts.spread import spread_figure
 from app.charts.theme import BUDGET, STAGE_COLOURS, stage_colour
+from app.charts.under_load import stages_under_load_figure, under_load_figure
 from app.workspace import SAMPLES
 from ingest.pipeline import ingest
 from store.dataset import open_dataset
@@ -40,3 +46,57 @@ def test_half_of_the_requests_are_slower_than_the_median() -> None:
     assert curve.y[at] == pytest.approx(0.5, abs=0.01)
     assert np.all(np.diff(curve.y) > 0)
     assert np.all(np.diff(curve.x) <= 0)
+
+
+HOSTILE = "<b>name</b> %{x}\u202e\n"
+
+
+def texts(figure) -> str:  # type: ignore[no-untyped-def]
+    return figure.to_json()
+
+
+def test_names_from_the_data_are_shown_as_they_are_by_every_chart() -> None:
+    times = np.arange(1, 101, dtype=np.int64) * 1_000_000
+    for figure in (
+        cohorts_figure({HOSTILE: times, "others": times}),
+        aggregated_path_figure([("tools", HOSTILE, HOSTILE, 5e6)], HOSTILE),
+    ):
+        assert "<b>name" not in texts(figure)
+        assert "%{x}\\u202e" not in texts(figure)
+
+
+def test_the_icicle_adds_up() -> None:
+    (icicle,) = aggregated_path_figure(
+        [("tools", "a", "x", 5e6), ("tools", "b", "y", 2e6), ("safety", "a", "z", 1e6)], "all"
+    ).data
+    total = dict(zip(icicle.ids, icicle.values, strict=True))
+    children: dict[str, float] = {}
+    for node, parent in zip(icicle.ids, icicle.parents, strict=True):
+        children[parent] = children.get(parent, 0) + total[node]
+    assert children[""] == 8e6
+    assert all(children[node] == total[node] for node in children if node)
+
+
+def test_every_request_is_in_one_cell_of_the_heatmap() -> None:
+    random = np.random.default_rng(3)
+    start = np.sort(random.integers(0, 10**12, 500))
+    latency = random.integers(10**6, 10**9, 500)
+    heatmap = over_time_figure(start, latency, 5 * 10**8).data[0]
+    assert np.nansum(np.array(heatmap.z, float)) == 500
+
+
+def test_empty_data_makes_an_empty_figure() -> None:
+    nothing = np.zeros(0, np.int64)
+    for figure in (
+        over_time_figure(nothing, nothing, None),
+        cohorts_figure({"a": nothing, "b": nothing}),
+        under_load_figure((), None, "load"),
+        stages_under_load_figure((), "load"),
+        spread_figure(()),
+    ):
+        assert len(figure.data) == 0
+
+
+@pytest.mark.parametrize(("ms", "text"), [(0.2, "200 µs"), (50, "50 ms"), (1500, "1.5 s"), (120_000, "2 min")])
+def test_ticks_change_their_unit_at_a_second(ms: float, text: str) -> None:
+    assert tick_text(ms) == text
