@@ -7,7 +7,7 @@ PORT ?= 8501
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench accuracy samples golden notebook lint format types lock clean browser
+.PHONY: help run test bench accuracy screenshots samples golden notebook lint format types lock clean browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: $(VENV)/.dev ## Measure speed and memory, each against a reference timed 
 
 accuracy: $(VENV)/.dev ## Say how often the right culprit is named, and predictions come true, in random worlds
 	$(BIN)/python -m bench.accuracy --misses
+
+screenshots: $(VENV)/.dev browser ## Take pictures of every page, wide and narrow, light and dark, into docs/images/
+	$(BIN)/python -m scripts.screenshots
 
 samples: $(VENV)/.dev ## Rewrite sample_traces/dumps/, byte for byte
 	$(BIN)/python -m sample_traces

@@ -7,7 +7,8 @@ export default function (component) {
   const caption = element("caption", "", data.label);
   const head = element("tr");
   data.columns.forEach((column, i) => {
-    const cell = element("th", i < data.left ? "left" : "", column);
+    const soft = data.rows[0]?.[i]?.[1] === "soft"; // a column that a narrow window leaves out, its head too
+    const cell = element("th", `${i < data.left ? "left" : ""} ${soft ? "soft" : ""}`, column);
     cell.scope = "col";
     head.append(cell);
   });
