@@ -221,11 +221,12 @@ def trace(
     trace_id: Annotated[str, typer.Argument(help="A trace id, or how it begins.", show_default=False)],
     every: Annotated[bool, typer.Option("--all", help="Show every span of a very large trace.")] = False,
     json: Json = False,
+    otlp: Annotated[bool, typer.Option("--otlp", help="Print its spans as OTLP/JSON, for other tools.")] = False,
 ) -> None:
     """Draw the waterfall of a trace, its critical path marked."""
     from app.commands.trace import run
 
-    run(dataset, trace_id, every, json)
+    run(dataset, trace_id, every, "otlp" if otlp else "json" if json else "text")
 
 
 @app.command(epilog='Example: overbudget sql traces.duckdb "SELECT route, count(*) FROM requests GROUP BY route"')

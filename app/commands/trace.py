@@ -5,16 +5,19 @@ import shutil
 import sys
 from pathlib import Path
 
-from analysis.trace import load_trace
+from analysis.trace import find_trace_id, load_trace
 from app.report.waterfall_text import waterfall
 from store.dataset import open_dataset
+from store.otlp import trace_otlp
 
 
-def run(dataset: Path, trace_id: str, every: bool, as_json: bool) -> None:
-    """Print a trace as a waterfall, or its requests with their critical paths as JSON."""
-    trace = load_trace(open_dataset(dataset), trace_id)
-    if as_json:
-        print(json.dumps(trace.as_dict(), indent=2, ensure_ascii=False))
+def run(dataset: Path, trace_id: str, every: bool, form: str) -> None:
+    """Print a trace as a waterfall ("text"), its requests with their critical paths ("json"), or its spans as they came ("otlp")."""
+    connection = open_dataset(dataset)
+    if form == "otlp":
+        print(json.dumps(trace_otlp(connection, find_trace_id(connection, trace_id)), ensure_ascii=False))
+    elif form == "json":
+        print(json.dumps(load_trace(connection, trace_id).as_dict(), indent=2, ensure_ascii=False))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
-        print(waterfall(trace, width, every))
+        print(waterfall(load_trace(connection, trace_id), width, every))

@@ -16,6 +16,7 @@ from analysis.review_result import TOTAL, Review
 from app.dashboard.components.table import TableCell, table
 from app.dashboard.frame import go, kept, to_url
 from app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
+from app.dashboard.wording import literal
 from app.report.tables import percentile_lines
 from app.report.words import headline, notes
 from store.errors import OverbudgetError
@@ -133,7 +134,7 @@ def cap_editor(dataset: str, review: Review) -> None:
     change = {"on_change": _take_caps, "args": (dataset, text, caps, key)}
     st.data_editor(pd.DataFrame(caps), hide_index=True, disabled=["stage"], key=key, **change)
     if mistake := st.session_state.pop("mistake in a cap", None):
-        st.error(mistake)
+        st.error(literal(mistake))
     st.button("Undo", disabled=not can_undo(dataset), key=f"undo caps {dataset}", on_click=undo_budget, args=(dataset,))
 
 

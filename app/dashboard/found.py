@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.dashboard.frame import forget, go
 from app.dashboard.state import workspace
+from app.dashboard.wording import literal
 from app.jobs import Job
 from app.report.words import count
 from app.workspace import safe_name, sample_of
@@ -33,7 +34,7 @@ def _running() -> None:
         progress = job.progress()
         share = progress.get("bytes_read", 0) / max(1, progress.get("bytes_total") or 1)
         doing = "Reading" if progress.get("phase", "reading") == "reading" else "Working out critical paths of"
-        st.progress(min(1.0, share), f"{doing} {job.name}: {progress.get('spans', 0):,} spans")
+        st.progress(min(1.0, share), f"{doing} {literal(job.name)}: {progress.get('spans', 0):,} spans")
         if st.button("Cancel", key=f"cancel {job.dataset}"):
             job.cancel()
     if not running:
@@ -51,9 +52,9 @@ def show_jobs() -> None:
         job.finish()
         result = job.result()
         if result is None:
-            st.error(f"{job.name}: {job.error()}".replace(str(job.dump), job.name))
+            st.error(literal(f"{job.name}: {job.error()}".replace(str(job.dump), job.name)))
             continue
-        st.success(f"{job.name}: {count(result['spans'], 'span')} in {count(result['requests'], 'request')}.")
+        st.success(f"{literal(job.name)}: {count(result['spans'], 'span')} in {count(result['requests'], 'request')}.")
         st.button("Open the review", key=f"open {key}", type="primary", on_click=open_review, args=(job.dataset.stem,))
 
 
@@ -84,7 +85,7 @@ def show_dataset(connection: duckdb.DuckDBPyConnection, name: str) -> None:
             st.text(
                 f"{warning['code']} × {warning['count']:,}: {said.means if said else ''} {said.remedy if said else ''}".strip()
             )
-            st.caption(f"For example: {warning['example']}".replace("`", "'"))
+            st.caption(f"For example: {literal(warning['example'])}")
     st.button("Open the review", key=f"review {name}", on_click=open_review, args=(name,))
 
 
@@ -92,7 +93,7 @@ def manage(name: str) -> None:
     """Rename, merge, delete, download."""
     place = workspace()
     if said := st.session_state.pop(f"said of {name}", None):
-        st.error(said)
+        st.error(literal(said))
     left, middle, right = st.columns(3)
     with left:
         wanted = st.text_input("New name", key=f"new name {name}")

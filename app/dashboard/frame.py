@@ -11,6 +11,7 @@ from analysis.budget import Budget
 from analysis.measure import Evidence
 from analysis.requests import Filters, RequestTable
 from app.dashboard import cache, state
+from app.dashboard.wording import literal
 from app.workspace import sample_of
 
 PERCENTILES = (50, 75, 90, 95, 99)
@@ -52,7 +53,9 @@ def choose_dataset() -> str:
     asked = kept("dataset")
     if asked not in names:
         if asked is not None:
-            st.warning(f"There is no dataset {asked!r} in this workspace; showing {names[0]} instead.")
+            st.warning(
+                f"There is no dataset {literal(repr(asked))} in this workspace; showing {literal(names[0])} instead."
+            )
         asked = names[0]
     st.session_state["dataset"] = asked
     chosen = st.sidebar.selectbox(

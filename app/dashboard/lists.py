@@ -12,6 +12,7 @@ from analysis.tail import SlowAttribute, Tail
 from analysis.whatif import WhatIf
 from app.dashboard.components.table import TableCell, table
 from app.dashboard.frame import go, kept, to_url
+from app.dashboard.wording import literal
 from app.report.advice_text import effect_text, title
 from app.report.tail_text import LEAST_SHARE, MOST_ROWS, attribute_text, operation_text
 
@@ -69,7 +70,7 @@ def advice(found: Sequence[Advice]) -> list[Wish]:
     wishes: list[Wish] = []
     for number, one in enumerate(found):
         with st.container(border=False, key=f"advice-{number}"):
-            if st.checkbox(f"**{_escaped(title(one).replace('`', ''))}**", key=f"try {one.command}"):
+            if st.checkbox(f"**{literal(title(one).replace('`', ''))}**", key=f"try {one.command}"):
                 wishes += one.wishes
             st.text(f"{effect_text(one)}")
             with st.expander("Evidence, and the effect at each percentile"):
@@ -86,11 +87,6 @@ def advice(found: Sequence[Advice]) -> list[Wish]:
                 ]
                 table(["", "before", "after"], rows, f"effect {number}", f"Effect of: {title(one)}")
     return wishes
-
-
-def _escaped(text: str) -> str:
-    """Text that Streamlit would read as Markdown, shown as it is."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-!|$~:" else c for c in text)
 
 
 def before_after(found: WhatIf) -> None:
@@ -116,7 +112,7 @@ def problems(found: Audit) -> None:
         st.text(problem.means)
         st.text(f"What to do: {problem.remedy}".replace("`", ""))
         if problem.services:
-            st.caption(f"Services: {_escaped(', '.join(problem.services))}")
+            st.caption(f"Services: {literal(', '.join(problem.services))}")
         if trace_id := _trace_of(problem):
             st.button("Open an example", key=f"example {problem.code}", on_click=_open_example, args=(trace_id,))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.dashboard import frame
+from app.dashboard.wording import literal
 from store.errors import OverbudgetError
 
 # not "pages": Streamlit would serve what is in a folder of that name by itself, past this router
@@ -32,4 +33,4 @@ frame.follow()
 try:
     page.run()
 except OverbudgetError as error:
-    st.error(str(error))
+    st.error(literal(error))

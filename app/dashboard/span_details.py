@@ -1,15 +1,19 @@
 """What is known of a trace and of one of its spans, as tables: names and values are untrusted, so never as HTML."""
 
+import json
 from html import escape
 
+import duckdb
 import pandas as pd
 import streamlit as st
 
 from analysis.durations import format_duration
 from analysis.trace import Trace
 from analysis.usual import Usual
+from app.dashboard.wording import literal
 from app.report.waterfall_text import clean
 from app.report.words import count
+from store.otlp import trace_otlp
 
 
 def trace_summary(trace: Trace) -> None:
@@ -38,7 +42,7 @@ def span_details(trace: Trace, selected: str | None, usual: dict[str, Usual]) ->
     if span is None:
         st.caption("Choose a span to see its attributes, events and links.")
         return
-    st.subheader(clean(f"{span.service_name}: {span.name}")[:200], anchor=False)
+    st.subheader(literal(clean(f"{span.service_name}: {span.name}")[:200]), anchor=False)
     facts = {
         "duration": format_duration(span.end_ns - span.start_ns) if span.ended else "no end recorded",
         "on the critical path": format_duration(span.critical_ns),
@@ -76,6 +80,17 @@ def span_details(trace: Trace, selected: str | None, usual: dict[str, Usual]) ->
         st.dataframe(pd.DataFrame(span.links).astype(str), hide_index=True)
     with st.expander("Resource"):
         _table(span.resource_attributes)
+
+
+def download_trace(connection: duckdb.DuckDBPyConnection, trace: Trace) -> None:
+    """The trace as a file that every OTLP tool reads, made when it is asked for."""
+    st.download_button(
+        "Trace as OTLP/JSON",
+        lambda: json.dumps(trace_otlp(connection, trace.trace_id), ensure_ascii=False, indent=1),
+        file_name=f"trace-{trace.trace_id}.json",
+        mime="application/json",
+        on_click="ignore",
+    )
 
 
 def _rank(usual: Usual | None) -> str:

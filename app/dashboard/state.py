@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from analysis.budget import Budget, parse_budget
+from app.dashboard.wording import literal
 from app.workspace import Workspace, sample_of
 from store.errors import OverbudgetError
 
@@ -63,7 +64,7 @@ def budget_of(dataset: str) -> Budget | None:
     try:
         return parse_budget(text, "budget")
     except OverbudgetError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return None
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 from analysis.changes import Wish, parse_wishes
 from analysis.stage_names import stage_order
 from app.dashboard.frame import View
+from app.dashboard.wording import literal
 from store.errors import OverbudgetError
 
 
@@ -34,5 +35,5 @@ def wishes(view: View) -> list[Wish]:
             [*caps, *filter(None, [capped])], factors, [*filter(None, [parallel])], [*filter(None, [cached])], retries
         )
     except OverbudgetError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return []

@@ -83,6 +83,16 @@ def test_check_exits_with_1_when_a_cap_is_over_and_0_when_none_is(dataset: str, 
     assert json_of("check", dataset, "--budget", BUDGET)["over"]
 
 
+def test_trace_as_otlp_is_a_dump_again(dataset: str, tmp_path: Path) -> None:
+    (slowest,) = json_of("sql", dataset, "SELECT trace_id, duration_ns FROM requests ORDER BY duration_ns DESC LIMIT 1")
+    (tmp_path / "trace.json").write_text(call("trace", dataset, slowest["trace_id"][:12], "--otlp").stdout)
+    found = json_of("ingest", str(tmp_path / "trace.json"), "--to", str(tmp_path / "trace.duckdb"))
+    assert found["requests"] == 1
+    assert json_of("trace", str(tmp_path / "trace.duckdb"), slowest["trace_id"]) == json_of(
+        "trace", dataset, slowest["trace_id"]
+    )
+
+
 def test_trace_draws_a_waterfall_and_prints_segments_that_tile(dataset: str) -> None:
     (slowest,) = json_of("sql", dataset, "SELECT trace_id, duration_ns FROM requests ORDER BY duration_ns DESC LIMIT 1")
     drawn = call("trace", dataset, slowest["trace_id"][:12].upper())

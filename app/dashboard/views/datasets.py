@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.dashboard import cache, found, state
 from app.dashboard.components.upload import upload
+from app.dashboard.wording import literal
 from app.workspace import samples
 from store.errors import OverbudgetError
 
@@ -13,12 +14,12 @@ found.show_jobs()
 names = state.workspace().names()
 st.html('<p class="ob-caption">In this workspace</p>')
 for name in names:
-    with st.expander(found.title(name)):
+    with st.expander(literal(found.title(name))):
         try:
             found.show_dataset(cache.connection(name), name)
             found.manage(name)
         except OverbudgetError as error:
-            st.error(str(error))
+            st.error(literal(error))
 if not names:
     st.info("No dataset yet: drop a dump above.")
 missing = [sample.title for sample in samples() if f"sample-{sample.name}" not in names]

@@ -18,4 +18,4 @@ with main:
     answer = cache.ask("sql", view, lambda: run_sql(view.connection, query, 10_000, 20.0), query, capped=False)
     queries.show(answer)
     blocks.caption("The same as a notebook cell")
-    st.code(queries.notebook_cell(view.dataset, query), language="python")
+    st.code(queries.notebook_cell(view.dataset, query), language="python", wrap_lines=True)

@@ -7,7 +7,7 @@ from analysis.trace import load_trace
 from analysis.usual import usual_durations
 from app.dashboard import blocks, cache, frame
 from app.dashboard.components.waterfall import waterfall
-from app.dashboard.span_details import span_details, trace_summary
+from app.dashboard.span_details import download_trace, span_details, trace_summary
 
 view = frame.view()
 if not frame.asks_for_trace():
@@ -23,3 +23,4 @@ usual = cache.ask("usual", view, lambda: usual_durations(view.connection, trace)
 trace_summary(trace)
 selected = waterfall(trace, usual, key=f"waterfall {trace.trace_id}")
 span_details(trace, selected, usual)
+download_trace(view.connection, trace)

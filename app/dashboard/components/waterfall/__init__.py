@@ -78,7 +78,7 @@ def _data(trace: Trace, usual: dict[str, Usual]) -> dict[str, object]:
         "total": max(1, trace.end_ns - start),
         "stages": stages,
         "colours": [stage_colour(stage) for stage in stages],
-        "shares": [f"{format_duration(times[s])} ({times[s] / whole:.0%})" if times.get(s) else "" for s in stages],
+        "shares": [f"{format_duration(times[s])} ({_share(times[s] / whole)})" if times.get(s) else "" for s in stages],
         "spans": pa.table(columns),
         "path": pa.table(
             {
@@ -87,6 +87,10 @@ def _data(trace: Trace, usual: dict[str, Usual]) -> dict[str, object]:
             }
         ),
     }
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "<1%"
 
 
 def _marks(span: TraceSpan) -> str:

@@ -234,7 +234,7 @@ class Waterfall {
       this.bar(c, row, y);
       this.rank(c, row, y);
     }
-    this.drawPath(c, top, from, to);
+    this.drawPath(c, top);
     this.axis(c);
     this.paintMap();
   }
@@ -333,9 +333,11 @@ class Waterfall {
     c.globalAlpha = 1;
   }
 
-  // One line from the start to the end: along each segment, and up or down where the next one begins.
-  drawPath(c, top, from, to) {
+  // One line from the start to the end: along each segment, and up or down where the next one begins. Of lines that would fall
+  // on the same pixels one is drawn; lines between rows that are both out of sight are faint, and few.
+  drawPath(c, top) {
     const { path } = this, y = (row) => AXIS + this.placeOf[this.standsFor[row]] * ROW - top + ROW - 4;
+    const outside = (at) => at < AXIS || at > this.height, crossed = [-99, -99, -99], drawn = new Map();
     c.save();
     c.beginPath();
     c.rect(this.left, AXIS, this.right - this.left, this.height);
@@ -343,25 +345,32 @@ class Waterfall {
     c.strokeStyle = this.ink;
     let before = null;
     for (let i = 0; i < path.row.length; i++) {
-      if (path.end[i] < this.low || path.start[i] > this.high || this.placeOf[this.standsFor[path.row[i]]] < 0) { before = null; continue; }
+      const row = this.standsFor[path.row[i]];
+      if (path.end[i] < this.low || path.start[i] > this.high || this.placeOf[row] < 0) { before = null; continue; }
       const here = y(path.row[i]), a = this.x(path.start[i]), b = this.x(path.end[i]);
       if (before !== null && before.request === path.request[i] && Math.abs(before.y - here) > 1) {
-        c.lineWidth = 1;
-        c.globalAlpha = 0.55;
-        c.beginPath();
-        c.moveTo(a, before.y); c.lineTo(a, here);
-        c.stroke();
-        c.globalAlpha = 1;
+        const ends = outside(before.y) + outside(here), apart = [0, 10, 16][ends];
+        const passes = ends < 2 || before.y < AXIS !== here < AXIS;
+        if (passes && a - crossed[ends] >= apart) {
+          crossed[ends] = a;
+          c.lineWidth = 1;
+          c.globalAlpha = [0.55, 0.25, 0.15][ends];
+          c.beginPath();
+          c.moveTo(a, before.y); c.lineTo(a, here);
+          c.stroke();
+          c.globalAlpha = 1;
+        }
       }
       before = { y: here, request: path.request[i] };
-      if (here < AXIS || here > this.height || b - a < 0.3) continue;
+      if (outside(here) || (b - a < 0.75 && a - (drawn.get(row) ?? -9) < 0.75)) continue;
+      drawn.set(row, b);
       c.lineWidth = 3;
       c.setLineDash(path.hop[i] ? [4, 3] : []);
       c.beginPath();
       c.moveTo(a, here); c.lineTo(Math.max(b, a + 0.75), here);
       c.stroke();
       c.setLineDash([]);
-      if (this.folded.has(this.standsFor[path.row[i]])) { c.fillStyle = this.data.colours[path.stage[i]]; c.fillRect(a, here - ROW + 9, Math.max(0.75, b - a), ROW - 11); }
+      if (this.folded.has(row)) { c.fillStyle = this.data.colours[path.stage[i]]; c.fillRect(a, here - ROW + 9, Math.max(0.75, b - a), ROW - 11); }
     }
     c.restore();
   }
@@ -387,35 +396,56 @@ class Waterfall {
 
   // The whole trace: how many spans run, the critical path by stage, and the part in sight.
   paintMap() {
-    const c = this.ready(this.map, MAP), left = this.left, width = this.right - left, { spans, path, data } = this;
-    if (!this.active || this.active.length !== Math.max(1, Math.round(width))) {
-      const n = Math.max(1, Math.round(width)), change = new Int32Array(n + 1);
-      for (let row = 0; row < this.count; row++) {
-        change[Math.min(n - 1, Math.floor((spans.start[row] / data.total) * n))] += 1;
-        change[Math.min(n, Math.floor((spans.end[row] / data.total) * n) + 1)] -= 1;
-      }
-      this.active = new Int32Array(n);
-      for (let i = 0, sum = 0; i < n; i++) this.active[i] = sum += change[i];
-      this.most = this.active.reduce((a, b) => Math.max(a, b), 1);
-    }
+    const c = this.ready(this.map, MAP), left = this.left, width = this.right - left, { data } = this;
+    const n = Math.max(1, Math.round(width));
+    if (!this.active || this.active.length !== n) { this.countActive(n); this.countPath(n); }
     c.fillStyle = this.ink;
     c.globalAlpha = 0.6;
     c.font = `11px ${this.font}`;
     c.fillText("spans that run", 6, 11);
     c.fillText("critical path", 6, 32);
     c.globalAlpha = 0.3;
-    this.active.forEach((n, i) => { const h = (n / this.most) * 20; c.fillRect(left + i, 22 - h, 1, h); });
+    this.active.forEach((running, i) => { const h = (running / this.most) * 20; c.fillRect(left + i, 22 - h, 1, h); });
     c.globalAlpha = 1;
-    for (let i = 0, reached = -1; i < path.row.length; i++) {
-      const a = Math.max(left + (path.start[i] / data.total) * width, reached), b = left + (path.end[i] / data.total) * width;
-      if (b - a < 0.4) continue;
-      c.fillStyle = data.colours[path.stage[i]];
-      c.fillRect(a, 26, b - a, 11);
-      reached = b;
-    }
+    this.pathShares.forEach((share, stage) => {
+      c.fillStyle = data.colours[stage];
+      for (let i = 0; i < n; i++) if (share[i] > 0) c.fillRect(left + i, 26 + 11 * this.pathBelow[stage][i], 1, 11 * share[i]);
+    });
     const a = left + (this.low / data.total) * width, b = left + (this.high / data.total) * width;
     c.strokeStyle = this.ink;
     c.strokeRect(a + 0.5, 0.5, Math.max(3, b - a - 1), MAP - 2);
+  }
+
+  // How many spans run in each of `n` parts of the trace.
+  countActive(n) {
+    const { spans, data } = this, change = new Int32Array(n + 1);
+    for (let row = 0; row < this.count; row++) {
+      change[Math.min(n - 1, Math.floor((spans.start[row] / data.total) * n))] += 1;
+      change[Math.min(n, Math.floor((spans.end[row] / data.total) * n) + 1)] -= 1;
+    }
+    this.active = new Int32Array(n);
+    for (let i = 0, sum = 0; i < n; i++) this.active[i] = sum += change[i];
+    this.most = this.active.reduce((a, b) => Math.max(a, b), 1);
+  }
+
+  // Each stage's share of the critical path in each of `n` parts of the trace, and the shares of the stages before it.
+  countPath(n) {
+    const { path, data } = this, part = data.total / n, whole = new Float64Array(n);
+    this.pathShares = data.stages.map(() => new Float64Array(n));
+    path.row.forEach((_, i) => {
+      const share = this.pathShares[path.stage[i]], last = Math.min(n - 1, Math.floor(path.end[i] / part));
+      for (let at = Math.floor(path.start[i] / part); at <= last; at++) {
+        const own = (Math.min(path.end[i], (at + 1) * part) - Math.max(path.start[i], at * part)) / part;
+        share[at] += own;
+        whole[at] += own;
+      }
+    });
+    const below = new Float64Array(n);
+    this.pathBelow = this.pathShares.map((share) => {
+      const begins = below.slice();
+      for (let i = 0; i < n; i++) { share[i] /= Math.max(1, whole[i]); below[i] += share[i]; }
+      return begins;
+    });
   }
 
   choosePart(event) {

@@ -1,0 +1,84 @@
+"""Large things stay usable: a trace of 50,000 spans, and a dump that somebody else is having read."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from sample_traces.scale import write
+from tests.browser.conftest import opened
+from tests.browser.test_pages import WAIT
+
+pytestmark = pytest.mark.browser
+
+TRACE = "a" * 32
+SPANS = 50_001
+START = 1_790_000_000_000_000_000
+STEP = 1_000_000
+
+
+def agent_run() -> dict[str, object]:
+    """An entry span; below it turns of a hundred spans, which call ten tools each, of which each asks nine times."""
+    spans = [span(1, 0, "POST /agent", 0, (SPANS - 1) * STEP, 2)]
+    for number in range(2, SPANS + 1):
+        place = number - 2
+        turn, within = divmod(place, 100)
+        tool, ask = divmod(within - 1, 10) if within else (0, 0)
+        if within == 0:
+            spans.append(span(number, 1, f"turn {turn}", place * STEP, (place + 99) * STEP))
+        elif ask == 0:
+            spans.append(span(number, 2 + turn * 100, f"execute_tool {tool}", place * STEP, (place + 9) * STEP))
+        else:
+            spans.append(span(number, 2 + turn * 100 + 1 + tool * 10, "ask", place * STEP, (place + 1) * STEP, 3))
+    service = {"attributes": [{"key": "service.name", "value": {"stringValue": "agent"}}]}
+    return {"resourceSpans": [{"resource": service, "scopeSpans": [{"spans": spans}]}]}
+
+
+def span(number: int, parent: int, name: str, start: int, end: int, kind: int = 1) -> dict[str, object]:
+    return {
+        "traceId": TRACE, "spanId": f"{number:016x}", "parentSpanId": f"{parent:016x}" if parent else "", "name": name,
+        "kind": kind, "startTimeUnixNano": str(START + start), "endTimeUnixNano": str(START + end),
+    }  # fmt: skip
+
+
+def test_a_trace_of_50_000_spans_is_drawn_row_by_row(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "agent.json").write_text(json.dumps(agent_run()))
+    page.goto("/datasets")
+    page.locator(".ob-upload input").set_input_files(tmp_path / "agent.json")
+    page.get_by_role("button", name="Open the review").first.click(timeout=WAIT)
+    page.get_by_role("link", name="Waterfall").click()
+    waterfall = page.locator("[data-ready=waterfall]")
+    waterfall.wait_for(timeout=WAIT)
+    assert waterfall.get_attribute("data-spans") == str(SPANS)
+    page.get_by_role("button", name="Expand all").click()
+    expect(page.locator(".ob-said")).to_have_text("50,001 spans")
+    assert (page.locator(".ob-view canvas").bounding_box() or {})["height"] < 2_000
+    view = page.locator(".ob-view")
+    view.focus()
+    page.keyboard.press("End")
+    page.wait_for_timeout(300)
+    assert view.evaluate("view => view.scrollTop + view.clientHeight >= view.scrollHeight - 2")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="agent: ask").wait_for(timeout=WAIT)
+
+
+def test_pages_answer_while_somebody_elses_dump_is_read(
+    page: Page, browser: Browser, server: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "large.jsonl", 500_000, "json")
+    page.goto("/?dataset=sample-erratic_big_model")
+    page.locator("[data-ready=review]").wait_for(timeout=WAIT)
+    with opened(browser, server) as third:
+        third.goto("/datasets")
+        third.locator(".ob-upload input").set_input_files(tmp_path / "large.jsonl")
+        cancel = third.get_by_role("button", name="Cancel")
+        third.get_by_text("Reading large.jsonl").wait_for(timeout=WAIT)
+        page.get_by_role("link", name="Tail").click()
+        page.locator("[data-ready=tail]").wait_for(timeout=WAIT)
+        assert cancel.count() == 1  # it is still being read
+        page.reload()
+        page.get_by_role("combobox", name="Dataset").click()
+        assert page.get_by_role("option", name="large").count() == 0
+        cancel.click()
+        third.get_by_text("Reading was stopped").wait_for(timeout=WAIT)
