@@ -1,4 +1,4 @@
-"""The requests behind a number: the slowest, or those around a percentile of the whole request or of one stage."""
+"""The requests behind a number: the slowest, those around a percentile of the whole request or of one stage, or of a latency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +38,11 @@ def around(table: RequestTable, percentile: int, stage: str = TOTAL, limit: int 
     """Rows of the requests nearest to a percentile, nearest first: by the whole request or by one stage."""
     band = Ranking(_time_ns(table, stage)).band(percentile)
     return band.rows[np.argsort(-band.weights, kind="stable")][:limit]
+
+
+def near(table: RequestTable, latency_ns: int, limit: int = 20) -> npt.NDArray[np.intp]:
+    """Rows of the requests whose latency is nearest to `latency_ns`, nearest first."""
+    return np.argsort(np.abs(table.latency_ns - latency_ns), kind="stable")[:limit]
 
 
 def _time_ns(table: RequestTable, stage: str) -> I64:

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from analysis.durations import format_duration
 from analysis.review_result import Breakdown, Review
+from app.charts.axes import plain_name
 from app.charts.theme import BUDGET, stage_colour
 
 MS = 1e6
@@ -27,7 +28,10 @@ def parts_of(known: list[Breakdown]) -> Iterator[tuple[str, str, list[int]]]:
 
 
 def breakdown_figure(review: Review) -> go.Figure:
-    """Horizontal bars, one per percentile, absolute time stacked by stage; the cap of each as a red line."""
+    """Horizontal bars, one per percentile, absolute time stacked by stage; the cap of each as a red line.
+
+    A part can be chosen: `STAGE|PERCENTILE`.
+    """
     known = [made_of for made_of in review.breakdown if made_of.stages]
     names = [f"p{made_of.percentile}" for made_of in known]
     figure = go.Figure()
@@ -50,13 +54,20 @@ def breakdown_figure(review: Review) -> go.Figure:
                 "color": stage_colour(stage),
                 "opacity": 0.72 if name == WRITING else 1,
                 "line": {"color": "rgba(0,0,0,0)", "width": 1},
-                "pattern": {"shape": "/" if stage == "unattributed" else "", "fgcolor": "#999999"},
+                "pattern": {
+                    "shape": ["/" if stage == "unattributed" and value > 0.02 * widest else "" for value in values],
+                    "fgcolor": "#999999",
+                },
             },
             text=label,
             textposition="inside",
             insidetextanchor="start",
-            customdata=[format_duration(value) for value in values],
-            hovertemplate=f"{name}: %{{customdata}}<extra>%{{y}}</extra>",
+            customdata=[
+                [format_duration(value), f"{stage}|{made_of.percentile}"]
+                for made_of, value in zip(known, values, strict=True)
+            ],
+            unselected={"marker": {"opacity": 0.65}},
+            hovertemplate=f"{plain_name(name)}: %{{customdata[0]}}<extra>%{{y}}</extra>",
         )
     for made_of in known:
         cap = review.row(made_of.percentile).budget_ns

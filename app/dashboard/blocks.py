@@ -8,13 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go_figure
 import streamlit as st
 
-from analysis.behind import RequestInfo
 from analysis.budget import edit_budget
-from analysis.durations import duration_literal, format_duration, parse_duration
-from analysis.requests import iso
+from analysis.durations import duration_literal, parse_duration
 from analysis.review_result import TOTAL, Review
+from app.dashboard.behind import choose
 from app.dashboard.components.table import TableCell, table
-from app.dashboard.frame import go, kept, to_url
 from app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
 from app.dashboard.wording import literal
 from app.report.tables import percentile_lines
@@ -75,55 +73,7 @@ def percentile_table(review: Review) -> None:
         ]
         caps = [TableCell(line.caps, "soft")] if capped else []
         rows.append([TableCell(line.label, "total" if number == 0 else ""), *caps, *cells])
-    table(columns, rows, "percentiles", "Latency of the whole request and of each stage by percentile", _open_cell)
-
-
-def _open_cell(choice: str) -> None:
-    st.session_state["cell"] = choice
-
-
-def chosen_cell(review: Review) -> tuple[str, int] | None:
-    """The cell whose requests are asked for, kept in the URL: stage ("total" for the whole request) and percentile."""
-    asked = kept("cell") or ""
-    stage, _, percentile = asked.rpartition("|")
-    known = {TOTAL, *(row.stage for row in review.stages)}
-    if stage not in known or percentile not in map(str, review.percentiles):
-        return None
-    to_url("cell", asked)
-    return stage, int(percentile)
-
-
-def request_table(found: Sequence[RequestInfo], key: str) -> None:
-    """Requests to choose from; the chosen one opens its waterfall."""
-    rows = [
-        {
-            "latency": format_duration(one.latency_ns),
-            "started (UTC)": iso(one.start_ns)[:19].replace("T", " "),
-            "route": one.route,
-            "largest stage": _largest(one),
-            "model": one.model or "",
-            "status": one.status_code,
-            "trace": one.trace_id,
-        }
-        for one in found
-    ]
-
-    def opened() -> None:
-        places = st.session_state[key]["selection"]["rows"]
-        if places:
-            go("waterfall", trace=found[places[0]].trace_id)
-
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, on_select=opened, selection_mode="single-row", key=key,
-        alt="Requests; choosing one opens its waterfall",
-    )  # fmt: skip
-
-
-def _largest(one: RequestInfo) -> str:
-    if not one.stages:
-        return ""
-    stage, ns = max(one.stages.items(), key=lambda item: item[1])
-    return f"{stage} {format_duration(ns)}"
+    table(columns, rows, "percentiles", "Latency of the whole request and of each stage by percentile", choose)
 
 
 def cap_editor(dataset: str, review: Review) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.over_time import grid_of, in_cell
 from analysis.review import review
 from app.charts.aggregated_path import aggregated_path_figure
 from app.charts.axes import tick_text
@@ -81,14 +82,18 @@ def test_every_request_is_in_one_cell_of_the_heatmap() -> None:
     random = np.random.default_rng(3)
     start = np.sort(random.integers(0, 10**12, 500))
     latency = random.integers(10**6, 10**9, 500)
-    heatmap = over_time_figure(start, latency, 5 * 10**8).data[0]
+    grid = grid_of(start, latency)
+    heatmap, targets = over_time_figure(grid, 5 * 10**8).data
     assert np.nansum(np.array(heatmap.z, float)) == 500
+    chosen = [choice for _, choice in targets.customdata]
+    found = [in_cell(grid, start, latency, *map(int, choice.split("|")[1:]), limit=500) for choice in chosen]
+    assert sorted(np.concatenate(found)) == list(range(500))
 
 
 def test_empty_data_makes_an_empty_figure() -> None:
     nothing = np.zeros(0, np.int64)
     for figure in (
-        over_time_figure(nothing, nothing, None),
+        over_time_figure(grid_of(nothing, nothing), None),
         cohorts_figure({"a": nothing, "b": nothing}),
         under_load_figure((), None, "load"),
         stages_under_load_figure((), "load"),

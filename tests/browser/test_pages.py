@@ -57,6 +57,28 @@ def test_a_cell_opens_the_requests_behind_it_and_a_request_its_waterfall(page: P
     assert re.search("trace=[0-9a-f]{32}", page.url)
 
 
+def test_every_mark_of_the_review_opens_the_requests_behind_it(page: Page, friend: Page) -> None:
+    page.goto(f"/?{SLOW}")
+    ready(page, "review")
+    plots = page.locator(".js-plotly-plot")
+    expect(plots).to_have_count(3, timeout=WAIT)
+    page.wait_for_timeout(1500)
+    for place, at, said in (
+        (0, ".bars .point", re.compile("Requests around p50 of (the whole request|[a-z]+)")),
+        (1, ".scatterlayer .trace .point", re.compile("Requests that take about")),
+        (2, ".scatterlayer .trace .point", re.compile("Requests of .* that started from")),
+    ):
+        marks = plots.nth(place).locator(at)
+        mark = marks.nth(marks.count() // 2 if place else 0)
+        mark.scroll_into_view_if_needed()
+        box = mark.bounding_box() or {}
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.get_by_text(said).first.wait_for(timeout=WAIT)
+        page.wait_for_timeout(500)
+    friend.goto(page.url)
+    friend.get_by_text(re.compile("Requests of .* that started from")).wait_for(timeout=WAIT)
+
+
 def test_the_critical_path_is_followed_with_the_keyboard(page: Page) -> None:
     page.goto(f"/waterfall?{SLOW}")
     ready(page, "waterfall")

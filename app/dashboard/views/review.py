@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from analysis.behind import around, describe, slowest
+from analysis.behind import describe
 from analysis.consistency import windows_of
+from analysis.over_time import grid_of
 from app.charts.breakdown import breakdown_figure
 from app.charts.exceedance import exceedance_figure
 from app.charts.over_time import over_time_figure
-from app.dashboard import blocks, cache, frame, state
+from app.dashboard import behind, blocks, cache, frame, state
 from app.dashboard.report import report_button
 from app.workspace import sample_of
 
@@ -24,26 +25,21 @@ if any(made_of.stages for made_of in review.breakdown):
     blocks.caption(
         "What a request at each percentile is made of: mean stage times on the critical path; dotted: the cap"
     )
-    blocks.chart(breakdown_figure(review), "breakdown", "Stage times of requests at each percentile, stacked")
+    behind.chart(breakdown_figure(review), "breakdown", "Stage times of requests at each percentile, stacked")
 if len(table):
-    cell = blocks.chosen_cell(review)
-    if cell is None:
-        blocks.caption("The slowest requests; choose one to open its waterfall")
-        rows = slowest(table)
-    else:
-        blocks.caption(f"Requests around p{cell[1]} of {'the whole request' if cell[0] == 'total' else cell[0]}")
-        rows = around(table, cell[1], cell[0])
-    blocks.request_table(describe(view.connection, table, rows), "requests")
+    grid = grid_of(table.start_ns, table.latency_ns)
+    said, rows = behind.requests_behind(review, table, grid)
+    blocks.caption(said)
+    behind.request_table(describe(view.connection, table, rows), "requests")
     left, right = st.columns(2)
     with left:
         blocks.caption("Share of requests that take longer than this; × is the most a cap allows")
         caps = {row.budget_ns: row.percentile for row in review.end_to_end if row.budget_ns}
-        blocks.chart(exceedance_figure(table.latency_ns, caps), "exceedance", "Share of requests slower than x")
+        behind.chart(exceedance_figure(table.latency_ns, caps), "exceedance", "Share of requests slower than x")
     with right:
         blocks.caption("Latency over time; dotted: the cap on p95, red above: windows of time over it")
         windows = windows_of(table, view.budget.caps if view.budget else {})
         cap = next((row.budget_ns for row in review.end_to_end if row.percentile == 95), None)
-        figure = over_time_figure(table.start_ns, table.latency_ns, cap, windows)
-        blocks.chart(figure, "over time", "How many requests were how slow when")
+        behind.chart(over_time_figure(grid, cap, windows), "over time", "How many requests were how slow when")
 blocks.say_notes(review)
 report_button(view, review)
