@@ -42,10 +42,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("workspace")) as url:
+        yield url
+
+
+@contextmanager
+def served(workspace: Path) -> Iterator[str]:
+    """The URL of a server of this workspace."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    workspace = tmp_path_factory.mktemp("workspace")
     log = (workspace / "log").open("wb")
     command = [sys.executable, "-m", "app.cli", "serve", "--workspace", str(workspace), "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
