@@ -4,7 +4,6 @@ Works on whole traces in partitions, so that memory stays bounded however large 
 """
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import duckdb
@@ -19,6 +18,7 @@ from analysis.stages import stage_of_nodes, stage_times
 from analysis.tree import Duplicates, OperationColumns, Requests, SpanColumns, Tree, build_tree, find_requests
 from ingest.hashing import one_chunk
 from ingest.hexids import parse_ids
+from ingest.prefetch import prefetch
 from ingest.request_facts import RequestRows, fold_facts, shape_texts
 from store.dataset import insert, schema_sql
 
@@ -46,7 +46,7 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deriv
     """Fill the relations in DERIVED from data.spans and the temporary table `facts` (see ingest.facts).
 
     Spans that are stored twice are removed: the one that ended last stays. `catalogue` holds the operations with
-    their stages. Everything happens in the caller's transaction.
+    their stages. Everything happens in the caller's transaction; the spans must have been committed before it.
     """
     for relation in reversed(DERIVED):
         connection.execute(f"DROP TABLE {relation}")
@@ -108,7 +108,7 @@ class Part:
 
 
 def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue) -> Part:
-    """Run the kernels. Knows nothing of the connection: runs in a thread while the part before is being stored."""
+    """Run the kernels."""
     tree, duplicates = build_tree(columns, catalogue.columns)
     requests, request_of = find_requests(tree, catalogue.columns)
     segments = critical_path(tree, requests, catalogue.columns, request_of)
@@ -119,16 +119,18 @@ def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue) -> Part:
 
 
 def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterator[Part]:
-    """The parts, each computed while the one before is in the caller's hands. Only this thread uses the connection."""
-    with ThreadPoolExecutor(1, "overbudget-derive") as pool:
-        ahead: Future[Part] | None = None
-        for columns, span_no in _partitions(connection):
-            coming = pool.submit(_compute, columns, span_no, catalogue)
-            if ahead is not None:
-                yield ahead.result()
-            ahead = coming
-        if ahead is not None:
-            yield ahead.result()
+    """The parts, each selected and computed while the one before is in the caller's hands.
+
+    They are read over a cursor of their own, which sees what is committed: parts share no trace, so that what is done to
+    one changes no other.
+    """
+    selected = prefetch(_partitions(connection.cursor()))
+    computed = prefetch(_compute(columns, span_no, catalogue) for columns, span_no in selected)
+    try:
+        yield from computed
+    finally:
+        selected.close()
+        computed.close()
 
 
 SPAN_COLUMNS = (

@@ -6,6 +6,7 @@ its resourceSpans, scopeSpans or spans, and what stands above them (the resource
 """
 
 import codecs
+import itertools
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -15,8 +16,9 @@ PIECE = 16 << 20  # bytes
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
-def pieces(stream: BinaryIO, report: FileReport) -> Iterator[bytes]:
+def pieces(stream: BinaryIO, report: FileReport) -> Iterator[list[bytes]]:
     """Pieces of JSON lines, each of whole documents, about PIECE bytes. White space and byte-order marks are gone.
+    A piece comes in fragments that follow on one another, because putting them together takes as long as reading them.
 
     Text that is no document is reported as `unreadable_record`, a last document without an end as `cut_off`; what can
     be saved of it comes as a piece. UTF-16 is recognised by its byte-order mark.
@@ -30,9 +32,9 @@ def pieces(stream: BinaryIO, report: FileReport) -> Iterator[bytes]:
 
     scanner = Scanner(report)
     while head:
-        yield from scanner.feed(head)
+        yield from ([piece] for piece in scanner.feed(head))
         head = next(source, b"")
-    yield from scanner.end()
+    yield from ([piece] for piece in scanner.end())
 
 
 def _decoded(stream: BinaryIO) -> Iterator[bytes]:
@@ -66,18 +68,14 @@ def _starts_with_a_line(head: bytes) -> bool:
         return False
 
 
-def _lines(head: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
-    kept = [head]
-    for chunk in source:
-        cut = chunk.rfind(b"\n") + 1
-        if cut == 0:
-            kept.append(chunk)
-            continue
-        whole = b"".join(kept)
-        end = whole.rfind(b"\n") + 1
+def _lines(head: bytes, source: Iterator[bytes]) -> Iterator[list[bytes]]:
+    kept: list[bytes] = []
+    for chunk in itertools.chain([head], source):
+        end = chunk.rfind(b"\n") + 1
         if end:
-            yield whole[:end]
-        kept = [whole[end:], chunk]
-    whole = b"".join(kept)
-    if whole.strip():
-        yield whole
+            yield [*kept, chunk[:end]]
+            kept = [chunk[end:]]
+        else:
+            kept.append(chunk)
+    if any(fragment.strip() for fragment in kept):
+        yield kept

@@ -35,8 +35,11 @@ class KernelReader:
     def _new_columns(self) -> Columns:
         return Columns.for_text(self._text_per_byte * len(self._data), self._rows, self._names)
 
-    def batch_of(self, parts: Sequence[bytes], report: FileReport) -> SpanBatch | None:
-        """The spans of a piece in one or several parts, or None where the kernel does not understand it."""
+    def batch_of(self, parts: Sequence[bytes], report: FileReport, documents: bool = False) -> SpanBatch | None:
+        """The spans of a piece in one or several parts, or None where the kernel does not understand it.
+
+        The parts are `documents`, or follow on one another.
+        """
         ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
         size = int(ends[-1])
         if size + SLACK > len(self._data):
@@ -46,6 +49,8 @@ class KernelReader:
         for part, end in zip(parts, ends.tolist(), strict=True):
             self._data[end - len(part) : end] = np.frombuffer(part, np.uint8)
         self._data[size : size + SLACK] = 0
+        if not documents:
+            ends = ends[-1:]
         while (reached := self._scan(self._data, ends, self._columns)) == FULL:
             self._rows, self._names = 4 * self._rows, 4 * self._names
             self._columns = self._new_columns()

@@ -29,12 +29,12 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
         from ingest.kernel_reader import KernelReader
 
         spans = KernelReader(scan)
-        for text in texts:
-            batch = spans.batch_of([text], report)
+        for fragments in texts:
+            batch = spans.batch_of(fragments, report)
             if batch is None:
                 from ingest.odd_json import canonical
 
-                rewritten, records = canonical(text, report)
+                rewritten, records = canonical(b"".join(fragments), report)
                 understood = understood or records > 0
                 batch = spans.batch_of([rewritten], report)
                 assert batch is not None, "rewritten records are canonical"
@@ -47,10 +47,11 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
         raise OverbudgetError(_why_nothing(report))
 
 
-def _texts(stream: BinaryIO, report: FileReport) -> Iterator[bytes]:
-    """Pieces of JSON documents in valid UTF-8."""
-    for piece in pieces(stream, report):
-        yield piece if piece.isascii() else _valid_utf8(piece, report)
+def _texts(stream: BinaryIO, report: FileReport) -> Iterator[list[bytes]]:
+    """Pieces of JSON documents in valid UTF-8, in fragments."""
+    for fragments in pieces(stream, report):
+        ascii_only = all(fragment.isascii() for fragment in fragments)
+        yield fragments if ascii_only else [_valid_utf8(b"".join(fragments), report)]
 
 
 def _why_nothing(report: FileReport) -> str:

@@ -152,7 +152,7 @@ def _wrapped(data: bytes, header: bytes, above: tuple[bytes, ...]) -> bytes:
 def _decode(spans: KernelReader, messages: list[bytes], report: FileReport) -> Iterator[SpanBatch]:
     if not messages:
         return
-    batch = spans.batch_of(messages, report)
+    batch = spans.batch_of(messages, report, documents=True)
     if batch is None and len(messages) > 1:
         for message in messages:
             yield from _decode(spans, [message], report)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,9 +83,13 @@ def ingest(
     if older:
         open_dataset(older).close()
     tell = progress or (lambda _: None)
-    with build(to, start_from=older) as connection:
+    threading.Thread(target=_load_kernels, name="overbudget-kernels", daemon=True).start()
+    first = _Reading(files[0], 0)  # goes on while the dataset is laid out
+    with closing(first), build(to, start_from=older) as connection:
         connection.execute("BEGIN")
-        reports, writer = _read_all(files, connection, tell)
+        reports, writer = _read_all(first, files, connection, tell)
+        connection.execute("COMMIT")  # deriving reads over a connection of its own; nobody else sees this file yet
+        connection.execute("BEGIN")
         from analysis.operations import catalogue_of
         from ingest.derive import derive
 
@@ -103,34 +108,41 @@ def _total(files: Sequence[Dump]) -> int | None:
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
+class _Reading:
+    """A dump that is being read, from the call on, in a thread of its own."""
+
+    def __init__(self, dump: Dump, bytes_before: int) -> None:
+        self.dump, self.report = dump, FileReport(dump.path, bytes=dump.size or 0)
+        self._before = self.taken = bytes_before  # of all dumps
+        self.batches = prefetch(read_dump(dump, self.report, self._take))
+
+    def _take(self, count: int) -> None:
+        self.taken += count
+
+    def close(self) -> None:
+        self.batches.close()
+        self.report.bytes = self.report.bytes or self.taken - self._before
+        self.taken = max(self.taken, self._before + (self.dump.size or 0))
+
+
 def _read_all(
-    files: Sequence[Dump], connection: duckdb.DuckDBPyConnection, tell: Callable[[Progress], None]
+    first: _Reading, files: Sequence[Dump], connection: duckdb.DuckDBPyConnection, tell: Callable[[Progress], None]
 ) -> tuple[list[tuple[int, FileReport]], "Writer"]:
-    """Store what is in the files; the reports by source_id, of the files that were dumps."""
-    taken, total = [0], _total(files)
+    """Store what is in the files, of which the first is being read; the reports by source_id, of those that were dumps."""
+    from ingest.writer import Writer
+
+    writer, total = Writer(connection), _total(files)
+    source_id, taken = writer.next_source_id, 0
     reports: list[tuple[int, FileReport]] = []
     refused: OverbudgetError | None = None
-    writer: Writer | None = None
     for file in files:
-        report = FileReport(file.path, bytes=file.size or 0)
-        before = taken[0]
-
-        def on_bytes(count: int) -> None:
-            taken[0] += count
-
-        read = prefetch(read_dump(file, report, on_bytes))  # is being read from here on
-        if writer is None:
-            from ingest.writer import Writer as SpanWriter
-
-            writer = SpanWriter(connection)
-            first = writer.next_source_id
-            threading.Thread(target=_load_kernels, name="overbudget-kernels", daemon=True).start()
-        batches = prefetch(writer.numbered(read, first + len(reports)))
+        reading = first if file is files[0] else _Reading(file, taken)
+        batches = prefetch(writer.numbered(reading.batches, source_id + len(reports)))
         try:
             for batch in batches:
                 writer.store(batch)
-                report.warn("no_service_name", "a resource without service.name", batch.nameless)
-                tell(Progress(file.path, taken[0], total, writer.next_span_no))
+                reading.report.warn("no_service_name", "a resource without service.name", batch.nameless)
+                tell(Progress(file.path, reading.taken, total, writer.next_span_no))
         except OverbudgetError as error:
             if file.named:
                 raise
@@ -138,18 +150,18 @@ def _read_all(
             continue
         finally:
             batches.close()
-            read.close()
-            taken[0] = max(taken[0], before + (file.size or 0))
-        report.bytes = report.bytes or taken[0] - before
-        reports.append((first + len(reports), report))
-    assert writer is not None, "there is at least one file"
+            reading.close()
+            taken = reading.taken
+        reports.append((source_id + len(reports), reading.report))
     if writer.next_span_no == 0 and not (reports and _only_odd([report for _, report in reports])):
         raise refused or OverbudgetError(_nothing_kept([report for _, report in reports]))
     return reports, writer
 
 
 def _load_kernels() -> None:
-    """Load the kernels that derive while the first bytes are read: it takes half a second."""
+    """Load what reads and derives while the file is laid out and the first bytes are read: it takes half a second."""
+    import ingest.json_kernel
+    import ingest.writer  # noqa: F401
     from ingest.derive import warm_up
 
     warm_up()

@@ -102,10 +102,12 @@ def _fact(name: str) -> str:
 
 
 def _tokens(name: str) -> str:
-    number = "try_cast(value AS BIGINT)"
-    return f"coalesce(sum({number}) FILTER ({_fact(name)} AND counts), max({number}) FILTER ({_fact(name)}))::BIGINT AS {name}"
+    return (
+        f"coalesce(sum(tokens) FILTER ({_fact(name)} AND counts), max(tokens) FILTER ({_fact(name)}))::BIGINT AS {name}"
+    )
 
 
+_TOKENS = " OR ".join(map(_fact, ("input_tokens", "output_tokens", "cached_tokens")))
 _TTFT = f"""CASE
     WHEN {_fact("ttft_s")} THEN (try_cast(value AS DOUBLE) * 1e9)::BIGINT
     WHEN {_fact("ttft_ms")} THEN (try_cast(value AS DOUBLE) * 1e6)::BIGINT
@@ -113,9 +115,13 @@ _TTFT = f"""CASE
     WHEN {_fact("ttft_at")} THEN epoch_ns(try_cast(trim(value, '"') AS TIMESTAMP_NS)) - start_ns
 END"""
 
+# Values are cast for the facts that need it alone: casts that fail are slow, and a FILTER comes after them.
 _FOLD = f"""
 WITH said AS (
-    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value, {_TTFT} AS ttft
+    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value, {_TTFT} AS ttft,
+        CASE WHEN {_TOKENS} THEN try_cast(value AS BIGINT) END AS tokens,
+        CASE WHEN {_fact("score")} THEN try_cast(value AS DOUBLE) END AS score,
+        CASE WHEN {_fact("label")} THEN lower(value) END AS label
     FROM facts f JOIN nodes n USING (span_no) WHERE n.request_no >= 0
 )
 SELECT
@@ -123,9 +129,9 @@ SELECT
     arg_max(value, weight) FILTER ({_fact("model")}) AS model,
     arg_min(value, start_ns) FILTER ({_fact("conversation_id")}) AS conversation_id,
     arg_min(value, start_ns) FILTER ({_fact("request_id")}) AS request_id,
-    arg_max(try_cast(value AS DOUBLE), start_ns) FILTER ({_fact("score")}) AS score,
-    CASE WHEN arg_max(lower(value), start_ns) FILTER ({_fact("label")}) IN {GOOD_LABELS} THEN true
-         WHEN arg_max(lower(value), start_ns) FILTER ({_fact("label")}) IN {BAD_LABELS} THEN false END AS good,
+    arg_max(score, start_ns) FILTER ({_fact("score")}) AS score,
+    CASE WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {GOOD_LABELS} THEN true
+         WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {BAD_LABELS} THEN false END AS good,
     {_tokens("input_tokens")},
     {_tokens("output_tokens")},
     {_tokens("cached_tokens")},

@@ -25,6 +25,7 @@ else:
     from backports import zstd
 
 CHUNK = 1 << 20
+MOST = 16 * CHUNK  # bytes asked for at once: pieces of this size are then read without being put together
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
 STDIN = "-"
 
@@ -72,21 +73,21 @@ def expand(arguments: Sequence[str]) -> list[Dump]:
 class Stream:
     """Bytes that can be looked at before they are read."""
 
-    def __init__(self, more: Callable[[], bytes]) -> None:
+    def __init__(self, more: Callable[[int], bytes]) -> None:
+        """`more` gives the next bytes, none at the end; it is told how many are wanted, and may give more or fewer."""
         self._more = more
         self._kept = b""
         self._ended = False
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes (fewer at the end), left where they are."""
-        parts, have = [self._kept], len(self._kept)
+        parts, have = [self._kept] if self._kept else [], len(self._kept)
         while have < size and not self._ended:
-            part = self._more()
+            part = self._more(min(max(size - have, CHUNK), MOST))
             self._ended = not part
             parts.append(part)
             have += len(part)
-        if len(parts) > 1:
-            self._kept = b"".join(parts)
+        self._kept = parts[0] if len(parts) == 1 else b"".join(parts)
         return self._kept[:size]
 
     def read(self, size: int = -1) -> bytes:
@@ -117,8 +118,8 @@ def members(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = la
     try:
         with sys.stdin.buffer if dump.path == STDIN else open(dump.path, "rb") as file:
 
-            def more() -> bytes:
-                data = file.read(CHUNK)
+            def more(wanted: int) -> bytes:
+                data = file.read(wanted)
                 on_bytes(len(data))
                 return data
 
@@ -150,11 +151,11 @@ def _open(
         yield Member(name, ", ".join(how), stream)
 
 
-def _gunzip(stream: Stream, report: FileReport) -> Callable[[], bytes]:
+def _gunzip(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
     """Inflate all members of a gzip stream."""
     state: dict[str, Any] = {"inflate": zlib.decompressobj(31), "left": b"", "fresh": True}
 
-    def more() -> bytes:
+    def more(_: int) -> bytes:
         while True:
             inflate = state["inflate"]
             data = state["left"] or stream.read(CHUNK)
@@ -181,11 +182,11 @@ def _gunzip(stream: Stream, report: FileReport) -> Callable[[], bytes]:
     return more
 
 
-def _unzstd(stream: Stream, report: FileReport) -> Callable[[], bytes]:
+def _unzstd(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
     """Decompress all frames of a zstd stream."""
     state: dict[str, Any] = {"frame": zstd.ZstdDecompressor(), "left": b"", "fresh": True}
 
-    def more() -> bytes:
+    def more(_: int) -> bytes:
         while True:
             frame = state["frame"]
             data = b""
@@ -213,13 +214,13 @@ def _unzstd(stream: Stream, report: FileReport) -> Callable[[], bytes]:
     return more
 
 
-def _zstd_records(stream: Stream, report: FileReport) -> Callable[[], bytes]:
+def _zstd_records(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
     """The collector's older framing: `[4-byte length][zstd frame of one document]`, again and again.
 
     JSON documents come out as lines, protobuf messages with their 4-byte length in front.
     """
 
-    def more() -> bytes:
+    def more(wanted: int) -> bytes:
         prefix = stream.read(4)
         if not prefix:
             return b""
@@ -232,7 +233,7 @@ def _zstd_records(stream: Stream, report: FileReport) -> Callable[[], bytes]:
             document = cast(bytes, zstd.decompress(frame))
         except zstd.ZstdError as error:
             report.warn("unreadable_record", f"a zstd record is damaged: {error}")
-            return more()
+            return more(wanted)
         if document.lstrip()[:1] in (b"{", b"["):
             return document.replace(b"\n", b" ") + b"\n"
         return struct.pack(">I", len(document)) + document
@@ -278,10 +279,10 @@ def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport) 
         report.warn("damaged", f"the tar archive cannot be read: {error}")
 
 
-def _guarded(inner: IO[bytes], report: FileReport) -> Callable[[], bytes]:
-    def more() -> bytes:
+def _guarded(inner: IO[bytes], report: FileReport) -> Callable[[int], bytes]:
+    def more(wanted: int) -> bytes:
         try:
-            return inner.read(CHUNK)
+            return inner.read(wanted)
         except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
             report.warn("damaged", f"a file in the archive is damaged: {error}")
             return b""
