@@ -249,7 +249,7 @@ def unexplained_time(bench: Workbench) -> Iterator[Proposal]:
 def erratic_models(bench: Workbench) -> Iterator[Proposal]:
     """A model whose calls spread far more than those of another one."""
     nodes, table = bench.nodes, bench.table
-    if "inference" not in table.stages:
+    if "inference" not in table.stages or not len(table):
         return
     stage = table.stages.index("inference")
     calls = (nodes.stage == stage) & (nodes.request >= 0)

@@ -82,6 +82,19 @@ class Tail:
         return asdict(self)
 
 
+class TooFew(OverbudgetError):
+    """There are requests, but too few of them in a cohort to compare: an answer, not a mistake of the user."""
+
+    def __init__(self, sentence: str, slow: int = 0, typical: int = 0) -> None:
+        super().__init__(sentence)
+        self.slow, self.typical = slow, typical
+
+    def as_dict(self, percentile: int) -> dict[str, Any]:
+        """The keys of CONTRACT.md with nothing in them, and a `note` that says why."""
+        nothing: dict[str, Any] = {"operations": [], "attributes": [], "note": str(self)}
+        return {"percentile": percentile, "threshold_ns": None, "slow": self.slow, "typical": self.typical, **nothing}
+
+
 def tail(
     connection: duckdb.DuckDBPyConnection,
     budget: Budget | None = None,
@@ -91,13 +104,13 @@ def tail(
 ) -> Tail:
     """The slow requests, at or beyond `percentile` or beyond the budget's cap for it, against the typical ones.
 
-    Errors: OverbudgetError where there are too few requests in a cohort, or no cap.
+    Errors: TooFew where a cohort has too few requests; OverbudgetError where there is no cap, or no such request.
     """
     every = read_requests(connection, budget)
     require_known(every, filters or Filters())
     table = every.select(filters)
     if len(table) < 4 * LEAST_IN_BAND:
-        raise OverbudgetError(f"There are {len(table)} complete requests: too few to tell slow from typical ones.")
+        raise TooFew(f"Complete requests: {len(table)}. That is too few to tell slow from typical ones.")
     threshold = quantiles(table.latency_ns, [percentile])[0][0].value_ns or 0
     if over_budget:
         cap, _ = cap_at(budget.caps if budget else {}, percentile)
@@ -108,8 +121,10 @@ def tail(
     typical = Ranking(table.latency_ns).between(*TYPICAL)
     typical_rows = np.setdiff1d(typical.rows, slow)
     if len(slow) < LEAST_SLOW or len(typical_rows) < LEAST_IN_BAND:
-        raise OverbudgetError(
-            f"There are {len(slow)} slow requests and {len(typical_rows)} typical ones: too few to compare."
+        raise TooFew(
+            f"There are {len(slow)} slow requests and {len(typical_rows)} typical ones: too few to compare.",
+            len(slow),
+            len(typical_rows),
         )
     bands = [Band(rows, np.full(len(rows), 1 / len(rows))) for rows in (slow, typical_rows)]
     slow_mean, typical_mean = (float(table.latency_ns[rows].mean()) for rows in (slow, typical_rows))

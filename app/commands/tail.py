@@ -5,7 +5,7 @@ from pathlib import Path
 
 from analysis.budget import load_budget
 from analysis.requests import Filters
-from analysis.tail import tail
+from analysis.tail import TooFew, tail
 from app.report.tail_text import print_tail
 from store.dataset import open_dataset
 
@@ -15,7 +15,11 @@ def run(
 ) -> None:
     """Print what the slow requests have in common."""
     budget = load_budget(budget_file) if budget_file else None
-    found = tail(open_dataset(dataset), budget, Filters(route=route), percentile, over_budget)
+    try:
+        found = tail(open_dataset(dataset), budget, Filters(route=route), percentile, over_budget)
+    except TooFew as few:
+        print(json.dumps(few.as_dict(percentile), indent=2, ensure_ascii=False) if as_json else few)
+        return
     if as_json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:

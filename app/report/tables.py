@@ -50,7 +50,7 @@ def percentile_lines(review: Review) -> list[Line]:
 
 def breakdown_lines(review: Review) -> list[Line]:
     """Stage by stage what a request at each percentile is made of, and its whole below; empty where unknown at all."""
-    if all(made_of.band_latency_ns is None for made_of in review.breakdown):
+    if not any(made_of.stages for made_of in review.breakdown):
         return []
     stages = [stage.stage for stage in next(made_of for made_of in review.breakdown if made_of.stages).stages]
     lines = []

@@ -176,6 +176,8 @@ def _why(review: Review, row: PercentileRow) -> str:
 
 
 def _largest(made_of: Breakdown) -> str:
+    if not made_of.stages:
+        return "They take no time at all."
     stage = max(made_of.stages, key=lambda found: found.mean_ns)
     takes = format_duration(stage.mean_ns, beside_ns=made_of.band_latency_ns)
     return _capital(f"{stage_name(stage.stage)} takes the largest part of it, {takes} ({stage.share:.0%}).")
