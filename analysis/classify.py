@@ -56,7 +56,7 @@ _BY_VALUE: tuple[tuple[str, dict[str, str]], ...] = (
 
 _VECTOR_STORES = {"pinecone", "qdrant", "chroma", "chromadb", "weaviate", "milvus", "marqo", "lancedb", "pgvector"}
 _VECTOR_PREFIXES = ("pinecone.", "qdrant.", "db.chroma.", "db.milvus.", "db.marqo.", "db.pinecone.", "db.qdrant.")
-_VECTOR_NAMES = ("pinecone.", "qdrant.", "chroma.", "milvus.", "marqo.", "weaviate.")
+_VECTOR_NAMES = (*_VECTOR_PREFIXES, "chroma.", "milvus.", "marqo.", "weaviate.")
 
 # Words in names of spans, functions and tasks, when nothing else speaks. Words are matched after `search_docs`,
 # `searchDocs` and `search-docs` have become "search docs".
@@ -143,7 +143,7 @@ def _vercel(operation: str) -> str | None:
         return "inference"
     if operation.startswith("ai.embed"):
         return "retrieval"
-    return {"ai.toolcall": "tools", "ai.generatetext": "orchestration", "ai.streamtext": "orchestration"}.get(operation)
+    return dict(_BY_VALUE)["ai.operationId"].get(operation)
 
 
 def _vector_store(name: str, keys: Mapping[str, str | None]) -> Decision | None:

@@ -7,17 +7,25 @@ import numpy.typing as npt
 from analysis.budget import Good
 from analysis.columns import numbers
 from analysis.requests import BAD, GOOD, I8, I32, UNKNOWN, RequestTable, row_of
+from analysis.semconv import NAMED_SCORE_KEY
 
-# An evaluation names itself and its score on the same span or event (OpenTelemetry's gen_ai conventions); else the
-# score is an attribute that is called what the budget calls it.
-_NAMED = """
+# An evaluation names itself and its score on the same span or event (OpenTelemetry's gen_ai conventions: ….name and
+# ….score.value; OpenInference: evaluations.0.evaluation.name and ….score); else the score is an attribute that is called
+# what the budget calls it, or that and a prefix (Langfuse).
+_NAMED = r"""
+WITH said AS (
+    SELECT span_no, start_ns AS time_ns, attributes FROM data.spans
+    UNION ALL SELECT span_no, coalesce(time_ns, 0), attributes FROM data.events
+), naming AS (
+    SELECT *, list_filter(attributes, lambda x: x.value = $name AND regexp_matches(x.key, '(evaluation|annotation)\.name$'))[1].key
+        AS name_key
+    FROM said WHERE len(list_filter(attributes, lambda x: x.value = $name OR contains(x.key, $name))) > 0
+)
 SELECT span_no, time_ns, try_cast(coalesce(
-    CASE WHEN list_contains(attributes, {'key': 'gen_ai.evaluation.name', 'value': $name})
-         THEN list_filter(attributes, lambda x: x.key = 'gen_ai.evaluation.score.value')[1].value END,
-    list_filter(attributes, lambda x: x.key = $name)[1].value) AS DOUBLE) AS score
-FROM (SELECT span_no, start_ns AS time_ns, attributes FROM data.spans
-      UNION ALL SELECT span_no, coalesce(time_ns, 0), attributes FROM data.events)
-WHERE len(list_filter(attributes, lambda x: x.key IN ($name, 'gen_ai.evaluation.name'))) > 0
+    list_filter(attributes, lambda x: x.key = regexp_replace(name_key, 'name$',
+        if(name_key = 'gen_ai.evaluation.name', 'score.value', 'score')))[1].value,
+    list_filter(attributes, lambda x: x.key = $name OR regexp_extract(x.key, $named, 1) = $name)[1].value) AS DOUBLE) AS score
+FROM naming
 """
 
 
@@ -39,7 +47,7 @@ def judge_answers(
         found = connection.sql(
             f"SELECT node, request_no, score FROM ({_NAMED}) JOIN data.tree USING (span_no) "
             "WHERE score IS NOT NULL ORDER BY time_ns, span_no",
-            params={"name": good.name},
+            params={"name": good.name, "named": NAMED_SCORE_KEY},
         ).to_arrow_table()
         request = numbers(found["request_no"])
         if table.request_of_node is not None:

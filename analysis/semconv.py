@@ -140,9 +140,15 @@ REQUEST_ID_KEYS = (
     "request_id",
     "x-request-id",
     "http.request.header.x-correlation-id",
+    "x-correlation-id",
     "correlation.id",
     "correlation_id",
     "traceloop.correlation.id",
 )
 SCORE_VALUE_KEYS = ("gen_ai.evaluation.score.value",)
 SCORE_LABEL_KEYS = ("gen_ai.evaluation.score.label",)
+# OpenInference flattens lists of evaluations (evaluations.0.evaluation.score), Langfuse's scores carry their name in the key.
+EVALUATION_KEY = (
+    r"^(?:(?:trace\.|session\.)?(?:evaluations|annotations)\.\d+\.)?(?:evaluation|annotation)\.(score|label)$"
+)
+NAMED_SCORE_KEY = r"^langfuse\.(?:trace\.|observation\.|session\.)?scores?\.(.+?)(?:\.value)?$"

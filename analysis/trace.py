@@ -3,11 +3,12 @@
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 
-from analysis.semconv import FIRST_TOKEN_EVENT, TTFT_MILLISECONDS_KEYS, TTFT_SECONDS_KEYS
+from analysis.semconv import FIRST_TOKEN_EVENT, TTFT_MILLISECONDS_KEYS, TTFT_SECONDS_KEYS, TTFT_TIMESTAMP_KEYS
 from store.errors import OverbudgetError
 
 
@@ -259,6 +260,10 @@ def first_token_ns(span: TraceSpan) -> int:
             if said is None and (value := span.attributes.get(key)) is not None:
                 with suppress(ValueError):
                     said = float(value) * size
+    for key in TTFT_TIMESTAMP_KEYS:
+        if said is None and (value := span.attributes.get(key)) is not None:
+            with suppress(ValueError):
+                said = _ns_of(value) + span.skew_ns - span.start_ns
     if said is None:
         times = [
             event["time_ns"]
@@ -267,6 +272,13 @@ def first_token_ns(span: TraceSpan) -> int:
         ]
         said = min(times) + span.skew_ns - span.start_ns if times else -1
     return round(said) if 0 <= said <= span.end_ns - span.start_ns else -1
+
+
+def _ns_of(text: str) -> int:
+    """ISO 8601 text, in JSON's quotes or none, as ns since the epoch; without a time zone it is UTC."""
+    instant = datetime.fromisoformat(text.strip('"'))
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1_000
 
 
 def retried(trace: Trace) -> set[str]:

@@ -3,6 +3,8 @@
 Facts are held aside while a dataset is built, one row per span and fact, and folded into the relation `requests`.
 """
 
+import re
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +36,18 @@ EVALUATION_EVENT = r"^gen_ai\.evaluation\."
 SCHEMA = pa.schema([("span_no", pa.int32()), ("fact", pa.int8()), ("value", pa.string())])
 
 _SLOT = {key: (slot, rank) for slot, keys in enumerate(FACTS.values()) for rank, key in enumerate(keys)}
+_BY_PATTERN = 100  # the rank of keys that are known by a pattern: after all others
+
+
+def _slot_of(key: str) -> tuple[int, int]:
+    """Which fact a key records, and how good evidence it is (0 the best); (-1, 0) where it records none."""
+    if key in _SLOT:
+        return _SLOT[key]
+    if evaluation := re.search(semconv.EVALUATION_KEY, key):
+        return FACT_NAMES.index(evaluation.group(1)), _BY_PATTERN
+    if re.search(semconv.NAMED_SCORE_KEY, key):
+        return FACT_NAMES.index("score"), _BY_PATTERN
+    return -1, 0
 
 
 @numba.njit(
@@ -87,7 +101,7 @@ def facts_of(batch: SpanBatch, first_span_no: int) -> pa.Table:
 def of_attributes(attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -> pa.Table:
     """What attribute lists record; `span_no` is the span of each list."""
     lists, keys, values = list_parts(attributes)
-    places = [_SLOT.get(key, (-1, 0)) for key in keys.dictionary.to_pylist()]
+    places = [_slot_of(key) for key in keys.dictionary.to_pylist()]
     slot = np.array([place[0] for place in places], np.int8)
     if not (slot >= 0).any():
         return SCHEMA.empty_table()

@@ -90,6 +90,7 @@ def fold_facts(
             "span_no": span_no,
             "request_no": request_of,
             "start_ns": tree.start,
+            "skew_ns": tree.skew,
             "weight": (tree.end - tree.start) + np.where(is_inference, np.int64(1) << 60, 0),
             "counts": is_inference & ~enclosed,
         }
@@ -112,13 +113,17 @@ _TTFT = f"""CASE
     WHEN {_fact("ttft_s")} THEN (try_cast(value AS DOUBLE) * 1e9)::BIGINT
     WHEN {_fact("ttft_ms")} THEN (try_cast(value AS DOUBLE) * 1e6)::BIGINT
     WHEN {_fact("ttft_ns")} THEN try_cast(value AS BIGINT)
-    WHEN {_fact("ttft_at")} THEN epoch_ns(try_cast(trim(value, '"') AS TIMESTAMP_NS)) - start_ns
+    WHEN {_fact("ttft_at")} THEN epoch_ns(try_cast(trim(value, '"') AS TIMESTAMP_NS)) + skew_ns - start_ns
 END"""
+
+# A header's value is a list in OTLP: its first entry is the id, as others record it.
+_FIRST_OF_LIST = r"""regexp_replace(value, '^\["(.*?)"[,\]].*$', '\1')"""
 
 # Values are cast for the facts that need it alone: casts that fail are slow, and a FILTER comes after them.
 _FOLD = f"""
 WITH said AS (
-    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value, {_TTFT} AS ttft,
+    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, {_TTFT} AS ttft,
+        CASE WHEN {_fact("request_id")} AND starts_with(value, '["') THEN {_FIRST_OF_LIST} ELSE f.value END AS value,
         CASE WHEN {_TOKENS} THEN try_cast(value AS BIGINT) END AS tokens,
         CASE WHEN {_fact("score")} THEN try_cast(value AS DOUBLE) END AS score,
         CASE WHEN {_fact("label")} THEN lower(value) END AS label
@@ -141,7 +146,7 @@ FROM said GROUP BY request_no
 
 
 def _no_facts(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    nodes = "(SELECT 0::INTEGER AS span_no, 0::INTEGER AS request_no, 0::BIGINT AS start_ns, 0::BIGINT AS weight, false AS counts)"
+    nodes = "(SELECT 0::INTEGER AS span_no, 0::INTEGER AS request_no, 0::BIGINT AS start_ns, 0::BIGINT AS skew_ns, 0::BIGINT AS weight, false AS counts)"
     return connection.sql(_FOLD.replace("JOIN nodes n", f"JOIN {nodes} n")).to_arrow_table()
 
 

@@ -47,6 +47,7 @@ def test_a_convention_names_its_stage(key: str, value: str, stage: str | None) -
         ("buildContext", "context"), ("render_prompt", "context"), ("assemble", "context"), ("guard_input", "safety"),
         ("moderate", "safety"), ("check.safety", "safety"), ("format_response", "shaping"), ("parse-output", "shaping"),
         ("postprocess", "shaping"), ("queue.wait", "queue"), ("wait_for_slot", "queue"), ("ai.generateText.doGenerate", "inference"),
+        ("ai.streamObject", "orchestration"), ("ai.toolCall search", "tools"),
         ("llm_request", "inference"), ("research", None), ("information", None), ("unsafe_name", None), ("handler", None),
     ],
 )  # fmt: skip
@@ -71,6 +72,7 @@ def test_vector_stores_show_by_their_attributes_and_queries() -> None:
     assert by_default("x", "CLIENT", {"db.vector.query.top_k": None}).stage == "retrieval"
     assert by_default("x", "CLIENT", {"pinecone.usage": None}).stage == "retrieval"
     assert by_default("qdrant.search", "CLIENT", {}).stage == "retrieval"
+    assert by_default("db.chroma.query", "CLIENT", {}).stage == "retrieval"
     assert by_default("knn search", "CLIENT", {"db.system.name": "elasticsearch"}).stage == "retrieval"
     assert by_default("index", "CLIENT", {"db.system.name": "elasticsearch"}).stage == "database"
 

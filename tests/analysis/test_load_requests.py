@@ -294,6 +294,23 @@ def test_the_budget_says_which_score_makes_an_answer_good(
     assert np.count_nonzero(table.scored) == scored
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"evaluations.0.evaluation.name": "other", "evaluations.0.evaluation.score": "0.1",
+         "evaluations.1.evaluation.name": "tone", "evaluations.1.evaluation.score": "0.9"},
+        {"evaluation.name": "tone", "evaluation.score": "0.9"},
+        {"langfuse.score.other": "0.1", "langfuse.score.tone": "0.9"},
+        {"langfuse.trace.scores.tone.value": "0.9"},
+    ],
+)  # fmt: skip
+def test_a_named_score_is_found_in_every_convention(said: dict[str, str], opened: Opener) -> None:
+    builder = DatasetBuilder()
+    builder.request(Work("inference", MS, attributes=said))
+    budget = parse_budget('[good]\nscore = { name = "tone", at_least = 0.5 }')
+    assert read_requests(opened(builder), budget).good.tolist() == [GOOD]
+
+
 def test_a_score_may_be_an_event_and_the_latest_of_several_counts(opened: Opener) -> None:
     def evaluation(score: str) -> tuple[str, dict[str, str]]:
         about = {"gen_ai.evaluation.name": "tone", "gen_ai.evaluation.score.value": score}

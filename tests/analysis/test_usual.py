@@ -36,6 +36,9 @@ def test_the_first_token_is_told_by_attribute_or_event_and_must_lie_in_the_span(
     assert first_token_ns(replace(SPAN, skew_ns=500, events=events)) == 3_500
     late = [{"name": "first token", "time_ns": 90_000, "attributes": {}}]
     assert first_token_ns(replace(SPAN, events=late)) == -1
+    at = "langfuse.observation.completion_start_time"
+    for text in ('"1970-01-01T00:00:00.000004Z"', "1970-01-01T01:00:00.000004+01:00", "1970-01-01T00:00:00.000004"):
+        assert first_token_ns(replace(SPAN, attributes={at: text})) == 4_000 - SPAN.start_ns
 
 
 def test_a_repeat_of_a_failed_call_is_known_by_its_name_and_parent() -> None:

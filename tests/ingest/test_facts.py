@@ -1,6 +1,13 @@
 """What spans say about their request."""
 
+import json
+from pathlib import Path
+
+import pytest
+
 from ingest.facts import FACT_NAMES, facts_of
+from ingest.pipeline import ingest
+from store.dataset import open_dataset
 from tests.batches import batch
 
 
@@ -33,3 +40,40 @@ def test_the_first_event_named_like_a_first_token_gives_the_time_to_it() -> None
 
 def test_a_batch_without_facts_gives_an_empty_table() -> None:
     assert said({"attributes": {"x": "1"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "fact"),
+    [
+        ("gen_ai.evaluation.score.value", "score"),
+        ("evaluation.score", "score"),
+        ("evaluations.0.evaluation.score", "score"),
+        ("session.evaluations.12.evaluation.label", "label"),
+        ("annotations.1.annotation.label", "label"),
+        ("langfuse.score.correctness", "score"),
+        ("langfuse.trace.scores.correctness.value", "score"),
+    ],
+)
+def test_every_convention_of_evaluations_is_read(key: str, fact: str) -> None:
+    assert said({"attributes": {key: "1"}}) == [(100, fact, "1")]
+
+
+def test_what_only_looks_like_an_evaluation_is_none() -> None:
+    assert said({"attributes": {"document.score": "1", "evaluation.name": "x", "my.evaluation.score.max": "1"}}) == []
+
+
+def test_a_request_id_in_a_list_is_the_same_as_one_alone(tmp_path: Path) -> None:
+    listed = {"key": "http.request.header.x-request-id", "value": {"arrayValue": {"values": [{"stringValue": "r-1"}]}}}
+    plain = {"key": "request.id", "value": {"stringValue": "r-1"}}
+    spans = [
+        {
+            "traceId": f"{number:032x}", "spanId": "1" * 16, "name": "x", "attributes": [attribute],
+            "startTimeUnixNano": "1000", "endTimeUnixNano": "2000",
+        }
+        for number, attribute in enumerate((listed, plain), 1)
+    ]  # fmt: skip
+    dump = tmp_path / "d.json"
+    dump.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}))
+    ingest([dump], tmp_path / "d.duckdb")
+    rows = open_dataset(tmp_path / "d.duckdb").execute("SELECT request_id FROM requests").fetchall()
+    assert rows == [("r-1",), ("r-1",)]
