@@ -12,7 +12,7 @@ import duckdb
 
 from analysis.advice_sources import SOURCES, Confidence, Kind, Proposal
 from analysis.budget import Budget
-from analysis.changes import Cache, Cap, DropRetries, Parallel, Scale, Wish
+from analysis.changes import Cache, Cap, DropRetries, Parallel, Scale, Wish, join_names
 from analysis.durations import duration_literal
 from analysis.requests import Filters
 from analysis.whatif import WhatIf, Workbench
@@ -125,7 +125,7 @@ def what_if_command(
             case Scale():
                 words += ["--scale", _quoted(f"{wish.what}={wish.factor:g}")]
             case Parallel():
-                words += ["--parallel", _quoted(",".join(wish.operations))]
+                words += ["--parallel", _quoted(join_names(wish.operations))]
             case Cache():
                 words += ["--cache", _quoted(f"{wish.operation}={duration_literal(wish.ttl_ns)}")]
             case DropRetries():

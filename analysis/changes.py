@@ -1,5 +1,7 @@
 """The changes a what-if asks for, as it is written on the command line and as factors for the replay."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,7 +98,7 @@ def parse_wishes(
             raise OverbudgetError(f"--scale {text}: `{value}` is not a factor; write it like {what}=0.5.")
         wishes.append(Scale(what, factor))
     for text in parallel:
-        names = tuple(filter(None, (name.strip() for name in text.split(","))))
+        names = split_names(text)
         if not names:
             raise OverbudgetError("--parallel names no operation.")
         wishes.append(Parallel(names))
@@ -104,6 +106,19 @@ def parse_wishes(
         Cache(what, _duration("--cache", text, value)) for text in cache for what, value in [_pair("--cache", text)]
     ]
     return [*wishes, DropRetries()] if drop_retries else wishes
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Names as `--parallel` reads them: with commas between, in double quotes where a name has some of its own."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue()
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The names that `join_names` joined; blanks around them do not count."""
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    return tuple(name.strip() for row in rows for name in row if name.strip())
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -108,7 +108,10 @@ def whatif(
     ] = None,
     parallel: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar='"OP,OP"', help="Calls of these operations under one parent start together."),
+        typer.Option(
+            metavar='"OP,OP"',
+            help="Calls of these operations under one parent start together; a name with a comma in double quotes.",
+        ),
     ] = None,
     cache: Annotated[
         Optional[list[str]],  # noqa: UP045

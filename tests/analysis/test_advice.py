@@ -1,6 +1,7 @@
 """Advice: what each sample's story asks for, and nothing where nothing is wrong."""
 
 import shlex
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,22 @@ def tools(outputs: bool) -> DatasetBuilder:
             Work("tools", 100 * MS, "find", attributes=said), Work("tools", 100 * MS, "status", attributes=asked)
         )
     return builder
+
+
+def test_a_command_survives_the_shell_whatever_operations_are_called(tmp_path: Path) -> None:
+    names = ('it\'s "a", $HOME `b` = c', "SELECT a, b")
+    builder = DatasetBuilder()
+    for _ in range(40):
+        builder.request(*(Work("tools", 100 * MS, name) for name in names))
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    (advice,) = advise(connection, "d")
+    printed = subprocess.run(
+        ["sh", "-c", advice.command.replace("overbudget", "printf '%s\\0'", 1)], capture_output=True, check=True
+    ).stdout.decode()
+    assert printed.split("\0")[:3] == ["whatif", "d", "--parallel"]
+    (wish,) = parse_wishes(parallel=[printed.split("\0")[3]])
+    assert (wish,) == advice.wishes
+    assert sorted(wish.operations) == sorted(names)  # type: ignore[union-attr]
 
 
 def test_a_call_that_asks_for_what_another_said_is_not_independent(tmp_path: Path) -> None:
