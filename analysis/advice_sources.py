@@ -189,7 +189,8 @@ def waiting_in_queues(bench: Workbench) -> Iterator[Proposal]:
         f"requests wait {format_duration(p50)} at the median and {format_duration(p95)} at p95 for a free slot",
     )
     against = ("more capacity, or fewer requests at a time, costs money or turns requests away",)
-    names = bench.nodes.operation[(bench.nodes.stage == table.stages.index("queue")) & (bench.nodes.request >= 0)]
+    waiting = (bench.nodes.stage == table.stages.index("queue")) | (bench.nodes.queued > 0)
+    names = bench.nodes.operation[waiting & (bench.nodes.request >= 0)]
     operations = tuple(
         (service, bench.nodes.names[operation])
         for operation in np.unique(names).tolist()

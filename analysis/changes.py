@@ -152,6 +152,7 @@ class Nodes:
     operation: I32  # place in `names`
     failed: npt.NDArray[np.bool_]  # spans whose status is an error
     retry_of: I32  # the failed call that this one repeats, -1 for none
+    queued: F64  # the share of each span that it begins with in its server's queue
 
 
 def change_of(wishes: Sequence[Wish], nodes: Nodes) -> Change:
@@ -191,10 +192,13 @@ def _time_factor(wish: Cap | Scale, nodes: Nodes) -> F64:
     if wish.what in nodes.table.stages:
         stage = nodes.table.stages.index(wish.what)
         if isinstance(wish, Scale):
-            return np.where(nodes.stage == stage, wish.factor, 1.0)
-        took = nodes.table.stage_ns[:, stage]
-        of_request = np.append(np.where(took > wish.ns, wish.ns / np.maximum(took, 1), 1.0), 1.0)
-        return np.where(nodes.stage == stage, of_request[nodes.request], 1.0)
+            factor = np.full(len(nodes.stage), wish.factor)
+        else:
+            took = nodes.table.stage_ns[:, stage]
+            of_request = np.append(np.where(took > wish.ns, wish.ns / np.maximum(took, 1), 1.0), 1.0)
+            factor = of_request[nodes.request]
+        of_waits = 1 - nodes.queued * (1 - factor) if wish.what == "queue" else 1.0
+        return np.where(nodes.stage == stage, factor + nodes.queued * (1 - factor), of_waits)
     here = _is_operation(wish.what, nodes)
     if isinstance(wish, Scale):
         return _below(np.where(here, wish.factor, 1.0), nodes)

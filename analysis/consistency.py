@@ -210,9 +210,9 @@ def _streaming(table: RequestTable, rows: I64, inference: I64, tokens: F64) -> d
 
     Time per output token leaves the first one out, as usual: (inference - time to first token) / (tokens - 1).
     """
-    first = table.ttft_ns[rows]
-    told = (first >= 0) & (tokens > 1) & (inference > first)
-    each = ((inference - first)[told] / (tokens[told] - 1)).astype(np.int64)
+    first, before = table.ttft_ns[rows], table.first_token_ns[rows]
+    told = (first >= 0) & (tokens > 1) & (inference > before)
+    each = ((inference - before)[told] / (tokens[told] - 1)).astype(np.int64)
     found: dict[str, Any] = {}
     for name, values in (("ttft", first[first >= 0]), ("time_per_output_token", each)):
         for quantile in quantiles(values, (50, 95))[0]:

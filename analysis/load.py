@@ -13,6 +13,7 @@ from analysis.columns import numbers
 from analysis.judge import verdict
 from analysis.percentiles import F64, I64, quantiles
 from analysis.requests import Filters, RequestTable, read_requests, row_of
+from analysis.semconv import QUEUE_KEY
 from analysis.tree import in_flight
 
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1)  # finer at the top, where a service breaks
@@ -23,7 +24,6 @@ ALPHA = 0.05
 PERCENTILES = (50, 95)
 ARRIVALS = 20  # arrivals that the window of the arrival rate holds on average
 WINDOW_NS = (1_000_000_000, 60_000_000_000)  # the least and the longest
-QUEUE_KEY = "gen_ai.latency.time_in_queue"  # seconds, as vLLM reports them
 MODEL_KEYS = ("gen_ai.latency.time_in_model_prefill", "gen_ai.latency.time_in_model_decode", QUEUE_KEY)
 
 

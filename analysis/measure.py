@@ -163,7 +163,7 @@ def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) ->
 
 
 def _streaming(band: Band, table: RequestTable) -> tuple[float, float, float] | None:
-    first = table.ttft_ns[band.rows]
+    first = table.first_token_ns[band.rows]
     if "inference" not in table.stages or not (first >= 0).any():
         return None
     inference = table.stage_ns[band.rows, table.stages.index("inference")]

@@ -18,6 +18,7 @@ from analysis.columns import numbers
 from analysis.critical_path import Segments, critical_path
 from analysis.operations import Catalogue, catalogue_of
 from analysis.path import PathTable, load_places
+from analysis.queued import QUEUE, Reported, reported_waits, stage_segments
 from analysis.requests import I16, I32, I64, UNKNOWN, Coded, RequestTable, coded, read_stored, row_of
 from analysis.rule_evidence import ask_spans, split_operations
 from analysis.stages import stage_of_nodes
@@ -39,10 +40,11 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
     tree = tree._replace(operation=split.operation)
     stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
     stored = read_stored(connection)
+    reported = reported_waits(connection)
     if not budget.request_match:
         segments = _stored_segments(connection, tree.row)
         places = load_places(connection)
-        return _with_stages(stored, segments, catalogue, stage_of, tree, stored_request_of, places)
+        return _with_stages(stored, segments, catalogue, stage_of, tree, stored_request_of, places, reported)
     named = classify(operations, budget.request_match, split.evidence)
     is_entry = np.array([decision.stage == "" for decision in named], bool)[tree.operation]
     tree = tree._replace(span_id=_span_ids(connection, tree.row))
@@ -50,7 +52,7 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
     segments = critical_path(tree, requests, catalogue.columns, request_of)
     complete = _complete_traces(tree, stored_request_of, stored)[requests.trace]
     table = _requests_at(connection, requests.entry, complete, tree, catalogue, stored_request_of, stored)
-    return _with_stages(table, segments, catalogue, stage_of, tree, request_of, catalogue.places)
+    return _with_stages(table, segments, catalogue, stage_of, tree, request_of, catalogue.places, reported)
 
 
 def _stored_segments(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> Segments:
@@ -130,15 +132,18 @@ def _with_stages(
     tree: Tree,
     request_of: I32,
     places: tuple[str, ...],
+    reported: Reported,
 ) -> RequestTable:
     """`table` with the stage times that `segments` add up to, and with the segments themselves."""
     stages = len(catalogue.stages)
-    stage = stage_of[segments.node]
+    waits = reported.of_nodes(tree.row, tree, stage_of)
+    segments, stage = stage_segments(segments, tree, stage_of, waits)
     duration_ns: I64 = segments.end - segments.start
     cell = row_of(table.request_no, segments.request).astype(np.int64) * stages + stage
     # sums of ns below 2**53 (104 days) are exact as floats
     stage_ns = np.bincount(cell, duration_ns, minlength=len(table) * stages).astype(np.int64)
     spans = np.bincount(stage_of[request_of >= 0], minlength=stages)
+    spans[QUEUE] += np.count_nonzero(waits[request_of >= 0])
     path = PathTable(
         request_no=segments.request,
         operation=tree.operation[segments.node],

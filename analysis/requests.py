@@ -94,6 +94,7 @@ class RequestTable:
     `path` and `stage_of_node` (the stage of each row of data.tree) are there where the budget's own rules made the stored
     ones obsolete, `request_of_node` (the
     request_no of each row of data.tree, -1 for none) and `entry_span_no` where they made other spans the requests.
+    `waits_ns` is there where inference servers report how long each request waited in their queue.
     """
 
     request_no: I32
@@ -116,6 +117,7 @@ class RequestTable:
     request_of_node: I32 | None = None
     stage_of_node: I16 | None = None
     entry_span_no: I32 | None = None
+    waits_ns: I64 | None = None
 
     def __len__(self) -> int:
         return len(self.request_no)
@@ -125,7 +127,18 @@ class RequestTable:
         whole = {name: getattr(self, name)[rows] for name in _COLUMNS}
         coded = {name: getattr(self, name).take(rows) for name in ("route", "service", "model", "status")}
         entries = None if self.entry_span_no is None else self.entry_span_no[rows]
-        return replace(self, **whole, **coded, entry_span_no=entries)
+        waits = None if self.waits_ns is None else self.waits_ns[rows]
+        return replace(self, **whole, **coded, entry_span_no=entries, waits_ns=waits)
+
+    @property
+    def first_token_ns(self) -> I64:
+        """How much of each request's inference passes before its first token, -1 where that is not recorded.
+
+        A server's time to the first token counts from the arrival of the request; what it waited in the queue is no inference.
+        """
+        if self.waits_ns is None:
+            return self.ttft_ns
+        return np.where(self.ttft_ns < 0, self.ttft_ns, np.maximum(self.ttft_ns - self.waits_ns, 0))
 
     def select(self, filters: Filters | None = None, include_incomplete: bool = False) -> "RequestTable":
         """The requests that `filters` leave, without the incomplete ones unless they are asked for."""
@@ -175,6 +188,9 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         table = apply_rules(connection, budget)
     else:
         table = read_stored(connection)
+    from analysis.queued import waits_of_requests
+
+    table = replace(table, waits_ns=waits_of_requests(connection, table))
     if budget.good is not None:
         from analysis.good import judge_answers
 

@@ -28,9 +28,11 @@ CLASSIFY_KEYS: frozenset[str] = frozenset(
     }
 )
 
+QUEUE_KEY = "gen_ai.latency.time_in_queue"  # seconds, as vLLM reports them
+
 # Keys that decide by being there.
 CLASSIFY_PRESENCE: frozenset[str] = frozenset(
-    {"db.vector.query.top_k", "http.request.method", "http.method", "gen_ai.latency.time_in_queue"}
+    {"db.vector.query.top_k", "http.request.method", "http.method", QUEUE_KEY}
 )
 CLASSIFY_PREFIXES: tuple[str, ...] = (
     "pinecone.",

@@ -4,6 +4,7 @@ import numba
 import numpy as np
 
 from analysis.critical_path import Segments
+from analysis.queued import QUEUE, stage_segments
 from analysis.stage_names import DEFAULT_STAGES
 from analysis.tree import I16, I32, I64, OperationColumns, Requests, Tree
 
@@ -76,17 +77,33 @@ def _stage_times(order, request_of, stage_of, start, end, entry, seg_request, se
 
 
 def stage_times(
-    tree: Tree, requests: Requests, request_of: I32, segments: Segments, stage_of: I16, stages: int
+    tree: Tree,
+    requests: Requests,
+    request_of: I32,
+    segments: Segments,
+    stage_of: I16,
+    stages: int,
+    waits: I64 | None = None,
 ) -> tuple[I64, I64, I32]:
     """Per request and stage: stage time (ns on the critical path), busy time (ns, union of its spans), spans.
 
-    Three arrays [requests, stages]; `stages` counts unattributed. Stage times of a request sum to its duration.
-    """
-    order = np.arange(len(tree.row), dtype=np.int32)
-    in_order = np.diff(tree.start) >= 0
-    if not np.all(in_order | (np.diff(tree.trace) != 0)):  # clock adjustment or clipping moved a span past another
-        order = np.lexsort((tree.start, tree.trace)).astype(np.int32)
+    Three arrays [requests, stages]; `stages` counts unattributed. Stage times of a request sum to its duration. `waits`
+    is how long each span begins with a wait in its server's queue (see analysis.queued), which counts as a span of queue.
+    """  # fmt: skip
+    trace, start, end, staged = tree.trace, tree.start, tree.end, stage_of
+    seg_stage = stage_of[segments.node]
+    if waits is not None and waits.any():
+        segments, seg_stage = stage_segments(segments, tree, stage_of, waits)
+        waiting = np.flatnonzero(waits)
+        trace, request_of = np.append(trace, trace[waiting]), np.append(request_of, request_of[waiting])
+        end = np.append(end, (start + waits)[waiting])
+        start = np.append(start + waits, start[waiting])
+        staged = np.append(stage_of, np.full(len(waiting), QUEUE, np.int16))
+    order = np.arange(len(start), dtype=np.int32)
+    in_order = np.diff(start) >= 0
+    if not np.all(in_order | (np.diff(trace) != 0)):  # clock adjustment or clipping moved a span past another
+        order = np.lexsort((start, trace)).astype(np.int32)
     return _stage_times(
-        order, request_of, stage_of, tree.start, tree.end, requests.entry, segments.request,
-        stage_of[segments.node], segments.end - segments.start, stages,
+        order, request_of, staged, start, end, requests.entry, segments.request, seg_stage,
+        segments.end - segments.start, stages,
     )  # fmt: skip

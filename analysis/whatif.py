@@ -11,6 +11,7 @@ from analysis.budget import Budget, request_cap
 from analysis.changes import Nodes, Wish, change_of, failures, operations_of, retries
 from analysis.columns import numbers
 from analysis.percentiles import quantiles
+from analysis.queued import reported_waits
 from analysis.replay import replay, shape_of
 from analysis.requests import I64, Filters, read_requests, require_known, row_of
 from analysis.stored_tree import load_tree
@@ -72,7 +73,8 @@ class Workbench:
         row = np.where(request_of >= 0, row, -1).astype(np.int32)
         failed = failures(connection, len(row))
         again = retries(tree, shape, failed)
-        self.nodes = Nodes(connection, tree, shape, row, stage, self.table, names, operation, failed, again)
+        queued = reported_waits(connection).of_nodes(tree.row, tree, stage) / np.maximum(tree.end - tree.start, 1)
+        self.nodes = Nodes(connection, tree, shape, row, stage, self.table, names, operation, failed, again, queued)
         entries = np.flatnonzero((row >= 0) & (shape.parent < 0))
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries

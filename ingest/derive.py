@@ -14,6 +14,7 @@ import pyarrow as pa
 from analysis import tree as trees
 from analysis.critical_path import Segments, critical_path
 from analysis.operations import Catalogue
+from analysis.queued import Reported, reported_waits, stage_segments
 from analysis.stages import stage_of_nodes, stage_times
 from analysis.tree import Duplicates, OperationColumns, Requests, SpanColumns, Tree, build_tree, find_requests
 from ingest.hashing import one_chunk
@@ -100,6 +101,7 @@ class Part:
     requests: Requests
     request_of: I32
     segments: Segments
+    segment_stage: npt.NDArray[np.int16]
     stage_of: npt.NDArray[np.int16]
     stage_ns: npt.NDArray[np.int64]
     busy_ns: npt.NDArray[np.int64]
@@ -107,15 +109,19 @@ class Part:
     shapes: pa.Array
 
 
-def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue) -> Part:
+def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported: Reported) -> Part:
     """Run the kernels."""
     tree, duplicates = build_tree(columns, catalogue.columns)
     requests, request_of = find_requests(tree, catalogue.columns)
     segments = critical_path(tree, requests, catalogue.columns, request_of)
     stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
-    stages = stage_times(tree, requests, request_of, segments, stage_of, len(catalogue.stages))
+    waits = reported.of_nodes(span_no[tree.row], tree, stage_of)
+    stages = stage_times(tree, requests, request_of, segments, stage_of, len(catalogue.stages), waits)
+    segments, segment_stage = stage_segments(segments, tree, stage_of, waits)
     shapes = shape_texts(tree, requests, catalogue)
-    return Part(span_no, duplicates, tree, span_no[tree.row], requests, request_of, segments, stage_of, *stages, shapes)
+    return Part(
+        span_no, duplicates, tree, span_no[tree.row], requests, request_of, segments, segment_stage, stage_of, *stages, shapes
+    )  # fmt: skip
 
 
 def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterator[Part]:
@@ -124,8 +130,9 @@ def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> It
     They are read over a cursor of their own, which sees what is committed: parts share no trace, so that what is done to
     one changes no other.
     """
+    reported = reported_waits(connection)
     selected = prefetch(_partitions(connection.cursor()))
-    computed = prefetch(_compute(columns, span_no, catalogue) for columns, span_no in selected)
+    computed = prefetch(_compute(columns, span_no, catalogue, reported) for columns, span_no in selected)
     try:
         yield from computed
     finally:
@@ -224,7 +231,7 @@ def _insert_path(connection: duckdb.DuckDBPyConnection, part: Part, first_reques
                 "end_ns": segments.end,
                 "operation_id": part.tree.operation[segments.node],
                 "hop_to_id": segments.hop,
-                "stage_id": part.stage_of[segments.node],
+                "stage_id": part.segment_stage,
             }
         ),
     )
