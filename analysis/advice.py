@@ -132,8 +132,9 @@ def what_if_command(
                 words.append("--drop-retries")
     if budget_file:
         words += ["--budget", _quoted(budget_file)]
-    if filters is not None and isinstance(filters.route, str):
-        words += ["--route", _quoted(filters.route)]
+    for key, values in (filters or Filters()).as_dict().items():
+        for value in [values] if isinstance(values, str) else values:
+            words += ["--only", _quoted(f"{key}={value}")]
     return " ".join(words)
 
 

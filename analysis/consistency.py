@@ -15,7 +15,7 @@ from analysis.columns import numbers
 from analysis.good_answers import Conversations, conversations
 from analysis.humps import Humps, two_humps
 from analysis.percentiles import F64, I64, quantiles
-from analysis.requests import GOOD, UNKNOWN, Filters, RequestTable, iso, read_requests, row_of
+from analysis.requests import GOOD, UNKNOWN, Filters, RequestTable, iso, read_requests, require_known, row_of
 
 S = TypeVar("S", bound="Spread")
 
@@ -101,7 +101,9 @@ def consistency(
     connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None
 ) -> Consistency:
     """How predictable the requests are that `filters` leave."""
-    return consistency_of(connection, read_requests(connection, budget).select(filters), budget)
+    every = read_requests(connection, budget)
+    require_known(every, filters or Filters())
+    return consistency_of(connection, every.select(filters), budget)
 
 
 def consistency_of(

@@ -12,7 +12,7 @@ from analysis.budget import Budget, request_cap
 from analysis.columns import numbers
 from analysis.judge import verdict
 from analysis.percentiles import F64, I64, quantiles
-from analysis.requests import Filters, RequestTable, read_requests, row_of
+from analysis.requests import Filters, RequestTable, read_requests, require_known, row_of
 from analysis.semconv import QUEUE_KEY
 from analysis.tree import in_flight
 
@@ -79,7 +79,9 @@ class Load:
 
 def load(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None) -> Load:
     """How latency depends on load, of the requests that `filters` leave; all requests make the load."""
-    return load_of(connection, read_requests(connection, budget), budget, filters)
+    everyone = read_requests(connection, budget)
+    require_known(everyone, filters or Filters())
+    return load_of(connection, everyone, budget, filters)
 
 
 def load_of(

@@ -25,6 +25,15 @@ app = typer.Typer(
 
 Dataset = Annotated[Path, typer.Argument(help="A dataset made by overbudget ingest.", show_default=False)]
 BudgetFile = Annotated[Optional[Path], typer.Option("--budget", help="A budget file (TOML).", show_default=False)]  # noqa: UP045
+Route = Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)]  # noqa: UP045
+Only = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="Only these requests: route, service, model, status, or start and end (times in ISO 8601).",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -50,7 +59,11 @@ def ingest(
 def review(
     dataset: Dataset,
     budget: BudgetFile = None,
-    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    route: Route = None,
+    only: Only = None,
+    include_incomplete: Annotated[
+        bool, typer.Option("--include-incomplete", help="Count requests whose spans are not all there.")
+    ] = False,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
     html: Annotated[
@@ -59,9 +72,17 @@ def review(
     ] = None,
 ) -> None:
     """Say which stage blows the budget at p50, p75, p90, p95 and p99, and why."""
+    from app.commands.choice import filters_of
     from app.commands.review import run
 
-    run(dataset, budget, route, "json" if json else "markdown" if markdown else "text", html)
+    run(
+        dataset,
+        budget,
+        filters_of(only or [], route),
+        include_incomplete,
+        "json" if json else "markdown" if markdown else "text",
+        html,
+    )
 
 
 @app.command(epilog="Example: overbudget check traces.duckdb --budget budget.toml || echo over budget")
@@ -84,13 +105,15 @@ def tail(
         bool, typer.Option("--over-budget", help="Requests over the budget's cap are slow.")
     ] = False,
     budget: BudgetFile = None,
-    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    route: Route = None,
+    only: Only = None,
     json: Json = False,
 ) -> None:
     """Say what the slow requests have in common: operations and attributes, against typical ones."""
+    from app.commands.choice import filters_of
     from app.commands.tail import run
 
-    run(dataset, budget, route, percentile, over_budget, json)
+    run(dataset, budget, filters_of(only or [], route), percentile, over_budget, json)
 
 
 @app.command(epilog='Example: overbudget whatif traces.duckdb --cap retrieval=400ms --parallel "tool a,tool b"')
@@ -123,54 +146,62 @@ def whatif(
         bool, typer.Option("--drop-retries", help="Failed calls that were made again do not occur.")
     ] = False,
     budget: BudgetFile = None,
-    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    route: Route = None,
+    only: Only = None,
     json: Json = False,
 ) -> None:
     """Replay every request with something changed: what the distribution of latency would be. Changes combine."""
     from analysis.changes import parse_wishes
+    from app.commands.choice import filters_of
     from app.commands.whatif import run
 
     wishes = parse_wishes(cap or (), scale or (), parallel or (), cache or (), drop_retries)
-    run(dataset, budget, route, wishes, json)
+    run(dataset, budget, filters_of(only or [], route), wishes, json)
 
 
 @app.command(epilog="Example: overbudget advise traces.duckdb --budget budget.toml")
 def advise(
     dataset: Dataset,
     budget: BudgetFile = None,
-    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    route: Route = None,
+    only: Only = None,
     json: Json = False,
 ) -> None:
     """Say what to change first, why, and what the effect would be."""
     from app.commands.advise import run
+    from app.commands.choice import filters_of
 
-    run(dataset, budget, route, json)
+    run(dataset, budget, filters_of(only or [], route), json)
 
 
 @app.command(epilog="Example: overbudget load traces.duckdb --budget budget.toml")
 def load(
     dataset: Dataset,
     budget: BudgetFile = None,
-    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    route: Route = None,
+    only: Only = None,
     json: Json = False,
 ) -> None:
     """Say whether requests stay fast under load: where the budget breaks, and which stage grows first."""
+    from app.commands.choice import filters_of
     from app.commands.load import run
 
-    run(dataset, budget, route, json)
+    run(dataset, budget, filters_of(only or [], route), json)
 
 
 @app.command(epilog="Example: overbudget consistency traces.duckdb --budget budget.toml")
 def consistency(
     dataset: Dataset,
     budget: BudgetFile = None,
-    route: Annotated[Optional[str], typer.Option(help="Only requests of this route.", show_default=False)] = None,  # noqa: UP045
+    route: Route = None,
+    only: Only = None,
     json: Json = False,
 ) -> None:
     """Say how predictable the latency is: per stage, model, route and hour."""
+    from app.commands.choice import filters_of
     from app.commands.consistency import run
 
-    run(dataset, budget, route, json)
+    run(dataset, budget, filters_of(only or [], route), json)
 
 
 @app.command(epilog="Example: overbudget audit traces.duckdb --stitch")
@@ -200,7 +231,9 @@ def compare(
     base_only: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            "--base", metavar="KEY=VALUE", help="Only these requests of the base: route, service, model, status."
+            "--base",
+            metavar="KEY=VALUE",
+            help="Only these requests of the base: route, service, model, status, start, end.",
         ),
     ] = None,
     candidate_only: Annotated[

@@ -10,11 +10,11 @@ from app.report.advice_text import print_advice
 from store.dataset import open_dataset
 
 
-def run(dataset: Path, budget_file: Path | None, route: str | None, as_json: bool) -> None:
+def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool) -> None:
     """Print what to change first."""
     budget = load_budget(budget_file) if budget_file else None
     named = str(budget_file) if budget_file else None
-    found = advise(open_dataset(dataset), str(dataset), budget, Filters(route=route), named)
+    found = advise(open_dataset(dataset), str(dataset), budget, filters, named)
     if as_json:
         print(json.dumps({"advice": [advice.as_dict() for advice in found]}, indent=2, ensure_ascii=False))
     else:

@@ -5,14 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.budget import load_budget
-from analysis.budget_problems import question
 from analysis.compare import Side, compare
-from analysis.requests import Filters
+from app.commands.choice import filters_of
 from app.report.compare_text import print_comparison
 from store.dataset import open_dataset
-from store.errors import OverbudgetError
-
-KEYS = ("route", "service", "model", "status")
 
 
 def run(
@@ -36,19 +32,3 @@ def run(
     else:
         print_comparison(found)
     return 1 if fail_on_regression and found.regressions else 0
-
-
-def filters_of(conditions: Sequence[str]) -> Filters:
-    """Filters from KEY=VALUE; several values of one key are alternatives.
-
-    Errors: OverbudgetError where a key is unknown or a value missing.
-    """
-    chosen: dict[str, list[str]] = {}
-    for condition in conditions:
-        key, equals, value = condition.partition("=")
-        if not equals or key not in KEYS:
-            meant = question(key, KEYS) if equals else ""
-            raise OverbudgetError(f"`{condition}` is not KEY=VALUE with a key of {', '.join(KEYS)}.{meant}")
-        chosen.setdefault(key, []).append(value)
-    route, service, model, status = (chosen.get(key) for key in KEYS)
-    return Filters(route=route, service=service, model=model, status=status)

@@ -10,10 +10,10 @@ from app.report.load_text import print_load
 from store.dataset import open_dataset
 
 
-def run(dataset: Path, budget_file: Path | None, route: str | None, as_json: bool) -> None:
+def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool) -> None:
     """Print latency against load."""
     budget = load_budget(budget_file) if budget_file else None
-    found = load(open_dataset(dataset), budget, Filters(route=route))
+    found = load(open_dataset(dataset), budget, filters)
     if as_json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:

@@ -9,14 +9,25 @@ from store.dataset import open_dataset
 from store.errors import OverbudgetError
 
 
-def run(dataset: Path, budget_file: Path | None, route: str | None, form: str, html: Path | None = None) -> None:
+def run(
+    dataset: Path,
+    budget_file: Path | None,
+    filters: Filters,
+    include_incomplete: bool,
+    form: str,
+    html: Path | None = None,
+) -> None:
     """Print the review as text, json or markdown, or write the whole report as the file `html`."""
     budget = load_budget(budget_file) if budget_file else None
     connection = open_dataset(dataset)
     evidence = read_evidence(connection, budget)
-    filters = Filters(route=route)
     require_known(evidence.requests, filters)
-    result = judge(measure(evidence, filters, routes=tuple(budget.routes) if budget else ()), budget)
+    result = judge(
+        measure(
+            evidence, filters, include_incomplete=include_incomplete, routes=tuple(budget.routes) if budget else ()
+        ),
+        budget,
+    )
     if html is not None:
         from app.report.html import review_html
 

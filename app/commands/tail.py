@@ -11,12 +11,12 @@ from store.dataset import open_dataset
 
 
 def run(
-    dataset: Path, budget_file: Path | None, route: str | None, percentile: int, over_budget: bool, as_json: bool
+    dataset: Path, budget_file: Path | None, filters: Filters, percentile: int, over_budget: bool, as_json: bool
 ) -> None:
     """Print what the slow requests have in common."""
     budget = load_budget(budget_file) if budget_file else None
     try:
-        found = tail(open_dataset(dataset), budget, Filters(route=route), percentile, over_budget)
+        found = tail(open_dataset(dataset), budget, filters, percentile, over_budget)
     except TooFew as few:
         print(json.dumps(few.as_dict(percentile), indent=2, ensure_ascii=False) if as_json else few)
         return

@@ -12,10 +12,10 @@ from app.report.whatif_text import print_what_if
 from store.dataset import open_dataset
 
 
-def run(dataset: Path, budget_file: Path | None, route: str | None, wishes: Sequence[Wish], as_json: bool) -> None:
+def run(dataset: Path, budget_file: Path | None, filters: Filters, wishes: Sequence[Wish], as_json: bool) -> None:
     """Print the distribution before and after the changes."""
     budget = load_budget(budget_file) if budget_file else None
-    found = Workbench(open_dataset(dataset), budget, Filters(route=route)).what_if(wishes)
+    found = Workbench(open_dataset(dataset), budget, filters).what_if(wishes)
     if as_json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:

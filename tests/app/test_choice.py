@@ -1,0 +1,100 @@
+"""Requests chosen on the command line: what is looked at is what was asked for, and what was meant is said."""
+
+import json
+import shlex
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.commands.choice import filters_of
+from store.errors import OverbudgetError
+from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, Work
+
+S = 1_000 * MS
+MIDDLE = "2026-09-21T14:14:20Z"  # 60 requests start before it, 60 after
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
+    builder = DatasetBuilder()
+    for number in range(120):
+        builder.request(
+            Work("tools", 100 * MS, "find"),
+            Work("tools", (100 if number < 60 else 300) * MS, "status"),
+            model="it's big" if number % 2 else "small",
+            route="POST /chat" if number % 3 else "GET /search",
+            start_ns=FIRST_START_NS + number * S,
+        )
+    for _ in range(7):
+        builder.request(Work("tools", 100 * MS, "find"), complete=False)
+    return str(builder.write(tmp_path_factory.mktemp("choice") / "d.duckdb"))
+
+
+def json_of(*words: str) -> Any:
+    done = CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "requests"),
+    [
+        ([], 120),
+        (["route=POST /chat"], 80),
+        (["route=POST /chat", "route=GET /search"], 120),
+        (["model=it's big", f"start={MIDDLE}"], 30),
+        ([f"end={MIDDLE}"], 60),
+        (["end=2026-09-21T14:14:20"], 60),
+    ],
+)
+def test_only_the_requests_asked_for_are_reviewed(dataset: str, conditions: list[str], requests: int) -> None:
+    options = [word for condition in conditions for word in ("--only", condition)]
+    assert json_of("review", dataset, *options)["end_to_end"][0]["n"] == requests
+    assert json_of("whatif", dataset, *options)["requests"] == requests
+
+
+def test_incomplete_requests_count_where_they_are_asked_for(dataset: str) -> None:
+    assert json_of("review", dataset, "--include-incomplete")["end_to_end"][0]["n"] == 127
+
+
+def test_the_command_of_an_advice_looks_at_the_same_requests(dataset: str) -> None:
+    found = json_of("advise", dataset, "--only", "model=it's big", "--only", f"start={MIDDLE}")["advice"]
+    assert found
+    for advice in found:
+        words = shlex.split(advice["try"])[1:]
+        assert json_of(*words)["percentiles"] == advice["effect"]
+
+
+def test_before_and_after_are_parts_of_one_dataset(dataset: str) -> None:
+    found = json_of("compare", dataset, dataset, "--base", f"end={MIDDLE}", "--candidate", f"start={MIDDLE}")
+    assert found["end_to_end"][0]["change_ns"] == 200 * MS
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        (["rout=x"], "Did you mean `route`"),
+        (["route"], "is not KEY=VALUE"),
+        (["start=yesterday"], "ISO 8601"),
+        (["start=2026-09-21", "start=2026-09-22"], "one time"),
+    ],
+)
+def test_a_choice_that_makes_no_sense_is_refused_in_words(conditions: list[str], said: str) -> None:
+    with pytest.raises(OverbudgetError, match=said):
+        filters_of(conditions)
+
+
+@pytest.mark.parametrize("command", ["review", "tail", "whatif", "advise", "load", "consistency"])
+def test_what_no_request_has_is_said(dataset: str, command: str) -> None:
+    done = CliRunner().invoke(app, [command, dataset, "--only", "model=smal"])
+    assert isinstance(done.exception, OverbudgetError)
+    assert "Did you mean `small`" in str(done.exception)
+
+
+def test_one_value_of_a_key_is_told_as_one() -> None:
+    found = filters_of(["model=a", "status=OK", "status=ERROR", "start=2026-09-21T00:00:00+00:00"], "r")
+    assert (found.route, found.model, found.status) == ("r", "a", ["OK", "ERROR"])
+    assert found.start == datetime(2026, 9, 21, tzinfo=UTC)
