@@ -5,14 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import duckdb
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from analysis.changes import INPUTS, Cache, Cap, DropRetries, Parallel, Scale, Wish, served
 from analysis.columns import numbers
 from analysis.durations import MINUTE, format_duration
 from analysis.percentiles import quantiles
 from analysis.requests import GOOD, I64, UNKNOWN
-from analysis.semconv import INPUT_KEYS, OUTPUT_KEYS, PROMPT_KEYS
+from analysis.semconv import INPUT_KEYS, OUTPUT_KEYS, OUTPUT_PREFIX, PROMPT_KEYS
 from analysis.stage_names import UNATTRIBUTED
 from analysis.whatif import Workbench
 
@@ -21,7 +24,7 @@ Confidence = Literal["strong", "plausible", "weak"]
 Source = Callable[[Workbench], Iterator["Proposal"]]
 
 INDEPENDENT_STAGES = ("tools", "retrieval", "database", "safety")  # whose calls may need nothing of each other
-CACHEABLE_STAGES = ("retrieval", "database", "tools", "context", "safety", "shaping")  # never whole answers
+CACHEABLE_STAGES = ("retrieval", "database", "tools", "context", "safety", "shaping")  # else whole answers
 TTL_NS = 10 * MINUTE
 LEAST_REPEATS = 0.2  # of the calls
 LEAST_REQUESTS = 20
@@ -47,15 +50,15 @@ class Proposal:
     confidence: Confidence
 
 
+# `chosen` are the spans of the requests at hand, with their stages by the budget's rules (see `_choose`).
 # Calls of one stage that follow one another under a parent of another one, with nothing of another stage between them.
 _BESIDE = f"""
 WITH children AS (
-    SELECT t.parent, t.start_ns, t.end_ns, t.request_no, o.service_name, o.name, o.weak, s.stage, ps.stage AS parent_stage,
+    SELECT t.parent, t.start_ns, t.end_ns, o.service_name, o.name, o.weak, s.stage, ps.stage AS parent_stage,
         p.operation_id AS parent_operation, row_number() OVER (PARTITION BY t.parent ORDER BY t.start_ns, t.end_ns)
             - row_number() OVER (PARTITION BY t.parent, s.stage ORDER BY t.start_ns, t.end_ns) AS run
-    FROM data.tree t JOIN operations o USING (operation_id) JOIN data.stages s USING (stage_id)
-    JOIN data.tree p ON p.node = t.parent JOIN data.stages ps ON ps.stage_id = p.stage_id
-    WHERE t.request_no >= 0
+    FROM data.tree t JOIN operations o USING (operation_id) JOIN chosen s USING (node)
+    JOIN data.tree p ON p.node = t.parent JOIN chosen ps ON ps.node = t.parent
 ), calls AS (
     SELECT *, lead(start_ns) OVER (PARTITION BY parent, stage, run ORDER BY start_ns, end_ns) - end_ns AS pause
     FROM children WHERE stage IN {INDEPENDENT_STAGES} AND parent_stage <> stage AND NOT weak
@@ -75,8 +78,8 @@ _NEEDS = f"""
 WITH calls AS (
     SELECT t.parent, t.start_ns, t.end_ns, list_filter(s.attributes, lambda e: e."key" IN {INPUT_KEYS}) AS asked,
         list_filter(s.attributes, lambda e: e."key" IN {OUTPUT_KEYS}) AS said
-    FROM data.tree t JOIN data.spans s USING (span_no) JOIN operations o ON o.operation_id = t.operation_id
-    WHERE o.name IN (SELECT unnest($1))
+    FROM data.tree t JOIN chosen USING (node) JOIN data.spans s USING (span_no)
+    JOIN operations o ON o.operation_id = t.operation_id WHERE o.name IN (SELECT unnest($1))
 )
 SELECT count(*), count(*) FILTER (contains(b.asked[1]."value", a.said[1]."value"))
 FROM calls a JOIN calls b ON b.parent = a.parent AND a.end_ns <= b.start_ns
@@ -84,9 +87,22 @@ WHERE len(a.said) > 0 AND len(b.asked) > 0 AND length(a.said[1]."value") > 3
 """
 
 
+def _choose(bench: Workbench) -> duckdb.DuckDBPyConnection:
+    """The connection, with a temporary relation `chosen`: node and stage of the spans of the requests at hand."""
+    nodes = bench.nodes
+    node = np.flatnonzero(nodes.request >= 0)
+    stages = pa.DictionaryArray.from_arrays(
+        pa.array(nodes.stage[node], pa.int16()), pa.array(bench.table.stages, pa.string())
+    )
+    nodes.connection.register(
+        "chosen", pa.table({"node": pa.array(node, pa.int32()), "stage": stages.cast(pa.string())})
+    )
+    return nodes.connection
+
+
 def independent_calls(bench: Workbench) -> Iterator[Proposal]:
     """Calls of one stage beside each other that never overlap."""
-    connection = bench.nodes.connection
+    connection = _choose(bench)
     for stage, names, parents, overlapping, pause, orders, calls in connection.execute(_BESIDE).fetchall():
         if parents < LEAST_REQUESTS or overlapping > 0.05 * parents:
             continue
@@ -116,12 +132,15 @@ def independent_calls(bench: Workbench) -> Iterator[Proposal]:
 
 
 def repeated_calls(bench: Workbench) -> Iterator[Proposal]:
-    """Operations that are asked the same again within TTL_NS; of nested ones the outermost."""
+    """Operations that are asked the same again within TTL_NS; of nested ones the outermost.
+
+    Whole answers (of a model, an agent, a request) only where they are recorded as the same for the same input.
+    """
     nodes = bench.nodes
     rows = nodes.connection.sql(f"SELECT node, input FROM ({INPUTS}) WHERE recorded = 1").to_arrow_table()
     node, given = numbers(rows["node"]), numbers(rows["input"])
     cacheable = [place for place, stage in enumerate(bench.table.stages) if stage in CACHEABLE_STAGES]
-    kept = np.isin(nodes.stage[node], cacheable) & (nodes.request[node] >= 0)
+    kept = nodes.request[node] >= 0
     node, given = node[kept], given[kept]
     proposed: set[int] = set()
     found = []
@@ -133,21 +152,53 @@ def repeated_calls(bench: Workbench) -> Iterator[Proposal]:
         hits = int(served(asked, nodes.tree.start[calls], nodes.tree.end[calls], nodes.failed[calls], TTL_NS).sum())
         if len(calls) < LEAST_REQUESTS or hits < LEAST_REPEATS * len(calls):
             continue
+        answers = not np.isin(nodes.stage[calls], cacheable).all()
+        if answers and not _answered_alike(bench, calls, asked):
+            continue
         proposed.add(operation)
-        found.append((operation, calls, len(np.unique(asked)), hits))
-    for operation, calls, distinct, hits in found:
+        found.append((operation, calls, len(np.unique(asked)), hits, answers))
+    for operation, calls, distinct, hits, answers in found:
         above = nodes.shape.parent[calls]
         if np.isin(nodes.operation[above[above >= 0]], list(proposed)).any():
             continue
         name = nodes.names[operation]
-        evidence = (
+        evidence = [
             f"{hits:,} of {len(calls):,} calls ({hits / len(calls):.0%}) repeat an input of the last "
-            f"{TTL_NS // MINUTE} minutes; there are {distinct:,} different inputs",
-        )
-        against = ("a cache answers with what was true up to that long ago",)
-        confidence: Confidence = "strong" if hits > 0.5 * len(calls) else "plausible"
+            f"{TTL_NS // MINUTE} minutes; there are {distinct:,} different inputs"
+        ]
+        against = ["a cache answers with what was true up to that long ago"]
+        confidence: Confidence = "strong" if hits > 0.5 * len(calls) and not answers else "plausible"
+        if answers:
+            evidence.append("the answers recorded for one input are the same, every time")
+            against.append(
+                "whole answers come from the cache: what is not in the input, such as who asks, must not matter"
+            )
         operations = tuple((service, name) for service in _services(bench, operation))
-        yield Proposal("cache", operations, (Cache(name, TTL_NS),), evidence, against, confidence)
+        yield Proposal("cache", operations, (Cache(name, TTL_NS),), tuple(evidence), tuple(against), confidence)
+
+
+_SAID = f"""
+SELECT t.node, hash(list_filter(s.attributes, lambda e: e."key" IN {OUTPUT_KEYS}
+    OR starts_with(e."key", '{OUTPUT_PREFIX}'))) AS said,
+    len(list_filter(s.attributes, lambda e: e."key" IN {OUTPUT_KEYS} OR starts_with(e."key", '{OUTPUT_PREFIX}'))) > 0 AS recorded
+FROM data.tree t JOIN data.spans s USING (span_no) JOIN calls USING (node)
+"""
+
+
+def _answered_alike(bench: Workbench, calls: npt.NDArray[np.integer], asked: npt.NDArray[np.integer]) -> bool:
+    """Whether each of the `calls` records what it answered, and always the same where it was `asked` the same.
+
+    Without that, whole answers are not to be cached (METHOD.md, Advice).
+    """
+    connection = bench.nodes.connection
+    connection.register("calls", pa.table({"node": pa.array(calls, pa.int32())}))
+    rows = connection.sql(f"SELECT * FROM ({_SAID}) WHERE recorded ORDER BY node").to_arrow_table()
+    connection.unregister("calls")
+    if rows.num_rows < len(calls):
+        return False
+    order = np.argsort(calls)
+    pairs = np.stack([asked[order].astype(np.uint64), numbers(rows["said"]).astype(np.uint64)], axis=1)
+    return len(np.unique(pairs, axis=0)) == len(np.unique(asked))
 
 
 def _services(bench: Workbench, operation: int) -> list[str]:
@@ -299,16 +350,18 @@ _PROMPTS = f"""
 SELECT o.service_name, o.name, coalesce(m['gen_ai.system_instructions'], '') || coalesce(
         {", ".join(f"m['{key}']" for key in PROMPT_KEYS)}, '') AS prompt, s.end_ns - s.start_ns AS took
 FROM (SELECT *, map_from_entries(attributes) AS m FROM data.spans) s JOIN operations o USING (operation_id)
-WHERE o.stage = 'inference' AND length(prompt) > 0
+JOIN data.tree t USING (span_no) JOIN chosen c ON c.node = t.node
+WHERE c.stage = 'inference' AND length(prompt) > 0
 QUALIFY row_number() OVER (PARTITION BY o.service_name, o.name ORDER BY s.span_no) <= {MOST_PROMPTS}
 """
 
 
 def shared_prompt_beginnings(bench: Workbench) -> Iterator[Proposal]:
     """Prompts that all begin the same, and are read anew each time. Needs recorded prompts and times to first token."""
-    connection = bench.nodes.connection
+    connection = _choose(bench)
     tokens, cached, ttft = connection.execute(
-        "SELECT sum(input_tokens)::BIGINT, sum(cached_tokens)::BIGINT, median(ttft_ns) FROM requests"
+        """SELECT sum(input_tokens)::BIGINT, sum(cached_tokens)::BIGINT, median(ttft_ns) FROM requests
+           WHERE request_no IN (SELECT request_no FROM data.tree JOIN chosen USING (node))"""
     ).fetchall()[0]
     if not ttft:
         return

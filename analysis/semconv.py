@@ -125,6 +125,7 @@ OUTPUT_KEYS = (
     "traceloop.entity.output",
     "langfuse.observation.output",
 )
+OUTPUT_PREFIX = "llm.output_messages."
 INPUT_PREFIXES = ("llm.input_messages.", "db.query.parameter.")
 QUERY_KEYS = ("db.query.text", "db.statement")
 QUERY_PLACEHOLDER = r"\$\d|\?|:[a-z_]\w*|%s|%\("

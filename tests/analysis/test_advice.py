@@ -2,13 +2,16 @@
 
 import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis.advice import Advice, advise
+from analysis.budget import parse_budget
 from analysis.changes import parse_wishes
+from analysis.requests import Filters
 from analysis.whatif import Workbench
 from app.workspace import SAMPLES
 from ingest.pipeline import ingest
@@ -149,3 +152,41 @@ def test_a_wait_is_known_by_its_name_or_by_being_always_the_same(
 def test_work_is_no_wait(tmp_path: Path) -> None:
     path = waiting("fetch prices", (80, 300)).write(tmp_path / "d.duckdb")
     assert [one for one in advise(open_dataset(path), str(path)) if one.kind == "blocking"] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "kinds"),
+    [
+        (lambda number: {"output.value": f"answer {number % 5}"}, ["cache"]),
+        (lambda number: {"output.value": f"answer {number}"}, []),  # the same question, another answer
+        (lambda number: {"output.value": f"answer {number % 5}"} if number else {}, []),  # one is not recorded
+        (lambda number: {}, []),
+    ],
+)
+def test_whole_answers_are_cached_only_where_they_are_the_same_every_time(
+    answer: Callable[[int], dict[str, str]], kinds: list[str], tmp_path: Path
+) -> None:
+    random = np.random.default_rng(4)
+    builder = DatasetBuilder()
+    for number in range(40):
+        said = {"input.value": f"question {number % 5}", **answer(number)}
+        builder.request(Work("inference", int(random.uniform(200, 400) * MS), "chat", attributes=said))
+    found = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
+    assert [one.kind for one in found] == kinds
+    assert all("the same, every time" in one.evidence[1] and one.confidence == "plausible" for one in found)
+
+
+def test_the_evidence_is_of_the_requests_looked_at_only(tmp_path: Path) -> None:
+    builder = tools(outputs=False)
+    for _ in range(60):
+        builder.request(Work("tools", 100 * MS, "find"), Work("tools", 100 * MS, "status"), route="GET /else")
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    (advice,) = advise(connection, "d", filters=Filters(route="POST /chat"))
+    assert advice.evidence[0].startswith("in 40 cases")
+    assert advise(connection, "d", filters=Filters(route="GET /else"))[0].evidence[0].startswith("in 60 cases")
+
+
+def test_stages_of_the_budget_decide_what_calls_are(tmp_path: Path) -> None:
+    connection = open_dataset(tools(outputs=False).write(tmp_path / "d.duckdb"))
+    budget = parse_budget('[stages.inference]\nmatch = [{ name = "find" }, { name = "status" }]')
+    assert [one for one in advise(connection, "d", budget) if one.kind == "parallelise"] == []
