@@ -10,10 +10,11 @@ from typing import Any
 
 import duckdb
 
-from analysis.advice_sources import SOURCES, Confidence, Kind, Proposal
+from analysis.advice_sources import SOURCES
 from analysis.budget import Budget
 from analysis.changes import Cache, Cap, DropRetries, Parallel, Scale, Wish, join_names
 from analysis.durations import duration_literal
+from analysis.proposals import Confidence, Kind, Proposal
 from analysis.requests import Filters
 from analysis.whatif import WhatIf, Workbench
 

@@ -9,15 +9,12 @@ import duckdb
 import numba
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from analysis.budget_problems import question
-from analysis.columns import numbers
 from analysis.durations import format_duration, parse_duration
-from analysis.replay import F64, Change, Shape, no_change, spread
-from analysis.requests import I16, I32, RequestTable, row_of
-from analysis.semconv import INPUT_KEYS, INPUT_PREFIXES, QUERY_KEYS, QUERY_PLACEHOLDER
-from analysis.tree import Tree
+from analysis.groundwork import Groundwork
+from analysis.replay import F64, Change, no_change, spread
+from analysis.requests import I32, RequestTable
 from store.errors import OverbudgetError
 
 
@@ -137,22 +134,12 @@ def _duration(option: str, text: str, value: str) -> int:
 
 @dataclass(frozen=True)
 class Nodes:
-    """The spans of the requests at hand, by node, and what the changes look at.
-
-    `request` is the row of the table each node belongs to, -1 for none; `stage` a place in the table's stages.
-    """
+    """The spans of the requests at hand, which `table` holds: `request` is the row of the table each node belongs to, -1 for none."""
 
     connection: duckdb.DuckDBPyConnection
-    tree: Tree
-    shape: Shape
+    ground: Groundwork
     request: I32
-    stage: I16
     table: RequestTable
-    names: tuple[str, ...]  # of operations
-    operation: I32  # place in `names`
-    failed: npt.NDArray[np.bool_]  # spans whose status is an error
-    retry_of: I32  # the failed call that this one repeats, -1 for none
-    queued: F64  # the share of each span that it begins with in its server's queue
 
 
 def change_of(wishes: Sequence[Wish], nodes: Nodes) -> Change:
@@ -172,72 +159,69 @@ def change_of(wishes: Sequence[Wish], nodes: Nodes) -> Change:
                 dropped |= hit
             case DropRetries():
                 again = np.zeros(len(factor), bool)
-                again[nodes.retry_of[nodes.retry_of >= 0]] = True
+                again[nodes.ground.retry_of[nodes.ground.retry_of >= 0]] = True
                 factor *= _below(np.where(again, 0.0, 1.0), nodes)
                 dropped |= again
             case Parallel():
                 group, groups = _grouped(wish, nodes, group, groups)
-    return Change(factor, group, groups, nodes.retry_of, dropped)
+    return Change(factor, group, groups, nodes.ground.retry_of, dropped)
 
 
 def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:
     """The nodes of an operation."""
-    if name not in nodes.names:
-        known = [*nodes.table.stages, *nodes.names]
+    if name not in nodes.ground.names:
+        known = [*nodes.table.stages, *nodes.ground.names]
         raise OverbudgetError(f"There is no stage or operation `{name}`.{question(name, known)}")
-    return np.asarray(nodes.operation == nodes.names.index(name))
+    return np.asarray(nodes.ground.operation == nodes.ground.names.index(name))
 
 
 def _time_factor(wish: Cap | Scale, nodes: Nodes) -> F64:
     if wish.what in nodes.table.stages:
         stage = nodes.table.stages.index(wish.what)
         if isinstance(wish, Scale):
-            factor = np.full(len(nodes.stage), wish.factor)
+            factor = np.full(len(nodes.ground.stage), wish.factor)
         else:
             took = nodes.table.stage_ns[:, stage]
             of_request = np.append(np.where(took > wish.ns, wish.ns / np.maximum(took, 1), 1.0), 1.0)
             factor = of_request[nodes.request]
-        of_waits = 1 - nodes.queued * (1 - factor) if wish.what == "queue" else 1.0
-        return np.where(nodes.stage == stage, factor + nodes.queued * (1 - factor), of_waits)
+        of_waits = 1 - nodes.ground.queued * (1 - factor) if wish.what == "queue" else 1.0
+        return np.where(nodes.ground.stage == stage, factor + nodes.ground.queued * (1 - factor), of_waits)
     here = _is_operation(wish.what, nodes)
     if isinstance(wish, Scale):
         return _below(np.where(here, wish.factor, 1.0), nodes)
-    took = nodes.tree.end - nodes.tree.start
+    took = nodes.ground.tree.end - nodes.ground.tree.start
     return _below(np.where(here & (took > wish.ns), wish.ns / np.maximum(took, 1), 1.0), nodes)
 
 
 def _below(factor: F64, nodes: Nodes) -> F64:
     """A factor for the spans that have one counts for all that is below them; below one, no other one counts."""
-    return np.asarray(spread(nodes.shape.parent, nodes.shape.downwards, factor))
-
-
-_PREFIXED = " OR ".join(f"""starts_with(entry."key", '{prefix}')""" for prefix in INPUT_PREFIXES)
-# The recorded input of each call of an operation: a hash, and whether there is any.
-INPUTS = f"""
-WITH calls AS (
-    SELECT t.node, o.name, list_filter(s.attributes, lambda entry: entry."key" IN {INPUT_KEYS} OR {_PREFIXED}
-        OR (entry."key" IN {QUERY_KEYS} AND NOT regexp_matches(entry."value", '{QUERY_PLACEHOLDER}'))) AS input,
-        list_filter(s.attributes, lambda entry: entry."key" IN {QUERY_KEYS}) AS query
-    FROM data.tree t JOIN data.spans s USING (span_no) JOIN operations o ON o.operation_id = t.operation_id
-)
-SELECT node, name, hash(input, query) AS input, (len(input) > 0)::TINYINT AS recorded FROM calls
-"""
+    return np.asarray(spread(nodes.ground.shape.parent, nodes.ground.shape.downwards, factor))
 
 
 def _hits(wish: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
     """The calls that a cache would have answered."""
     _is_operation(wish.operation, nodes)
-    rows = nodes.connection.sql(f"SELECT * FROM ({INPUTS}) WHERE name = $1", params=[wish.operation]).to_arrow_table()
-    node, told = numbers(rows["node"]), numbers(rows["recorded"]).astype(bool)
-    if not told.any():
+    node, given = nodes.ground.inputs
+    here = nodes.ground.operation[node] == nodes.ground.names.index(wish.operation)
+    if not here.any():
         raise OverbudgetError(
             f"No call of `{wish.operation}` records its input (such as input.value), so nothing tells which of them repeat."
         )
-    node, given = node[told], numbers(rows["input"])[told]
-    order = np.lexsort((node, nodes.tree.start[node], given))
+    node, given = node[here], given[here]
+    order = np.lexsort((node, nodes.ground.tree.start[node], given))
     node, given = node[order], given[order]
     hit = np.zeros(len(nodes.request), bool)
-    hit[node[served(given, nodes.tree.start[node], nodes.tree.end[node], nodes.failed[node], wish.ttl_ns)]] = True
+    hit[
+        node[
+            served(
+                given,
+                nodes.ground.tree.start[node],
+                nodes.ground.tree.end[node],
+                nodes.ground.failed[node],
+                wish.ttl_ns,
+            )
+        ]
+    ] = True
     return hit
 
 
@@ -260,46 +244,13 @@ def served(given, start, end, failed, ttl_ns):  # type: ignore[no-untyped-def]
     return hit
 
 
-def failures(connection: duckdb.DuckDBPyConnection, nodes: int) -> npt.NDArray[np.bool_]:
-    """Which spans have an error as their status."""
-    rows = connection.sql(
-        "SELECT t.node FROM data.tree t JOIN data.spans s USING (span_no) WHERE s.status_code = 'ERROR'"
-    ).to_arrow_table()
-    failed = np.zeros(nodes, bool)
-    failed[numbers(rows["node"])] = True
-    return failed
-
-
-def retries(tree: Tree, shape: Shape, failing: npt.NDArray[np.bool_]) -> I32:
-    """int32[nodes]: the call that failed and was made again, under the same parent, with this one; -1 for none."""
-    retry_of = np.full(len(tree.start), -1, np.int32)
-    parents = np.zeros(len(retry_of), bool)
-    parents[shape.parent[failing & (shape.parent >= 0)]] = True
-    calls = np.flatnonzero((shape.parent >= 0) & parents[shape.parent])
-    calls = calls[np.lexsort((tree.start[calls], tree.operation[calls], shape.parent[calls]))]
-    a, b = calls[:-1], calls[1:]
-    again = (shape.parent[a] == shape.parent[b]) & (tree.operation[a] == tree.operation[b])
-    again &= failing[a] & (shape.done[a] <= tree.start[b])
-    retry_of[b[again]] = a[again]
-    return retry_of
-
-
 def _grouped(wish: Parallel, nodes: Nodes, group: I32, groups: int) -> tuple[I32, int]:
     """Number the groups: the calls of the named operations under one parent."""
     here = np.zeros(len(group), bool)
     for name in wish.operations:
         here |= _is_operation(name, nodes)
-    here &= nodes.shape.parent >= 0
-    parents, number = np.unique(nodes.shape.parent[here], return_inverse=True)
+    here &= nodes.ground.shape.parent >= 0
+    parents, number = np.unique(nodes.ground.shape.parent[here], return_inverse=True)
     group = group.copy()
     group[here] = (groups + number).astype(np.int32)
     return group, groups + len(parents)
-
-
-def operations_of(connection: duckdb.DuckDBPyConnection, operation_id: I32) -> tuple[tuple[str, ...], I32]:
-    """The distinct names of operations, and for each operation id its place among them."""
-    rows: pa.Table = connection.sql("SELECT operation_id, name FROM operations ORDER BY operation_id").to_arrow_table()
-    names = rows["name"].to_pylist()
-    distinct = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    places = np.array([distinct[name] for name in names], np.int32)
-    return tuple(distinct), places[row_of(numbers(rows["operation_id"]), operation_id)]

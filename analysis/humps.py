@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from scipy.stats import binom
 
@@ -10,9 +11,11 @@ from analysis.percentiles import F64, I64
 LEAST = 50  # values
 CELLS = 256
 ROUNDS = 200
+SUMMIT = 1e-10  # a smaller relative gain is none
 APART = 2.0  # Ashman's D
 LEAST_WEIGHT = 0.05  # of the smaller hump
 ALPHA = 0.01
+HALF_LOG_2_PI = 0.9189385332046727
 STRONG = (
     10.0  # of BIC: "very strong" (R. E. Kass, A. E. Raftery, Journal of the American Statistical Association 90 (1995))
 )
@@ -62,29 +65,48 @@ def two_humps(times_ns: I64) -> Humps | None:
 
 def _fit(x: F64, n: F64, width: float) -> tuple[F64, F64, F64, float]:
     """Means (ascending), standard deviations and weights of two normals, and the log likelihood; by EM on a histogram."""
-    total, best = n.sum(), None
-    at = np.cumsum(n) / total
+    best = None
+    at = np.cumsum(n) / n.sum()
     for split in (0.5, 0.8, 0.95, 0.2):  # EM finds the nearest summit only
         low = at <= split
         if not low.any() or low.all() or n[~low].sum() == 0:
             continue
-        share = np.stack([low, ~low], axis=1) * 0.98 + 0.01
-        for _ in range(ROUNDS):
-            part = share * n[:, None]
-            size = part.sum(axis=0)
-            mean = (part * x[:, None]).sum(axis=0) / size
-            sd = np.maximum(np.sqrt((part * (x[:, None] - mean) ** 2).sum(axis=0) / size), width)
-            weight = size / total
-            log = np.log(weight) + _log_normal(x[:, None], mean, sd)
-            both = np.logaddexp(log[:, 0], log[:, 1])
-            share = np.exp(log - both[:, None])
-        likelihood = float((n * both).sum())
+        mean, sd, weight, likelihood = _climb(x, n, width, low)
         if best is None or likelihood > best[3]:
             order = np.argsort(mean)
             best = mean[order], sd[order], weight[order], likelihood
     if best is None:
         return np.zeros(2), np.ones(2), np.array([1.0, 0.0]), -np.inf
     return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _climb(x, n, width, low):  # type: ignore[no-untyped-def]
+    """At most ROUNDS of EM from the cells `low` being of the first normal: means, standard deviations, weights, log likelihood."""
+    cells, total = x.size, n.sum()
+    share = np.empty((2, cells))
+    share[0] = np.where(low, 0.99, 0.01)
+    share[1] = 1 - share[0]
+    mean, sd, weight, log = np.empty(2), np.empty(2), np.empty(2), np.empty(2)
+    likelihood = 0.0
+    for _ in range(ROUNDS):
+        for k in range(2):
+            part = share[k] * n
+            size = part.sum()
+            mean[k] = (part * x).sum() / size
+            sd[k] = max(np.sqrt((part * (x - mean[k]) ** 2).sum() / size), width)
+            weight[k] = size / total
+        before, likelihood = likelihood, 0.0
+        for i in range(cells):
+            for k in range(2):
+                log[k] = np.log(weight[k]) - 0.5 * ((x[i] - mean[k]) / sd[k]) ** 2 - np.log(sd[k]) - HALF_LOG_2_PI
+            both = max(log[0], log[1]) + np.log1p(np.exp(-abs(log[0] - log[1])))
+            likelihood += n[i] * both
+            for k in range(2):
+                share[k, i] = np.exp(log[k] - both)
+        if abs(likelihood - before) < SUMMIT * abs(likelihood):
+            break
+    return mean, sd, weight, likelihood
 
 
 def _log_normal(x: F64, mean: F64 | float, sd: F64 | float) -> F64:

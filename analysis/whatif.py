@@ -8,13 +8,11 @@ import duckdb
 import numpy as np
 
 from analysis.budget import Budget, request_cap
-from analysis.changes import Nodes, Wish, change_of, failures, operations_of, retries
-from analysis.columns import numbers
+from analysis.changes import Nodes, Wish, change_of
+from analysis.groundwork import Groundwork, lay_groundwork
 from analysis.percentiles import quantiles
-from analysis.queued import reported_waits
-from analysis.replay import replay, shape_of
-from analysis.requests import I64, Filters, read_requests, require_known, row_of
-from analysis.stored_tree import load_tree
+from analysis.replay import replay
+from analysis.requests import I64, Filters, require_known, row_of
 
 PERCENTILES = (50, 75, 90, 95, 99)
 MOST_KNOWN = 64  # outcomes that a workbench remembers
@@ -55,27 +53,23 @@ class Workbench:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        budget: Budget | None = None,
+        filters: Filters | None = None,
+        ground: Groundwork | None = None,
     ) -> None:
-        """Errors: OverbudgetError where a filter names what the dataset does not have."""
-        every = read_requests(connection, budget)
-        require_known(every, filters or Filters())
-        self.table = every.select(filters)
-        tree, request_of = load_tree(connection)
-        if self.table.request_of_node is not None:
-            request_of = self.table.request_of_node
-        stage = self.table.stage_of_node
-        if stage is None:
-            stage = numbers(connection.sql("SELECT stage_id FROM data.tree ORDER BY node").to_arrow_table()["stage_id"])
-        names, operation = operations_of(connection, tree.operation)
-        shape = shape_of(tree, request_of)
-        row = row_of(self.table.request_no, request_of) if len(self.table) else np.full(len(request_of), -1, np.int32)
-        row = np.where(request_of >= 0, row, -1).astype(np.int32)
-        failed = failures(connection, len(row))
-        again = retries(tree, shape, failed)
-        queued = reported_waits(connection).of_nodes(tree.row, tree, stage) / np.maximum(tree.end - tree.start, 1)
-        self.nodes = Nodes(connection, tree, shape, row, stage, self.table, names, operation, failed, again, queued)
-        entries = np.flatnonzero((row >= 0) & (shape.parent < 0))
+        """`ground` is laid anew where it is not at hand.
+
+        Errors: OverbudgetError where a filter names what the dataset does not have.
+        """
+        ground = ground or lay_groundwork(connection, budget)
+        require_known(ground.requests, filters or Filters())
+        self.table, of = ground.requests.select(filters), ground.request_of
+        row = row_of(self.table.request_no, of) if len(self.table) else np.full(len(of), -1, np.int32)
+        row = np.where(of >= 0, row, -1).astype(np.int32)
+        self.nodes = Nodes(connection, ground, row, self.table)
+        entries = np.flatnonzero((row >= 0) & (ground.shape.parent < 0))
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries
         self._cap_ns = request_cap(budget.caps) if budget else None
@@ -87,7 +81,7 @@ class Workbench:
         if key not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            after = replay(self.nodes.shape, change_of(wishes, self.nodes))[self._entry]
+            after = replay(self.nodes.ground.shape, change_of(wishes, self.nodes))[self._entry]
             self._known[key] = np.asarray(after, np.int64)
         return self._known[key]
 

@@ -9,6 +9,7 @@ import duckdb
 import streamlit as st
 
 from analysis.budget import Budget
+from analysis.groundwork import Groundwork, lay_groundwork
 from analysis.measure import Evidence, Measured
 from analysis.requests import Filters, RequestTable
 from analysis.review import Review, judge, measure, read_evidence
@@ -93,9 +94,14 @@ def _held_to(view: "View", capped: bool) -> str:
     return json.dumps(view.budget.as_read, default=str) if capped else repr(view.budget.reading)
 
 
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _ground(version: tuple[str, int], reading: str, _budget: Budget | None) -> Groundwork:
+    return lay_groundwork(_owner(*version).cursor(), _budget)
+
+
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _bench(version: tuple[str, int], reading: str, filters: Filters, _budget: Budget | None) -> Workbench:
-    return Workbench(_owner(*version).cursor(), _budget, filters)
+    return Workbench(_owner(*version).cursor(), _budget, filters, _ground(version, reading, _budget))
 
 
 def workbench(view: "View") -> Workbench:

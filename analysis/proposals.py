@@ -1,0 +1,47 @@
+"""What a source of advice proposes, and what sources share."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis.changes import Wish
+from analysis.whatif import Workbench
+
+Kind = Literal["parallelise", "cache", "prompt_prefix", "retries", "blocking", "queue", "instrument", "model"]
+Confidence = Literal["strong", "plausible", "weak"]
+Source = Callable[[Workbench], Iterator["Proposal"]]
+
+LEAST_REQUESTS = 20  # or calls, that anything is said of
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change, and what speaks for and against it. `operations` are (service, name)."""
+
+    kind: Kind
+    operations: tuple[tuple[str, str], ...]
+    wishes: tuple[Wish, ...]
+    evidence: tuple[str, ...]
+    against: tuple[str, ...]
+    confidence: Confidence
+
+
+def ask(bench: Workbench, query: str, chosen: npt.NDArray[np.integer]) -> duckdb.DuckDBPyRelation:
+    """What `query` says of `chosen` nodes, to be found in a relation of that name."""
+    connection = bench.nodes.connection.cursor()
+    connection.register("chosen", pa.table({"node": pa.array(chosen, pa.int32())}))
+    return connection.sql(query)
+
+
+def services_of(bench: Workbench, operation: int) -> list[str]:
+    """The services that have an operation of this name."""
+    rows = bench.nodes.connection.execute(
+        "SELECT DISTINCT service_name FROM operations WHERE name = $1 ORDER BY ALL",
+        [bench.nodes.ground.names[operation]],
+    ).fetchall()
+    return [service for (service,) in rows]
