@@ -32,6 +32,11 @@ class Catalogue:
     decisions: tuple[Decision, ...]
     peers: tuple[str | None, ...]
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The places that have spans; they come first among the places."""
+        return self.places[: int(self.columns.service.max(initial=-1)) + 1]
+
 
 def catalogue_of(
     operations: pa.Table, rules: Sequence[Rule] = (), decisions: Sequence[Decision] | None = None

@@ -110,7 +110,7 @@ def _requests_at(
         latency_ns=tree.end[entry] - tree.start[entry],
         complete=complete,
         route=Coded(catalogue.name_codes[operation], catalogue.names),
-        service=Coded(catalogue.columns.service[operation], catalogue.places),
+        service=Coded(catalogue.columns.service[operation], catalogue.services),
         model=Coded(said(stored.model.codes, -1), stored.model.names),
         status=status,
         score=said(stored.score, np.nan),
@@ -150,7 +150,7 @@ def _with_stages(
         hop=segments.hop,
         stage=stage,
         duration_ns=duration_ns,
-        service=Coded(catalogue.columns.service, catalogue.places),
+        service=Coded(catalogue.columns.service, catalogue.services),
         name=Coded(catalogue.name_codes, catalogue.names),
         places=places,
     )

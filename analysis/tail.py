@@ -162,11 +162,12 @@ def _operations(
     return [one for one in found if one.slow_mean_ns or one.typical_mean_ns]
 
 
+# `members` are the spans of the requests at hand (see `_members`).
 _SEEN = f"""
 CREATE OR REPLACE TEMP TABLE seen_attributes AS
 WITH spans AS (
     SELECT t.request_no, o.service_name, o.name, s.attributes, s.resource_id
-    FROM data.tree t JOIN cohort c USING (request_no) JOIN data.spans s USING (span_no)
+    FROM members t JOIN cohort c USING (request_no) JOIN data.spans s USING (span_no)
     JOIN operations o ON o.operation_id = s.operation_id
 ), pairs AS (
     SELECT request_no, name AS "on", unnest(attributes, recursive := true) FROM spans
@@ -176,7 +177,9 @@ WITH spans AS (
 )
 SELECT DISTINCT request_no, "on", "key", "value" FROM pairs
 WHERE "value" IS NOT NULL AND length("value") <= {LONGEST_VALUE} AND NOT regexp_matches("key", '{DURATION}')
-UNION ALL
+"""
+_IN_FLIGHT = f"""
+INSERT INTO seen_attributes
 SELECT request_no, '{REQUEST}', 'requests in flight', in_flight::VARCHAR FROM requests JOIN cohort USING (request_no)
 """
 
@@ -218,14 +221,15 @@ def _attributes(
     """Attributes that the slow have more often: Fisher's exact test (one-sided), Benjamini and Hochberg over all.
 
     (Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995).) What occurs in fewer than
-    LEAST_SLOW slow requests is not tested. Requests whose spans the budget redefines are taken by their stored number.
+    LEAST_SLOW slow requests is not tested.
     """
     rows = np.concatenate([slow, typical])
     cohort = pa.table({"request_no": table.request_no[rows], "slow": np.arange(len(rows)) < len(slow)})
-    if table.entry_span_no is not None:
-        return []
     connection.register("cohort", cohort)
+    _members(connection, table)
     connection.execute(_SEEN)
+    if table.entry_span_no is None:  # else how many were in flight is recorded of other requests
+        connection.execute(_IN_FLIGHT)
     found = [_Candidate(*row) for row in connection.execute(_COUNTED).fetchall()]
     found += _of_requests(table, rows, len(slow))
     numbers = _thresholds(connection)
@@ -278,6 +282,19 @@ def _attributes(
     return strongest
 
 
+def _members(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> None:
+    """A temporary relation `members`: request_no and span_no of the spans of the requests of `table`."""
+    if table.request_of_node is None:
+        connection.execute("CREATE OR REPLACE TEMP TABLE members AS SELECT request_no, span_no FROM data.tree")
+        return
+    node = np.flatnonzero(table.request_of_node >= 0)
+    connection.register("own_requests", pa.table({"node": node, "request_no": table.request_of_node[node]}))
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE members AS SELECT o.request_no, t.span_no FROM own_requests o JOIN data.tree t USING (node)"
+    )
+    connection.unregister("own_requests")
+
+
 def _of_requests(table: RequestTable, rows: npt.NDArray[np.int64], slow: int) -> list[_Candidate]:
     """Route, model and status of the requests themselves."""
     found = []
@@ -319,6 +336,7 @@ def cohorts(
     if attribute.on == REQUEST and attribute.key in ("route", "model", "status"):
         has = getattr(table, attribute.key).among(attribute.value)
     else:
+        _members(connection, table)
         rows = row_of(table.request_no, numbers(_carriers(connection, attribute)["request_no"]))
         has[rows[rows >= 0]] = True
     return np.flatnonzero(has), np.flatnonzero(~has)
@@ -336,7 +354,7 @@ def _carriers(connection: duckdb.DuckDBPyConnection, attribute: SlowAttribute) -
             f"SELECT request_no FROM requests WHERE in_flight {compared} $value::DOUBLE", params=told
         ).to_arrow_table()
     return connection.sql(
-        f"""SELECT DISTINCT t.request_no FROM data.tree t JOIN data.spans s USING (span_no)
+        f"""SELECT DISTINCT t.request_no FROM members t JOIN data.spans s USING (span_no)
             JOIN operations o ON o.operation_id = s.operation_id JOIN data.resources r USING (resource_id)
             WHERE t.request_no >= 0 AND (
                 (o.name = $on AND len(list_filter(s.attributes, lambda e: e."key" = $key AND {same})) > 0)

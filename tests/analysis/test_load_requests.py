@@ -335,3 +335,18 @@ def test_a_review_imports_neither_numba_nor_pandas() -> None:
     loaded = "[m for m in ('numba', 'pandas', 'scipy.stats') if m in sys.modules]"
     code = f"import sys, analysis.review, app.report.text; print({loaded})"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "rules", ["", '[stages.tools]\nmatch = { name = "x" }', '[request]\nmatch = { service = "api" }']
+)
+def test_a_callee_without_spans_is_no_service(opened: Opener, rules: str) -> None:
+    builder = DatasetBuilder()
+    builder.request(
+        Work("retrieval", MS, "SELECT docs", hop_to="docs-db"), Work("tools", MS, "call", hop_to="cart", callee_ns=MS)
+    )
+    table = read_requests(opened(builder), parse_budget(rules))
+    assert "docs-db" not in table.service.names
+    causes = find_causes(load_path(opened(builder), table), table)
+    assert sorted(causes.services) == ["api", "cart"]
+    assert "docs-db" in causes.places

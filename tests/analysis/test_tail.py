@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import fisher_exact
 
 from analysis.budget import parse_budget
-from analysis.tail import Tail, tail
+from analysis.requests import load_requests
+from analysis.tail import Tail, cohorts, tail
 from store.dataset import open_dataset
 from store.errors import OverbudgetError
 from tests.dataset_builder import MS, DatasetBuilder, Work
@@ -97,3 +98,14 @@ def test_requests_over_budget_can_be_the_slow_ones(tmp_path: Path) -> None:
 def test_too_few_requests_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(OverbudgetError, match="too few"):
         found_in(tmp_path, requests(1, n=12))
+
+
+def test_the_guilty_attribute_is_found_among_the_budgets_own_requests(tmp_path: Path) -> None:
+    connection = open_dataset(requests(1).write(tmp_path / "d.duckdb"))
+    for text in ("", '[request]\nmatch = { name = "SELECT docs" }', ""):  # tables of one do not disturb the next
+        budget = parse_budget(text)
+        found = tail(connection, budget)
+        assert (found.attributes[0].key, found.attributes[0].value) == ("tenant", "umbrella")
+        with_it, without = cohorts(connection, load_requests(connection, budget), found.attributes[0])
+        assert len(with_it) >= found.attributes[0].requests
+        assert (len(with_it) < 60, len(with_it) + len(without)) == (True, 600)
