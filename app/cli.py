@@ -47,12 +47,15 @@ def ingest(
     ],
     to: Annotated[Path, typer.Option("--to", help="The dataset to write.", show_default=False)],
     append: Annotated[bool, typer.Option("--append", help="Add to the dataset instead of replacing it.")] = False,
+    keep_clocks: Annotated[
+        bool, typer.Option("--keep-clocks", help="Take every time as it was recorded: adjust no clock skew.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Read trace dumps into a dataset. Format and compression are recognised from the content."""
     from app.commands.ingest import run
 
-    run(dumps, to, append, json)
+    run(dumps, to, append, not keep_clocks, json)
 
 
 @app.command(epilog="Example: overbudget review traces.duckdb --budget budget.toml")

@@ -43,11 +43,12 @@ class Derivation:
             self.oddities.setdefault(code, []).append(span_nos)
 
 
-def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Derivation:
+def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_clocks: bool = True) -> Derivation:
     """Fill the relations in DERIVED from data.spans and the temporary table `facts` (see ingest.facts).
 
     Spans that are stored twice are removed: the one that ended last stays. `catalogue` holds the operations with
-    their stages. Everything happens in the caller's transaction; the spans must have been committed before it.
+    their stages. Clock skew between services is taken out unless `adjust_clocks` is off. Everything happens in the
+    caller's transaction; the spans must have been committed before it.
     """
     for relation in reversed(DERIVED):
         connection.execute(f"DROP TABLE {relation}")
@@ -73,7 +74,7 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Deriv
     outcome = Derivation(spans_of_operation=np.zeros(catalogue.count, np.int64))
     rows = RequestRows()
     nodes = 0
-    for part in _computed(connection, catalogue):
+    for part in _computed(connection, catalogue, adjust_clocks):
         tree, requests, span_no = part.tree, part.requests, part.span_no
         _remove_duplicates(connection, part, outcome)
         _insert_nodes(connection, part, nodes, outcome.traces, rows.count)
@@ -109,9 +110,9 @@ class Part:
     shapes: pa.Array
 
 
-def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported: Reported) -> Part:
+def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported: Reported, adjust_clocks: bool) -> Part:
     """Run the kernels."""
-    tree, duplicates = build_tree(columns, catalogue.columns)
+    tree, duplicates = build_tree(columns, catalogue.columns, adjust_clocks)
     requests, request_of = find_requests(tree, catalogue.columns)
     segments = critical_path(tree, requests, catalogue.columns, request_of)
     stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
@@ -124,7 +125,7 @@ def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported:
     )  # fmt: skip
 
 
-def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterator[Part]:
+def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_clocks: bool) -> Iterator[Part]:
     """The parts, each selected and computed while the one before is in the caller's hands.
 
     They are read over a cursor of their own, which sees what is committed: parts share no trace, so that what is done to
@@ -132,7 +133,7 @@ def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> It
     """
     reported = reported_waits(connection)
     selected = prefetch(_partitions(connection.cursor()))
-    computed = prefetch(_compute(columns, span_no, catalogue, reported) for columns, span_no in selected)
+    computed = prefetch(_compute(columns, span_no, catalogue, reported, adjust_clocks) for columns, span_no in selected)
     try:
         yield from computed
     finally:

@@ -69,11 +69,13 @@ def ingest(
     to: Path | str,
     append: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    adjust_clocks: bool = True,
 ) -> IngestResult:
     """Read every dump in `dumps` (files, folders, patterns, "-") into the dataset `to`, replacing or extending it.
 
     The dataset is published only when all of it is complete; whatever goes wrong, an older one stays as it was. A file
-    that the user named must be a dump; one that was found in a folder is passed over where it is none.
+    that the user named must be a dump; one that was found in a folder is passed over where it is none. The clocks of
+    services are brought into line (METHOD.md, Clock skew), in the whole dataset, unless `adjust_clocks` is off.
 
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
     """
@@ -96,7 +98,7 @@ def ingest(
         tell(Progress("", _total(files) or 0, _total(files), writer.next_span_no, "deriving"))
         catalogue = catalogue_of(writer.operations.table())
         store_operations(connection, writer.operations.table(), catalogue)
-        outcome = derive(connection, catalogue)
+        outcome = derive(connection, catalogue, adjust_clocks)
         _complete(connection, reports, outcome)
         connection.execute("COMMIT")
         spans = connection.execute("SELECT count(*) FROM data.spans").fetchall()[0][0]

@@ -15,14 +15,14 @@ from ingest.pipeline import IngestResult, Progress, ingest
 PROGRESS_VARIABLE = "OVERBUDGET_PROGRESS"  # names a file that the dashboard reads progress from
 
 
-def run(dumps: list[str], to: Path, append: bool, as_json: bool) -> None:
+def run(dumps: list[str], to: Path, append: bool, adjust_clocks: bool, as_json: bool) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
     if PROGRESS_VARIABLE in os.environ:
-        result = ingest(dumps, to, append, _tell_file(Path(os.environ[PROGRESS_VARIABLE])))
+        result = ingest(dumps, to, append, _tell_file(Path(os.environ[PROGRESS_VARIABLE])), adjust_clocks)
     elif sys.stderr.isatty():
-        result = _with_bar(dumps, to, append)
+        result = _with_bar(dumps, to, append, adjust_clocks)
     else:
-        result = ingest(dumps, to, append)
+        result = ingest(dumps, to, append, None, adjust_clocks)
     print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
 
 
@@ -40,7 +40,7 @@ def _tell_file(path: Path) -> Callable[[Progress], None]:
     return tell
 
 
-def _with_bar(dumps: list[str], to: Path, append: bool) -> IngestResult:
+def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool) -> IngestResult:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -61,7 +61,7 @@ def _with_bar(dumps: list[str], to: Path, append: bool) -> IngestResult:
                 task, description=doing, completed=progress.bytes_read, total=progress.bytes_total, spans=progress.spans
             )
 
-        return ingest(dumps, to, append, show)
+        return ingest(dumps, to, append, show, adjust_clocks)
 
 
 def summary(result: IngestResult) -> str:

@@ -46,6 +46,24 @@ def test_ingest_prints_the_json_of_the_contract(tmp_path: Path) -> None:
     assert (found["spans"], found["requests"], found["duplicates"], found["rejected"]) == (12_180, 420, 0, 0)
 
 
+def test_clocks_are_adjusted_unless_they_are_to_be_kept(tmp_path: Path) -> None:
+    def spans(service: str, *ids: tuple[str, str, int, int]) -> dict[str, Any]:
+        told = [
+            {"traceId": "1" * 32, "spanId": own * 16, "parentSpanId": above * 16, "name": service,
+             "startTimeUnixNano": str(start), "endTimeUnixNano": str(end)}
+            for own, above, start, end in ids
+        ]  # fmt: skip
+        resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
+        return {"resource": resource, "scopeSpans": [{"spans": told}]}
+
+    dump, to = tmp_path / "d.json", str(tmp_path / "d.duckdb")
+    parts = spans("api", ("1", "", 1_000, 9_000)), spans("cart", ("2", "1", 8_000, 12_000))
+    dump.write_text(json.dumps({"resourceSpans": parts}))
+    for options, skew in (([], -5_000), (["--keep-clocks"], 0)):
+        assert call("ingest", str(dump), "--to", to, *options).returncode == 0
+        assert json_of("sql", to, "SELECT min(skew_ns) AS skew FROM spans") == [{"skew": skew}]
+
+
 def test_ingest_reads_standard_input_and_appends(tmp_path: Path) -> None:
     to = str(tmp_path / "d.duckdb")
     dump = (SAMPLES / f"{NAME}.otlp.jsonl.gz").read_bytes()
