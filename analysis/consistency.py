@@ -228,17 +228,18 @@ def _mean(values: F64) -> float | None:
 
 
 def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dict[str, F64]:
-    """Tokens and cost of each request, NaN where none is recorded. Cost is summed over its outermost spans with one."""
+    """Tokens and cost of each request, NaN where none is recorded. Cost is summed over the inference spans in no other
+    one, because frameworks and clients both record the same call; where those have none, over all."""
     if table.entry_span_no is not None:  # other requests than the stored ones
         return {name: np.full(len(table), np.nan) for name in ("input_tokens", "output_tokens", "cost")}
     rows = connection.sql(
         """SELECT request_no, coalesce(input_tokens, 'nan'::DOUBLE) AS input_tokens,
                   coalesce(output_tokens, 'nan'::DOUBLE) AS output_tokens, coalesce(cost, 'nan'::DOUBLE) AS cost
            FROM requests LEFT JOIN (
-               SELECT request_no, sum(c) AS cost FROM (
-                   SELECT t.request_no, list_max([try_cast(e."value" AS DOUBLE) FOR e IN s.attributes
+               SELECT request_no, coalesce(sum(c) FILTER (NOT enclosed), sum(c)) AS cost FROM (
+                   SELECT t.request_no, coalesce(p.stage_id = t.stage_id, false) AS enclosed, list_max([try_cast(e."value" AS DOUBLE) FOR e IN s.attributes
                                                   IF list_contains($keys, e."key")]) AS c
-                   FROM data.tree t JOIN data.spans s USING (span_no)
+                   FROM data.tree t JOIN data.spans s USING (span_no) LEFT JOIN data.tree p ON p.node = t.parent
                    WHERE t.operation_id IN (SELECT operation_id FROM operations WHERE stage = 'inference')
                ) WHERE c IS NOT NULL GROUP BY request_no
            ) USING (request_no)""",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.consistency import consistency
 from ingest.facts import FACT_NAMES, facts_of
 from ingest.pipeline import ingest
 from store.dataset import open_dataset
@@ -77,3 +78,24 @@ def test_a_request_id_in_a_list_is_the_same_as_one_alone(tmp_path: Path) -> None
     ingest([dump], tmp_path / "d.duckdb")
     rows = open_dataset(tmp_path / "d.duckdb").execute("SELECT request_id FROM requests").fetchall()
     assert rows == [("r-1",), ("r-1",)]
+
+
+def test_a_cost_recorded_by_framework_and_client_counts_once(tmp_path: Path) -> None:
+    #  request -> llm (0.5) -> http client's llm (0.5); and one more call (0.25)
+    spans = [
+        {
+            "traceId": "1" * 32, "spanId": own * 16, "parentSpanId": above * 16, "name": own, "startTimeUnixNano": "1000",
+            "endTimeUnixNano": "9000",
+            "attributes": [
+                {"key": "openinference.span.kind", "value": {"stringValue": "LLM" if cost else "AGENT"}},
+                {"key": "llm.model_name", "value": {"stringValue": "m"}},
+                *([{"key": "llm.cost.total", "value": {"doubleValue": cost}}] if cost else []),
+            ],
+        }
+        for own, above, cost in (("1", "", 0), ("2", "1", 0.5), ("3", "2", 0.5), ("4", "1", 0.25))
+    ]  # fmt: skip
+    dump = tmp_path / "d.json"
+    dump.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}))
+    ingest([dump], tmp_path / "d.duckdb")
+    (model,) = consistency(open_dataset(tmp_path / "d.duckdb")).models
+    assert model.cost == 0.75
