@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn, Optional
 
 import typer
 
+from app.reader import until_the_reader_leaves
 from store.errors import OverbudgetError
 
 # Imports make a hundred thousand objects that stay: looking through them for garbage took a fifth of the start.
@@ -318,16 +319,15 @@ def main() -> None:
 
 
 def _run() -> NoReturn:
+    status = 0
     try:
-        app()
-        sys.exit(0)
+        with until_the_reader_leaves():
+            status = app(standalone_mode=False, prog_name="overbudget") or 0
+        sys.exit(status)
     except OverbudgetError as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except typer.TyperException as error:
+        fail(_usage(error))
     except Exception as error:
         if os.environ.get("OVERBUDGET_DEBUG"):
             raise
@@ -336,6 +336,14 @@ def _run() -> NoReturn:
             f"overbudget failed ({type(error).__name__} in {Path(kind.filename).name}, line {kind.lineno}). "
             "This is a bug: please report it with what OVERBUDGET_DEBUG=1 prints."
         )
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What is wrong with a command line, and where to look; the help itself where no command is given."""
+    said, context = error.format_message(), getattr(error, "ctx", None)
+    if context is None or said.startswith("Usage:"):
+        return said
+    return f"{said}{'' if said.endswith(('.', '?')) else '.'} See: {context.command_path} --help"
 
 
 def fail(sentence: str) -> NoReturn:

@@ -24,14 +24,19 @@ def read_dump(
             read += 1
         except OverbudgetError as error:
             refused = refused or error
-            report.warn("not_a_dump", str(error))
+            report.warn("not_a_dump", str(error).rstrip("."))
     if read == 0:
+        if refused is None:
+            _refuse_what_could_not_be_unpacked(report)
         raise refused or OverbudgetError(f"{report.source} holds no files.")
 
 
 def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:
     """The spans of one stream of plain bytes."""
-    form = recognise(member.stream.peek(HEAD), report.source if member.name in report.source else member.name)
+    head = member.stream.peek(HEAD)
+    if not head:
+        _refuse_what_could_not_be_unpacked(report)
+    form = recognise(head, report.source if member.name in report.source else member.name)
     name = "OTLP JSON" if form == JSON else f"OTLP protobuf, {form}"
     report.format = report.format or ", ".join(filter(None, (name, member.compression)))
     if form == JSON:
@@ -42,3 +47,10 @@ def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:
         from ingest import otlp_protobuf
 
         yield from otlp_protobuf.read(member.stream, form, report)
+
+
+def _refuse_what_could_not_be_unpacked(report: FileReport) -> None:
+    """Errors: OverbudgetError where compressed bytes are missing or wrong, which then is why nothing is there."""
+    for code in ("damaged", "cut_off"):
+        if code in report.warnings:
+            raise OverbudgetError(f"{report.source} cannot be read: {report.warnings[code].example}.")

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from ingest.report import FileReport
 
 PIECE = 16 << 20  # bytes
+LONGEST_LINE = 64 << 20  # bytes; a longer one is cut as any other large document
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -26,8 +27,12 @@ def pieces(stream: BinaryIO, report: FileReport) -> Iterator[list[bytes]]:
     source = _decoded(stream)
     head = next(source, b"")
     if _starts_with_a_line(head):
-        yield from _lines(head, source)
+        yield from _lines(head, source, report)
         return
+    yield from _scanned(head, source, report)
+
+
+def _scanned(head: bytes, source: Iterator[bytes], report: FileReport) -> Iterator[list[bytes]]:
     from ingest.json_scanner import Scanner  # its kernel is not needed for JSON lines
 
     scanner = Scanner(report)
@@ -68,14 +73,17 @@ def _starts_with_a_line(head: bytes) -> bool:
         return False
 
 
-def _lines(head: bytes, source: Iterator[bytes]) -> Iterator[list[bytes]]:
+def _lines(head: bytes, source: Iterator[bytes], report: FileReport) -> Iterator[list[bytes]]:
     kept: list[bytes] = []
     for chunk in itertools.chain([head], source):
         end = chunk.rfind(b"\n") + 1
         if end:
             yield [*kept, chunk[:end]]
             kept = [chunk[end:]]
-        else:
-            kept.append(chunk)
+            continue
+        kept.append(chunk)
+        if len(kept) > LONGEST_LINE // PIECE:
+            yield from _scanned(b"".join(kept), source, report)
+            return
     if any(fragment.strip() for fragment in kept):
         yield kept

@@ -28,7 +28,7 @@ _NEEDS_RESOURCE = _CUTTABLE[3:]
 def _scan(data, base, state, opened, kind, closed, documents):  # type: ignore[no-untyped-def]
     """Advance over data[base:]; returns how many documents (start, end) were completed.
 
-    state: [depth, in string, escaped, position reached, start of garbage or -1]. Per nesting level: where the
+    state: [depth, in string, escaped, position reached, start of garbage or -1, where a document is broken off or -1]. Per nesting level: where the
     innermost container was opened, its kind (the byte), and where the last container directly in it was closed.
     Stops early when `documents` is full.
     """
@@ -47,6 +47,7 @@ def _scan(data, base, state, opened, kind, closed, documents):  # type: ignore[n
             elif c == 10:  # never inside a string: this document is broken off here
                 if state[4] < 0:
                     state[4] = opened[0] if depth > 0 else i
+                    state[5] = i
                 depth, in_string = 0, False
         elif c == 34:
             if (depth == 0 or (depth == 1 and kind[0] == 91)) and state[4] < 0:
@@ -84,7 +85,7 @@ class Scanner:
         self._restart()
 
     def _restart(self) -> None:
-        self._state = np.array([0, 0, 0, 0, -1], np.int64)
+        self._state = np.array([0, 0, 0, 0, -1, -1], np.int64)
         self._opened, self._kind, self._closed = (np.full(_LEVELS, -1, np.int64) for _ in range(3))
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -96,11 +97,13 @@ class Scanner:
             )
             del text  # or the buffer could not be resized
             if self._state[4] >= 0:
-                start = int(self._state[4])
+                start, broken_off = int(self._state[4]), int(self._state[5])
                 self._report.warn(
                     "unreadable_record", bytes(self._buffer[start : start + 80]).decode("utf-8", "replace")
                 )
-                self._state[4] = -1
+                self._state[4:] = -1
+                if broken_off >= 0:
+                    yield from whole_part(bytes(self._buffer[start:broken_off]))
             if count:
                 yield self._lines(count)
                 self._forget(int(self._documents[count - 1, 1]))
@@ -108,6 +111,8 @@ class Scanner:
                 yield piece
                 continue
             if self._state[3] >= len(self._buffer):
+                if len(self._buffer) > PIECE and self._state[0] == 0 and self._state[1] == 0:
+                    self._forget(len(self._buffer))  # text that is no document
                 return
 
     def end(self) -> Iterator[bytes]:
@@ -116,8 +121,13 @@ class Scanner:
         if rest in (b"", b"]") or (self._state[0] == 1 and self._kind[0] == 91 and rest in (b"[", b",")):
             return
         self._report.warn("cut_off", f"the last document ends early, after: …{rest[-60:].decode('utf-8', 'replace')}")
-        while saved := self._cut():
-            yield saved
+        whole = list(self.saved())  # brackets that do not match hide where it breaks: then a parser must tell
+        yield from whole or [rest.translate(_NEWLINES) + b"\n"]
+
+    def saved(self) -> Iterator[bytes]:
+        """The elements that are whole of a document that is not, as documents."""
+        while piece := self._cut():
+            yield piece
             yield from self.feed(b"")
 
     def _lines(self, count: int) -> bytes:
@@ -161,3 +171,10 @@ class Scanner:
             self._restart()
             return whole
         return None
+
+
+def whole_part(text: bytes) -> Iterator[bytes]:
+    """What can be saved of a document that is broken at the end of `text`: its whole elements, as documents."""
+    scanner = Scanner(FileReport(""))  # whoever asks has reported it
+    yield from scanner.feed(text)
+    yield from scanner.saved()

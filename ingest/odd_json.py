@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from ingest.jaeger import spans_of_jaeger
+from ingest.json_scanner import whole_part
 from ingest.odd_values import Unusable, count, enum, identifier, nanoseconds, text_of
 from ingest.report import FileReport
 
@@ -43,11 +44,11 @@ KINDS = {
 CODES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 
 
-def canonical(piece: bytes, report: FileReport) -> tuple[bytes, int]:
+def canonical(piece: bytes, report: FileReport, may_be_broken: bool = True) -> tuple[bytes, int]:
     """The records of a piece of JSON lines as canonical OTLP/JSON lines, and how many were records of traces.
 
     What is no record of traces is reported (`unreadable_record`, `other_signals`); a span that cannot be read is
-    rejected, the rest of its record kept.
+    rejected, the rest of its record kept. Of a record that is broken the part before the break is kept.
     """
     out, understood = [], 0
     for line in piece.split(b"\n"):
@@ -56,7 +57,13 @@ def canonical(piece: bytes, report: FileReport) -> tuple[bytes, int]:
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            report.warn("unreadable_record", f"{error}: {line[:80].decode('utf-8', 'replace')}")
+            before = error.doc[: error.pos].encode("utf-8", "replace")
+            near = line[max(0, len(before) - 40) :][:80].decode("utf-8", "replace")
+            report.warn("unreadable_record", f"{error.msg} at character {error.pos} of a record, near {near}")
+            for part in whole_part(before) if may_be_broken else ():
+                saved, records = canonical(part, report, may_be_broken=False)
+                out.append(saved.rstrip())
+                understood += records
             continue
         for found in _envelopes(record, report):
             understood += 1

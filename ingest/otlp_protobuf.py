@@ -12,7 +12,7 @@ from ingest.kernel_reader import KernelReader
 from ingest.protobuf_kernel import scan
 from ingest.report import FileReport
 from ingest.source import Stream
-from ingest.wire import BARE, LARGEST, LENGTH_PREFIXED, VARINT_DELIMITED, field_of, fields, varint
+from ingest.wire import BARE, BYTES, LARGEST, LENGTH_PREFIXED, VARINT_DELIMITED, Field, field_of, fields, varint
 from store.errors import OverbudgetError
 
 GROUP = 12 << 20  # bytes of messages decoded at a time
@@ -53,13 +53,10 @@ def read(stream: Stream, framing: str, report: FileReport) -> Iterator[SpanBatch
 
 def _length_prefixed(stream: Stream, report: FileReport) -> Iterator[bytes]:
     while prefix := stream.read(4):
-        size = struct.unpack(">I", prefix.rjust(4, b"\0"))[0]
-        message = stream.read(size) if size < LARGEST and len(prefix) == 4 else b""
-        if len(prefix) < 4 or len(message) < size:
+        if len(prefix) < 4:
             report.warn("cut_off", "the last message is not whole")
-            yield from _whole_part(message)
             return
-        yield message
+        yield from _message(stream, struct.unpack(">I", prefix)[0], report)
 
 
 def _varint_delimited(stream: Stream, report: FileReport) -> Iterator[bytes]:
@@ -67,28 +64,51 @@ def _varint_delimited(stream: Stream, report: FileReport) -> Iterator[bytes]:
         try:
             size, used = varint(head, 0)
         except ValueError:
-            size, used = LARGEST, len(head)
-        stream.read(used)
-        message = stream.read(size) if size < LARGEST else b""
-        if len(message) < size:
             report.warn("cut_off", "the last message is not whole")
-            yield from _whole_part(message)
+            stream.skip()
             return
+        stream.read(used)
+        yield from _message(stream, size, report)
+
+
+def _message(stream: Stream, size: int, report: FileReport) -> Iterator[bytes]:
+    """The message in the next `size` bytes, in parts where it is too large to hold or is not whole."""
+    if size > LARGE:
+        yield from _split(stream, size, (), report)
+        return
+    message = stream.read(size)
+    if len(message) < size:
+        report.warn("cut_off", "the last message is not whole")
+        yield from _apart(message, 0, len(message), (), FileReport(report.source))
+    else:
         yield message
 
 
-def _whole_part(message: bytes) -> Iterator[bytes]:
-    """The resource spans of a message that are whole although it is not."""
-    end = 0
+def _apart(data: bytes, start: int, end: int, above: tuple[bytes, ...], report: FileReport) -> Iterator[bytes]:
+    """The spans that are whole of a message that is wrong or cut off, each as a message of its own.
+
+    `above` are the headers of what encloses data[start:end]. Spans whose resource may be in what is missing are left
+    out: it could not be told whose they are.
+    """
+    depth, found, sound = len(above), list[Field](), False
     try:
-        for field in fields(message):
-            if field.end > len(message):
-                break
-            end = field.end
+        for field in fields(data, start, end):
+            found.append(field)
+        sound = not found or found[-1].end <= end
     except ValueError:
         pass
-    if end:
-        yield message[:end]
+    if not sound:
+        report.warn("unreadable_record", "bytes that are no protobuf field; what follows in their message is left out")
+    whole = [field for field in found if field.end <= end]
+    header = b"".join(data[field.tag : field.end] for field in whole if field.number in _HEADER[depth])
+    if depth == 1 and not header and not sound:
+        return
+    for field in found if depth < 2 else whole:
+        if field.number == _REPEATED[depth] and field.wire == BYTES:
+            if depth < 2:
+                yield from _apart(data, field.start, min(field.end, end), (*above, header), report)
+            else:
+                yield _wrapped(data[field.tag : field.end], header, above)
 
 
 def _bare(stream: Stream, report: FileReport) -> Iterator[bytes]:
@@ -108,35 +128,48 @@ def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: F
     while size is None or size > 0:
         head = stream.peek(20 if size is None else min(20, size))
         if not head:
+            if size is not None:
+                report.warn("cut_off", "the last message is not whole")
             return
         try:
             field = next(fields(head))
+            if size is not None and field.end > size:
+                raise ValueError("longer than what it is in")
         except ValueError:
-            report.warn("unreadable_record", "bytes that are no protobuf field; the rest of the dump is left out")
-            stream.read()
+            report.warn(
+                "unreadable_record", "bytes that are no protobuf field; what follows in their message is left out"
+            )
+            _pass_over(stream, size)
             return
         if size is not None:
             size -= field.end
-        if field.number == repeated and field.wire == 2 and field.end > LARGE and len(above) < 2:
+        if field.number == repeated and field.wire == BYTES and field.end > LARGE and len(above) < 2:
             stream.read(field.start)
             yield from _split(stream, field.end - field.start, (*above, header), report)
             continue
         if field.end >= LARGEST:
-            report.warn("unreadable_record", "a field of more than two gigabytes; the rest of the dump is left out")
-            stream.read()
-            return
+            report.warn("unreadable_record", "a field of more than two gigabytes is left out")
+            _pass_over(stream, field.end)
+            continue
         data = stream.read(field.end)
         if len(data) < field.end:
             report.warn("cut_off", "the last message is not whole")
-            if field.number == repeated and field.wire == 2:
-                whole = b"".join(_whole_part(data[field.start :]))
-                if whole:
-                    yield _wrapped(field_of(field.number, whole), header, above)
+            if field.number == repeated and field.wire == BYTES and len(above) < 2:
+                yield from _apart(data, field.start, len(data), (*above, header), FileReport(report.source))
             return
         if field.number == repeated:
             yield _wrapped(data, header, above)
         elif field.number in headers:
             header += data
+
+
+def _pass_over(stream: Stream, size: int | None) -> None:
+    """Leave out the next `size` bytes, or all that is left."""
+    if size is None:
+        stream.skip()
+        return
+    while size > 0 and (data := stream.read(min(size, 1 << 20))):
+        size -= len(data)
 
 
 def _wrapped(data: bytes, header: bytes, above: tuple[bytes, ...]) -> bytes:
@@ -149,13 +182,17 @@ def _wrapped(data: bytes, header: bytes, above: tuple[bytes, ...]) -> bytes:
     return data
 
 
-def _decode(spans: KernelReader, messages: list[bytes], report: FileReport) -> Iterator[SpanBatch]:
+def _decode(
+    spans: KernelReader, messages: list[bytes], report: FileReport, code: str = "unreadable_record"
+) -> Iterator[SpanBatch]:
+    """The spans of the messages. What cannot be decoded is taken apart, until the spans that are wrong stand alone."""
     if not messages:
         return
     batch = spans.batch_of(messages, report, documents=True)
     if batch is None and len(messages) > 1:
-        for message in messages:
-            yield from _decode(spans, [message], report)
+        half = len(messages) // 2
+        yield from _decode(spans, messages[:half], report, code)
+        yield from _decode(spans, messages[half:], report, code)
         return
     if batch is None:
         from ingest.invalid_text import repaired
@@ -163,6 +200,18 @@ def _decode(spans: KernelReader, messages: list[bytes], report: FileReport) -> I
         mended = repaired(messages[0], report)
         batch = spans.batch_of([mended], report) if mended is not None else None
     if batch is None:
-        report.warn("unreadable_record", f"a message of {len(messages[0])} bytes that is not OTLP")
+        yield from _decode_apart(spans, messages[0], report, code)
     elif batch.spans.num_rows:
         yield batch
+
+
+def _decode_apart(spans: KernelReader, message: bytes, report: FileReport, code: str) -> Iterator[SpanBatch]:
+    told = FileReport(report.source)
+    parts = list(_apart(message, 0, len(message), (), told))
+    if len(parts) > 1:
+        report.absorb(told)
+        yield from _decode(spans, parts, report, "unreadable_span")
+    elif code == "unreadable_span":
+        report.reject(code, f"a span of {len(message)} bytes that is not OTLP")
+    else:
+        report.warn(code, f"a message of {len(message)} bytes that is not OTLP")

@@ -130,7 +130,7 @@ class _Reading:
 def _read_all(
     first: _Reading, files: Sequence[Dump], connection: duckdb.DuckDBPyConnection, tell: Callable[[Progress], None]
 ) -> tuple[list[tuple[int, FileReport]], "Writer"]:
-    """Store what is in the files, of which the first is being read; the reports by source_id, of those that were dumps."""
+    """Store what is in the files, of which the first is being read; their reports by source_id."""
     from ingest.writer import Writer
 
     writer, total = Writer(connection), _total(files)
@@ -149,13 +149,13 @@ def _read_all(
             if file.named:
                 raise
             refused = refused or error
-            continue
+            reading.report.warn("not_a_dump", str(error).rstrip("."))
         finally:
             batches.close()
             reading.close()
             taken = reading.taken
         reports.append((source_id + len(reports), reading.report))
-    if writer.next_span_no == 0 and not (reports and _only_odd([report for _, report in reports])):
+    if writer.next_span_no == 0 and not _only_odd([report for _, report in reports]):
         raise refused or OverbudgetError(_nothing_kept([report for _, report in reports]))
     return reports, writer
 
@@ -181,7 +181,7 @@ def _nothing_kept(reports: Sequence[FileReport]) -> str:
         count = sum(report.rejected for report in rejected)
         oddity = next(iter(rejected[0].warnings.values()))
         return f"None of the {count} spans in {rejected[0].source} could be kept: {oddity.code}, {oddity.example}."
-    return f"{reports[0].source} holds no spans." if reports else "There are no dumps to read."
+    return f"{reports[0].source} holds no spans."
 
 
 def store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, catalogue: "Catalogue") -> None:

@@ -29,13 +29,13 @@ class FileReport:
     warnings: dict[str, Oddity] = field(default_factory=dict)
 
     def warn(self, code: str, example: str, count: int = 1) -> None:
-        """Count an oddity that lost nothing that could be kept. The first example is kept, cut to 200 characters."""
+        """Count an oddity that lost nothing that could be kept. The first example is kept, on one line of at most 200 characters."""
         if count <= 0:
             return
         if code in self.warnings:
             self.warnings[code].count += count
         else:
-            self.warnings[code] = Oddity(code, count, example[:200])
+            self.warnings[code] = Oddity(code, count, _one_line(example)[:200])
 
     def reject(self, code: str, example: str, count: int = 1) -> None:
         """Count spans that cannot be kept (no usable ids, no start), and say so under `code`."""
@@ -48,3 +48,8 @@ class FileReport:
         self.rejected += other.rejected
         for oddity in other.warnings.values():
             self.warn(oddity.code, oddity.example, oddity.count)
+
+
+def _one_line(text: str) -> str:
+    """Text from a dump, fit to stand in a sentence: no line breaks, nothing that a terminal would obey."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))

@@ -4,6 +4,7 @@ Everything is recognised from the content. Streams only go forwards and hold a f
 """
 
 import glob
+import lzma
 import os
 import struct
 import sys
@@ -26,8 +27,22 @@ else:
 
 CHUNK = 1 << 20
 MOST = 16 * CHUNK  # bytes asked for at once: pieces of this size are then read without being put together
+ZSTD_STEP, ZIP_STEP = 1 << 12, 1 << 16  # bytes, compressed and not: of a step that meets damage nothing comes out
+LARGEST_RECORD = 1 << 28  # bytes of one of the collector's zstd records, which are held
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
 STDIN = "-"
+# What the archive modules raise over bytes that are wrong, over passwords and over methods they do not know.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    zstd.ZstdError,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -76,26 +91,35 @@ class Stream:
     def __init__(self, more: Callable[[int], bytes]) -> None:
         """`more` gives the next bytes, none at the end; it is told how many are wanted, and may give more or fewer."""
         self._more = more
-        self._kept = b""
+        self._kept, self._at = b"", 0
         self._ended = False
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes (fewer at the end), left where they are."""
-        parts, have = [self._kept] if self._kept else [], len(self._kept)
-        while have < size and not self._ended:
-            part = self._more(min(max(size - have, CHUNK), MOST))
-            self._ended = not part
-            parts.append(part)
-            have += len(part)
-        self._kept = parts[0] if len(parts) == 1 else b"".join(parts)
-        return self._kept[:size]
+        have = len(self._kept) - self._at
+        if have < size and not self._ended:
+            parts = [self._kept[self._at :]] if have else []
+            while have < size and not self._ended:
+                part = self._more(min(max(size - have, CHUNK), MOST))
+                self._ended = not part
+                parts.append(part)
+                have += len(part)
+            self._kept, self._at = parts[0] if len(parts) == 1 else b"".join(parts), 0
+        return self._kept[self._at : self._at + size]
 
     def read(self, size: int = -1) -> bytes:
         """Exactly `size` bytes; fewer only at the end. All that is left where `size` is negative."""
-        wanted = sys.maxsize if size < 0 else size
-        data = self.peek(wanted)
-        self._kept = self._kept[len(data) :]
+        data = self.peek(sys.maxsize if size < 0 else size)
+        self._at += len(data)
+        if self._at == len(self._kept):
+            self._kept, self._at = b"", 0
         return data
+
+    def skip(self) -> None:
+        """Pass over all that is left, without holding it."""
+        self._kept, self._at = b"", 0
+        while not self._ended:
+            self._ended = not self._more(CHUNK)
 
 
 @dataclass(frozen=True)
@@ -164,14 +188,15 @@ def _gunzip(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
                     report.warn("cut_off", "the gzip stream ends early")
                     state["fresh"] = True
                 return b""
+            before = inflate.copy()
             try:
                 out = inflate.decompress(data, 4 * CHUNK)
             except zlib.error as error:
                 if not (state["fresh"] and data.strip(b"\0") == b""):  # padding after the last member is legal
                     report.warn("damaged", f"the gzip stream is damaged: {error}")
-                state.update(left=b"", fresh=True)
-                stream.read()
-                return b""
+                state.update(inflate=zlib.decompressobj(31), left=b"", fresh=True)
+                stream.skip()
+                return _up_to_the_damage(before, data)
             state["fresh"] = False
             state["left"] = inflate.unconsumed_tail
             if inflate.eof:
@@ -180,6 +205,17 @@ def _gunzip(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
                 return out
 
     return more
+
+
+def _up_to_the_damage(inflate: Any, data: bytes) -> bytes:
+    """What can be inflated of `data` before the byte that is wrong: zlib gives nothing of a call that fails."""
+    out = []
+    try:
+        for at in range(len(data)):
+            out.append(inflate.decompress(data[at : at + 1]))
+    except zlib.error:
+        pass
+    return b"".join(out)
 
 
 def _unzstd(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
@@ -191,7 +227,7 @@ def _unzstd(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
             frame = state["frame"]
             data = b""
             if frame.needs_input:
-                data = state["left"] or stream.read(CHUNK)
+                data = state["left"] or stream.read(ZSTD_STEP)
                 state["left"] = b""
                 if not data:
                     if not state["fresh"]:
@@ -203,7 +239,7 @@ def _unzstd(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
             except zstd.ZstdError as error:
                 report.warn("damaged", f"the zstd stream is damaged: {error}")
                 state.update(left=b"", fresh=True, frame=zstd.ZstdDecompressor())
-                stream.read()
+                stream.skip()
                 return b""
             state["fresh"] = False
             if frame.eof:
@@ -220,23 +256,26 @@ def _zstd_records(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
     JSON documents come out as lines, protobuf messages with their 4-byte length in front.
     """
 
-    def more(wanted: int) -> bytes:
-        prefix = stream.read(4)
-        if not prefix:
-            return b""
-        size = struct.unpack(">I", prefix.rjust(4, b"\0"))[0]
-        frame = stream.read(size)
-        if len(prefix) < 4 or len(frame) < size:
-            report.warn("cut_off", "the last record ends early")
-            return b""
-        try:
-            document = cast(bytes, zstd.decompress(frame))
-        except zstd.ZstdError as error:
-            report.warn("unreadable_record", f"a zstd record is damaged: {error}")
-            return more(wanted)
-        if document.lstrip()[:1] in (b"{", b"["):
-            return document.replace(b"\n", b" ") + b"\n"
-        return struct.pack(">I", len(document)) + document
+    def more(_: int) -> bytes:
+        while prefix := stream.read(4):
+            size = struct.unpack(">I", prefix.rjust(4, b"\0"))[0]
+            frame = stream.read(size) if size <= LARGEST_RECORD else b""
+            if len(prefix) < 4 or len(frame) < size:
+                report.warn("cut_off", "the last record ends early")
+                stream.skip()
+                return b""
+            try:
+                decompressor = zstd.ZstdDecompressor()
+                document = cast(bytes, decompressor.decompress(frame, LARGEST_RECORD))
+                if not decompressor.eof:
+                    raise zstd.ZstdError("it does not end where its length says")
+            except zstd.ZstdError as error:
+                report.warn("unreadable_record", f"a zstd record is damaged: {error}")
+                continue
+            if document.lstrip()[:1] in (b"{", b"["):
+                return document.replace(b"\n", b" ") + b"\n"
+            return struct.pack(">I", len(document)) + document
+        return b""
 
     return more
 
@@ -250,16 +289,23 @@ def _unzip(
                 spool.write(data)
             file = spool
         try:
-            with zipfile.ZipFile(file) as archive:
-                for entry in archive.infolist():
-                    if entry.is_dir() or _hidden(entry.filename):
-                        continue
-                    with archive.open(entry) as inner:
-                        yield from _open(
-                            Stream(_guarded(inner, report)), f"{name}/{entry.filename}", (*how, "zip"), report, None
-                        )
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            archive = zipfile.ZipFile(file)
+        except _DAMAGE as error:
             report.warn("damaged", f"the zip archive cannot be read: {error}")
+            return
+        with archive:
+            for entry in archive.infolist():
+                if entry.is_dir() or _hidden(entry.filename):
+                    continue
+                try:
+                    inner = archive.open(entry)
+                except _DAMAGE as error:
+                    report.warn("damaged", f"{entry.filename} in the zip archive cannot be read: {error}")
+                    continue
+                with inner:
+                    yield from _open(
+                        Stream(_guarded(inner, report)), f"{name}/{entry.filename}", (*how, "zip"), report, None
+                    )
 
 
 def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport) -> Iterator[Member]:
@@ -275,15 +321,15 @@ def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport) 
                         report,
                         None,
                     )
-    except tarfile.TarError as error:
+    except _DAMAGE as error:
         report.warn("damaged", f"the tar archive cannot be read: {error}")
 
 
 def _guarded(inner: IO[bytes], report: FileReport) -> Callable[[int], bytes]:
-    def more(wanted: int) -> bytes:
+    def more(_: int) -> bytes:
         try:
-            return inner.read(wanted)
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+            return inner.read(ZIP_STEP)
+        except _DAMAGE as error:
             report.warn("damaged", f"a file in the archive is damaged: {error}")
             return b""
 

@@ -67,12 +67,13 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
 
     Errors: OverbudgetError where the folder cannot be written.
     """
+    made: list[Path] = []
+    folder = None
     try:
+        _require_replaceable(path)
+        made = [parent for parent in path.parents if not parent.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise OverbudgetError(f"Cannot write to {path.parent}: {error.strerror or error}.") from error
-    try:
         part = folder / "dataset.duckdb"
         if start_from is not None:
             shutil.copyfile(start_from, part)
@@ -93,11 +94,30 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
         finally:
             connection.close()
         os.replace(part, path)
+    except OSError as error:
+        place = path if folder else path.parent
+        raise OverbudgetError(f"Cannot write to {place}: {error.strerror or error}.") from error
     except duckdb.IOException as error:
         raise OverbudgetError(f"Cannot write {path}: {str(error).splitlines()[0]}") from error
     finally:
-        with suppress(OSError):
-            shutil.rmtree(folder)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # those that hold the dataset stay
+            for parent in made:
+                parent.rmdir()
+
+
+def _require_replaceable(path: Path) -> None:
+    """Errors: OverbudgetError where `path` is there and no DuckDB file: a dump or a device is not to be lost to a slip."""
+    if path.is_dir():
+        raise OverbudgetError(f"{path} is a folder: name a file in it, such as {path / 'traces.duckdb'}.")
+    if path.exists():
+        head = b""
+        if path.is_file():
+            with path.open("rb") as file:
+                head = file.read(12)
+        if not path.is_file() or (head and head[8:] != b"DUCK"):
+            raise OverbudgetError(f"{path} is there already and no dataset: remove it first, or name another file.")
 
 
 def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:

@@ -7,6 +7,7 @@ from pathlib import Path
 from analysis.budget import load_budget
 from analysis.compare import Side, compare
 from app.commands.choice import filters_of
+from app.reader import until_the_reader_leaves
 from app.report.compare_text import print_comparison
 from store.dataset import open_dataset
 
@@ -27,8 +28,9 @@ def run(
         for dataset, only in ((base, only_base), (candidate, only_candidate))
     )
     found = compare(before, after, budget)
-    if as_json:
-        print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        print_comparison(found)
+    with until_the_reader_leaves():
+        if as_json:
+            print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+        else:
+            print_comparison(found)
     return 1 if fail_on_regression and found.regressions else 0

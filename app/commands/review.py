@@ -5,6 +5,7 @@ from pathlib import Path
 from analysis.budget import Budget, load_budget
 from analysis.requests import Filters, require_known
 from analysis.review import judge, measure, over, read_evidence, review
+from app.reader import until_the_reader_leaves
 from store.dataset import open_dataset
 from store.errors import OverbudgetError
 
@@ -59,5 +60,6 @@ def run_check(dataset: Path, budget_file: Path, as_json: bool) -> int:
     budget: Budget = load_budget(budget_file)
     result = review(open_dataset(dataset), budget)
     broken = over(result)
-    print(check_json(result, broken) if as_json else "\n".join(check_sentences(result, broken)))
+    with until_the_reader_leaves():
+        print(check_json(result, broken) if as_json else "\n".join(check_sentences(result, broken)))
     return 1 if broken else 0

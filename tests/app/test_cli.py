@@ -266,3 +266,30 @@ def test_audit_stitches_what_was_cut(tmp_path: Path) -> None:
     assert "107 requests became part of the trace" in said.stdout
     assert json_of("audit", path)["requests"] == 420
     assert call("audit", path, "--to", whole).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("bogus",), ("ingest",), ("ingest", "x"), ("check", "x"), ("review", "x", "--bogus"), ("tail", "x", "--percentile", "a")],
+)  # fmt: skip
+def test_wrong_usage_is_one_sentence_that_says_where_to_look(arguments: tuple[str, ...]) -> None:
+    done = call(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "See: overbudget" in done.stderr
+
+
+def test_a_reader_that_leaves_early_changes_no_exit_status(dataset: str) -> None:
+    for arguments, status in (
+        (("sql", dataset, "SELECT * FROM spans", "--csv"), 0),
+        (("sql", dataset, "SELECT * FROM spans"), 0),
+        (("check", dataset, "--budget", BUDGET, "--json"), 1),
+    ):
+        command = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        assert (command.stderr.read(), command.wait()) == (b"", status)
+        command.stderr.close()

@@ -1,17 +1,25 @@
 """A broken dump gives one readable sentence and leaves nothing behind; what can be read of it is read."""
 
+import base64
 import gzip
+import hashlib
 import io
 import json
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.protobuf import json_format
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from app.workspace import SAMPLES
 from ingest.oddities import ODDITIES
 from ingest.pipeline import IngestResult, ingest
+from ingest.source import zstd
+from ingest.wire import as_varint
 from store.errors import OverbudgetError
 
 SPAN = {
@@ -147,3 +155,114 @@ def test_every_code_that_is_reported_has_a_meaning() -> None:
         )
     assert codes
     assert codes <= set(ODDITIES)
+
+
+MANY = [{**SPAN, "spanId": f"{n:016x}"} for n in range(1, 101)]
+
+
+def protobuf(*records: str) -> list[bytes]:
+    """OTLP/JSON records as protobuf messages; protobuf's own mapping has ids in base64."""
+
+    def base64_ids(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {key: base64_ids(one, key) for key, one in value.items()}
+        if isinstance(value, list):
+            return [base64_ids(one) for one in value]
+        return base64.b64encode(bytes.fromhex(value)).decode() if key in ("traceId", "spanId") else value
+
+    return [json_format.ParseDict(base64_ids(json.loads(text)), TracesData()).SerializeToString() for text in records]
+
+
+def test_one_wrong_byte_in_a_large_object_costs_what_comes_after_it_and_not_what_came_before(tmp_path: Path) -> None:
+    for text in (record(*MANY), json.dumps(json.loads(record(*MANY)), indent=1)):
+        half = text.index('"spanId": "' + MANY[60]["spanId"])
+        for wrong in (
+            text[:half] + "x" + text[half:],
+            text[:half] + '"' + text[half:],
+            text[:half] + "}" + text[half:],
+        ):
+            result = load(tmp_path, wrong.encode())
+            assert result.spans == 60
+            assert result.files[0].warnings.keys() & {"unreadable_record", "cut_off"}
+
+
+def test_a_message_that_is_cut_off_keeps_its_whole_spans(tmp_path: Path) -> None:
+    message = protobuf(record(*MANY))[0]
+    for data in (message, struct.pack(">I", len(message)) + message, as_varint(len(message)) + message):
+        result = load(tmp_path, data[: len(data) * 3 // 4])
+        assert 60 < result.spans < 80
+        assert result.files[0].warnings["cut_off"].count == 1
+
+
+def test_a_span_that_is_wrong_costs_itself_and_not_its_message(tmp_path: Path) -> None:
+    message = protobuf(record(*MANY))[0]
+    place = message.index(bytes.fromhex(str(MANY[50]["spanId"]))) - 2  # the tag of its span id
+    wrong = message[:place] + b"\x13" + message[place + 1 :]
+    for data in (wrong, struct.pack(">I", len(wrong)) + wrong):
+        result = load(tmp_path, data)
+        assert (result.spans, result.files[0].rejected) == (99, 1)
+        assert result.files[0].warnings["unreadable_span"].count == 1
+
+
+def test_a_length_that_is_absurd_costs_no_memory_and_not_what_came_before(tmp_path: Path) -> None:
+    messages = protobuf(*(record(span) for span in MANY))
+    data = b"".join(struct.pack(">I", len(message)) + message for message in messages)
+    result = load(tmp_path, data + b"\xff\xff\xff\xff" + messages[0])
+    assert result.spans == 100
+    assert result.files[0].warnings
+
+
+def test_compressed_bytes_that_are_wrong_keep_what_came_before(tmp_path: Path) -> None:
+    text = "\n".join(
+        record({**SPAN, "spanId": f"{n:016x}", "name": hashlib.sha256(b"%d" % n).hexdigest()}) for n in range(1, 1001)
+    )
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("traces.jsonl", text)
+    for data in (gzip.compress(text.encode()), zstd.compress(text.encode()), zipped.getvalue()):
+        middle = len(data) * 4 // 5
+        result = load(tmp_path, data[:middle] + b"\xff" * 40 + data[middle + 40 :])
+        assert result.spans > 250
+        assert result.files[0].warnings  # zstd tells wrong bytes only where they make no sense
+
+
+@pytest.mark.parametrize(
+    "data",
+    [SAMPLE[:200] + b"\xff" * 50, zstd.compress(GOOD.encode())[:30], b"PK\x03\x04" + b"\xff" * 200],
+    ids=["gzip", "zstd", "zip"],
+)
+def test_what_cannot_be_unpacked_is_not_called_empty(data: bytes, tmp_path: Path) -> None:
+    with pytest.raises(OverbudgetError, match=r"cannot be read: .*(gzip|zstd|zip)|ends before its first span"):
+        load(tmp_path, data)
+
+
+def test_an_example_from_a_dump_stays_on_one_line_and_tells_the_terminal_nothing(tmp_path: Path) -> None:
+    result = load(tmp_path, f"{GOOD}\n\x1b[2J{{\tno\x07\n".encode())
+    example = result.files[0].warnings["unreadable_record"].example
+    assert example.isprintable()
+
+
+def test_what_is_passed_over_in_a_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.json").write_text(GOOD)
+    (tmp_path / "in" / "notes.txt").write_text("notes")
+    passed = ingest([tmp_path / "in"], tmp_path / "d.duckdb").files[1]
+    assert (Path(passed.source).name, passed.spans) == ("notes.txt", 0)
+    assert "is text" in passed.warnings["not_a_dump"].example
+
+
+def test_folders_made_for_a_dataset_that_is_not_written_are_gone(tmp_path: Path) -> None:
+    (tmp_path / "dump").write_text("notes")
+    with pytest.raises(OverbudgetError):
+        ingest([tmp_path / "dump"], tmp_path / "new" / "folder" / "d.duckdb")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_target_that_is_a_folder_or_no_dataset_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "dump.json").write_text(GOOD)
+    for target in (tmp_path, tmp_path / "dump.json", Path("/dev/null"), tmp_path / ("x" * 300)):
+        with pytest.raises(OverbudgetError) as refused:
+            ingest([tmp_path / "dump.json"], target)
+        assert str(refused.value).endswith(".")
+    assert (tmp_path / "dump.json").read_text() == GOOD
+    assert [path.name for path in tmp_path.iterdir()] == ["dump.json"]
