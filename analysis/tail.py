@@ -183,21 +183,29 @@ INSERT INTO seen_attributes
 SELECT request_no, '{REQUEST}', 'requests in flight', in_flight::VARCHAR FROM requests JOIN cohort USING (request_no)
 """
 
-_COUNTED = f"""
-SELECT "on", "key", "value", count(*) FILTER (slow) AS slow, count(*) AS both,
-    bit_xor(hash(request_no)) AS signature
-FROM seen_attributes JOIN cohort USING (request_no)
-GROUP BY ALL HAVING count(*) FILTER (slow) >= {LEAST_SLOW}
+_COUNT = """
+CREATE OR REPLACE TEMP TABLE counted_attributes AS
+SELECT "on", "key", "value", count(*) FILTER (slow) AS slow, count(*) AS both, bit_xor(hash(request_no)) AS signature
+FROM seen_attributes JOIN cohort USING (request_no) GROUP BY ALL
 """
 
-# Numbers of many values: the largest of each request, of each operation and key.
-_NUMBERS = f"""
+# Numbers of many values: the largest of each request, of each operation and key, and how many requests exceed some
+# quantiles of the typical ones.
+_EXCEEDING = f"""
 WITH kinds AS (
-    SELECT "on", "key" FROM seen_attributes GROUP BY ALL
-    HAVING count(DISTINCT "value") > {MANY_VALUES} AND count(*) = count(try_cast("value" AS DOUBLE))
+    SELECT "on", "key" FROM counted_attributes GROUP BY ALL
+    HAVING count(*) > {MANY_VALUES} AND count(*) = count(try_cast("value" AS DOUBLE))
+), numbers AS (
+    SELECT "on", "key", request_no, any_value(slow) AS slow, max(try_cast("value" AS DOUBLE)) AS number
+    FROM seen_attributes JOIN kinds USING ("on", "key") JOIN cohort USING (request_no) GROUP BY ALL
+), limits AS (
+    SELECT "on", "key", unnest(list_distinct(leasts)) AS least FROM (
+        SELECT "on", "key", quantile_cont(number, {list(THRESHOLDS)}) FILTER (NOT slow) AS leasts FROM numbers GROUP BY ALL
+    )
 )
-SELECT "on", "key", request_no, any_value(slow) AS slow, max(try_cast("value" AS DOUBLE)) AS number
-FROM seen_attributes JOIN kinds USING ("on", "key") JOIN cohort USING (request_no) GROUP BY ALL
+SELECT "on", "key", least, count(*) FILTER (slow) AS slow, count(*) AS both, bit_xor(hash(request_no)) AS signature
+FROM numbers JOIN limits USING ("on", "key") WHERE number > least
+GROUP BY ALL HAVING count(*) FILTER (slow) >= {LEAST_SLOW}
 """
 
 
@@ -230,12 +238,16 @@ def _attributes(
     connection.execute(_SEEN)
     if table.entry_span_no is None:  # else how many were in flight is recorded of other requests
         connection.execute(_IN_FLIGHT)
-    found = [_Candidate(*row) for row in connection.execute(_COUNTED).fetchall()]
+    connection.execute(_COUNT)
+    often = connection.execute(f"FROM counted_attributes WHERE slow >= {LEAST_SLOW}").fetchall()
+    found = [_Candidate(*row) for row in often]
     found += _of_requests(table, rows, len(slow))
-    numbers = _thresholds(connection)
+    exceeding = connection.execute(_EXCEEDING).fetchall()
+    numbers = [_Candidate(on, key, f"> {least:,.4g}", *counts) for on, key, least, *counts in exceeding]
     numeric = {(one.on, one.key) for one in numbers}
     found = [one for one in found if (one.on, one.key) not in numeric] + numbers
-    connection.execute("DROP TABLE seen_attributes")
+    for relation in ("seen_attributes", "counted_attributes", "members"):
+        connection.execute(f"DROP TABLE {relation}")
     connection.unregister("cohort")
     n_slow, n_all = len(slow), len(rows)
     found = [one for one in found if one.both < n_all]  # what all have tells nothing
@@ -305,26 +317,6 @@ def _of_requests(table: RequestTable, rows: npt.NDArray[np.int64], slow: int) ->
             hits = int((here < slow).sum())
             if hits >= LEAST_SLOW:
                 found.append(_Candidate(REQUEST, key, name, hits, len(here), hash((key, name))))
-    return found
-
-
-def _thresholds(connection: duckdb.DuckDBPyConnection) -> list[_Candidate]:
-    """For each number of many values, how many requests exceed some quantiles of the typical ones."""
-    values: dict[tuple[str, str], list[tuple[int, bool, float]]] = {}
-    for on, key, request_no, is_slow, number in connection.execute(_NUMBERS).fetchall():
-        values.setdefault((on, key), []).append((request_no, is_slow, number))
-    found = []
-    for (on, key), those in values.items():
-        number = np.array([one[2] for one in those])
-        is_slow = np.array([one[1] for one in those])
-        if is_slow.all():
-            continue
-        for limit in sorted({float(np.quantile(number[~is_slow], q)) for q in THRESHOLDS}):
-            above = number > limit
-            hits = int((above & is_slow).sum())
-            if hits >= LEAST_SLOW:
-                signature = hash(tuple(sorted(one[0] for one, over in zip(those, above, strict=True) if over)))
-                found.append(_Candidate(on, key, f"> {limit:,.4g}", hits, int(above.sum()), signature))
     return found
 
 
