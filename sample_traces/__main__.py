@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--format", choices=("json", "protobuf"), default="json", help="of the dump that --scale writes"
     )
+    parser.add_argument("--per-request", type=int, help="at most so many spans for each request, with --scale")
     options = parser.parse_args()
     if options.list:
         for scenario in SCENARIOS:
@@ -42,7 +43,7 @@ def main() -> None:
     elif options.scale:
         from sample_traces.scale import write
 
-        print(f"{options.out}: {write(options.out, options.scale, options.format):,} spans")
+        print(f"{options.out}: {write(options.out, options.scale, options.format, options.per_request):,} spans")
     else:
         options.out.mkdir(parents=True, exist_ok=True)
         for scenario in SCENARIOS:

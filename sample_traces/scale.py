@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,17 +17,37 @@ REQUESTS = 50  # simulated ones, repeated together as one record
 SPAN_DIGITS, TRACE_DIGITS = 16, 32
 
 
-def write(path: Path, spans: int, form: str) -> int:
-    """Write at least `spans` spans to `path` as "json" (lines) or "protobuf" (4-byte length prefixes); how many it were."""
-    run = simulate(SCENARIOS[0], requests=REQUESTS)
+def write(path: Path, spans: int, form: str, per_request: int | None = None) -> int:
+    """Write at least `spans` spans to `path` as "json" (lines) or "protobuf" (4-byte length prefixes); how many it were.
+
+    Requests have `per_request` spans at most: those nearest to the top.
+    """
+    simulated = simulate(SCENARIOS[0], requests=REQUESTS).spans
+    if per_request is not None:
+        simulated = _topmost(simulated, per_request)
     written = 0
     with path.open("wb") as file:
-        for template in _templates(run.spans, form):
-            template.repeats = -(-spans // len(run.spans))
+        for template in _templates(simulated, form):
+            template.repeats = -(-spans // len(simulated))
             for record in template.copies():
                 file.write(record if form == "json" else struct.pack(">I", len(record)) + record)
             written += template.spans * template.repeats
     return written
+
+
+def _topmost(spans: list[ReadableSpan], per_request: int) -> list[ReadableSpan]:
+    parent = {span.context.span_id: span.parent.span_id if span.parent else None for span in spans}
+
+    def depth(span_id: int | None) -> int:
+        return 0 if span_id is None else 1 + depth(parent.get(span_id))
+
+    taken: Counter[int] = Counter()
+    kept = set()
+    for span in sorted(spans, key=lambda span: depth(span.context.span_id)):
+        taken[span.context.trace_id] += 1
+        if taken[span.context.trace_id] <= per_request:
+            kept.add(span.context.span_id)
+    return [span for span in spans if span.context.span_id in kept]
 
 
 class _Template:
