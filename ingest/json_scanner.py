@@ -10,6 +10,7 @@ import numpy as np
 from ingest.report import FileReport
 
 PIECE = 16 << 20  # bytes; a document larger than this is cut
+LARGEST = 256 << 20  # bytes; what cannot be cut and is larger than this is not read
 _LEVELS = 12  # nesting levels whose positions are kept; spans stand at most seven deep
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")
 _CUTTABLE = (b"resourceSpans", b"resource_spans", b"batches", b"scopeSpans", b"scope_spans", b"spans",
@@ -82,6 +83,7 @@ class Scanner:
         self._report = report
         self._buffer = bytearray()
         self._documents = np.zeros((1 << 16, 2), np.int64)
+        self._gave_up = False
         self._restart()
 
     def _restart(self) -> None:
@@ -89,6 +91,8 @@ class Scanner:
         self._opened, self._kind, self._closed = (np.full(_LEVELS, -1, np.int64) for _ in range(3))
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        if self._gave_up:
+            return
         self._buffer += data
         while True:
             text = np.frombuffer(self._buffer, np.uint8)
@@ -110,6 +114,12 @@ class Scanner:
             elif len(self._buffer) > PIECE and (piece := self._cut()):
                 yield piece
                 continue
+            elif len(self._buffer) > LARGEST:
+                self._report.warn(
+                    "unreadable_record", f"more than {LARGEST >> 20} MB that cannot be cut; what follows is left out"
+                )
+                self._gave_up, self._buffer = True, bytearray()
+                return
             if self._state[3] >= len(self._buffer):
                 if len(self._buffer) > PIECE and self._state[0] == 0 and self._state[1] == 0:
                     self._forget(len(self._buffer))  # text that is no document

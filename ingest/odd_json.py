@@ -4,8 +4,9 @@ snake_case keys, base64 ids, enum names, numbers as text or not, nested values, 
 APIs of Tempo and Jaeger return. Values become text here, as they are stored.
 """
 
-from collections.abc import Iterator
-from typing import Any
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import orjson
 
@@ -15,6 +16,7 @@ from ingest.odd_values import Unusable, count, enum, identifier, nanoseconds, te
 from ingest.report import FileReport
 
 Record = dict[str, Any]
+T = TypeVar("T")
 
 _RESOURCE_SPANS = ("resourceSpans", "resource_spans", "batches")
 _SCOPE_SPANS = (
@@ -55,7 +57,7 @@ def canonical(piece: bytes, report: FileReport, may_be_broken: bool = True) -> t
         if not line.strip():
             continue
         try:
-            record = orjson.loads(line)
+            record = _parsed(line)
         except orjson.JSONDecodeError as error:
             before = error.doc[: error.pos].encode("utf-8", "replace")
             near = line[max(0, len(before) - 40) :][:80].decode("utf-8", "replace")
@@ -67,9 +69,27 @@ def canonical(piece: bytes, report: FileReport, may_be_broken: bool = True) -> t
             continue
         for found in _envelopes(record, report):
             understood += 1
-            rewritten = {"resourceSpans": [_resource_spans(one, report) for one in found if isinstance(one, dict)]}
+            rewritten = {"resourceSpans": [_resource_spans(one, report) for one in _around(found, report)]}
             out.append(orjson.dumps(rewritten))
     return (b"\n".join(out) + b"\n" if out else b""), understood
+
+
+def _parsed(line: bytes) -> Any:
+    """A JSON document. Numbers may be absurd (1e400, NaN, three hundred digits): their span is refused, not its record.
+
+    Errors: orjson.JSONDecodeError where it is none.
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            record = json.loads(line, strict=False)
+            json.dumps(record, ensure_ascii=False).encode()  # no half of a character, which could not be stored
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return record
+        raise
 
 
 def _field(record: Record, camel: str, snake: str | None = None) -> Any:
@@ -116,40 +136,83 @@ def _envelopes(record: Any, report: FileReport) -> Iterator[list[Any]]:
 
 
 def _resource_spans(one: Record, report: FileReport) -> Record:
-    resource = _field(one, "resource")
-    attributes = resource.get("attributes") if isinstance(resource, dict) else None
-    scopes = [scope for key in _SCOPE_SPANS for scope in (one.get(key) or []) if isinstance(scope, dict)]
+    def read_attributes() -> list[Record]:
+        return _attributes(_object(_field(one, "resource")).get("attributes"))
+
+    scopes = [scope for key in _SCOPE_SPANS for scope in _around(one.get(key), report)]
     return {
-        "resource": {"attributes": _attributes(attributes)},
+        "resource": {"attributes": _readable(read_attributes, list[Record](), report)},
         "scopeSpans": [_scope_spans(scope, report) for scope in scopes],
-        "schemaUrl": _text(_field(one, "schemaUrl", "schema_url")),
+        "schemaUrl": _readable(lambda: _text(_field(one, "schemaUrl", "schema_url")), "", report),
     }
 
 
+def _around(value: Any, report: FileReport) -> list[Record]:
+    """The objects of a list that stands around spans. What is none is reported."""
+    if not isinstance(value or [], list):
+        report.warn("unreadable_record", f"around spans: {str(value)[:40]} is not a list")
+        return []
+    items = [item for item in value or [] if item is not None]
+    for item in items:
+        if not isinstance(item, dict):
+            report.warn("unreadable_record", f"around spans: {str(item)[:40]} is not an object")
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _readable(read: Callable[[], T], otherwise: T, report: FileReport) -> T:
+    """What stands around spans, or `otherwise` where it is of the wrong type: that is reported, and costs no span."""
+    try:
+        return read()
+    except Unusable as error:
+        report.warn("unreadable_record", f"around spans: {error}")
+        return otherwise
+
+
+def _object(value: Any) -> Record:
+    """An object; empty where it is absent."""
+    if not isinstance(value or {}, dict):
+        raise Unusable("unreadable_span", f"{str(value)[:40]} is not an object")
+    return value or {}
+
+
+def _objects(value: Any) -> list[Record]:
+    """A list of objects; empty where it is absent."""
+    if not isinstance(value or [], list):
+        raise Unusable("unreadable_span", f"{str(value)[:40]} is not a list")
+    return [_object(one) for one in value or []]
+
+
 def _scope_spans(one: Record, report: FileReport) -> Record:
-    scope = _field(one, "scope") or _field(one, "instrumentationLibrary", "instrumentation_library") or {}
+    def read_scope() -> Record:
+        scope = _object(_field(one, "scope") or _field(one, "instrumentationLibrary", "instrumentation_library"))
+        return {
+            "name": _text(scope.get("name")),
+            "version": _text(scope.get("version")),
+            "attributes": _attributes(scope.get("attributes")),
+        }
+
     spans = []
-    for span in one.get("spans") or []:
+    given = one.get("spans") or []
+    if not isinstance(given, list):
+        report.warn("unreadable_record", f"around spans: {str(given)[:40]} is not a list")
+        given = []
+    for span in given:
         try:
             spans.append(_span(span, report))
         except Unusable as error:
             name = span.get("name") if isinstance(span, dict) else None
             report.reject(error.code, f"span {name!r}: {error}")
     return {
-        "scope": {
-            "name": _text(scope.get("name")),
-            "version": _text(scope.get("version")),
-            "attributes": _attributes(scope.get("attributes")),
-        },
+        "scope": _readable(read_scope, {"name": "", "version": "", "attributes": []}, report),
         "spans": spans,
-        "schemaUrl": _text(_field(one, "schemaUrl", "schema_url")),
+        "schemaUrl": _readable(lambda: _text(_field(one, "schemaUrl", "schema_url")), "", report),
     }
 
 
 def _span(span: Any, report: FileReport) -> Record:
     if not isinstance(span, dict):
         raise Unusable("unreadable_span", "not an object")
-    status = _field(span, "status") or {}
+    status = _object(_field(span, "status"))
     return {
         "traceId": identifier(_field(span, "traceId", "trace_id"), 16, report),
         "spanId": identifier(_field(span, "spanId", "span_id"), 8, report),
@@ -162,8 +225,8 @@ def _span(span: Any, report: FileReport) -> Record:
         "endTimeUnixNano": nanoseconds(_field(span, "endTimeUnixNano", "end_time_unix_nano"), report),
         "attributes": _attributes(span.get("attributes")),
         "status": {"code": enum(status.get("code"), CODES, report), "message": _text(status.get("message"))},
-        "events": [_event(event) for event in span.get("events") or []],
-        "links": [_link(link, report) for link in span.get("links") or []],
+        "events": [_event(event) for event in _objects(span.get("events"))],
+        "links": [_link(link, report) for link in _objects(span.get("links"))],
         "droppedAttributesCount": count(_field(span, "droppedAttributesCount", "dropped_attributes_count")),
         "droppedEventsCount": count(_field(span, "droppedEventsCount", "dropped_events_count")),
         "droppedLinksCount": count(_field(span, "droppedLinksCount", "dropped_links_count")),

@@ -72,7 +72,9 @@ def _varint_delimited(stream: Stream, report: FileReport) -> Iterator[bytes]:
 
 
 def _message(stream: Stream, size: int, report: FileReport) -> Iterator[bytes]:
-    """The message in the next `size` bytes, in parts where it is too large to hold or is not whole."""
+    """The message in the next `size` bytes, in parts where it is too large to hold or is not whole; none where it is empty."""
+    if size == 0:
+        return
     if size > LARGE:
         yield from _split(stream, size, (), report)
         return

@@ -29,6 +29,8 @@ def recognise(head: bytes, source: str) -> str:
     """
     if not head:
         raise OverbudgetError(f"{source} is empty.")
+    if len(head) == HEAD and not head.strip(b"\0"):
+        raise OverbudgetError(f"{source} is nothing but zero bytes.")
     for magic, what in _MAGIC:
         if head.startswith(magic):
             raise OverbudgetError(f"{source} is {what}, not a dump of OTLP traces.")
@@ -59,8 +61,8 @@ def recognise(head: bytes, source: str) -> str:
 
 
 def _printable(head: bytes) -> bool:
-    sample = head[:2000]
-    return sum(byte >= 32 or byte in b"\r\n\t" for byte in sample) > 0.95 * len(sample)
+    sample = head[:2000].decode("utf-8", "replace")
+    return sum((char.isprintable() and char != "\ufffd") or char in "\r\n\t" for char in sample) > 0.95 * len(sample)
 
 
 # Keys that show a span export of another tool, and its name.

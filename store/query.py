@@ -44,7 +44,10 @@ def run_sql(
     timer.daemon = True
     timer.start()
     try:
-        cursor.execute(query)
+        statements = cursor.extract_statements(query)
+        if len(statements) != 1:
+            raise OverbudgetError(f"Write one statement: there are {len(statements) or 'none'}.")
+        cursor.execute(statements[0])
         if cursor.description is None:
             return Answer([], [], False)
         columns = [column[0] for column in cursor.description]

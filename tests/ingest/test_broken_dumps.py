@@ -16,8 +16,13 @@ from google.protobuf import json_format
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from app.workspace import SAMPLES
+from ingest import json_framing, json_scanner
+from ingest.json_kernel import scan
+from ingest.kernel_reader import KernelReader
+from ingest.odd_json import canonical
 from ingest.oddities import ODDITIES
 from ingest.pipeline import IngestResult, ingest
+from ingest.report import FileReport
 from ingest.source import zstd
 from ingest.wire import as_varint
 from store.errors import OverbudgetError
@@ -266,3 +271,56 @@ def test_a_target_that_is_a_folder_or_no_dataset_is_refused_and_kept(tmp_path: P
         assert str(refused.value).endswith(".")
     assert (tmp_path / "dump.json").read_text() == GOOD
     assert [path.name for path in tmp_path.iterdir()] == ["dump.json"]
+
+
+@pytest.mark.parametrize("number", ["1e400", "1" + "0" * 400, "NaN", "-Infinity"])
+def test_an_absurd_number_costs_its_span_and_not_its_record(number: str, tmp_path: Path) -> None:
+    other = {**SPAN, "spanId": "00000000000000aa", "startTimeUnixNano": "absurd"}
+    result = load(tmp_path, record(other, SPAN).replace('"absurd"', number).encode())
+    assert (result.spans, result.files[0].rejected) == (1, 1)
+    assert "bad_time" in result.files[0].warnings
+
+
+def test_zeros_without_end_are_no_dump(tmp_path: Path) -> None:
+    with pytest.raises(OverbudgetError, match="zero bytes"):
+        load(tmp_path, gzip.compress(b"\0" * (1 << 24)))
+
+
+def test_text_that_cannot_be_cut_is_not_held_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_scanner, "LARGEST", 1 << 20)
+    monkeypatch.setattr(json_scanner, "PIECE", 1 << 18)
+    monkeypatch.setattr(json_framing, "PIECE", 1 << 18)
+    report = FileReport("dump")
+    text = "[" + GOOD + "," + "[" * (3 << 20)
+    found = list(json_framing.pieces(io.BytesIO(text.encode()), report))  # type: ignore[arg-type]
+    assert [json.loads(piece) for piece in found] == [json.loads(GOOD)]
+    assert "cannot be cut" in report.warnings["unreadable_record"].example
+
+
+WRONG = [5, "x", [], {}, True, None, [5], {"a": 1}, [[]], [{"key": 5}]]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_wrong_type_anywhere_costs_what_it_spoils_and_never_the_whole(wrong: Any, tmp_path: Path) -> None:
+    """At every place of a record in turn, with a sound record beside it."""
+    whole = json.loads(record({**SPAN, "attributes": [{"key": "a", "value": {"stringValue": "b"}}], "status": {"code": 1},
+                               "events": [{"name": "e", "attributes": []}], "links": [{"traceId": SPAN["traceId"]}],
+                               "kind": 1, "traceState": "", "flags": 1, "parentSpanId": ""}))  # fmt: skip
+    other = record({**SPAN, "spanId": "00000000000000aa"})
+    for path in places(whole):
+        changed = json.loads(json.dumps(whole))
+        inside = changed
+        for step in path[:-1]:
+            inside = inside[step]
+        inside[path[-1]] = wrong
+        report = FileReport("dump")
+        rewritten, _ = canonical(f"{json.dumps(changed)}\n{other}\n".encode(), report)
+        read = KernelReader(scan).batch_of([rewritten], report)
+        assert read is not None
+        assert "00000000000000aa" in read.spans["span_id"].to_pylist()
+
+
+def places(value: Any) -> list[tuple[Any, ...]]:
+    """The path to every value within a JSON document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(step, *rest) for step, one in inner for rest in [(), *places(one)]]

@@ -54,6 +54,8 @@ def test_the_relations_of_the_contract_answer(dataset: Path) -> None:
         "ATTACH '/tmp/overbudget-escape.duckdb'",
         "INSTALL httpfs",
         "LOAD httpfs",
+        "SELECT 1; SELECT 2",
+        "",
         "SET memory_limit = '9GB'",
         "SET enable_external_access = true",
         "CREATE TABLE mine AS SELECT 1",
