@@ -329,6 +329,8 @@ def _run() -> NoReturn:
     except typer.TyperException as error:
         fail(_usage(error))
     except Exception as error:
+        if isinstance(error, RuntimeError) and "interrupt" in str(error).lower():  # Ctrl-C inside DuckDB
+            sys.exit(130)
         if os.environ.get("OVERBUDGET_DEBUG"):
             raise
         kind = traceback.extract_tb(error.__traceback__)[-1]

@@ -144,12 +144,20 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
         )
     except (duckdb.Error, RuntimeError) as error:
         raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
-    found = {row[0] for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+    found = set()
+    for schema, name in connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall():
+        found.add(name if schema == "main" else f"{schema}.{name}")
     missing = [name for name in RELATIONS if name not in found]
     if missing:
         connection.close()
         raise OverbudgetError(
             f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}."
+        )
+    older = [name for name in TABLES if name not in found]
+    if older:
+        connection.close()
+        raise OverbudgetError(
+            f"{path} was made by another version of overbudget (it has no table {older[0]}): ingest its dumps again."
         )
     return connection
 

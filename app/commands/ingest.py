@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ PROGRESS_VARIABLE = "OVERBUDGET_PROGRESS"  # names a file that the dashboard rea
 
 def run(dumps: list[str], to: Path, append: bool, adjust_clocks: bool, as_json: bool) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too leaves nothing behind
     if PROGRESS_VARIABLE in os.environ:
         result = ingest(dumps, to, append, _tell_file(Path(os.environ[PROGRESS_VARIABLE])), adjust_clocks)
     elif sys.stderr.isatty():

@@ -1,11 +1,14 @@
 """Each command as users and scripts call it: in a process of its own."""
 
 import csv
+import gzip
 import io
 import itertools
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +296,21 @@ def test_a_reader_that_leaves_early_changes_no_exit_status(dataset: str) -> None
         command.stdout.close()
         assert (command.stderr.read(), command.wait()) == (b"", status)
         command.stderr.close()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_ingest_that_is_stopped_leaves_nothing_behind(sent: signal.Signals, tmp_path: Path) -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "ingest", "-", "--to", str(tmp_path / "new" / "d.duckdb")],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert command.stdin is not None  # is kept open: the command waits for the rest of its dump
+    command.stdin.write(gzip.decompress((SAMPLES / f"{NAME}.otlp.jsonl.gz").read_bytes())[: 1 << 20])
+    command.stdin.flush()
+    while not list(tmp_path.glob("new/.d.duckdb.*/dataset.duckdb")):
+        time.sleep(0.05)
+    command.send_signal(sent)
+    assert command.wait(timeout=30) == 130
+    assert command.stderr is not None
+    assert command.stderr.read() == b""
+    assert list(tmp_path.iterdir()) == []
