@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+PATIENCE_S = 2.0
 
 
 class _End:
@@ -61,6 +62,6 @@ class prefetch(Generic[T], Iterator[T]):
         return item
 
     def close(self) -> None:
-        """Stop making items and wait for the thread."""
+        """Stop making items and wait for the thread, unless it waits for input that does not come."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(PATIENCE_S)

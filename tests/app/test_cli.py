@@ -309,6 +309,7 @@ def test_an_ingest_that_is_stopped_leaves_nothing_behind(sent: signal.Signals, t
     command.stdin.flush()
     while not list(tmp_path.glob("new/.d.duckdb.*/dataset.duckdb")):
         time.sleep(0.05)
+    time.sleep(2)  # by now it has read all that there is
     command.send_signal(sent)
     assert command.wait(timeout=30) == 130
     assert command.stderr is not None
