@@ -34,6 +34,11 @@ def slowest(table: RequestTable, limit: int = 20, stage: str = TOTAL) -> npt.NDA
     return np.lexsort((table.request_no, -_time_ns(table, stage)))[:limit]
 
 
+def slowest_of(table: RequestTable, rows: npt.NDArray[np.intp], limit: int = 20) -> npt.NDArray[np.intp]:
+    """Of these rows those of the slowest requests, slowest first."""
+    return rows[np.lexsort((table.request_no[rows], -table.latency_ns[rows]))][:limit]
+
+
 def around(table: RequestTable, percentile: int, stage: str = TOTAL, limit: int = 20) -> npt.NDArray[np.intp]:
     """Rows of the requests nearest to a percentile, nearest first: by the whole request or by one stage."""
     band = Ranking(_time_ns(table, stage)).band(percentile)

@@ -6,8 +6,8 @@ from typing import Any
 TICKS_MS = [v for e in range(-3, 7) for v in (10**e, 2 * 10**e, 5 * 10**e)]
 FINE_MS = [v for e in range(-3, 7) for v in (10**e, 1.5 * 10**e, 2 * 10**e, 3 * 10**e, 5 * 10**e, 7 * 10**e)]
 QUIET = "rgba(128,128,128,.18)"
-LINE = "#2563a8"
-OTHER = "#9aa3ad"
+LINE = "#3a7fc1"
+OTHER = "#7d8893"
 
 
 def duration_axis(low_ns: float, high_ns: float, title: str = "") -> dict[str, Any]:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from analysis.durations import format_duration
 from analysis.review_result import Breakdown, Review
 from app.charts.axes import plain_name
-from app.charts.theme import BUDGET, stage_colour
+from app.charts.theme import BUDGET, MARKS, stage_colour
 
 MS = 1e6
 WAITING, WRITING = "inference: first token", "inference: writing"
@@ -27,6 +27,14 @@ def parts_of(known: list[Breakdown]) -> Iterator[tuple[str, str, list[int]]]:
         yield stage.stage, stage.stage, rest
 
 
+def _told(review: Review, made_of: Breakdown) -> str:
+    """How long the requests of a bar take, and whether that percentile is over its cap."""
+    row = review.row(made_of.percentile)
+    mark = MARKS.get(row.verdict, "")
+    said = f"{mark}{format_duration(made_of.band_latency_ns)}"
+    return f'<b style="color:{BUDGET}">{said}</b>' if row.verdict == "over" else said
+
+
 def breakdown_figure(review: Review) -> go.Figure:
     """Horizontal bars, one per percentile, absolute time stacked by stage; the cap of each as a red line.
 
@@ -36,13 +44,14 @@ def breakdown_figure(review: Review) -> go.Figure:
     names = [f"p{made_of.percentile}" for made_of in known]
     figure = go.Figure()
     widest = max((made_of.band_latency_ns or 0 for made_of in known), default=0)
+    reach = max([widest, *(review.row(made_of.percentile).budget_ns or 0 for made_of in known)], default=0)
     longest = next((made_of for made_of in known if made_of.band_latency_ns == widest), None)
     unit, divisor = ("s", 1e9) if widest >= 1e9 else ("ms", MS)
     for name, stage, values in parts_of(known):
         if not any(values):
             continue
         label = [
-            name.split(": ")[-1] if longest is made_of and value > 0.011 * len(name.split(": ")[-1]) * widest else ""
+            name.split(": ")[-1] if made_of is longest and value > 0.01 * widest else ""
             for made_of, value in zip(known, values, strict=True)
         ]
         figure.add_bar(
@@ -53,7 +62,6 @@ def breakdown_figure(review: Review) -> go.Figure:
             marker={
                 "color": stage_colour(stage),
                 "opacity": 0.72 if name == WRITING else 1,
-                "line": {"color": "rgba(0,0,0,0)", "width": 1},
                 "pattern": {
                     "shape": ["/" if stage == "unattributed" and value > 0.02 * widest else "" for value in values],
                     "fgcolor": "#999999",
@@ -62,6 +70,7 @@ def breakdown_figure(review: Review) -> go.Figure:
             text=label,
             textposition="inside",
             insidetextanchor="start",
+            textangle=0,
             customdata=[
                 [format_duration(value), f"{stage}|{made_of.percentile}"]
                 for made_of, value in zip(known, values, strict=True)
@@ -69,10 +78,13 @@ def breakdown_figure(review: Review) -> go.Figure:
             unselected={"marker": {"opacity": 0.65}},
             hovertemplate=f"{plain_name(name)}: %{{customdata[0]}}<extra>%{{y}}</extra>",
         )
-    for made_of in known:
-        cap = review.row(made_of.percentile).budget_ns
+    told = [_told(review, made_of) for made_of in known]
+    for made_of, name, text in zip(known, names, told, strict=True):
+        cap, at = review.row(made_of.percentile).budget_ns, made_of.band_latency_ns or 0
+        beyond = cap if cap and at <= cap < at + 0.1 * reach else at  # not across the line of the cap
+        figure.add_annotation(x=beyond / divisor, y=name, text=text, showarrow=False, xanchor="left", xshift=5)
         if cap:
-            y = names.index(f"p{made_of.percentile}")
+            y = names.index(name)
             figure.add_shape(
                 type="line",
                 x0=cap / divisor,
@@ -86,7 +98,8 @@ def breakdown_figure(review: Review) -> go.Figure:
         height=70 + 44 * max(1, len(known)),
         margin={"l": 44, "r": 16, "t": 8, "b": 36},
         showlegend=False,
-        xaxis={"ticksuffix": f" {unit}", "rangemode": "tozero", "zeroline": False, "fixedrange": True},
+        uniformtext={"minsize": 11, "mode": "hide"},  # a name that does not fit is left out: the key below has it
+        xaxis={"ticksuffix": f" {unit}", "range": [0, 1.14 * reach / divisor], "zeroline": False, "fixedrange": True},
         yaxis={"autorange": "reversed", "fixedrange": True},
         bargap=0.35,
     )

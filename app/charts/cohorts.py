@@ -32,11 +32,9 @@ def cohorts_figure(
             line={"color": colours[place % 2], "width": 2.5 if place == 0 else 2, "shape": "hv"},
             hovertemplate=f"{name}: %{{y:.1%}} take longer than %{{x:,.4g}} ms<extra></extra>",
         )  # fmt: skip
-        at = max(0, int(n * 0.5) - 1)
-        figure.add_annotation(
-            x=np.log10(ordered[at]), y=np.log10(max(1 - (at + 0.5) / n, 1 / n)), text=name, showarrow=False,
-            xanchor="left" if place == 0 else "right", xshift=8 if place == 0 else -8, yshift=10 if place == 0 else -10,
-            font={"color": colours[place % 2], "size": 12},
+        figure.add_annotation(  # in the lower left corner, where no such curve comes
+            xref="paper", yref="paper", x=0, y=0, xanchor="left", yanchor="bottom", xshift=6, yshift=4 + 17 * place,
+            text=f"<b>—</b> {name}", showarrow=False, font={"color": colours[place % 2], "size": 12},
         )  # fmt: skip
     if cap_ns:
         figure.add_vline(x=cap_ns / 1e6, line={"color": BUDGET, "width": 2, "dash": "dot"})

@@ -10,6 +10,9 @@ from analysis.over_time import Grid
 from app.charts.axes import duration_axis, layout, plain_axis
 from app.charts.theme import BUDGET
 
+# one blue that lets the ground through: many requests stand out from white as from black
+DENSITY = [[0, "rgba(58,127,193,.35)"], [0.5, "rgba(58,127,193,.7)"], [1, "rgba(58,127,193,1)"]]
+
 
 def over_time_figure(grid: Grid, cap_ns: int | None, windows: Sequence[Window] = ()) -> go.Figure:
     """A heatmap of requests by start (UTC) and latency (logarithmic); windows whose p95 is over the cap marked above.
@@ -24,7 +27,7 @@ def over_time_figure(grid: Grid, cap_ns: int | None, windows: Sequence[Window] =
     rows, columns = np.nonzero(grid.counts)
     figure.add_heatmap(
         x=times, y=ms, z=np.where(grid.counts > 0, grid.counts, np.nan), hoverinfo="skip",
-        colorscale=[[0, "#cfe0f1"], [0.5, "#5d94c7"], [1, "#123d6b"]], showscale=False, xgap=1, ygap=1,
+        colorscale=DENSITY, showscale=False, xgap=1, ygap=1,
     )  # fmt: skip
     figure.add_scatter(
         x=times[columns], y=ms[rows], mode="markers", marker={"opacity": 0, "size": 9, "symbol": "square"},

@@ -1,4 +1,8 @@
-"""Colours of stages and verdicts, the same on every page (Paul Tol's bright scheme without its red)."""
+"""Colours of stages and verdicts, the same on every page (Paul Tol's bright scheme without its red).
+
+Nothing here knows whether the ground is white or black: hues have enough contrast against both, and greys are a middle
+grey that lets the ground through, so that what is pale on white is dim on black.
+"""
 
 STAGE_COLOURS: dict[str, str] = {
     "inference": "#4477AA",
@@ -7,13 +11,14 @@ STAGE_COLOURS: dict[str, str] = {
     "safety": "#66CCEE",
     "database": "#AA3377",
     "queue": "#7A7A7A",
-    "context": "#9E9E9E",
-    "shaping": "#B5B5B5",
-    "orchestration": "#C9C9C9",
-    "unattributed": "#DDDDDD",
+    "context": "rgba(128, 128, 128, 0.76)",
+    "shaping": "rgba(128, 128, 128, 0.58)",
+    "orchestration": "rgba(128, 128, 128, 0.43)",
+    "unattributed": "rgba(128, 128, 128, 0.27)",
 }
-OWN_STAGE = "#8C8C8C"  # stages of the user's own share a grey: more hues cannot be told apart
-BUDGET = "#C8102E"
+OWN_STAGE = "rgba(128, 128, 128, 0.9)"  # stages of the user's own share a grey: more hues cannot be told apart
+BUDGET = "#DC3545"
+MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # a sign beside the colour, never colour alone
 
 
 def stage_colour(stage: str) -> str:

@@ -18,12 +18,12 @@ def under_load_figure(bins: Sequence[Bin], cap_ns: int | None, load: str) -> go.
         return figure
     x = [(bin_.low + bin_.high) / 2 for bin_ in bins]
     names = [f"{range_text(bin_)}: {bin_.requests:,} requests" for bin_ in bins]
-    for name, colour in (("p50", OTHER), ("p95", LINE)):
+    for name, colour, beside in (("p50", OTHER, "bottom right"), ("p95", LINE, "top right")):
         values = [getattr(bin_, f"{name}_ns") / 1e6 for bin_ in bins]
         high = [(getattr(bin_, f"{name}_high_ns") or getattr(bin_, f"{name}_ns")) / 1e6 for bin_ in bins]
         low = [(getattr(bin_, f"{name}_low_ns") or getattr(bin_, f"{name}_ns")) / 1e6 for bin_ in bins]
         figure.add_scatter(
-            x=x, y=values, mode="lines+markers+text", text=[""] * (len(bins) - 1) + [name], textposition="middle right",
+            x=x, y=values, mode="lines+markers+text", text=[""] * (len(bins) - 1) + [name], textposition=beside,
             textfont={"color": colour}, line={"color": colour, "width": 2}, marker={"size": 6}, customdata=names,
             error_y={
                 "type": "data", "symmetric": False, "thickness": 1, "width": 3, "color": colour,
@@ -51,11 +51,11 @@ def stages_under_load_figure(bins: Sequence[Bin], load: str) -> go.Figure:
         told = [name if mean == max(means) and mean > 0.07 * widest else "" for mean in means]
         figure.add_bar(
             x=[range_text(bin_) for bin_ in bins], y=[mean / size for mean in means], name=name, text=told,
-            textposition="inside", insidetextanchor="middle", marker={"color": stage_colour(name)},
+            textposition="inside", insidetextanchor="middle", textangle=0, marker={"color": stage_colour(name)},
             hovertemplate=f"{name}: %{{y:,.3g}} {unit}<br>{load} %{{x}}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(
-        **layout(300, barmode="stack", bargap=0.3),
+        **layout(300, barmode="stack", bargap=0.3, uniformtext={"minsize": 11, "mode": "hide"}),
         xaxis=plain_axis(load, type="category"),
         yaxis=plain_axis(ticksuffix=f" {unit}"),
     )

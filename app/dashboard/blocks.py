@@ -1,7 +1,7 @@
 """Parts of pages: results as HTML, with every name from the data escaped."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import pandas as pd
@@ -11,11 +11,13 @@ import streamlit as st
 from analysis.budget import edit_budget
 from analysis.durations import duration_literal, parse_duration
 from analysis.review_result import TOTAL, Review
+from analysis.stage_names import stage_order
+from app.charts.theme import stage_colour
 from app.dashboard.behind import choose
 from app.dashboard.components.table import TableCell, table
 from app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
 from app.dashboard.wording import literal
-from app.report.tables import percentile_lines
+from app.report.tables import Cell, percentile_lines
 from app.report.words import headline, notes
 from store.errors import OverbudgetError
 
@@ -51,6 +53,13 @@ def chart(figure: go_figure.Figure, key: str, alt: str) -> None:
     st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=alt)
 
 
+def stage_key(stages: Iterable[str]) -> None:
+    """Which colour is which stage, in the order in which they are drawn."""
+    swatch = '<span><i style="background:{}"></i>{}</span>'
+    told = "".join(swatch.format(stage_colour(stage), escape(stage)) for stage in stage_order(set(stages)))
+    st.html(f'<p class="ob-key">{told}</p>')
+
+
 def caption(text: str) -> None:
     st.html(f'<p class="ob-caption">{escape(text)}</p>')
 
@@ -68,12 +77,16 @@ def percentile_table(review: Review) -> None:
     rows = []
     for number, line in enumerate(lines):
         cells = [
-            TableCell(cell.text, cell.verdict or "", f"{TOTAL if number == 0 else line.label}|{p}")
+            TableCell(_with_interval(cell), cell.verdict or "", f"{TOTAL if number == 0 else line.label}|{p}")
             for cell, p in zip(line.cells, review.percentiles, strict=True)
         ]
         caps = [TableCell(line.caps, "soft")] if capped else []
         rows.append([TableCell(line.label, "total" if number == 0 else ""), *caps, *cells])
     table(columns, rows, "percentiles", "Latency of the whole request and of each stage by percentile", choose)
+
+
+def _with_interval(cell: Cell) -> str:
+    return f"{cell.text}\n{cell.interval}" if cell.interval else cell.text
 
 
 def cap_editor(dataset: str, review: Review) -> None:

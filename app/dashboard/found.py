@@ -1,10 +1,12 @@
 """Uploads that are being read, and what was found in a dataset."""
 
 from collections.abc import Callable
+from html import escape
 
 import duckdb
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.dashboard.frame import forget, go
 from app.dashboard.state import workspace
@@ -69,11 +71,27 @@ def title(name: str) -> str:
     return f"Sample: {sample.title}" if sample else name
 
 
-def show_dataset(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Its files, and every oddity with what it means."""
+def dataset(connection: duckdb.DuckDBPyConnection, name: str) -> DeltaGenerator:
+    """What a dataset is, a button that opens it, and folded away its files and oddities; the fold, for more."""
+    spans, requests, odd = connection.execute(
+        "SELECT sum(spans)::BIGINT, sum(requests)::BIGINT, sum(len(warnings))::BIGINT FROM ingest_report"
+    ).fetchall()[0]
     sample = sample_of(name)
-    if sample:
-        st.write(sample.story)
+    size = f"{count(spans, 'span')} in {count(requests, 'request')}" + (
+        f", {count(odd, 'kind')} of oddity" if odd else ""
+    )
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    story = f"{escape(sample.story)} " if sample else ""
+    left.html(f'<p class="ob-part">{escape(title(name))}</p><p class="ob-note">{story}{escape(size)}.</p>')
+    right.button("Open", key=f"review {name}", on_click=open_review, args=(name,), width="stretch")
+    fold = st.expander("Files and what was odd; rename, merge, delete, download")
+    with fold:
+        _files(connection)
+    return fold
+
+
+def _files(connection: duckdb.DuckDBPyConnection) -> None:
+    """The files of a dataset, and every oddity with what it means."""
     columns = "source, format, bytes, spans, requests, duplicates, rejected"
     rows = connection.execute(f"SELECT {columns}, warnings FROM ingest_report ORDER BY source_id").fetchall()
     table = pd.DataFrame([row[:-1] for row in rows], columns=columns.split(", "))
@@ -86,7 +104,6 @@ def show_dataset(connection: duckdb.DuckDBPyConnection, name: str) -> None:
                 f"{warning['code']} × {warning['count']:,}: {said.means if said else ''} {said.remedy if said else ''}".strip()
             )
             st.caption(f"For example: {literal(warning['example'])}")
-    st.button("Open the review", key=f"review {name}", on_click=open_review, args=(name,))
 
 
 def manage(name: str) -> None:

@@ -1,6 +1,6 @@
 """What every page begins with: the dataset, its budget, the filters, all of them in the URL, and the requests that remain."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -67,7 +67,7 @@ def choose_dataset() -> str:
 
 def forget() -> None:
     """Another dataset has other routes and traces."""
-    for name in ("route", "trace", "cell", "attribute", *_MORE):
+    for name in ("route", "trace", "cell", "operation", "attribute", *_MORE):
         st.session_state[name] = None
 
 
@@ -143,6 +143,17 @@ def percentile(default: int = 95, least: int = 50) -> int:
     )  # fmt: skip
     to_url("percentile", found)
     return int(found or default)
+
+
+def one_of(name: str, choices: Sequence[str]) -> str:
+    """One of a few ways to look at a page, the first unless another is chosen; kept in the URL."""
+    asked = kept(name)
+    st.session_state[name] = asked if asked in choices else choices[0]
+    chosen = st.segmented_control(
+        name, choices, key=name, persist_state="session", required=True, label_visibility="collapsed"
+    )
+    to_url(name, chosen if chosen != choices[0] else None)
+    return str(chosen or choices[0])
 
 
 def go(page: str, **choices: str | int | None) -> None:

@@ -1,6 +1,7 @@
 """Results as tables of a page: the tail, advice, trace health."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ from analysis.advice import Advice
 from analysis.audit import Audit, Problem
 from analysis.changes import Wish
 from analysis.durations import format_duration
-from analysis.tail import SlowAttribute, Tail
+from analysis.tail import Tail
 from analysis.whatif import WhatIf
 from app.dashboard.components.table import TableCell, table
 from app.dashboard.frame import go, kept, to_url
@@ -17,22 +18,24 @@ from app.report.advice_text import effect_text, title
 from app.report.tail_text import LEAST_SHARE, MOST_ROWS, attribute_text, operation_text
 
 MOST_ATTRIBUTES = 25
+Found = TypeVar("Found")
 
 
 def slow_operations(found: Tail) -> None:
-    """Operations by their share of the excess."""
+    """Operations by their share of the excess; one can be chosen."""
     rows = [
         [
-            TableCell(operation_text(one).replace("`", ""), "wide"),
+            TableCell(operation_text(one).replace("`", ""), "wide", str(place)),
             TableCell(one.stage),
             *(TableCell(format_duration(ns)) for ns in (one.slow_mean_ns, one.typical_mean_ns, one.excess_ns)),
-            TableCell(f"{one.share_of_excess:.0%}"),
+            TableCell(f"{one.share_of_excess:.0%}", bar=one.share_of_excess),
         ]
-        for one in found.operations
+        for place, one in enumerate(found.operations)
         if one.share_of_excess >= LEAST_SHARE
     ]
     columns = ["operation", "stage", "slow", "typical", "excess", "share"]
-    table(columns, rows[:MOST_ROWS], "slow operations", "Operations by their share of the excess", left=2)
+    told = "Operations by their share of the excess"
+    table(columns, rows[:MOST_ROWS], "slow operations", told, _choosing("operation"), left=2)
 
 
 def slow_attributes(found: Tail) -> None:
@@ -40,29 +43,32 @@ def slow_attributes(found: Tail) -> None:
     rows = [
         [
             TableCell(attribute_text(one).replace("`", ""), "wide", str(place)),
-            TableCell(f"{one.slow_share:.0%}"),
-            TableCell(f"{one.typical_share:.0%}"),
+            TableCell(f"{one.slow_share:.0%}", bar=one.slow_share),
+            TableCell(f"{one.typical_share:.0%}", bar=one.typical_share),
             TableCell(f"{one.lift:,.1f} ×" if one.lift else "only slow"),
             TableCell(f"{one.requests:,}"),
         ]
         for place, one in enumerate(found.attributes[:MOST_ATTRIBUTES])
     ]
     columns = ["attribute", "of the slow", "of the typical", "as often", "requests"]
-    table(columns, rows, "slow attributes", "Attributes that slow requests have more often", _choose_attribute)
+    table(columns, rows, "slow attributes", "Attributes that slow requests have more often", _choosing("attribute"))
     if len(found.attributes) > MOST_ATTRIBUTES:
         st.caption(f"and {len(found.attributes) - MOST_ATTRIBUTES:,} more: overbudget tail --json lists all")
 
 
-def _choose_attribute(choice: str) -> None:
-    st.session_state["attribute"] = choice
+def _choosing(name: str) -> Callable[[str], None]:
+    def choose(choice: str) -> None:
+        st.session_state[name] = choice
+
+    return choose
 
 
-def chosen_attribute(found: Tail) -> SlowAttribute:
-    """The attribute looked at: the chosen one, kept in the URL, or the strongest."""
-    asked = kept("attribute") or "0"
-    place = int(asked) if asked.isdigit() and int(asked) < len(found.attributes) else 0
-    to_url("attribute", place or None)
-    return found.attributes[place]
+def chosen(name: str, among: Sequence[Found]) -> Found:
+    """The operation or attribute looked at: the chosen one, kept in the URL, or the strongest."""
+    asked = kept(name) or "0"
+    place = int(asked) if asked.isdecimal() and len(asked) < 5 and int(asked) < len(among) else 0
+    to_url(name, place or None)
+    return among[place]
 
 
 def advice(found: Sequence[Advice]) -> list[Wish]:
@@ -72,20 +78,16 @@ def advice(found: Sequence[Advice]) -> list[Wish]:
         with st.container(border=False, key=f"advice-{number}"):
             if st.checkbox(f"**{literal(title(one).replace('`', ''))}**", key=f"try {one.command}"):
                 wishes += one.wishes
-            st.text(f"{effect_text(one)}")
-            with st.expander("Evidence, and the effect at each percentile"):
+            st.caption(literal(effect_text(one)))
+            rows = [
+                [TableCell(told), *(TableCell(format_duration(getattr(e, which))) for e in one.effect)]
+                for told, which in (("before", "before_ns"), ("after", "after_ns"))
+            ]
+            table(["", *(f"p{e.percentile}" for e in one.effect)], rows, f"effect {number}", f"Effect of: {title(one)}")
+            with st.expander("Evidence"):
                 for sign, reasons in (("+", one.evidence), ("−", one.against)):
                     for reason in reasons:
                         st.text(f"{sign} {reason}")
-                rows = [
-                    [
-                        TableCell(f"p{e.percentile}"),
-                        TableCell(format_duration(e.before_ns)),
-                        TableCell(format_duration(e.after_ns)),
-                    ]
-                    for e in one.effect
-                ]
-                table(["", "before", "after"], rows, f"effect {number}", f"Effect of: {title(one)}")
     return wishes
 
 
@@ -108,7 +110,7 @@ def before_after(found: WhatIf) -> None:
 def problems(found: Audit) -> None:
     """Every problem with what it means and what to do; its example opens the waterfall."""
     for problem in found.problems:
-        st.subheader(f"{problem.code.replace('_', ' ')}: {problem.count:,}", anchor=False)
+        st.markdown(f"##### {literal(problem.code.replace('_', ' ').capitalize())}: {problem.count:,}")
         st.text(problem.means)
         st.text(f"What to do: {problem.remedy}".replace("`", ""))
         if problem.services:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from html import escape
 
 import pandas as pd
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from app.commands.sql import plain
+from app.dashboard.components.editor import editor
 from app.dashboard.cookbook import COOKBOOK
 from app.dashboard.frame import View, kept, to_url
 from app.report.words import count
@@ -20,6 +22,12 @@ KEY = "query"
 
 def relations(view: View) -> None:
     """Every relation with its comment, its columns folded away."""
+    comments = dict(
+        view.connection.execute(
+            """SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'main'
+               UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE schema_name = 'main'"""
+        ).fetchall()
+    )
     rows = view.connection.execute(
         """SELECT table_name, column_name, data_type, comment FROM duckdb_columns()
            WHERE schema_name = 'main' AND list_contains($names, table_name) ORDER BY column_index""",
@@ -27,20 +35,27 @@ def relations(view: View) -> None:
     ).fetchall()
     for relation in RELATIONS:
         with st.expander(relation):
-            columns = [(name, kind, comment) for table, name, kind, comment in rows if table == relation]
-            st.dataframe(pd.DataFrame(columns, columns=["column", "type", "what it is"]), hide_index=True)
+            columns = "".join(
+                f"<dt>{escape(name)} <small>{escape(kind)}</small></dt><dd>{escape(comment or '')}</dd>"
+                for table, name, kind, comment in rows
+                if table == relation
+            )
+            st.html(f'<div class="ob-columns"><p>{escape(comments.get(relation) or "")}.</p><dl>{columns}</dl></div>')
 
 
-def editor() -> str:
+def written() -> str:
     """The query: an example, or what was written, kept in the URL."""
     names = list(COOKBOOK)
     st.selectbox("Examples", names, None, key="example", placeholder="Choose a question", on_change=_take_example)
     asked = kept(KEY)
-    st.session_state[KEY] = COOKBOOK[names[0]] if asked is None else asked
-    text = st.text_area("Query", key=KEY, height=190, persist_state="session")
+    text = COOKBOOK[names[0]] if asked is None else asked
+    editor(text, "editor", "Query", _take)
     to_url(KEY, text)
-    st.code(text or "", language="sql", wrap_lines=True)
-    return str(text or "")
+    return text
+
+
+def _take(text: str) -> None:
+    st.session_state[KEY] = text
 
 
 def _take_example() -> None:
@@ -59,9 +74,9 @@ def show(answer: Answer) -> None:
         _chart(drawn)
     said = count(len(frame), "row") + (" (the first; --csv on the command line gives all)" if answer.more else "")
     st.caption(said)
-    left, right, _ = st.columns([1, 1, 4])
-    left.download_button("CSV", _as_csv(answer), "answer.csv", "text/csv")
-    right.download_button("Parquet", _as_parquet(drawn), "answer.parquet", "application/vnd.apache.parquet")
+    row = st.container(horizontal=True)
+    row.download_button("CSV", _as_csv(answer), "answer.csv", "text/csv")
+    row.download_button("Parquet", _as_parquet(drawn), "answer.parquet", "application/vnd.apache.parquet")
 
 
 def _distinct(columns: list[str]) -> list[str]:
@@ -105,4 +120,6 @@ def _as_parquet(frame: pd.DataFrame) -> bytes:
 
 def notebook_cell(dataset: str, query: str) -> str:
     """Python that asks the same in a notebook."""
-    return f'import duckdb\n\ndb = duckdb.connect("{dataset}.duckdb", read_only=True)\ndb.sql("""\n{query}\n""").df()'
+    plain_text = '"""' not in query and "\\" not in query and not query.endswith('"')
+    asked = f'"""\n{query}\n"""' if plain_text else repr(query)
+    return f'import duckdb\n\ndb = duckdb.connect("{dataset}.duckdb", read_only=True)\ndb.sql({asked}).df()'

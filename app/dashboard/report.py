@@ -11,9 +11,8 @@ from app.report.markdown import review_markdown
 
 def report_button(view: View, review: Review) -> None:
     """Download the review as one HTML file, or as Markdown; both are made when they are asked for."""
-    left, right, _ = st.columns([2, 2, 4])
     connection = view.connection
-    with left:
+    with st.container(horizontal=True):
         st.download_button(
             "Report (HTML)",
             lambda: review_html(connection, view.dataset, review, view.budget, view.filters),
@@ -21,6 +20,5 @@ def report_button(view: View, review: Review) -> None:
             "text/html",
             on_click="ignore",
         )
-    with right:
         text = cache.ask("markdown", view, lambda: review_markdown(review))
         st.download_button("Summary (Markdown)", text, f"{view.dataset}.md", "text/markdown", on_click="ignore")

@@ -16,13 +16,14 @@ def spreads(title: str, found: Sequence[Spread]) -> None:
     if not found:
         return
     blocks.caption(title)
-    capped, good = any(one.budget_ns is not None for one in found), any(one.good is not None for one in found)
+    capped = any(one.budget_ns is not None for one in found)
+    good = len({one.good for one in found if one.good is not None}) > 1  # stages of the same requests all have the same
     columns = ["", "requests", "p50", "p95", "p99", "p95/p50"]
     columns += ["within budget", "windows over"] * capped + ["good answers"] * good
     rows = []
     for one in found[:MOST_ROWS]:
         times = [format_duration(ns) if ns is not None else TOO_FEW for ns in (one.p50_ns, one.p95_ns, one.p99_ns)]
-        ratio = f"{one.p95_over_p50:,.2f}" if one.p95_over_p50 is not None else "–"
+        ratio = _ratio(one.p95_over_p50)
         windows = f"{one.windows_over_budget} of {one.windows}" if one.windows else "–"
         more = ([share_text(one.within_budget), windows] if capped else []) + ([share_text(one.good)] if good else [])
         humps = " (two humps)" if one.two_humped else ""
@@ -30,6 +31,13 @@ def spreads(title: str, found: Sequence[Spread]) -> None:
             [TableCell(f"{one.name}{humps}", "wide"), *map(TableCell, (f"{one.requests:,}", *times, ratio, *more))]
         )
     table(columns, rows, f"spreads {title}", f"{title}: percentiles and spread")
+
+
+def _ratio(ratio: float | None) -> str:
+    """A ratio with the digits that tell something."""
+    if ratio is None:
+        return "–"
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}" if ratio < 1_000 else "> 1,000"
 
 
 def models(found: Sequence[Model]) -> None:

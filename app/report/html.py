@@ -29,7 +29,7 @@ h1 { font-size: 1.55rem; line-height: 1.25; margin: 0 0 .3rem; } h2 { font-size:
 p { margin: .25rem 0; } .soft, caption { color: #5d6873; fill: #5d6873; font-size: .88rem; } code { font-size: .92em; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; } caption { text-align: left; padding-bottom: .3rem; }
 th, td { text-align: right; padding: .28rem .7rem; border-bottom: 1px solid #d9dee3; white-space: nowrap; } th { font-weight: 500; color: #5d6873; }
-th:first-child, td:first-child, td.left { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; } tr.total td { font-weight: 600; }
+td small { display: block; font-size: .78em; font-weight: 400; } th:first-child, td:first-child, td.left { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; } tr.total td { font-weight: 600; }
 td.over { background: #c8102e; color: #fff; } td.at_risk { background: #f2c14e; color: #1d1d1d; } td.unknown { color: #6d7680; }
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; fill: currentColor; } .scroll { overflow-x: auto; } pre { white-space: pre-wrap; font-size: .85rem; }
 @media (prefers-color-scheme: dark) { body { background: #12161b; color: #e3e8ed; } th, .soft, caption { color: #9aa6b2; fill: #9aa6b2; } th, td { border-color: #303841; } }
@@ -90,10 +90,16 @@ def _table(title: str, lines: Sequence[Line], columns: Sequence[str]) -> str:
     body = ""
     for line in lines:
         caps = f'<td class="soft">{escape(line.caps)}</td>' if capped else ""
-        cells = "".join(f'<td class="{cell.verdict or ""}">{_prose(cell.text)}</td>' for cell in line.cells)
+        cells = "".join(
+            f'<td class="{cell.verdict or ""}">{_prose(cell.text)}{_small(cell.interval)}</td>' for cell in line.cells
+        )
         total = ' class="total"' if line.label == "whole request" else ""
         body += f"<tr{total}><td>{_prose(line.label)}</td>{caps}{cells}</tr>"
     return f'<div class="scroll"><table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _small(text: str) -> str:
+    return f"<small>{escape(text)}</small>" if text else ""
 
 
 def _rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

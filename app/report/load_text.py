@@ -11,7 +11,7 @@ from rich.text import Text
 
 from analysis.durations import format_duration
 from analysis.load import Bin, Load
-from app.report.tables import MARKS
+from app.charts.theme import MARKS
 from app.report.text import PLAIN_WIDTH
 from app.report.words import count, stage_name
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from analysis.durations import format_duration
 from analysis.review_result import PercentileRow, Review, StageRow, Verdict
+from app.charts.theme import MARKS
 from app.report.words import operation_name, quoted
 
-MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # a sign beside the colour, never colour alone
 TOO_FEW = "too few"
 NO_SPANS = "no spans"
 STREAMING = {
@@ -19,10 +19,11 @@ STREAMING = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One value, and its verdict where a cap is given."""
+    """One value, its verdict where a cap is given, and the interval it lies in (95 %) where that is known."""
 
     text: str
     verdict: Verdict | None = None
+    interval: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,22 @@ def route_lines(review: Review, most: int = 10) -> list[Line]:
 
 def cells(rows: Sequence[PercentileRow]) -> tuple[Cell, ...]:
     """A cell per percentile; where the number cannot be known it says so instead."""
-    return tuple(Cell(_value(row), row.verdict) for row in rows)
+    return tuple(Cell(_value(row), row.verdict, interval_text(row)) for row in rows)
 
 
 def _value(row: PercentileRow) -> str:
     if row.needs is None:
         return MARKS.get(row.verdict, "") + format_duration(row.latency_ns)
     return f"{MARKS['over']}≥ {format_duration(row.ci_low_ns)}" if row.verdict == "over" else TOO_FEW
+
+
+def interval_text(row: PercentileRow) -> str:
+    """Between what the percentile lies: `2.01 – 2.43 s`, its unit once where both ends share it."""
+    if row.needs is not None or row.ci_low_ns is None or row.ci_high_ns is None:
+        return ""
+    low, high = format_duration(row.ci_low_ns), format_duration(row.ci_high_ns)
+    same_unit = low.count(" ") == high.count(" ") == 1 and low.split(" ")[1] == high.split(" ")[1]
+    return f"{low.split(' ')[0] if same_unit else low} – {high}"
 
 
 def caps_text(rows: Sequence[PercentileRow]) -> str:

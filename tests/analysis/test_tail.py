@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import fisher_exact
 
 from analysis.budget import parse_budget
-from analysis.requests import load_requests
+from analysis.operation_times import operation_times
+from analysis.requests import load_requests, read_requests
 from analysis.tail import Tail, cohorts, tail
 from store.dataset import open_dataset
 from store.errors import OverbudgetError
@@ -109,3 +110,13 @@ def test_the_guilty_attribute_is_found_among_the_budgets_own_requests(tmp_path: 
         with_it, without = cohorts(connection, load_requests(connection, budget), found.attributes[0])
         assert len(with_it) >= found.attributes[0].requests
         assert (len(with_it) < 60, len(with_it) + len(without)) == (True, 600)
+
+
+def test_the_times_of_an_operation_have_the_means_that_the_tail_tells(tmp_path: Path) -> None:
+    connection = open_dataset(requests(1).write(tmp_path / "d.duckdb"))
+    found, table = tail(connection), read_requests(connection).select(None)
+    for operation in found.operations:
+        slow, typical = operation_times(connection, table, found, operation)
+        assert (len(slow), len(typical)) == (found.slow, found.typical)
+        assert slow.mean() == pytest.approx(operation.slow_mean_ns, abs=1)
+        assert typical.mean() == pytest.approx(operation.typical_mean_ns, abs=1)

@@ -14,12 +14,11 @@ found.show_jobs()
 names = state.workspace().names()
 st.html('<p class="ob-caption">In this workspace</p>')
 for name in names:
-    with st.expander(literal(found.title(name))):
-        try:
-            found.show_dataset(cache.connection(name), name)
+    try:
+        with found.dataset(cache.connection(name), name):
             found.manage(name)
-        except OverbudgetError as error:
-            st.error(literal(error))
+    except OverbudgetError as error:
+        st.error(literal(error))
 if not names:
     st.info("No dataset yet: drop a dump above.")
 missing = [sample.title for sample in samples() if f"sample-{sample.name}" not in names]

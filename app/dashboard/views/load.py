@@ -15,8 +15,8 @@ everyone = view.evidence.requests
 found = cache.ask("load", view, lambda: load_of(view.connection, everyone, view.budget, view.filters))
 blocks.say(load_sentences(found), "load")
 in_flight, arrivals = "other requests in flight on arrival", "arrivals per second"
-by = st.segmented_control("Load", [in_flight, arrivals], default=in_flight, required=True, label_visibility="collapsed")
-bins, name = (found.bins, in_flight) if by != arrivals else (found.arrivals, arrivals)
+name = frame.one_of("load", (in_flight, arrivals))
+bins = found.bins if name == in_flight else found.arrivals
 left, right = st.columns(2)
 with left:
     blocks.caption("Latency with its 95 % interval; dotted: the cap on p95")
@@ -24,6 +24,7 @@ with left:
 with right:
     blocks.caption("What a request is made of under that load")
     blocks.chart(stages_under_load_figure(bins, name), "stages under load", "Mean stage times against load")
+    blocks.stage_key(part["stage"] for one in bins for part in one.stages if part["mean_ns"])
 steady = cache.ask("consistency", view, lambda: consistency_of(view.connection, view.table, view.budget))
 blocks.say(consistency_sentences(steady), "consistency")
 if steady.total is not None:

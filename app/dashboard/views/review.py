@@ -23,9 +23,10 @@ with st.expander("Set the budget", expanded=state.editor_begins_open(view.datase
 table = view.table
 if any(made_of.stages for made_of in review.breakdown):
     blocks.caption(
-        "What a request at each percentile is made of: mean stage times on the critical path; dotted: the cap"
+        "What requests around each percentile are made of: mean stage times on the critical path; dotted: the cap"
     )
     behind.chart(breakdown_figure(review), "breakdown", "Stage times of requests at each percentile, stacked")
+    blocks.stage_key(row.stage for row in review.stages if row.latency_ns)
 if len(table):
     grid = grid_of(table.start_ns, table.latency_ns)
     said, rows = behind.requests_behind(review, table, grid)

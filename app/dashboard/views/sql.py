@@ -11,7 +11,7 @@ main, beside = st.columns([5, 2])
 with beside:
     queries.relations(view)
 with main:
-    query = queries.editor()
+    query = queries.written()
     if not query.strip():
         st.info("Write a query, or choose an example.")
         st.stop()

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from analysis.tail import cohorts, tail
+from analysis.operation_times import operation_times
+from analysis.tail import tail
 from app.charts.cohorts import cohorts_figure
-from app.dashboard import blocks, cache, frame, lists
-from app.report.tail_text import attribute_text, sentences
+from app.dashboard import blocks, cache, frame, lists, tail_cohorts
+from app.report.tail_text import operation_text, sentences
 
 view = frame.view()
 percentile = frame.percentile(95, least=75)
@@ -13,20 +14,25 @@ found = cache.ask(
     "tail", view, lambda: tail(view.connection, view.budget, view.filters, percentile), percentile, capped=False
 )
 blocks.say(sentences(found), "tail")
-blocks.caption("Where the slow requests spend more time; per request, on the critical path")
+blocks.caption("Where the slow requests spend more time, on the critical path; choose one to see it in each request")
 lists.slow_operations(found)
+operation = lists.chosen("operation", found.operations)
+slow, typical = cache.ask(
+    "operation times", view, lambda: operation_times(view.connection, view.table, found, operation),
+    percentile, operation, capped=False,
+)  # fmt: skip
+left, right = st.columns(2)
+with left:
+    blocks.caption(f"Time of {operation_text(operation).replace('`', '')} in each request")
+    figure = cohorts_figure({f"slow ({found.slow:,})": slow, f"typical ({found.typical:,})": typical})
+    blocks.chart(
+        figure, "operation", "Share of slow and of typical requests in which the operation takes longer than x"
+    )
 if not found.attributes:
     blocks.caption("No attribute tells the slow requests from the typical ones.")
     st.stop()
+with right:
+    picture = st.container()
 blocks.caption("What they have more often than typical ones; choose one to see its requests")
 lists.slow_attributes(found)
-attribute = lists.chosen_attribute(found)
-with_it, without = cache.ask(
-    "cohorts", view, lambda: cohorts(view.connection, view.table, attribute), percentile, attribute, capped=False
-)
-blocks.caption(f"Latency of requests with {attribute_text(attribute).replace('`', '')}, and of the others")
-named = {
-    f"with it ({len(with_it):,})": view.table.latency_ns[with_it],
-    f"others ({len(without):,})": view.table.latency_ns[without],
-}
-blocks.chart(cohorts_figure(named), "cohorts", "Share of requests slower than x, with the attribute and without")
+tail_cohorts.show(view, percentile, lists.chosen("attribute", found.attributes), picture)

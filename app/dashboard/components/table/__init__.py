@@ -11,11 +11,13 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class TableCell:
-    """A cell: its text, how it looks ("over", "at_risk", "unknown", "soft"), and what it means to choose it ("": nothing)."""
+    """A cell: its text, how it looks ("over", "at_risk", "unknown", "soft"), what it means to choose it ("": nothing),
+    and a share from 0 to 1 that is drawn behind it."""
 
     text: str
     look: str = ""
     choice: str = ""
+    bar: float = 0.0
 
 
 def table(
@@ -46,6 +48,9 @@ def table(
         "columns": list(columns),
         "left": left,
         "label": label,
-        "rows": [[[cell.text, cell.look, cell.choice if on_choice else ""] for cell in row] for row in rows],
+        "rows": [
+            [[cell.text, cell.look, cell.choice if on_choice else "", min(1.0, cell.bar)] for cell in row]
+            for row in rows
+        ],
     }
     mount(data=data, key=key, height="content", on_choice_change=chosen)

@@ -1,4 +1,4 @@
-// A table of cells [text, look, choice]. Texts are untrusted: they reach the page through textContent only.
+// A table of cells [text, look, choice, bar]. Texts are untrusted: they reach the page through textContent only.
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
@@ -16,19 +16,17 @@ export default function (component) {
   thead.append(head);
   data.rows.forEach((row, number) => {
     const line = element("tr", row[0][1] === "total" ? "total" : "");
-    row.forEach(([text, look, choice], i) => {
+    row.forEach(([text, look, choice, bar], i) => {
       const cell = element(i === 0 ? "th" : "td", `${i < data.left ? "left" : ""} ${look}`);
       if (i === 0) cell.scope = "row";
       if (choice) {
-        const button = element("button", "", text);
+        const button = element("button");
         button.type = "button";
         button.addEventListener("click", () => setTriggerValue("choice", choice));
+        write(button, text);
         cell.append(button);
-      } else {
-        const [first, ...below] = text.split("\n");
-        cell.textContent = first;
-        for (const line of below) cell.append(element("small", "", line));
-      }
+      } else write(cell, text);
+      if (bar > 0) { cell.classList.add("bar"); cell.style.setProperty("--share", `${100 * bar}%`); }
       line.append(cell);
     });
     body.append(line);
@@ -39,6 +37,13 @@ export default function (component) {
   new ResizeObserver(reachable).observe(root);
   reachable();
   root.setAttribute("data-ready", "table");
+}
+
+// The first line as it is, those below it small.
+function write(into, text) {
+  const [first, ...below] = text.split("\n");
+  into.textContent = first;
+  for (const line of below) into.append(element("small", "", line));
 }
 
 function element(tag, name, text) {

@@ -73,7 +73,7 @@ class Waterfall {
       legend.append(item);
     });
     const key = element("span", "ob-key");
-    key.textContent = "▬ critical path, dashed between services · hatched: nothing runs below · ┆ usual duration · ▾ first token";
+    key.textContent = "Thick line: critical path, dashed between services. Hatched: nothing runs below. Thin line above a bar: its usual duration. Wedge: first token.";
     legend.append(key);
     this.map = element("canvas", "ob-map");
     this.map.setAttribute("aria-hidden", "true");
@@ -246,9 +246,10 @@ class Waterfall {
     c.rect(0, y, this.left - 8, ROW);
     c.clip();
     c.fillStyle = spans.failed[row] ? RED : this.ink;
-    if (this.first[row] >= 0) c.fillText(this.folded.has(row) ? "▸" : "▾", indent - 4, y + ROW / 2);
+    if (this.first[row] >= 0) triangle(c, indent, y + ROW / 2, this.folded.has(row));
     const signs = (spans.failed[row] ? "✕ " : "") + (spans.retry[row] ? "↻ " : "");
-    c.fillText(signs + spans.label[row].replace(ODD, " ") + (spans.mark[row] ? `  ${spans.mark[row]}` : ""), indent + 9, y + ROW / 2);
+    const label = spans.label[row].replace(ODD, " "), narrow = this.left < 200; // there, the operation matters more than its service
+    c.fillText(signs + (narrow ? label.slice(label.indexOf(": ") + 2) : label) + (spans.mark[row] ? `  ${spans.mark[row]}` : ""), indent + 9, y + ROW / 2);
     c.restore();
   }
 
@@ -272,6 +273,8 @@ class Waterfall {
       c.moveTo(usual, y + 2); c.lineTo(usual, y + ROW - 3);
       c.stroke();
       c.setLineDash([]);
+      c.globalAlpha = 0.3; // the ghost of a usual span, from where this one begins
+      c.fillRect(x0, y + 2, usual - x0, 2);
       c.globalAlpha = 1;
     }
     if (spans.first[row] >= 0) {
@@ -555,6 +558,14 @@ class Waterfall {
 // The columns of an Arrow table as arrays.
 function columns(table) {
   return Object.fromEntries(table.schema.fields.map((field) => [field.name, table.getChild(field.name).toArray()]));
+}
+
+// Folded points to the right, unfolded down.
+function triangle(c, x, y, folded) {
+  c.beginPath();
+  if (folded) { c.moveTo(x - 2, y - 4); c.lineTo(x + 3, y); c.lineTo(x - 2, y + 4); }
+  else { c.moveTo(x - 4, y - 2.5); c.lineTo(x + 4, y - 2.5); c.lineTo(x, y + 3); }
+  c.fill();
 }
 
 function element(tag, name) {

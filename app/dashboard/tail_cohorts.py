@@ -1,0 +1,29 @@
+"""The requests that have an attribute, against the others."""
+
+from streamlit.delta_generator import DeltaGenerator
+
+from analysis.behind import describe, slowest_of
+from analysis.tail import SlowAttribute, cohorts
+from app.charts.cohorts import cohorts_figure
+from app.dashboard import blocks, cache
+from app.dashboard.behind import request_table
+from app.dashboard.frame import View
+from app.report.tail_text import attribute_text
+
+
+def show(view: View, percentile: int, attribute: SlowAttribute, picture: DeltaGenerator) -> None:
+    """Their latencies in `picture`, and below the slowest of those that have it."""
+    with_it, without = cache.ask(
+        "cohorts", view, lambda: cohorts(view.connection, view.table, attribute), percentile, attribute, capped=False
+    )
+    told = attribute_text(attribute).replace("`", "")
+    named = {
+        f"with it ({len(with_it):,})": view.table.latency_ns[with_it],
+        f"others ({len(without):,})": view.table.latency_ns[without],
+    }
+    with picture:
+        blocks.caption(f"Latency of requests with {told}, and of the others")
+        alt = "Share of requests slower than x, with the attribute and without"
+        blocks.chart(cohorts_figure(named), "cohorts", alt)
+    blocks.caption(f"The slowest requests with {told}; choose one to open its waterfall")
+    request_table(describe(view.connection, view.table, slowest_of(view.table, with_it)), "requests with it")
