@@ -32,9 +32,9 @@ def cohorts_figure(
             line={"color": colours[place % 2], "width": 2.5 if place == 0 else 2, "shape": "hv"},
             hovertemplate=f"{name}: %{{y:.1%}} take longer than %{{x:,.4g}} ms<extra></extra>",
         )  # fmt: skip
-        figure.add_annotation(  # in the lower left corner, where no such curve comes
-            xref="paper", yref="paper", x=0, y=0, xanchor="left", yanchor="bottom", xshift=6, yshift=4 + 17 * place,
-            text=f"<b>—</b> {name}", showarrow=False, font={"color": colours[place % 2], "size": 12},
+        figure.add_annotation(  # above the curves, the first on the right, where the slower ones are
+            xref="paper", yref="paper", x=1 - place, y=1, xanchor="left" if place else "right", yanchor="bottom",
+            yshift=2, text=f"<b>—</b> {name}", showarrow=False, font={"color": colours[place % 2], "size": 12},
         )  # fmt: skip
     if cap_ns:
         figure.add_vline(x=cap_ns / 1e6, line={"color": BUDGET, "width": 2, "dash": "dot"})
@@ -42,8 +42,10 @@ def cohorts_figure(
     share = {"type": "log", "tickvals": SHARES, "ticktext": [f"{s:.1%}" if s < 0.01 else f"{s:.0%}" for s in SHARES]}
     least = min((1 / max(len(times), 1) for times in cohorts.values()), default=0.01)
     share["range"] = [np.log10(max(least, 1e-4)) - 0.1, 0.1]
+    frame = layout(height)
+    frame["margin"] = {**frame["margin"], "t": 26}
     figure.update_layout(
-        **layout(height),
+        **frame,
         xaxis=duration_axis(low, float(every.max())),
         yaxis=plain_axis("share that takes longer", **share),
     )

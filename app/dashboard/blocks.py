@@ -17,7 +17,7 @@ from app.dashboard.behind import choose
 from app.dashboard.components.table import TableCell, table
 from app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
 from app.dashboard.wording import literal
-from app.report.tables import Cell, percentile_lines
+from app.report.tables import Cell, average_lines, percentile_lines
 from app.report.words import headline, notes
 from store.errors import OverbudgetError
 
@@ -68,9 +68,7 @@ def percentile_table(review: Review) -> None:
     """Stage × percentile; over and at risk by colour and sign. A cell opens the requests behind it."""
     lines = percentile_lines(review)
     if not lines:
-        st.info(
-            "There are too few requests for any percentile. The slowest are listed below; a longer dump tells more."
-        )
+        _averages(review)
         return
     capped = any(line.caps for line in lines)
     columns = ["", *(["cap"] if capped else []), *(f"p{p}" for p in review.percentiles)]
@@ -83,6 +81,22 @@ def percentile_table(review: Review) -> None:
         caps = [TableCell(line.caps, "soft")] if capped else []
         rows.append([TableCell(line.label, "total" if number == 0 else ""), *caps, *cells])
     table(columns, rows, "percentiles", "Latency of the whole request and of each stage by percentile", choose)
+
+
+def _averages(review: Review) -> None:
+    """Where no percentile can be told: what the requests are made of on average, or what to do where there are none."""
+    lines = average_lines(review)
+    if not lines:
+        st.info(
+            "Clear the filters in the side bar or choose another dataset; Trace health says what keeps requests from being complete."
+        )
+        return
+    caption("Too few requests for any percentile; on average they are made of this. A longer dump tells more.")
+    rows = [
+        [TableCell(line.label, "total" if line is lines[-1] else ""), *(TableCell(cell.text) for cell in line.cells)]
+        for line in lines
+    ]
+    table(["", "time", "share"], rows, "averages", "What the requests are made of on average")
 
 
 def _with_interval(cell: Cell) -> str:

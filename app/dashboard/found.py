@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -33,14 +34,23 @@ def _running() -> None:
     jobs: dict[str, Job] = st.session_state.get("jobs", {})
     running = [job for job in jobs.values() if job.running]
     for job in running:
-        progress = job.progress()
-        share = progress.get("bytes_read", 0) / max(1, progress.get("bytes_total") or 1)
-        doing = "Reading" if progress.get("phase", "reading") == "reading" else "Working out critical paths of"
-        st.progress(min(1.0, share), f"{doing} {literal(job.name)}: {progress.get('spans', 0):,} spans")
+        st.progress(*_progress(job.name, job.progress()))
         if st.button("Cancel", key=f"cancel {job.dataset}"):
             job.cancel()
     if not running:
         st.rerun()
+
+
+def _progress(name: str, told: dict[str, Any]) -> tuple[float, str]:
+    """How far the reading of a dump is, by bytes, and that in words."""
+    if not told:
+        return 0.0, f"Beginning to read {literal(name)}"
+    read, total, spans = told["bytes_read"], told["bytes_total"] or told["bytes_read"], f"{told['spans']:,} spans"
+    if told["phase"] != "reading":
+        return 1.0, f"Working out critical paths of {literal(name)}: {spans}"
+    return min(
+        1.0, read / max(1, total)
+    ), f"Reading {literal(name)}: {read / 1e6:,.1f} of {total / 1e6:,.1f} MB, {spans}"
 
 
 def show_jobs() -> None:

@@ -41,7 +41,9 @@ def sentences(found: Consistency) -> list[str]:
     if total is None:
         return ["There are no complete requests to look at."]
     if total.p95_over_p50 is None:
-        said = [f"{count(total.requests, 'request')} are too few to tell how latency spreads (p95 needs 72)."]
+        said = [
+            f"{count(total.requests, 'request')} {'is' if total.requests == 1 else 'are'} too few to tell how latency spreads (p95 needs 72)."
+        ]
     else:
         said = [f"p95 is {total.p95_over_p50:.1f} times the median ({format_duration(total.p50_ns)})."]
     if total.windows_over_budget:

@@ -13,8 +13,10 @@ from analysis.consistency import consistency_of
 from analysis.load import load_of
 from analysis.requests import Filters, read_requests
 from analysis.review_result import Review
+from analysis.stage_names import stage_order
 from analysis.tail import tail
 from analysis.trace import load_trace
+from app.charts.theme import stage_colour
 from app.report import advice_text, consistency_text, load_text, tail_text
 from app.report.svg import breakdown_svg, waterfall_svg
 from app.report.tables import Line, average_lines, breakdown_lines, culprit_lines, percentile_lines, route_lines
@@ -29,11 +31,13 @@ h1 { font-size: 1.55rem; line-height: 1.25; margin: 0 0 .3rem; } h2 { font-size:
 p { margin: .25rem 0; } .soft, caption { color: #5d6873; fill: #5d6873; font-size: .88rem; } code { font-size: .92em; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; } caption { text-align: left; padding-bottom: .3rem; }
 th, td { text-align: right; padding: .28rem .7rem; border-bottom: 1px solid #d9dee3; white-space: nowrap; } th { font-weight: 500; color: #5d6873; }
-td small { display: block; font-size: .78em; font-weight: 400; } th:first-child, td:first-child, td.left { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; } tr.total td { font-weight: 600; }
+td small { display: block; font-size: .78em; font-weight: 400; } th:first-child, td:first-child, td.left { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; min-width: 6.5rem; } td.soft { font-size: .88em; white-space: normal; min-width: 5.5rem; } tr.total td { font-weight: 600; }
 td.over { background: #c8102e; color: #fff; } td.at_risk { background: #f2c14e; color: #1d1d1d; } td.unknown { color: #6d7680; }
+svg .soft { font-size: inherit; } .key span { margin-right: 1rem; white-space: nowrap; } .key i { display: inline-block; width: .7em; height: .7em; margin-right: .35em; }
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; fill: currentColor; } .scroll { overflow-x: auto; } pre { white-space: pre-wrap; font-size: .85rem; }
 @media (prefers-color-scheme: dark) { body { background: #12161b; color: #e3e8ed; } th, .soft, caption { color: #9aa6b2; fill: #9aa6b2; } th, td { border-color: #303841; } }
-@media print { body { margin: 0; max-width: none; font-size: 11pt; background: #fff; color: #000; } h2 { break-after: avoid; } table, svg, .advice { break-inside: avoid; } td.over, td.at_risk, rect { print-color-adjust: exact; } }
+@media (max-width: 700px) { svg { min-width: 640px; } th, td { padding: .28rem .4rem; } }
+@media print { body { margin: 0; max-width: none; font-size: 11pt; background: #fff; color: #000; } h2 { break-after: avoid; } svg { min-width: 0; } table, svg, .advice { break-inside: avoid; } table { font-size: 9pt; width: 100%; } th, td { padding: .15rem .3rem; } .scroll { overflow: visible; } td.over, td.at_risk, rect, .key i { print-color-adjust: exact; } }
 """
 
 
@@ -76,6 +80,7 @@ def _review(review: Review) -> list[str]:
         _table("What the requests are made of on average", average_lines(review), ["time", "share"]),
         "<h2>What a request at each percentile is made of</h2>" if any(b.stages for b in review.breakdown) else "",
         breakdown_svg(review),
+        _key(review),
         _table("The same in figures", breakdown_lines(review), columns),
         _table("Where the overrun comes from", culprit_lines(review), ["stage", "overrun", "blame", "operation"]),
         _table("Routes", route_lines(review), ["requests", *columns]),
@@ -95,7 +100,14 @@ def _table(title: str, lines: Sequence[Line], columns: Sequence[str]) -> str:
         )
         total = ' class="total"' if line.label == "whole request" else ""
         body += f"<tr{total}><td>{_prose(line.label)}</td>{caps}{cells}</tr>"
-    return f'<div class="scroll"><table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll" tabindex="0"><table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _key(review: Review) -> str:
+    """Which colour is which stage, in the bars and in the waterfalls."""
+    stages = stage_order({row.stage for row in review.stages if row.latency_ns})
+    told = "".join(f'<span><i style="background:{stage_colour(stage)}"></i>{escape(stage)}</span>' for stage in stages)
+    return f'<p class="key">{told}</p>' if told else ""
 
 
 def _small(text: str) -> str:
@@ -107,7 +119,7 @@ def _rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         return ""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(f"<td>{_prose(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll" tabindex="0"><table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _tail(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters: Filters) -> list[str]:

@@ -13,7 +13,7 @@ from analysis.durations import format_duration
 from analysis.load import Bin, Load
 from app.charts.theme import MARKS
 from app.report.text import PLAIN_WIDTH
-from app.report.words import count, stage_name
+from app.report.words import stage_name
 
 MOST_STAGES = 5
 
@@ -37,7 +37,8 @@ def sentences(found: Load) -> list[str]:
         return ["There are no complete requests to look at."]
     low, high = found.bins[0], found.bins[-1]
     if len(found.bins) < 2:
-        few = f"Nearly all of {count(low.requests, 'request')} arrive under the same load ({range_text(low)} in flight)"
+        who = f"Nearly all of {low.requests:,} requests arrive" if low.requests > 1 else "The only request arrives"
+        few = f"{who} under the same load ({range_text(low)} in flight)"
         return [f"{few}: how latency depends on it cannot be told."]
     first = (
         f"p95 is {format_duration(low.p95_ns)} with {range_text(low)} other requests in flight "

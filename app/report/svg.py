@@ -42,7 +42,9 @@ def breakdown_svg(review: Review) -> str:
     for row, (made_of, cap) in enumerate(zip(known, caps, strict=True)):
         drawn.append(f'<text x="42" y="{row * 38 + 21}" text-anchor="end">p{made_of.percentile}</text>')
         total = format_duration(made_of.band_latency_ns)
-        drawn.append(f'<text x="{at[row] + 6:.1f}" y="{row * 38 + 21}">{escape(total)}</text>')
+        line = 50 + (cap or 0) * scale
+        beside = line if at[row] <= line < at[row] + 60 else at[row]  # not across the line of the cap
+        drawn.append(f'<text x="{beside + 6:.1f}" y="{row * 38 + 21}">{escape(total)}</text>')
         if cap:
             x = 50 + cap * scale
             drawn.append(
@@ -95,4 +97,4 @@ def _shown(trace: Trace) -> list[TraceSpan]:
 
 def _svg(height: int, drawn: Sequence[str] | Iterator[str], title: str) -> str:
     body = "".join(drawn)
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>{body}</svg>'
+    return f'<div class="scroll" tabindex="0"><svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>{body}</svg></div>'

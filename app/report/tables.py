@@ -137,6 +137,8 @@ def interval_text(row: PercentileRow) -> str:
     if row.needs is not None or row.ci_low_ns is None or row.ci_high_ns is None:
         return ""
     low, high = format_duration(row.ci_low_ns), format_duration(row.ci_high_ns)
+    if low == high:
+        return ""
     same_unit = low.count(" ") == high.count(" ") == 1 and low.split(" ")[1] == high.split(" ")[1]
     return f"{low.split(' ')[0] if same_unit else low} – {high}"
 

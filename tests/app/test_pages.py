@@ -231,3 +231,25 @@ def test_no_page_is_long_or_calculates() -> None:
         tree = ast.parse(text)
         sums = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.BitOr)]
         assert sums == [], path.name
+
+
+def test_one_request_is_told_by_what_it_is_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sample_traces.scenarios import SCENARIOS, simulate
+    from sample_traces.writing import json_lines
+
+    (tmp_path / "one.jsonl").write_bytes(json_lines(simulate(SCENARIOS[0], requests=1).spans))
+    ingest([tmp_path / "one.jsonl"], tmp_path / "one.duckdb")
+    for name in (None, *PAGES):
+        app = page(tmp_path, monkeypatch, name)
+        assert not app.exception
+        if name is None:
+            assert "on average they are made of this" in html(app)
+        if name == "load":
+            assert "The only request arrives" in html(app)
+            assert "1 request is too few" in html(app)
+
+
+def test_an_operation_of_the_tail_is_in_the_link(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page(workspace, monkeypatch, "tail", dataset="sample-slow_database_tenant", operation="1")
+    assert not app.exception
+    assert "Time of tools: POST /stock in each request" in html(app)

@@ -116,6 +116,23 @@ def test_an_attribute_is_chosen_and_its_requests_are_set_against_the_others(page
     page.get_by_text("with it (").first.wait_for(timeout=WAIT)
 
 
+def test_an_operation_is_chosen_and_its_time_in_each_request_is_shown(page: Page, friend: Page) -> None:
+    page.goto(f"/tail?{SLOW}")
+    ready(page, "tail")
+    page.get_by_role("button", name="tools: POST /stock").click(timeout=WAIT)
+    page.get_by_text("Time of tools: POST /stock in each request").wait_for(timeout=WAIT)
+    friend.goto(page.url)
+    friend.get_by_text("Time of tools: POST /stock in each request").wait_for(timeout=WAIT)
+
+
+def test_a_sample_is_one_click_away_with_its_story(page: Page) -> None:
+    page.goto("/datasets")
+    page.get_by_text("For one tenant in eight").wait_for(timeout=WAIT)
+    page.get_by_role("button", name="Open", exact=True).first.click()
+    ready(page, "review")
+    assert "dataset=sample-" in page.url
+
+
 def test_advice_is_ticked_and_the_distribution_moves(page: Page) -> None:
     page.goto("/advice?dataset=sample-tools_in_a_row")
     ready(page, "advice")
@@ -139,6 +156,7 @@ def test_sql_answers_and_refuses_in_words(page: Page) -> None:
     query.fill("SELECT count(*) AS n FROM requests")
     query.press("Control+Enter")
     page.get_by_text("1 row").wait_for(timeout=WAIT)
+    assert "SELECT" in page.locator(".ob-editor pre .word").all_inner_texts()
     query.fill("COPY requests TO '/tmp/stolen.csv'")
     query.press("Control+Enter")
     page.get_by_text("The query failed").wait_for(timeout=WAIT)
