@@ -12,7 +12,9 @@ base, candidate, other = comparison.sides(view)
 sides = [Side(cache.connection(name), filters) for name, filters in (base, candidate)]
 found = cache.ask("compare", view, lambda: compare(sides[0], sides[1], view.budget), base, candidate, also=other)
 blocks.say(sentences(found), "compare")
-blocks.caption("Change at each percentile, with its 95 % interval; like with like (routes and shapes held fixed)")
+blocks.caption(
+    "Change at each percentile, with its 95 % interval; grey: too few to be sure; like with like (routes and shapes held fixed)"
+)
 comparison.changes(found)
 left, right = st.columns(2)
 with left:
