@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go_figure
 import streamlit as st
 
-from analysis.budget import edit_budget
+from analysis.budget import edit_budget, parse_budget
 from analysis.durations import duration_literal, parse_duration
 from analysis.review_result import TOTAL, Review
 from analysis.stage_names import stage_order
@@ -107,11 +107,12 @@ def cap_editor(dataset: str, review: Review) -> None:
     """Caps as a grid; mistakes are shown. Changes are taken by callbacks, before the page is drawn: it is drawn once."""
     text = budget_text(dataset)
     st.caption("Write durations like 400ms, 1.5s or 250us; leave a cell empty for no cap.")
+    place = st.container()  # above the grid, where it is seen
+    if mistake := st.session_state.pop("mistake in a cap", None):
+        place.error(literal(mistake))
     caps, key = _caps(review), f"caps {dataset} {edition(dataset)}"
     change = {"on_change": _take_caps, "args": (dataset, text, caps, key)}
     st.data_editor(pd.DataFrame(caps), hide_index=True, disabled=["stage"], key=key, **change)
-    if mistake := st.session_state.pop("mistake in a cap", None):
-        st.error(literal(mistake))
     st.button("Undo", disabled=not can_undo(dataset), key=f"undo caps {dataset}", on_click=undo_budget, args=(dataset,))
 
 
@@ -140,7 +141,12 @@ def _take_caps(dataset: str, text: str, caps: list[dict[str, str]], key: str) ->
             path = ("budget",) if stage == "whole request" else ("stages", stage)
             for column, cap in cells.items():
                 changes[(*path, column)] = parse_duration(cap) if (cap or "").strip() else None
-        set_budget_text(dataset, edit_budget(text, changes))
     except OverbudgetError as error:
-        said = str(error)
-        st.session_state["mistake in a cap"] = said if said[0].isupper() else f"This cap {said}"
+        st.session_state["mistake in a cap"] = f"This cap {error}."
+        return
+    try:
+        changed = edit_budget(text, changes)
+        parse_budget(changed, "budget")
+        set_budget_text(dataset, changed)
+    except OverbudgetError as error:
+        st.session_state["mistake in a cap"] = f"This was not taken: {error}"

@@ -57,15 +57,20 @@ def editor_begins_open(dataset: str) -> bool:
 
 
 def budget_of(dataset: str) -> Budget | None:
-    """The budget for a dataset; where it has mistakes they are shown, and there is none."""
-    text = budget_text(dataset)
-    if not text.strip():
-        return None
-    try:
-        return parse_budget(text, "budget")
-    except OverbudgetError as error:
-        st.error(literal(error))
-        return None
+    """The budget for a dataset; where it has a mistake that is shown, and the one before it holds."""
+    place = st.container()  # always there: what comes below keeps its place, and with it whether it is unfolded
+    said, budget = "", None
+    for text in (budget_text(dataset), *reversed(st.session_state.get(f"budgets before {dataset}", []))):
+        try:
+            budget = parse_budget(text, "budget") if text.strip() else None
+        except OverbudgetError as error:
+            said = said or str(error)
+        else:
+            break
+    if said:
+        until = "the budget before it holds" if budget else "there is no budget"
+        place.error(literal(f"{said} Until this is mended {until}."))
+    return budget
 
 
 def budget_file(dataset: str) -> None:

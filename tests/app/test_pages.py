@@ -65,6 +65,8 @@ def test_a_mistake_in_the_budget_is_shown_with_its_line(workspace: Path, monkeyp
     app.sidebar.text_area[0].set_value('[budget]\np95 = "fast"').run()
     assert not app.exception
     assert "line 2" in app.error[0].value
+    assert "the budget before it holds" in app.error[0].value
+    assert "over budget" in html(app)
 
 
 def test_an_empty_workspace_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

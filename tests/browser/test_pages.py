@@ -246,3 +246,25 @@ def test_a_narrow_window_does_not_scroll_sideways(name: str, page: Page) -> None
     page.locator(".ob-head").first.wait_for(timeout=WAIT)
     page.wait_for_timeout(1000)
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 392
+
+
+def test_a_cap_that_contradicts_another_is_not_taken_and_one_that_holds_is_undone(page: Page) -> None:
+    page.goto(f"/?{SLOW}")
+    ready(page, "review")
+    said = page.locator("[data-ready=review]")
+    page.get_by_text("Set the budget").click()
+    grid = page.locator("[data-testid=stDataFrame]").first
+    grid.scroll_into_view_if_needed()
+    page.wait_for_timeout(3000)
+    for cap in ("5s", "2.25s"):  # p99 is capped at 2.3 s
+        box = grid.bounding_box() or {}
+        page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 50)
+        page.wait_for_timeout(500)
+        page.keyboard.type(cap, delay=60)
+        page.keyboard.press("Enter")
+        if cap == "5s":
+            page.get_by_text("This was not taken").wait_for(timeout=WAIT)
+            expect(said).to_contain_text("384 ms over budget")
+    expect(said).not_to_contain_text("384 ms over budget", timeout=WAIT)
+    page.get_by_role("button", name="Undo").last.click()
+    expect(said).to_contain_text("384 ms over budget", timeout=WAIT)
