@@ -1,7 +1,7 @@
 """Where advice comes from: each source looks for one kind of waste and proposes what to change (METHOD.md, Advice)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -23,6 +23,7 @@ ERRATIC = 2.0  # times the spread of the steadiest model
 WAITS = re.compile(r"\b(wait|sleep|poll|backoff|lock|acquire)\w*")
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 LONG_WAIT_NS = 20_000_000
+SLOW_AT_TIMES = 4  # times the median, at p95
 SAME_LENGTH = 0.02  # of the median, from p5 to p95
 MOST_COMPARED = 4_000  # calls beside each other that are looked through for what they need of one another
 
@@ -117,19 +118,26 @@ def _all_the_same(times: I64) -> bool:
     return high - low <= SAME_LENGTH * middle
 
 
+def _with_nothing_below(bench: Workbench, besides: Sequence[str]) -> Iterator[tuple[int, I64]]:
+    """Operations that never call anything, and how long each call takes; those that are ever of a stage in `besides` apart."""
+    nodes, ground = bench.nodes, bench.nodes.ground
+    inside = nodes.request >= 0
+    apart = np.isin(ground.stage, [place for place, stage in enumerate(bench.table.stages) if stage in besides])
+    work = inside & ((ground.shape.first[1:] > ground.shape.first[:-1]) | apart)
+    worked = np.bincount(ground.operation[work], minlength=len(ground.names))
+    calls = np.bincount(ground.operation[inside], minlength=len(ground.names))
+    took = ground.tree.end - ground.tree.start
+    for operation in np.flatnonzero((calls >= LEAST_REQUESTS) & (worked == 0)).tolist():
+        yield operation, took[inside & (ground.operation == operation)]
+
+
 def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
     """Operations that have nothing below them and whose name, or whose length that is always the same, says they wait."""
     nodes = bench.nodes
     if _all_the_same(bench.table.latency_ns):
         return
-    inside = nodes.request >= 0
-    queue = bench.table.stages.index("queue") if "queue" in bench.table.stages else -1
-    work = inside & ((nodes.ground.shape.first[1:] > nodes.ground.shape.first[:-1]) | (nodes.ground.stage == queue))
-    worked = np.bincount(nodes.ground.operation[work], minlength=len(nodes.ground.names))
-    calls = np.bincount(nodes.ground.operation[inside], minlength=len(nodes.ground.names))
-    took = nodes.ground.tree.end - nodes.ground.tree.start
-    for operation in np.flatnonzero((calls >= LEAST_REQUESTS) & (worked == 0)).tolist():
-        name, own = nodes.ground.names[operation], took[inside & (nodes.ground.operation == operation)]
+    for operation, own in _with_nothing_below(bench, ("queue",)):
+        name = nodes.ground.names[operation]
         middle = int(np.median(own))
         waits = WAITS.search(_SPLIT.sub(" ", name).lower())
         fixed = middle >= LONG_WAIT_NS and _all_the_same(own)
@@ -142,6 +150,22 @@ def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
         confidence: Confidence = "plausible" if waits and fixed else "weak"
         operations = tuple((service, name) for service in services_of(bench, operation))
         yield Proposal("blocking", operations, (Scale(name, 0.0),), tuple(evidence), against, confidence)
+
+
+def calls_slow_at_times(bench: Workbench) -> Iterator[Proposal]:
+    """Operations with nothing below them that some calls wait for many times as long as others."""
+    for operation, own in _with_nothing_below(bench, ("queue", "inference")):
+        p50, p75, p95 = (one.value_ns or 0 for one in quantiles(own, (50, 75, 95))[0])
+        if p95 < SLOW_AT_TIMES * p50 or p95 - p75 < LONG_WAIT_NS:
+            continue
+        name = bench.nodes.ground.names[operation]
+        evidence = (
+            f"`{name}` takes {format_duration(p50)} at the median and {format_duration(p95)} at p95, with nothing running below it",
+            f"the effect is that of calls which never take longer than their p75, {format_duration(p75)}",
+        )
+        against = ("why some calls are slow must be found out first: the tail says what they have in common",)
+        operations = tuple((service, name) for service in services_of(bench, operation))
+        yield Proposal("blocking", operations, (Cap(name, p75),), evidence, against, "plausible")
 
 
 def unexplained_time(bench: Workbench) -> Iterator[Proposal]:
@@ -216,6 +240,7 @@ SOURCES: tuple[Source, ...] = (
     retried_calls,
     waiting_in_queues,
     waits_for_nothing,
+    calls_slow_at_times,
     unexplained_time,
     erratic_models,
 )

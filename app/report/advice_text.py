@@ -17,7 +17,7 @@ TITLES = {
     "cache": "Cache",
     "prompt_prefix": "Let the provider cache the beginning of the prompt",
     "retries": "Mend the failures behind the retries",
-    "blocking": "Do not wait",
+    "blocking": "Shorten the wait",
     "queue": "Shorten the queue",
     "instrument": "Instrument the time that is in no span",
     "model": "Use a steadier model",

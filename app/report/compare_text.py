@@ -38,6 +38,11 @@ def print_comparison(found: Comparison, file: TextIO | None = None) -> None:
 def sentences(found: Comparison) -> list[str]:
     """What changed, and who makes the change."""
     told = [change for change in found.end_to_end if change.verdict == found.verdict]
+    if found.base["requests"] and found.base["only_here"] == found.base["requests"]:
+        return [
+            "The two sides have no kind of request in common.",
+            "Requests are compared with those of the same route and shape; choose sides that serve the same routes.",
+        ]
     if found.verdict == "unknown":
         return ["There are too few requests to tell whether anything changed."]
     if found.verdict == "same":

@@ -20,7 +20,7 @@ from tests.dataset_builder import MS, DatasetBuilder, Work
 
 STORIES = {
     "healthy": set(),
-    "slow_database_tenant": set(),
+    "slow_database_tenant": {("blocking", "SELECT docs")},
     "tools_in_a_row": {("parallelise", "execute_tool weather")},
     "repeated_prompts": {("cache", "retrieve"), ("prompt_prefix", "chat steady-8b")},
     "load_ramp": {("queue", "wait_for_slot")},

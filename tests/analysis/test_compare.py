@@ -11,6 +11,7 @@ from analysis.budget import parse_budget
 from analysis.compare import Comparison, Side, _difference, _Weighted, compare
 from analysis.percentiles import interval_ranks
 from analysis.requests import Filters
+from app.report.compare_text import sentences
 from ingest.pipeline import ingest
 from store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, Work
@@ -76,6 +77,15 @@ def test_too_few_requests_are_said_to_be_too_few(tmp_path: Path) -> None:
     found = compared(tmp_path, requests(1, n=5), requests(2, n=5))
     assert found.verdict == "unknown"
     assert all(change.ci_low_ns is None for change in found.end_to_end)
+
+
+def test_sides_without_a_common_kind_of_request_are_told_as_that(tmp_path: Path) -> None:
+    other = DatasetBuilder()
+    for _ in range(50):
+        other.request(Work("tools", 90 * MS, "crawl"), route="POST /crawl")
+    found = compared(tmp_path, requests(1, n=50), other)
+    assert (found.verdict, found.services) == ("unknown", ())
+    assert sentences(found)[0] == "The two sides have no kind of request in common."
 
 
 def test_parts_of_one_dataset_are_compared(tmp_path: Path) -> None:
