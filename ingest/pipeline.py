@@ -149,7 +149,8 @@ def _read_all(
             if file.named:
                 raise
             refused = refused or error
-            reading.report.warn("not_a_dump", str(error).rstrip("."))
+            if "not_a_dump" not in reading.report.warnings:  # of an archive each file is told already
+                reading.report.warn("not_a_dump", str(error).rstrip("."))
         finally:
             batches.close()
             reading.close()

@@ -254,6 +254,7 @@ def test_what_is_passed_over_in_a_folder_is_said(tmp_path: Path) -> None:
     passed = ingest([tmp_path / "in"], tmp_path / "d.duckdb").files[1]
     assert (Path(passed.source).name, passed.spans) == ("notes.txt", 0)
     assert "is text" in passed.warnings["not_a_dump"].example
+    assert passed.warnings["not_a_dump"].count == 1
 
 
 def test_folders_made_for_a_dataset_that_is_not_written_are_gone(tmp_path: Path) -> None:
