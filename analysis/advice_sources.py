@@ -160,7 +160,7 @@ def calls_slow_at_times(bench: Workbench) -> Iterator[Proposal]:
             continue
         name = bench.nodes.ground.names[operation]
         evidence = (
-            f"`{name}` takes {format_duration(p50)} at the median and {format_duration(p95)} at p95, with nothing running below it",
+            f"it takes {format_duration(p50)} at the median and {format_duration(p95)} at p95, with nothing running below it",
             f"the effect is that of calls which never take longer than their p75, {format_duration(p75)}",
         )
         against = ("why some calls are slow must be found out first: the tail says what they have in common",)
