@@ -15,8 +15,10 @@ from analysis.path import PathTable, find_causes
 from analysis.percentiles import F64
 from analysis.requests import RequestTable
 
-SURE = NormalDist().inv_cdf(0.95)  # standard errors below an estimate at which it is still there with 95 % confidence
-LEAST_SHARE = 0.02  # of all sure growth of hops that a service must explain to be charged with hops it makes
+SURE = NormalDist().inv_cdf(0.90)  # standard errors below an estimate at which it is still there with 90 % confidence
+MAD = 1.4826  # standard deviations in a median absolute deviation, of a normal distribution
+FEWEST_OTHERS = 3  # services that tell how much services change by themselves
+LEAST_SHARE = 0.02  # of all growth of hops that a service must explain to be charged with hops it makes
 MOST_CHARGED = 8  # services
 
 Cause = tuple[str, str, str | None]  # service, operation, and the place a hop leads to
@@ -48,7 +50,8 @@ class OperationGrowth:
 class ServiceGrowth:
     """Mean time per candidate request of a service's own time and the hops charged to it, of what both cohorts have.
 
-    `sure_ns` is what the growth is at least, with 95 % confidence; services are ranked by it.
+    `sure_ns` is what the growth is at least, with 90 % confidence, beyond what services of these cohorts change by
+    anyway (`_drift`); services are ranked by it.
     """
 
     service_name: str
@@ -161,11 +164,30 @@ def service_growth(operations: Sequence[OperationGrowth]) -> list[ServiceGrowth]
             entry[0] += share * one.base_mean_ns
             entry[1] += share * one.candidate_mean_ns
             entry[2] += (share * one.error_ns) ** 2
-    found = [
-        ServiceGrowth(service, base, candidate, candidate - base - SURE * float(np.sqrt(error)))
-        for service, (base, candidate, error) in totals.items()
-    ]
+    names = list(totals)
+    before, now, error = np.array([totals[name] for name in names]).reshape(-1, 3).T
+    at_least = now - before - SURE * np.sqrt(error + (_drift(before, now) * before) ** 2)
+    found = [ServiceGrowth(*one) for one in zip(names, before.tolist(), now.tolist(), at_least.tolist(), strict=True)]
     return sorted(found, key=lambda one: (-one.sure_ns, one.service_name))
+
+
+def _drift(before: F64, now: F64) -> F64:
+    """For each service by which part of its time the others changed, as a standard deviation; 0 with too few others.
+
+    Two windows of one system differ by more than chance within each of them tells: machines are shared. How far
+    services drift apart from one window to the next shows in the services that have no fault, which are most of
+    them: the spread between studies of a random-effects model (R. DerSimonian and N. Laird, "Meta-analysis in clinical
+    trials", Controlled Clinical Trials 7 (1986)), here by the median absolute deviation, which the faulty one does
+    not move, and from no change at all, so that where everything is slower nothing stands out.
+    """
+    known = before > 0
+    change = np.abs(now / np.where(known, before, 1.0) - 1)
+    drift = np.zeros(len(before))
+    for place in range(len(before)):
+        others = np.delete(change, place)[np.delete(known, place)]
+        if len(others) >= FEWEST_OTHERS:
+            drift[place] = MAD * np.median(others)
+    return drift
 
 
 def _charges(operations: Sequence[OperationGrowth]) -> dict[tuple[str, str], dict[str, float]]:
@@ -176,20 +198,18 @@ def _charges(operations: Sequence[OperationGrowth]) -> dict[tuple[str, str], dic
     with the growth that at least half of its hops share (the median over the services it talks to), the one that
     explains most first (matching pursuit; Mallat and Zhang, IEEE Transactions on Signal Processing 41 (1993), with the
     median in place of the projection, because a gateway has many hops of which one may grow). What nobody explains
-    stays with the service that is called.
+    stays with the service that is called. It is estimates that are charged, not what is sure of them: where few
+    requests suffer, no hop alone is sure, and what they have in common is all there is to tell.
     """
-    sure: dict[tuple[str, str], F64] = {}
+    growth: dict[tuple[str, str], float] = {}
+    weight: dict[tuple[str, str], float] = {}
     for one in operations:
         if one.hop_to is not None and one.only_in is None:
-            entry = sure.setdefault((one.service_name, one.hop_to), np.zeros(2))
-            entry += (one.change_ns, one.error_ns**2)
-    left = {hop: max(0.0, change - SURE * float(np.sqrt(error))) for hop, (change, error) in sure.items()}
-    weight: dict[tuple[str, str], float] = dict.fromkeys(left, 0.0)
-    for one in operations:
-        if one.hop_to is not None and one.only_in is None:
-            weight[one.service_name, one.hop_to] += one.share
-    left = {hop: growth / weight[hop] for hop, growth in left.items()}  # of one that occurs
-    all_growth = sum(weight[hop] * growth for hop, growth in left.items())
+            hop = one.service_name, one.hop_to
+            growth[hop] = growth.get(hop, 0.0) + one.change_ns
+            weight[hop] = weight.get(hop, 0.0) + one.share
+    left = {hop: max(0.0, change) / weight[hop] for hop, change in growth.items()}  # of one that occurs
+    all_growth = sum(weight[hop] * change for hop, change in left.items())
     talks: dict[str, list[tuple[str, str]]] = {}
     for hop in left:
         for service in dict.fromkeys(hop):

@@ -14,7 +14,7 @@ def found() -> list[Score]:
 
 
 def test_at_most_one_world_in_twelve_is_misjudged(found: list[Score]) -> None:
-    for what in ("stage", "operation", "quiet", "attribute", "same", "faulty"):
+    for what in ("stage", "operation", "quiet", "attribute", "same", "faulty", "sick"):
         answers = [getattr(one, what) for one in found if getattr(one, what) is not None]
         assert len(answers) >= 3, what
         assert answers.count(False) <= 1, what

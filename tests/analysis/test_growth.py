@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.growth import OperationGrowth, operation_growth, service_growth
+from analysis.growth import OperationGrowth, _drift, operation_growth, service_growth
 from analysis.path import load_path
 from analysis.requests import load_requests
 from store.dataset import open_dataset
@@ -22,10 +22,12 @@ def growth(tmp_path: Path, base: DatasetBuilder, candidate: DatasetBuilder) -> l
     return operation_growth(*found)  # type: ignore[arg-type]
 
 
-def of_hops(times: dict[tuple[str, str], int], seed: int, requests: int = 40) -> DatasetBuilder:
+def of_hops(
+    times: dict[tuple[str, str], int], seed: int, requests: int = 40, builder: DatasetBuilder | None = None
+) -> DatasetBuilder:
     """Requests in which each hop (from, to) takes about so many ms."""
     random = np.random.default_rng(seed)
-    builder = DatasetBuilder()
+    builder = builder or DatasetBuilder()
     for _ in range(requests):
         work = [
             Work("tools", int(ms * MS * random.uniform(0.9, 1.1)), f"call {to}", caller, to, 2 * MS)
@@ -71,6 +73,37 @@ def test_a_few_slow_requests_are_less_sure_than_a_small_steady_growth(tmp_path: 
     operations = growth(tmp_path, base, candidate)
     assert operations[0].name == "erratic"
     assert next(one.service_name for one in service_growth(operations)) == "a"
+
+
+def test_calls_that_few_requests_suffer_are_charged_to_the_service_that_all_of_them_share(tmp_path: Path) -> None:
+    calls = {("api", "orders"): 4, **{("orders", place): 3 for place in ("stock", "prices", "mail", "payment")}}
+    delayed = {hop: ms + 380 for hop, ms in calls.items()}
+    base, candidate = of_hops(calls, 1, requests=8), of_hops(calls, 2, requests=6)
+    of_hops(delayed, 3, requests=2, builder=candidate)  # so few that no hop alone is sure to have grown
+    assert service_growth(growth(tmp_path, base, candidate))[0].service_name == "orders"
+
+
+def test_a_service_that_grows_as_the_others_do_is_less_sure_than_one_that_stands_out(tmp_path: Path) -> None:
+    times = {"search": 200, "users": 20, "orders": 30, "stock": 10, "mail": 5}
+    now = {service: ms * 1.4 for service, ms in times.items()} | {"mail": 60}
+    builders = [DatasetBuilder(), DatasetBuilder()]
+    for seed, (builder, usual) in enumerate(zip(builders, (times, now), strict=True)):
+        random = np.random.default_rng(seed)
+        for _ in range(70):
+            stretched = {service: int(ms * MS * random.uniform(0.9, 1.1)) for service, ms in usual.items()}
+            builder.request(*(Work("tools", ns, f"work of {service}", service) for service, ns in stretched.items()))
+    found = service_growth(growth(tmp_path, *builders))
+    assert max(found, key=lambda one: one.change_ns).service_name == "search"
+    assert found[0].service_name == "mail"
+
+
+def test_how_far_services_drift_is_the_standard_deviation_of_their_changes_and_no_faulty_one_moves_it() -> None:
+    random = np.random.default_rng(4)
+    before = random.uniform(1, 100, 2001)
+    now = before * random.normal(1, 0.2, 2001)
+    now[0] = 1000 * before[0]
+    assert _drift(before, now) == pytest.approx(0.2, rel=0.05)
+    assert _drift(before[:3], now[:3]) == pytest.approx(0)  # two others say nothing
 
 
 def test_what_is_asked_more_often_has_not_grown(tmp_path: Path) -> None:
