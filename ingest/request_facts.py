@@ -117,19 +117,17 @@ _TTFT = f"""CASE
 END"""
 
 # A header's value is a list in OTLP: its first entry is the id, as others record it.
-_FIRST_OF_LIST = r"""regexp_replace(value, '^\["(.*?)"[,\]].*$', '\1')"""
+_FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
 
 # Values are cast for the facts that need it alone: casts that fail are slow, and a FILTER comes after them.
 _FOLD = f"""
 WITH said AS (
-    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, {_TTFT} AS ttft,
-        CASE WHEN {_fact("request_id")} AND starts_with(value, '["') THEN {_FIRST_OF_LIST} ELSE f.value END AS value,
+    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value, {_TTFT} AS ttft,
         CASE WHEN {_TOKENS} THEN try_cast(value AS BIGINT) END AS tokens,
         CASE WHEN {_fact("score")} THEN try_cast(value AS DOUBLE) END AS score,
         CASE WHEN {_fact("label")} THEN lower(value) END AS label
     FROM facts f JOIN nodes n USING (span_no) WHERE n.request_no >= 0
-)
-SELECT
+), folded AS (SELECT
     request_no,
     arg_max(value, weight) FILTER ({_fact("model")}) AS model,
     arg_min(value, start_ns) FILTER ({_fact("conversation_id")}) AS conversation_id,
@@ -141,7 +139,8 @@ SELECT
     {_tokens("output_tokens")},
     {_tokens("cached_tokens")},
     arg_max(ttft, weight) FILTER (ttft IS NOT NULL) AS ttft_ns
-FROM said GROUP BY request_no
+FROM said GROUP BY request_no)
+SELECT * REPLACE ({_FIRST_OF_LIST} AS request_id) FROM folded
 """
 
 
