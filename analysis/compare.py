@@ -6,7 +6,7 @@ answered.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import duckdb
@@ -36,6 +36,9 @@ class Side:
 
     connection: duckdb.DuckDBPyConnection
     filters: Filters = field(default_factory=Filters)
+    requests: RequestTable | None = (
+        None  # all of them, by the budget's rules, where they are at hand; else they are read
+    )
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None) -> Compar
     tables, strata, counts = [], [], []
     by_route = base.filters.route == candidate.filters.route  # two routes that are set against each other are alike
     for side in (base, candidate):
-        every = read_requests(side.connection, budget)
+        every = side.requests or read_requests(side.connection, budget)
         require_known(every, side.filters)
         table = every.select(side.filters)
         tables.append(table)
@@ -142,10 +145,7 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None) -> Compar
     kept_strata = [[found[i] for i in kept.tolist()] for found, kept in zip(strata, rows, strict=True)]
     weights = _weights(*kept_strata)
 
-    caps = budget or Budget()
-    ends = _changes(
-        TOTAL, before.latency_ns, weights, after.latency_ns, FALSE_ALARMS_WHOLE / len(PERCENTILES), caps.caps
-    )
+    ends = _changes(TOTAL, before.latency_ns, weights, after.latency_ns, FALSE_ALARMS_WHOLE / len(PERCENTILES))
     names = [
         name
         for name in stage_order([*before.stages, *after.stages])
@@ -155,7 +155,7 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None) -> Compar
     stages = [
         change
         for name in names
-        for change in _changes(name, _stage(before, name), weights, _stage(after, name), alarms, caps.stage_caps(name))
+        for change in _changes(name, _stage(before, name), weights, _stage(after, name), alarms)
     ]
     paths = [load_path(side.connection, table) for side, table in zip((base, candidate), tables, strict=True)]
     operations = operation_growth(
@@ -163,7 +163,7 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None) -> Compar
     )
     verdicts = {change.verdict for change in ends}
     order: tuple[Verdict, ...] = ("slower", "faster", "same", "unknown")
-    return Comparison(
+    comparison = Comparison(
         next(verdict for verdict in order if verdict in verdicts),
         counts[0],
         counts[1],
@@ -172,6 +172,18 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None) -> Compar
         tuple(service_growth(operations)),
         tuple(operations),
     )
+    return hold_to(comparison, budget)
+
+
+def hold_to(found: Comparison, budget: Budget | None) -> Comparison:
+    """The same comparison with the caps of another budget, whose rules are the same."""
+    caps = budget or Budget()
+
+    def held(change: Change) -> Change:
+        cap, borrowed = cap_at(caps.caps if change.stage == TOTAL else caps.stage_caps(change.stage), change.percentile)
+        return replace(change, budget_ns=None if borrowed else cap)
+
+    return replace(found, end_to_end=tuple(map(held, found.end_to_end)), stages=tuple(map(held, found.stages)))
 
 
 def _occurring(side: Side, table: RequestTable, by_route: bool) -> dict[tuple[str, str, str], int]:
@@ -222,7 +234,7 @@ def _stage(table: RequestTable, stage: str) -> I64:
     return np.ascontiguousarray(table.stage_ns[:, table.stages.index(stage)])
 
 
-def _changes(stage: str, before: I64, weights: F64, after: I64, alarms: float, caps: Any) -> list[Change]:
+def _changes(stage: str, before: I64, weights: F64, after: I64, alarms: float) -> list[Change]:
     """Every percentile before and after."""
     even = np.full(len(after), 1 / max(len(after), 1))
     sides = [_Weighted(before, weights), _Weighted(after, even)]
@@ -237,10 +249,8 @@ def _changes(stage: str, before: I64, weights: F64, after: I64, alarms: float, c
             verdict = "slower"
         elif surely_high < 0:
             verdict = "faster"
-        cap, borrowed = cap_at(caps, p)
-        budget_ns = None if borrowed else cap
         change = None if a is None or b is None else b - a
-        found.append(Change(stage, p, a, b, change, low, high, verdict, budget_ns))
+        found.append(Change(stage, p, a, b, change, low, high, verdict, None))
     return found
 
 

@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 
 from analysis.path import PathTable, find_causes
-from analysis.percentiles import F64
+from analysis.percentiles import F64, I64
 from analysis.requests import RequestTable
 
 SURE = NormalDist().inv_cdf(0.90)  # standard errors below an estimate at which it is still there with 90 % confidence
@@ -20,6 +20,7 @@ MAD = 1.4826  # standard deviations in a median absolute deviation, of a normal 
 FEWEST_OTHERS = 3  # services that tell how much services change by themselves
 LEAST_SHARE = 0.02  # of all growth of hops that a service must explain to be charged with hops it makes
 MOST_CHARGED = 8  # services
+MOST_COUNTED = 20_000_000
 
 Cause = tuple[str, str, str | None]  # service, operation, and the place a hop leads to
 
@@ -82,12 +83,12 @@ def _times(path: PathTable, table: RequestTable, by_route: bool) -> _Times:
     number = np.array([distinct[name] for name in called], np.int64)
     request = np.repeat(np.arange(len(table), dtype=np.int64), np.diff(causes.first))
     held = slice(int(causes.first[0]), int(causes.first[-1])) if len(table) else slice(0, 0)
-    pair, inverse = np.unique(request * len(distinct) + number[causes.of_segment[held]], return_inverse=True)
+    pair, inverse, _ = _distinct(request * len(distinct) + number[causes.of_segment[held]], len(table) * len(distinct))
     time = np.bincount(inverse, causes.duration_ns[held].astype(np.float64), minlength=len(pair))
     request, number = np.divmod(pair, max(len(distinct), 1))
     names = table.route.names if by_route else ("",)
     cell = number * max(len(names), 1) + (table.route.codes[request] if by_route else 0)
-    found, inverse, count = np.unique(cell, return_inverse=True, return_counts=True)
+    found, inverse, count = _distinct(cell, len(distinct) * max(len(names), 1))
     mean = np.bincount(inverse, time, minlength=len(found)) / np.maximum(count, 1)
     spread = np.bincount(inverse, (time - mean[inverse]) ** 2, minlength=len(found))
     by_number = list(distinct)
@@ -98,6 +99,19 @@ def _times(path: PathTable, table: RequestTable, by_route: bool) -> _Times:
             for key, n, m, ss in zip(found.tolist(), count.tolist(), mean.tolist(), spread.tolist(), strict=True)
         },
     )
+
+
+def _distinct(keys: I64, size: int) -> tuple[I64, I64, I64]:
+    """The distinct keys, ascending; for each key its place among them; how often each occurs. All are below `size`.
+
+    Counting is ten times as fast as sorting, where there is room to count.
+    """
+    if size > MOST_COUNTED:
+        return np.unique(keys, return_inverse=True, return_counts=True)
+    count = np.bincount(keys, minlength=size)
+    place = np.cumsum(count > 0) - 1
+    found = np.flatnonzero(count)
+    return found, place[keys], count[found]
 
 
 def operation_growth(

@@ -1,5 +1,6 @@
 """What do the slow requests have in common that typical ones have not: operations, and attributes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,11 +21,14 @@ from store.errors import OverbudgetError
 
 FALSE_DISCOVERIES = 0.02  # of the attributes that are named; a healthy world is to have none
 LEAST_SLOW = 3  # slow requests an attribute must be seen in
+MOST_LOOKED_AT = 5_000  # requests of a cohort whose attributes are looked through
 LONGEST_VALUE = 120  # characters; longer ones are texts, which no two requests share
 MANY_VALUES = 12  # a number with more distinct values is told by thresholds
 THRESHOLDS = (0.5, 0.75, 0.9)  # where they are set: quantiles of the typical requests
 REQUEST = "request"  # what attributes of the request as a whole are on
-DURATION = r"(?i)(time_(to|in|per)_|duration|latency|elapsed|_ms$|_ns$)"  # keys of durations: the effect, not the cause
+DURATION = re.compile(
+    r"(?i)(time_(to|in|per)_|duration|latency|elapsed|_ms$|_ns$)"
+)  # keys of durations: the effect, not the cause
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class SlowAttribute:
     """An attribute that slow requests have more often. `on` is the operation, service or request that carries it.
 
     `lift` is slow_share over typical_share, None where no typical request has it. `q_value` is the share of false
-    discoveries among this and all stronger ones. `requests` have it, in both cohorts. `also` are attributes of exactly the same
+    discoveries among this and all stronger ones. `requests` have it, of those of both cohorts that were looked at. `also` are attributes of exactly the same
     requests.
     """
 
@@ -101,12 +105,15 @@ def tail(
     filters: Filters | None = None,
     percentile: int = 95,
     over_budget: bool = False,
+    requests: RequestTable | None = None,
 ) -> Tail:
     """The slow requests, at or beyond `percentile` or beyond the budget's cap for it, against the typical ones.
 
+    `requests` are all requests by the rules of the budget, where they are at hand; else they are read.
+
     Errors: TooFew where a cohort has too few requests; OverbudgetError where there is no cap, or no such request.
     """
-    every = read_requests(connection, budget)
+    every = requests or read_requests(connection, budget)
     require_known(every, filters or Filters())
     table = every.select(filters)
     if len(table) < 4 * LEAST_IN_BAND:
@@ -169,14 +176,20 @@ WITH spans AS (
     SELECT t.request_no, o.service_name, o.name, s.attributes, s.resource_id
     FROM members t JOIN cohort c USING (request_no) JOIN data.spans s USING (span_no)
     JOIN operations o ON o.operation_id = s.operation_id
+), resources AS (
+    SELECT service_name, resource_id, unnest(r.attributes, recursive := true)
+    FROM (SELECT DISTINCT service_name, resource_id FROM spans) JOIN data.resources r USING (resource_id)
+), telling AS (  -- what all resources of a service have tells no more than its name
+    SELECT service_name, "key" FROM (SELECT *, count(DISTINCT resource_id) OVER (PARTITION BY service_name) AS all_of_it FROM resources)
+    GROUP BY ALL HAVING count(DISTINCT "value") > 1 OR count(*) < any_value(all_of_it) OR "key" = 'service.name'
 ), pairs AS (
     SELECT request_no, name AS "on", unnest(attributes, recursive := true) FROM spans
     UNION ALL
-    SELECT request_no, service_name, unnest(r.attributes, recursive := true)
-    FROM (SELECT DISTINCT request_no, service_name, resource_id FROM spans) JOIN data.resources r USING (resource_id)
+    SELECT request_no, service_name, "key", "value"
+    FROM (SELECT DISTINCT request_no, service_name, resource_id FROM spans) JOIN resources USING (service_name, resource_id)
+    JOIN telling USING (service_name, "key")
 )
-SELECT DISTINCT request_no, "on", "key", "value" FROM pairs
-WHERE "value" IS NOT NULL AND length("value") <= {LONGEST_VALUE} AND NOT regexp_matches("key", '{DURATION}')
+SELECT DISTINCT request_no, "on", "key", "value" FROM pairs WHERE "value" IS NOT NULL AND length("value") <= {LONGEST_VALUE}
 """
 _IN_FLIGHT = f"""
 INSERT INTO seen_attributes
@@ -186,7 +199,7 @@ SELECT request_no, '{REQUEST}', 'requests in flight', in_flight::VARCHAR FROM re
 _COUNT = """
 CREATE OR REPLACE TEMP TABLE counted_attributes AS
 SELECT "on", "key", "value", count(*) FILTER (slow) AS slow, count(*) AS both, bit_xor(hash(request_no)) AS signature
-FROM seen_attributes JOIN cohort USING (request_no) GROUP BY ALL
+FROM seen_attributes JOIN cohort USING (request_no) WHERE NOT list_contains($durations, "key") GROUP BY ALL
 """
 
 # Numbers of many values: the largest of each request, of each operation and key, and how many requests exceed some
@@ -229,8 +242,10 @@ def _attributes(
     """Attributes that the slow have more often: Fisher's exact test (one-sided), Benjamini and Hochberg over all.
 
     (Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995).) What occurs in fewer than
-    LEAST_SLOW slow requests is not tested.
+    LEAST_SLOW slow requests is not tested. At most MOST_LOOKED_AT requests of each cohort are looked at, evenly spread over
+    its latencies.
     """
+    slow, typical = (_spread(rows, table.latency_ns) for rows in (slow, typical))
     rows = np.concatenate([slow, typical])
     cohort = pa.table({"request_no": table.request_no[rows], "slow": np.arange(len(rows)) < len(slow)})
     connection.register("cohort", cohort)
@@ -238,7 +253,8 @@ def _attributes(
     connection.execute(_SEEN)
     if table.entry_span_no is None:  # else how many were in flight is recorded of other requests
         connection.execute(_IN_FLIGHT)
-    connection.execute(_COUNT)
+    keys = [key for (key,) in connection.execute('SELECT DISTINCT "key" FROM seen_attributes').fetchall()]
+    connection.execute(_COUNT, {"durations": [key for key in keys if DURATION.search(key)]})
     often = connection.execute(f"FROM counted_attributes WHERE slow >= {LEAST_SLOW}").fetchall()
     found = [_Candidate(*row) for row in often]
     found += _of_requests(table, rows, len(slow))
@@ -292,6 +308,13 @@ def _attributes(
             )
         )
     return strongest
+
+
+def _spread(rows: npt.NDArray[np.int64], latency_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    if len(rows) <= MOST_LOOKED_AT:
+        return rows
+    places = np.linspace(0, len(rows) - 1, MOST_LOOKED_AT).astype(np.int64)
+    return np.sort(rows[np.argsort(latency_ns[rows], kind="stable")[places]])
 
 
 def _members(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.compare import Change, Comparison
+from analysis.compare import Change, Comparison, Side
 from analysis.durations import format_duration
 from analysis.path import aggregated
 from analysis.requests import Filters, RequestTable
@@ -29,6 +29,11 @@ def sides(view: View) -> tuple[tuple[str, Filters], tuple[str, Filters], str]:
         candidate = _side("Candidate", "candidate", names, _another(names, view.dataset), view)
     other = next((name for name, _ in (base, candidate) if name != view.dataset), "")
     return base, candidate, other
+
+
+def side(view: View, dataset: str, filters: Filters) -> Side:
+    """One side, its requests by the rules of the budget."""
+    return Side(cache.connection(dataset), filters, cache.evidence(dataset, view.budget).requests)
 
 
 def _another(names: list[str], dataset: str) -> str:

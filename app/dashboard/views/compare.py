@@ -2,15 +2,18 @@
 
 import streamlit as st
 
-from analysis.compare import Side, compare
+from analysis.compare import compare, hold_to
 from app.charts.aggregated_path import aggregated_path_figure
 from app.dashboard import blocks, cache, comparison, frame
 from app.report.compare_text import sentences
 
 view = frame.view(filtered=False)
 base, candidate, other = comparison.sides(view)
-sides = [Side(cache.connection(name), filters) for name, filters in (base, candidate)]
-found = cache.ask("compare", view, lambda: compare(sides[0], sides[1], view.budget), base, candidate, also=other)
+before, now = (comparison.side(view, *chosen) for chosen in (base, candidate))
+compared = cache.ask(
+    "compare", view, lambda: compare(before, now, view.budget), base, candidate, also=other, capped=False
+)
+found = hold_to(compared, view.budget)
 blocks.say(sentences(found), "compare")
 blocks.caption(
     "Change at each percentile, with its 95 % interval; grey: too few to be sure; like with like (routes and shapes held fixed)"

@@ -11,8 +11,10 @@ from app.report.tail_text import operation_text, sentences
 view = frame.view()
 percentile = frame.percentile(95, least=75)
 found = cache.ask(
-    "tail", view, lambda: tail(view.connection, view.budget, view.filters, percentile), percentile, capped=False
-)
+    "tail", view,
+    lambda: tail(view.connection, view.budget, view.filters, percentile, requests=view.evidence.requests),
+    percentile, capped=False,
+)  # fmt: skip
 blocks.say(sentences(found), "tail")
 blocks.caption("Where the slow requests spend more time, on the critical path; choose one to see it in each request")
 lists.slow_operations(found)
