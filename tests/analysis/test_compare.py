@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.budget import parse_budget
-from analysis.compare import Comparison, Side, _difference, _Weighted, compare
+from analysis.compare import Comparison, Side, _difference, _Weighted, compare, hold_to
 from analysis.percentiles import interval_ranks
 from analysis.requests import Filters
 from app.report.compare_text import sentences
@@ -102,6 +102,7 @@ def test_only_slower_requests_and_capped_stages_are_regressions(tmp_path: Path) 
     assert all(change.stage == "total" for change in free.regressions)
     capped = compared(tmp_path, base, candidate, '[stages.inference]\np95 = "1s"')
     assert "inference" in {change.stage for change in capped.regressions}
+    assert hold_to(free, parse_budget('[stages.inference]\np95 = "1s"')) == capped
     assert compared(tmp_path, candidate, base).regressions == []
 
 

@@ -46,6 +46,18 @@ def test_the_guilty_operation_and_attribute_come_first(tmp_path: Path) -> None:
     assert first.also == ("tenant = umbrella on POST /chat",)
 
 
+def test_a_large_cohort_is_looked_through_in_part_evenly_over_its_latencies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = requests(1)
+    whole = found_in(tmp_path, builder)
+    monkeypatch.setattr("analysis.tail.MOST_LOOKED_AT", 20)
+    found = found_in(tmp_path, builder)
+    assert (found.slow, found.typical, found.operations) == (whole.slow, whole.typical, whole.operations)
+    first = found.attributes[0]
+    assert (first.key, first.value, first.slow_share, first.requests) == ("tenant", "umbrella", 1, 20)
+
+
 def test_the_parts_of_the_excess_sum_to_it(tmp_path: Path) -> None:
     found = found_in(tmp_path, requests(1))
     assert sum(one.share_of_excess for one in found.operations) == pytest.approx(1, abs=1e-3)
