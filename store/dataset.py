@@ -86,9 +86,11 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
         connection = duckdb.connect(str(part), config=config)
         try:
             if start_from is None:
+                connection.execute("BEGIN")  # one commit, not one for each of two hundred comments
                 connection.execute("CREATE SCHEMA data")
                 for relation in (*TABLES, *VIEWS):
                     connection.execute(schema_sql(relation))
+                connection.execute("COMMIT")
             yield connection
             connection.execute("CHECKPOINT")
         finally:
