@@ -50,10 +50,16 @@ class prefetch(Generic[T], Iterator[T]):
                 items.close()
         self._offer(_End(error))
 
+    def _take(self) -> T | _End:
+        while not self._stopped.is_set():  # closed by whoever, while this waits: nothing comes any more
+            try:
+                return self._slots.get(timeout=0.1)
+            except queue.Empty:
+                continue
+        return _End(None)
+
     def __next__(self) -> T:
-        if self._stopped.is_set():
-            raise StopIteration
-        item = self._slots.get()
+        item = self._take()
         if isinstance(item, _End):
             self.close()
             if item.error is not None:

@@ -27,3 +27,25 @@ def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
     assert next(items) == 0
     items.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+def test_who_waits_for_an_item_is_let_go_when_it_is_closed() -> None:
+    """
+    inner  [one][ waits for a gate, is closed ]
+    outer       [ waits for the next of inner ]
+    """
+    gate = threading.Event()
+
+    def gated() -> Iterator[int]:
+        yield 1
+        gate.wait()
+
+    before = threading.active_count()
+    inner = prefetch(gated())
+    outer = prefetch(item for item in inner)
+    assert next(outer) == 1
+    inner._stopped.set()
+    gate.set()
+    inner.close()
+    outer.close()
+    assert threading.active_count() == before
