@@ -9,7 +9,7 @@ from analysis.beside import calls_beside
 from analysis.changes import Cap, DropRetries, Parallel, Scale
 from analysis.durations import format_duration
 from analysis.percentiles import quantiles
-from analysis.proposals import LEAST_REQUESTS, Confidence, Proposal, Source, ask, services_of
+from analysis.proposals import LEAST_REQUESTS, Confidence, Proposal, Source, ask, with_services
 from analysis.repeats import repeated_calls, shared_prompt_beginnings
 from analysis.requests import GOOD, I64, UNKNOWN
 from analysis.semconv import INPUT_KEYS, OUTPUT_KEYS
@@ -79,11 +79,7 @@ def retried_calls(bench: Workbench) -> Iterator[Proposal]:
     if not failed.any():
         return
     count, requests = int(failed.sum()), len(np.unique(bench.nodes.request[failed]))
-    operations = tuple(
-        (service, bench.nodes.ground.names[operation])
-        for operation in np.unique(bench.nodes.ground.operation[failed]).tolist()
-        for service in services_of(bench, operation)
-    )
+    operations = with_services(bench, np.unique(bench.nodes.ground.operation[failed]).tolist())
     evidence = (f"{count:,} calls in {requests:,} requests failed and were made again under the same parent",)
     against = ("without a second try the requests would have failed: it is the failures that must go",)
     yield Proposal("retries", operations, (DropRetries(),), evidence, against, "strong")
@@ -104,11 +100,7 @@ def waiting_in_queues(bench: Workbench) -> Iterator[Proposal]:
     against = ("more capacity, or fewer requests at a time, costs money or turns requests away",)
     waiting = (bench.nodes.ground.stage == table.stages.index("queue")) | (bench.nodes.ground.queued > 0)
     names = bench.nodes.ground.operation[waiting & (bench.nodes.request >= 0)]
-    operations = tuple(
-        (service, bench.nodes.ground.names[operation])
-        for operation in np.unique(names).tolist()
-        for service in services_of(bench, operation)
-    )
+    operations = with_services(bench, np.unique(names).tolist())
     yield Proposal("queue", operations, (Scale("queue", 0.0),), evidence, against, "strong")
 
 
@@ -148,7 +140,7 @@ def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
             evidence.append(f"it takes {format_duration(middle)} each time, from p5 to p95: a fixed wait, not work")
         against = ("something must tell when to go on: a notification instead of a poll, or a shorter wait",)
         confidence: Confidence = "plausible" if waits and fixed else "weak"
-        operations = tuple((service, name) for service in services_of(bench, operation))
+        operations = with_services(bench, [operation])
         yield Proposal("blocking", operations, (Scale(name, 0.0),), tuple(evidence), against, confidence)
 
 
@@ -164,7 +156,7 @@ def calls_slow_at_times(bench: Workbench) -> Iterator[Proposal]:
             f"the effect is that of calls which never take longer than their p75, {format_duration(p75)}",
         )
         against = ("why some calls are slow must be found out first: the tail says what they have in common",)
-        operations = tuple((service, name) for service in services_of(bench, operation))
+        operations = with_services(bench, [operation])
         yield Proposal("blocking", operations, (Cap(name, p75),), evidence, against, "plausible")
 
 
@@ -216,7 +208,7 @@ def erratic_models(bench: Workbench) -> Iterator[Proposal]:
             "the effect is that of calls which never take longer than that",
         ]
         against = _answers(bench, code, table.model.names.index(steady[3]))
-        operations = tuple((service, nodes.ground.names[one]) for one in only for service in services_of(bench, one))
+        operations = with_services(bench, only)
         wishes = tuple(Cap(nodes.ground.names[one], steady[2]) for one in only)
         yield Proposal("model", operations, wishes, tuple(evidence), tuple(against), "plausible")
 

@@ -201,27 +201,19 @@ def _below(factor: F64, nodes: Nodes) -> F64:
 def _hits(wish: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
     """The calls that a cache would have answered."""
     _is_operation(wish.operation, nodes)
-    node, given = nodes.ground.inputs
-    here = nodes.ground.operation[node] == nodes.ground.names.index(wish.operation)
+    ground = nodes.ground
+    node, given = ground.inputs
+    here = ground.operation[node] == ground.names.index(wish.operation)
     if not here.any():
         raise OverbudgetError(
             f"No call of `{wish.operation}` records its input (such as input.value), so nothing tells which of them repeat."
         )
     node, given = node[here], given[here]
-    order = np.lexsort((node, nodes.ground.tree.start[node], given))
+    start, end = ground.tree.start, ground.tree.end
+    order = np.lexsort((node, start[node], given))
     node, given = node[order], given[order]
     hit = np.zeros(len(nodes.request), bool)
-    hit[
-        node[
-            served(
-                given,
-                nodes.ground.tree.start[node],
-                nodes.ground.tree.end[node],
-                nodes.ground.failed[node],
-                wish.ttl_ns,
-            )
-        ]
-    ] = True
+    hit[node[served(given, start[node], end[node], ground.failed[node], wish.ttl_ns)]] = True
     return hit
 
 

@@ -32,13 +32,11 @@ Verdict = Literal["slower", "faster", "same", "unknown"]
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison."""
+    """One side of a comparison. `requests` are all of the dataset's by the budget's rules; read where they are not at hand."""
 
     connection: duckdb.DuckDBPyConnection
     filters: Filters = field(default_factory=Filters)
-    requests: RequestTable | None = (
-        None  # all of them, by the budget's rules, where they are at hand; else they are read
-    )
+    requests: RequestTable | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None) -> Compar
     tables, strata, counts = [], [], []
     by_route = base.filters.route == candidate.filters.route  # two routes that are set against each other are alike
     for side in (base, candidate):
-        every = side.requests or read_requests(side.connection, budget)
+        every = read_requests(side.connection, budget) if side.requests is None else side.requests
         require_known(every, side.filters)
         table = every.select(side.filters)
         tables.append(table)

@@ -1,6 +1,6 @@
 """What a source of advice proposes, and what sources share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,10 +38,12 @@ def ask(bench: Workbench, query: str, chosen: npt.NDArray[np.integer]) -> duckdb
     return connection.sql(query)
 
 
-def services_of(bench: Workbench, operation: int) -> list[str]:
-    """The services that have an operation of this name."""
-    rows = bench.nodes.connection.execute(
-        "SELECT DISTINCT service_name FROM operations WHERE name = $1 ORDER BY ALL",
-        [bench.nodes.ground.names[operation]],
-    ).fetchall()
-    return [service for (service,) in rows]
+def with_services(bench: Workbench, operations: Iterable[int]) -> tuple[tuple[str, str], ...]:
+    """Service and name of operations; one that several services have is there once for each."""
+    found: list[tuple[str, str]] = []
+    for operation in operations:
+        found += bench.nodes.connection.execute(
+            "SELECT DISTINCT service_name, name FROM operations WHERE name = $1 ORDER BY ALL",
+            [bench.nodes.ground.names[operation]],
+        ).fetchall()
+    return tuple(found)

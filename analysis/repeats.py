@@ -8,7 +8,7 @@ import numpy.typing as npt
 from analysis.changes import Cache, Scale, served
 from analysis.columns import numbers
 from analysis.durations import MINUTE
-from analysis.proposals import LEAST_REQUESTS, Confidence, Proposal, ask, services_of
+from analysis.proposals import LEAST_REQUESTS, Confidence, Proposal, ask, with_services
 from analysis.requests import I32
 from analysis.semconv import OUTPUT_KEYS, OUTPUT_PREFIX, PROMPT_KEYS
 from analysis.whatif import Workbench
@@ -64,7 +64,7 @@ def repeated_calls(bench: Workbench) -> Iterator[Proposal]:
             against.append(
                 "whole answers come from the cache: what is not in the input, such as who asks, must not matter"
             )
-        operations = tuple((service, name) for service in services_of(bench, operation))
+        operations = with_services(bench, [operation])
         yield Proposal("cache", operations, (Cache(name, TTL_NS),), tuple(evidence), tuple(against), confidence)
 
 

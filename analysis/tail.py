@@ -113,7 +113,7 @@ def tail(
 
     Errors: TooFew where a cohort has too few requests; OverbudgetError where there is no cap, or no such request.
     """
-    every = requests or read_requests(connection, budget)
+    every = read_requests(connection, budget) if requests is None else requests
     require_known(every, filters or Filters())
     table = every.select(filters)
     if len(table) < 4 * LEAST_IN_BAND:
