@@ -18,6 +18,7 @@ $(VENV)/.runtime: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python scripts/link_package.py
 	@echo "Compiling the kernels, once (about a minute) …"
 	@$(BIN)/python -m scripts.compile_kernels
 	@touch $@

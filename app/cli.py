@@ -9,8 +9,8 @@ from typing import Annotated, NoReturn, Optional
 
 import typer
 
-from app.reader import until_the_reader_leaves
-from store.errors import OverbudgetError
+from overbudget.app.commands.broken_pipe import until_the_reader_leaves
+from overbudget.store.errors import OverbudgetError
 
 # Imports make a hundred thousand objects that stay: looking through them for garbage took a fifth of the start.
 gc.set_threshold(200_000, 20, 50)
@@ -54,7 +54,7 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Read trace dumps into a dataset. Format and compression are recognised from the content."""
-    from app.commands.ingest import run
+    from overbudget.app.commands.ingest import run
 
     run(dumps, to, append, not keep_clocks, json)
 
@@ -76,8 +76,8 @@ def review(
     ] = None,
 ) -> None:
     """Say which stage blows the budget at p50, p75, p90, p95 and p99, and why."""
-    from app.commands.choice import filters_of
-    from app.commands.review import run
+    from overbudget.app.commands.choice import filters_of
+    from overbudget.app.commands.review import run
 
     run(
         dataset,
@@ -96,7 +96,7 @@ def check(
     json: Json = False,
 ) -> None:
     """For CI: exit status 1 when a cap is over."""
-    from app.commands.review import run_check
+    from overbudget.app.commands.review import run_check
 
     raise typer.Exit(run_check(dataset, budget, json))
 
@@ -114,8 +114,8 @@ def tail(
     json: Json = False,
 ) -> None:
     """Say what the slow requests have in common: operations and attributes, against typical ones."""
-    from app.commands.choice import filters_of
-    from app.commands.tail import run
+    from overbudget.app.commands.choice import filters_of
+    from overbudget.app.commands.tail import run
 
     run(dataset, budget, filters_of(only or [], route), percentile, over_budget, json)
 
@@ -155,12 +155,12 @@ def whatif(
     json: Json = False,
 ) -> None:
     """Replay every request with something changed: what the distribution of latency would be. Changes combine."""
-    from analysis.changes import parse_wishes
-    from app.commands.choice import filters_of
-    from app.commands.whatif import run
+    from overbudget.analysis.whatif.changes import parse_changes
+    from overbudget.app.commands.choice import filters_of
+    from overbudget.app.commands.whatif import run
 
-    wishes = parse_wishes(cap or (), scale or (), parallel or (), cache or (), drop_retries)
-    run(dataset, budget, filters_of(only or [], route), wishes, json)
+    changes = parse_changes(cap or (), scale or (), parallel or (), cache or (), drop_retries)
+    run(dataset, budget, filters_of(only or [], route), changes, json)
 
 
 @app.command(epilog="Example: overbudget advise traces.duckdb --budget budget.toml")
@@ -172,8 +172,8 @@ def advise(
     json: Json = False,
 ) -> None:
     """Say what to change first, why, and what the effect would be."""
-    from app.commands.advise import run
-    from app.commands.choice import filters_of
+    from overbudget.app.commands.advise import run
+    from overbudget.app.commands.choice import filters_of
 
     run(dataset, budget, filters_of(only or [], route), json)
 
@@ -187,8 +187,8 @@ def load(
     json: Json = False,
 ) -> None:
     """Say whether requests stay fast under load: where the budget breaks, and which stage grows first."""
-    from app.commands.choice import filters_of
-    from app.commands.load import run
+    from overbudget.app.commands.choice import filters_of
+    from overbudget.app.commands.load import run
 
     run(dataset, budget, filters_of(only or [], route), json)
 
@@ -202,8 +202,8 @@ def consistency(
     json: Json = False,
 ) -> None:
     """Say how predictable the latency is: per stage, model, route and hour."""
-    from app.commands.choice import filters_of
-    from app.commands.consistency import run
+    from overbudget.app.commands.choice import filters_of
+    from overbudget.app.commands.consistency import run
 
     run(dataset, budget, filters_of(only or [], route), json)
 
@@ -222,7 +222,7 @@ def audit(
     json: Json = False,
 ) -> None:
     """Say whether the traces can be trusted: every problem, what it means, and how to repair it."""
-    from app.commands.audit import run
+    from overbudget.app.commands.audit import run
 
     run(dataset, stitch, to, json)
 
@@ -250,7 +250,7 @@ def compare(
     ] = False,
 ) -> None:
     """Say what changed between two datasets, or two parts of one, and which service makes the change."""
-    from app.commands.compare import run
+    from overbudget.app.commands.compare import run
 
     raise typer.Exit(run(base, candidate, budget, base_only or [], candidate_only or [], json, fail_on_regression))
 
@@ -264,7 +264,7 @@ def trace(
     otlp: Annotated[bool, typer.Option("--otlp", help="Print its spans as OTLP/JSON, for other tools.")] = False,
 ) -> None:
     """Draw the waterfall of a trace, its critical path marked."""
-    from app.commands.trace import run
+    from overbudget.app.commands.trace import run
 
     run(dataset, trace_id, every, "otlp" if otlp else "json" if json else "text")
 
@@ -277,7 +277,7 @@ def sql(
     json: Json = False,
 ) -> None:
     """Ask a dataset in SQL. It is opened read-only, without access to files or the network."""
-    from app.commands.sql import run
+    from overbudget.app.commands.sql import run
 
     run(dataset, query, "json" if json else "csv" if csv else "text")
 
@@ -288,7 +288,7 @@ def export(
     parquet: Annotated[Path, typer.Option("--parquet", help="The folder to write to.", show_default=False)],
 ) -> None:
     """Write every relation of a dataset as a Parquet file."""
-    from app.commands.export import run
+    from overbudget.app.commands.export import run
 
     run(dataset, parquet)
 
@@ -299,7 +299,7 @@ def serve(
     port: Annotated[int, typer.Option(help="The port to listen on, on this machine only.", min=1, max=65535)] = 8501,
 ) -> None:
     """Serve the dashboard on http://localhost:PORT."""
-    from app.serve import serve as run
+    from overbudget.app.server.serve import serve as run
 
     run(workspace, port)
 

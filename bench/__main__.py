@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench.measure import Run, fastest, process
 
-OVERBUDGET = [sys.executable, "-m", "app.cli"]
+OVERBUDGET = [sys.executable, "-m", "overbudget.app.cli"]
 
 
 def reference(name: str, *paths: Path) -> float:

@@ -16,18 +16,19 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from analysis.budget import Budget, StageBudget
-from analysis.changes import Cache, Cap, DropRetries, Parallel, Scale, Wish
-from analysis.compare import Side, compare
-from analysis.percentiles import quantiles
-from analysis.requests import Filters, read_requests
-from analysis.review import review
-from analysis.tail import tail
-from analysis.whatif import Workbench
 from bench import meshes
-from bench.worlds import Change, Outcome, World, changes_of, draw_world, run
-from ingest.pipeline import ingest
-from store.dataset import open_dataset
+from bench.worlds import Outcome, World, WorldChange, changes_of, draw_world, run
+from overbudget.analysis.budget.model import Budget, StageBudget
+from overbudget.analysis.common.percentiles import quantiles
+from overbudget.analysis.compare.compare import Side, compare
+from overbudget.analysis.requests.read import read_requests
+from overbudget.analysis.requests.table import Filters
+from overbudget.analysis.review.review import review
+from overbudget.analysis.tail.tail import tail
+from overbudget.analysis.whatif.changes import Cache, Cap, Change, DropRetries, Parallel, Scale
+from overbudget.analysis.whatif.whatif import Workbench
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.dataset import open_dataset
 
 ABOVE_NOISE = 1.2  # a fault counts where it makes p95 so many times as long as without it
 ROOM = 1.25  # caps are so many times what healthy requests take at p95
@@ -153,12 +154,12 @@ def _errors(world: World, path: Path) -> Iterator[tuple[str, float]]:
     """Of each kind of change the largest error of a predicted percentile, relative to the true one."""
     bench = Workbench(open_dataset(path))
     for change in changes_of(world):
-        predicted, true = bench.durations(_wishes(change)), run(world, change, spans=False).latency_ns
+        predicted, true = bench.durations(_changes_of(change)), run(world, change, spans=False).latency_ns
         pairs = zip(quantiles(predicted, TOLD)[0], quantiles(true, TOLD)[0], strict=True)
         yield change.kind, max(abs((a.value_ns or 0) / (b.value_ns or 1) - 1) for a, b in pairs)
 
 
-def _wishes(change: Change) -> list[Wish]:
+def _changes_of(change: WorldChange) -> list[Change]:
     first = change.operations[0] if change.operations else ""
     match change.kind:
         case "scale":

@@ -27,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="overbudget-bench-") as workspace:
         (Path(workspace) / "bench.duckdb").symlink_to(Path(sys.argv[1]).resolve())
         server = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "serve", "--workspace", workspace, "--port", str(port)],
+            [sys.executable, "-m", "overbudget.app.cli", "serve", "--workspace", workspace, "--port", str(port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -2,13 +2,14 @@
 
 import sys
 
-from analysis.critical_path import critical_path
-from analysis.operations import catalogue_of
-from analysis.stages import stage_of_nodes, stage_times
-from analysis.tree import SpanColumns, build_tree, find_requests
 from bench.measure import best
-from ingest.derive import SPAN_COLUMNS, columns_of
-from store.dataset import open_dataset
+from overbudget.ingest.derive.derive import SPAN_COLUMNS, columns_of
+from overbudget.kernels.columns import SpanColumns
+from overbudget.kernels.critical_path import critical_path
+from overbudget.kernels.span_tree import build_tree, find_requests
+from overbudget.stages.assign import stage_of_nodes, stage_times
+from overbudget.stages.operation_table import catalogue_of
+from overbudget.store.dataset import open_dataset
 
 
 def main() -> None:

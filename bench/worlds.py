@@ -69,7 +69,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Change:
+class WorldChange:
     """One change, as `overbudget whatif` would make it."""
 
     kind: Literal["none", "scale", "cap", "parallel", "cache", "retries"] = "none"
@@ -160,13 +160,13 @@ def _draw_fault(random: np.random.Generator, world: World) -> Fault:
     )
 
 
-def run(world: World, change: Change | None = None, noise: int = 0, spans: bool = True) -> Outcome:
+def run(world: World, change: WorldChange | None = None, noise: int = 0, spans: bool = True) -> Outcome:
     """Simulate the requests of a world, with a change made; another `noise` gives other requests of the same service."""
-    return _Run(world, change or Change(), noise, spans).go()
+    return _Run(world, change or WorldChange(), noise, spans).go()
 
 
 class _Run:
-    def __init__(self, world: World, change: Change, noise: int, record: bool) -> None:
+    def __init__(self, world: World, change: WorldChange, noise: int, record: bool) -> None:
         self.world, self.change, self.record = world, change, record
         n = world.requests
         random = np.random.default_rng([world.seed, 2, noise])
@@ -300,24 +300,24 @@ def _attribute(key: str, value: str) -> dict[str, Any]:
     return {"key": key, "value": {"stringValue": value}}
 
 
-def changes_of(world: World) -> list[Change]:
+def changes_of(world: World) -> list[WorldChange]:
     """Changes of every kind that the world allows, drawn from its seed."""
     random = np.random.default_rng([world.seed, 3])
     some = lambda those: those[random.integers(len(those))]  # noqa: E731
     operation = some(world.operations)
     found = [
-        Change("scale", (operation.name,), float(random.choice([0.25, 0.5, 0.75, 1.5]))),
-        Change("cap", (operation.name,), operation.median * float(random.uniform(0.5, 1.1))),
+        WorldChange("scale", (operation.name,), float(random.choice([0.25, 0.5, 0.75, 1.5]))),
+        WorldChange("cap", (operation.name,), operation.median * float(random.uniform(0.5, 1.1))),
     ]
     alone = [group[0] for group in world.groups if len(group) == 1]
     for first, second in itertools.pairwise(alone):
         adjoining = world.groups.index((second,)) == world.groups.index((first,)) + 1
         if adjoining:
-            found.append(Change("parallel", (first.name, second.name)))
+            found.append(WorldChange("parallel", (first.name, second.name)))
             break
     cached = [operation for operation in world.operations if operation.inputs]
     if cached:
-        found.append(Change("cache", (some(cached).name,), float(random.choice([30_000.0, 120_000.0, 600_000.0]))))
+        found.append(WorldChange("cache", (some(cached).name,), float(random.choice([30_000.0, 120_000.0, 600_000.0]))))
     if any(operation.fails for operation in world.operations):
-        found.append(Change("retries"))
+        found.append(WorldChange("retries"))
     return found

@@ -11,17 +11,17 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ingest.dump import read_dump
-from ingest.prefetch import prefetch
-from ingest.report import FileReport
-from ingest.source import Dump, expand
-from store.dataset import build, insert, open_dataset
-from store.errors import OverbudgetError
+from overbudget.ingest.files.prefetch import prefetch
+from overbudget.ingest.files.source import Dump, expand
+from overbudget.ingest.formats.read import read_dump
+from overbudget.ingest.report import FileReport
+from overbudget.store.dataset import build, insert, open_dataset
+from overbudget.store.errors import OverbudgetError
 
 if TYPE_CHECKING:
-    from analysis.operations import Catalogue
-    from ingest.derive import Derivation
-    from ingest.writer import Writer
+    from overbudget.ingest.derive.derive import Derivation
+    from overbudget.ingest.write.writer import Writer
+    from overbudget.stages.operation_table import Catalogue
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class IngestResult:
         """The JSON of `overbudget ingest --json` (CONTRACT)."""
         files = [{**asdict(file), "warnings": [asdict(w) for w in file.warnings.values()]} for file in self.files]
         merged: dict[str, dict[str, Any]] = {}
-        for oddity in (oddity for file in files for oddity in file["warnings"]):
-            entry = merged.setdefault(oddity["code"], {**oddity, "count": 0})
-            entry["count"] += oddity["count"]
+        for warning in (warning for file in files for warning in file["warnings"]):
+            entry = merged.setdefault(warning["code"], {**warning, "count": 0})
+            entry["count"] += warning["count"]
         return {
             "dataset": str(self.dataset),
             "spans": self.spans,
@@ -92,8 +92,8 @@ def ingest(
         reports, writer = _read_all(first, files, connection, tell)
         connection.execute("COMMIT")  # deriving reads over a connection of its own; nobody else sees this file yet
         connection.execute("BEGIN")
-        from analysis.operations import catalogue_of
-        from ingest.derive import derive
+        from overbudget.ingest.derive.derive import derive
+        from overbudget.stages.operation_table import catalogue_of
 
         tell(Progress("", _total(files) or 0, _total(files), writer.next_span_no, "deriving"))
         catalogue = catalogue_of(writer.operations.table())
@@ -131,7 +131,7 @@ def _read_all(
     first: _Reading, files: Sequence[Dump], connection: duckdb.DuckDBPyConnection, tell: Callable[[Progress], None]
 ) -> tuple[list[tuple[int, FileReport]], "Writer"]:
     """Store what is in the files, of which the first is being read; their reports by source_id."""
-    from ingest.writer import Writer
+    from overbudget.ingest.write.writer import Writer
 
     writer, total = Writer(connection), _total(files)
     source_id, taken = writer.next_source_id, 0
@@ -163,9 +163,9 @@ def _read_all(
 
 def _load_kernels() -> None:
     """Load what reads and derives while the file is laid out and the first bytes are read: it takes half a second."""
-    import ingest.json_kernel
-    import ingest.writer  # noqa: F401
-    from ingest.derive import warm_up
+    import overbudget.ingest.formats.json.kernel
+    import overbudget.ingest.write.writer  # noqa: F401
+    from overbudget.ingest.derive.derive import warm_up
 
     warm_up()
 
@@ -180,8 +180,8 @@ def _nothing_kept(reports: Sequence[FileReport]) -> str:
     rejected = [report for report in reports if report.rejected]
     if rejected:
         count = sum(report.rejected for report in rejected)
-        oddity = next(iter(rejected[0].warnings.values()))
-        return f"None of the {count} spans in {rejected[0].source} could be kept: {oddity.code}, {oddity.example}."
+        warning = next(iter(rejected[0].warnings.values()))
+        return f"None of the {count} spans in {rejected[0].source} could be kept: {warning.code}, {warning.example}."
     return f"{reports[0].source} holds no spans."
 
 
@@ -200,7 +200,7 @@ def store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, cat
     insert(connection, "operations", table)
 
 
-# What to show of the first span behind an oddity that only shows in the trees.
+# What to show of the first span behind an warning that only shows in the trees.
 _DERIVED_EXAMPLE = "'trace ' || trace_id || ', span ' || span_id"
 
 
@@ -214,7 +214,7 @@ def _complete(
     connection.execute(
         "UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id"
     )
-    for code, chunks in outcome.oddities.items():
+    for code, chunks in outcome.warnings.items():
         behind = pa.table({"span_no": pa.chunked_array([pa.array(chunk) for chunk in chunks])})  # noqa: F841 - DuckDB reads it
         relation = (
             "removed_spans" if code.endswith("duplicate_span") or code == "conflicting_duplicate" else "data.spans"
@@ -235,7 +235,11 @@ def _complete(
     for source_id, report in reports:
         report.spans, report.requests = counts["spans"].get(source_id, 0), counts["requests"].get(source_id, 0)
     rows = [
-        {"source_id": source_id, **asdict(report), "warnings": [asdict(oddity) for oddity in report.warnings.values()]}
+        {
+            "source_id": source_id,
+            **asdict(report),
+            "warnings": [asdict(warning) for warning in report.warnings.values()],
+        }
         for source_id, report in reports
     ]
     insert(connection, "ingest_report", pa.Table.from_pylist(rows, schema=_REPORT))

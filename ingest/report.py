@@ -1,11 +1,11 @@
-"""What a dump's reading had to say: counts, and every oddity by code, count and example."""
+"""What a dump's reading had to say: counts, and every warning by code, count and example."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
-class Oddity:
-    """One kind of oddity: how often it occurred and what the first one looked like."""
+class DumpWarning:
+    """One kind of warning: how often it occurred and what the first one looked like."""
 
     code: str
     count: int
@@ -26,16 +26,16 @@ class FileReport:
     requests: int = 0
     duplicates: int = 0
     rejected: int = 0
-    warnings: dict[str, Oddity] = field(default_factory=dict)
+    warnings: dict[str, DumpWarning] = field(default_factory=dict)
 
     def warn(self, code: str, example: str, count: int = 1) -> None:
-        """Count an oddity that lost nothing that could be kept. The first example is kept, on one line of at most 200 characters."""
+        """Count an warning that lost nothing that could be kept. The first example is kept, on one line of at most 200 characters."""
         if count <= 0:
             return
         if code in self.warnings:
             self.warnings[code].count += count
         else:
-            self.warnings[code] = Oddity(code, count, _one_line(example)[:200])
+            self.warnings[code] = DumpWarning(code, count, _one_line(example)[:200])
 
     def reject(self, code: str, example: str, count: int = 1) -> None:
         """Count spans that cannot be kept (no usable ids, no start), and say so under `code`."""
@@ -46,8 +46,8 @@ class FileReport:
     def absorb(self, other: "FileReport") -> None:
         """Add what another report of the same file counted."""
         self.rejected += other.rejected
-        for oddity in other.warnings.values():
-            self.warn(oddity.code, oddity.example, oddity.count)
+        for warning in other.warnings.values():
+            self.warn(warning.code, warning.example, warning.count)
 
 
 def _one_line(text: str) -> str:

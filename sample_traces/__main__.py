@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from sample_traces.scenarios import SCENARIOS, Scenario, budget_toml, simulate, truth
-from sample_traces.writing import gzipped, json_lines, length_prefixed
+from overbudget.sample_traces.scenarios import SCENARIOS, Scenario, budget_toml, simulate, truth
+from overbudget.sample_traces.writing import gzipped, json_lines, length_prefixed
 
 DUMPS = Path(__file__).parent / "dumps"
 AS_PROTOBUF = ("slow_database_tenant", "streamed_answers")  # these come in both encodings
@@ -41,7 +41,7 @@ def main() -> None:
         for scenario in SCENARIOS:
             print(f"{scenario.name}: {scenario.story}")
     elif options.scale:
-        from sample_traces.scale import write
+        from overbudget.sample_traces.scale import write
 
         print(f"{options.out}: {write(options.out, options.scale, options.format, options.per_request):,} spans")
     else:

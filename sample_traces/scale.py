@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from opentelemetry.sdk.trace import ReadableSpan
 
-from sample_traces.scenarios import SCENARIOS, START_NS, simulate
-from sample_traces.writing import otlp_json, records
+from overbudget.sample_traces.scenarios import SCENARIOS, START_NS, simulate
+from overbudget.sample_traces.writing import otlp_json, records
 
 REQUESTS = 50  # simulated ones, repeated together as one record
 SPAN_DIGITS, TRACE_DIGITS = 16, 32

@@ -6,9 +6,9 @@ from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from sample_traces.service import Faults, Ledger, Service
-from sample_traces.simulation import MS, Dice, Simulation
-from sample_traces.tracing import Tracing, by_arrival
+from overbudget.sample_traces.service import Faults, Ledger, Service
+from overbudget.sample_traces.simulation import MS, Dice, Simulation
+from overbudget.sample_traces.tracing import Tracing, by_arrival
 
 START_NS = 1_767_258_000_000_000_000  # 2026-01-01 09:00 UTC
 SECOND = 1_000 * MS

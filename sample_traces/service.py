@@ -13,8 +13,8 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
-from sample_traces.simulation import MS, Dice, Pool, Process, Simulation, Task
-from sample_traces.tracing import Span, Tracing
+from overbudget.sample_traces.simulation import MS, Dice, Pool, Process, Simulation, Task
+from overbudget.sample_traces.tracing import Span, Tracing
 
 CLIENT, SERVER = SpanKind.CLIENT, SpanKind.SERVER
 TENANTS = ("acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell")

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from sample_traces.simulation import Simulation
+from overbudget.sample_traces.simulation import Simulation
 
 SCOPE = "shop-assistant"
 

@@ -4,16 +4,16 @@ import os
 import tempfile
 from pathlib import Path
 
-from analysis.advice import advise
-from analysis.budget import parse_budget
-from analysis.compare import Side, compare
-from analysis.consistency import consistency
-from analysis.load import load
-from analysis.review import review
-from analysis.tail import tail
-from app.workspace import SAMPLES
-from ingest.pipeline import ingest
-from store.dataset import open_dataset
+from overbudget.analysis.advice.advice import advise
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.compare.compare import Side, compare
+from overbudget.analysis.consistency.consistency import consistency
+from overbudget.analysis.load.load import load
+from overbudget.analysis.review.review import review
+from overbudget.analysis.tail.tail import tail
+from overbudget.app.server.workspace import SAMPLES
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.dataset import open_dataset
 
 OWN_RULES = '[stages.retrieval]\nmatch = [ { name = "retrieve*" } ]\n[request]\nmatch = { name = "POST /chat" }\n'
 

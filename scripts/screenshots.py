@@ -34,7 +34,7 @@ def main() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="overbudget-shots-") as workspace, sync_playwright() as playwright:
-        command = [sys.executable, "-m", "app.cli", "serve", "--workspace", workspace, "--port", str(port)]
+        command = [sys.executable, "-m", "overbudget.app.cli", "serve", "--workspace", workspace, "--port", str(port)]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _wait(f"http://localhost:{port}/_stcore/health", Path(workspace))

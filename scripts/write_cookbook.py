@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.dashboard.cookbook import COOKBOOK
+from overbudget.app.dashboard.cookbook import COOKBOOK
 
 PAGE = Path(__file__).parent.parent / "docs" / "sql.md"
 HEAD = """# Asking a dataset in SQL
@@ -18,7 +18,7 @@ or `duckdb.connect("traces.duckdb", read_only=True)` in a notebook. Several may 
 | `requests` | request: route, latency, model, tokens, time to first token, score, requests in flight on arrival |
 | `critical_path` | segment of a request's critical path; the segments of a request sum to its duration |
 | `stage_time` | request and stage |
-| `ingest_report` | dump file, with every oddity that was found in it |
+| `ingest_report` | dump file, with every warning that was found in it |
 
 Times are integers in ns; `start_time` and `end_time` are timestamps in UTC. Every column says what it is:
 `SELECT table_name, column_name, comment FROM duckdb_columns()`.

@@ -1,8 +1,8 @@
-"""Write docs/warnings.md from ingest/oddities.py: python scripts/write_warnings.py."""
+"""Write docs/warnings.md from ingest/warnings.py: python scripts/write_warnings.py."""
 
 from pathlib import Path
 
-from ingest.oddities import ODDITIES
+from overbudget.ingest.warnings import WARNINGS
 
 TARGET = Path(__file__).parent.parent / "docs" / "warnings.md"
 
@@ -12,11 +12,11 @@ def page() -> str:
     lines = [
         "# What ingest reports about a dump",
         "",
-        "Each oddity has a stable code, a count and an example (`ingest_report.warnings`).",
+        "Each warning has a stable code, a count and an example (`ingest_report.warnings`).",
         "",
     ]
     lines += ["| code | means | what to do |", "| --- | --- | --- |"]
-    lines += [f"| `{code}` | {said.means} | {said.remedy or 'nothing'} |" for code, said in sorted(ODDITIES.items())]
+    lines += [f"| `{code}` | {said.means} | {said.remedy or 'nothing'} |" for code, said in sorted(WARNINGS.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from store.errors import OverbudgetError
+from overbudget.store.errors import OverbudgetError
 
 if TYPE_CHECKING:
     import pyarrow as pa

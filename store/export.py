@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from store.dataset import RELATIONS, open_dataset
-from store.errors import OverbudgetError
+from overbudget.store.dataset import RELATIONS, open_dataset
+from overbudget.store.errors import OverbudgetError
 
 ROWS = 50_000
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import duckdb
 
-from store.dataset import open_dataset
-from store.errors import OverbudgetError
+from overbudget.store.dataset import open_dataset
+from overbudget.store.errors import OverbudgetError
 
 TIMEOUT_S = 60.0
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.batch import EVENTS, LINKS, RESOURCES, SCOPES, SPANS, SpanBatch
+from overbudget.ingest.batch import EVENTS, LINKS, RESOURCES, SCOPES, SPANS, SpanBatch
 
 SPAN = {
     "trace_id": "0" * 31 + "1", "span_id": "0" * 15 + "1", "parent_span_id": None, "trace_state": "", "flags": 0,

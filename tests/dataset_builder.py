@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.stage_names import DEFAULT_STAGES, UNATTRIBUTED
-from store.dataset import build
+from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED
+from overbudget.store.dataset import build
 
 MS = 1_000_000
 S = 1_000_000_000

@@ -3,11 +3,14 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from analysis.budget import Budget, StageBudget, parse_budget
-from analysis.measure import DatasetFacts, Evidence, measure
-from analysis.path import PathTable, find_causes
-from analysis.requests import UNKNOWN, Coded, RequestTable
-from analysis.review import Review, judge
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.budget.model import Budget, StageBudget
+from overbudget.analysis.causes.causes import find_causes
+from overbudget.analysis.requests.path import PathTable
+from overbudget.analysis.requests.table import UNKNOWN, RequestTable
+from overbudget.analysis.review.measure import DatasetFacts, Evidence, measure
+from overbudget.analysis.review.review import Review, judge
+from overbudget.kernels.arrow import Coded
 from tests.dataset_builder import MS, S
 
 STAGES = ("retrieval", "inference", "tools", "unattributed")

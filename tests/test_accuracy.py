@@ -3,7 +3,7 @@
 import pytest
 
 from bench.accuracy import CLOSE, Score, rows, score
-from bench.worlds import Change, draw_world, run
+from bench.worlds import WorldChange, draw_world, run
 
 WORLDS = range(1000, 1012)
 
@@ -28,10 +28,13 @@ def test_predictions_come_true(found: list[Score]) -> None:
 
 def test_a_world_and_its_counterfactual_differ_in_the_change_alone() -> None:
     world = draw_world(1000, faulty=False)
-    usual, unchanged = run(world, spans=False), run(world, Change("scale", ("no such operation",), 0.5), spans=False)
+    usual, unchanged = (
+        run(world, spans=False),
+        run(world, WorldChange("scale", ("no such operation",), 0.5), spans=False),
+    )
     assert (usual.latency_ns == unchanged.latency_ns).all()
     name = world.operations[0].name
-    faster = run(world, Change("scale", (name,), 0.5), spans=False)
+    faster = run(world, WorldChange("scale", (name,), 0.5), spans=False)
     assert (faster.latency_ns <= usual.latency_ns).all()
     assert (faster.latency_ns < usual.latency_ns).any()
 

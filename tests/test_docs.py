@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.dashboard.cookbook import COOKBOOK
-from app.workspace import SAMPLES
-from ingest.pipeline import ingest
+from overbudget.app.dashboard.cookbook import COOKBOOK
+from overbudget.app.server.workspace import SAMPLES
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.query import run_sql
 from scripts.write_cookbook import page as page_of_queries
-from store.query import run_sql
 
 ROOT = Path(__file__).parent.parent
 

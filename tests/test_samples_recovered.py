@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis.budget import parse_budget
-from analysis.review import over, review
-from app.workspace import SAMPLES, samples
-from ingest.pipeline import ingest
-from store.dataset import open_dataset
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.review.review import over, review
+from overbudget.app.server.workspace import SAMPLES, samples
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.dataset import open_dataset
 
 NAMES = [sample.name for sample in samples()]
 

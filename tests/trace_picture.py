@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.critical_path import Segments, critical_path
-from analysis.stage_names import DEFAULT_STAGES
-from analysis.stages import stage_of_nodes
-from analysis.tree import NO_END, OperationColumns, Requests, SpanColumns, Tree, build_tree, find_requests
+from overbudget.kernels.columns import NO_END, OperationColumns, Requests, Segments, SpanColumns, Tree
+from overbudget.kernels.critical_path import critical_path
+from overbudget.kernels.span_tree import build_tree, find_requests
+from overbudget.stages.assign import stage_of_nodes
+from overbudget.stages.names import DEFAULT_STAGES
 
 MS = 1_000_000
 KINDS = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from analysis.durations import format_duration
-from app.charts.axes import layout, plain_name
-from app.charts.theme import stage_colour
+from overbudget.analysis.common.durations import format_duration
+from overbudget.app.charts.axes import layout, plain_name
+from overbudget.app.charts.theme import stage_colour
 
 
 def aggregated_path_figure(parts: Sequence[tuple[str, str, str, float]], whole: str) -> go.Figure:

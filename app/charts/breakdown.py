@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import plotly.graph_objects as go
 
-from analysis.durations import format_duration
-from analysis.review_result import Breakdown, Review
-from app.charts.axes import plain_name
-from app.charts.theme import BUDGET, MARKS, stage_colour
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.review.result import Breakdown, Review
+from overbudget.app.charts.axes import plain_name
+from overbudget.app.charts.theme import BUDGET, stage_colour
+from overbudget.app.text.marks import MARKS
 
 MS = 1e6
 WAITING, WRITING = "inference: first token", "inference: writing"

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from app.charts.axes import LINE, OTHER, duration_axis, layout, plain_axis, plain_name
-from app.charts.theme import BUDGET
+from overbudget.app.charts.axes import LINE, OTHER, duration_axis, layout, plain_axis, plain_name
+from overbudget.app.charts.theme import BUDGET
 
 POINTS = 400
 SHARES = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001]

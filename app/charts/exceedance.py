@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from app.charts.axes import FINE_MS, LINE, layout, plain_axis, tick_text
-from app.charts.theme import BUDGET
+from overbudget.app.charts.axes import FINE_MS, LINE, layout, plain_axis, tick_text
+from overbudget.app.charts.theme import BUDGET
 
 POINTS = 600
 SHARES = {1: "100%", 0.5: "50%", 0.1: "10%", 0.05: "5%", 0.01: "1%", 0.001: "0.1%"}

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from analysis.consistency import Spread
-from analysis.durations import format_duration
-from app.charts.axes import LINE, duration_axis, layout, plain_axis, plain_name
-from app.charts.theme import BUDGET
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.consistency.consistency import Spread
+from overbudget.app.charts.axes import LINE, duration_axis, layout, plain_axis, plain_name
+from overbudget.app.charts.theme import BUDGET
 
 MOST = 12
 LONGEST = 28

@@ -18,7 +18,6 @@ STAGE_COLOURS: dict[str, str] = {
 }
 OWN_STAGE = "rgba(128, 128, 128, 0.9)"  # stages of the user's own share a grey: more hues cannot be told apart
 BUDGET = "#DC3545"
-MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # a sign beside the colour, never colour alone
 
 
 def stage_colour(stage: str) -> str:

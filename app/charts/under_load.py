@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from analysis.load import Bin
-from analysis.stage_names import stage_order
-from app.charts.axes import LINE, OTHER, duration_axis, layout, plain_axis
-from app.charts.theme import BUDGET, stage_colour
-from app.report.load_text import range_text
+from overbudget.analysis.load.load import Bin
+from overbudget.app.charts.axes import LINE, OTHER, duration_axis, layout, plain_axis
+from overbudget.app.charts.theme import BUDGET, stage_colour
+from overbudget.app.text.load import range_text
+from overbudget.stages.names import stage_order
 
 
 def under_load_figure(bins: Sequence[Bin], cap_ns: int | None, load: str) -> go.Figure:

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from analysis.advice import advise
-from analysis.budget import load_budget
-from analysis.requests import Filters
-from app.report.advice_text import print_advice
-from store.dataset import open_dataset
+from overbudget.analysis.advice.advice import advise
+from overbudget.analysis.budget.file import load_budget
+from overbudget.analysis.requests.table import Filters
+from overbudget.app.text.advice import print_advice
+from overbudget.store.dataset import open_dataset
 
 
 def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool) -> None:

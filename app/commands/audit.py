@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from analysis.audit import audit
-from app.report.audit_text import print_audit
-from store.dataset import open_dataset
-from store.errors import OverbudgetError
+from overbudget.analysis.health.audit import audit
+from overbudget.app.text.audit import print_audit
+from overbudget.store.dataset import open_dataset
+from overbudget.store.errors import OverbudgetError
 
 
 def run(dataset: Path, stitch: bool, to: Path | None, as_json: bool) -> None:
@@ -15,7 +15,7 @@ def run(dataset: Path, stitch: bool, to: Path | None, as_json: bool) -> None:
         raise OverbudgetError("--to says where the stitched dataset goes; it needs --stitch.")
     stitched = None
     if stitch:
-        from ingest.stitch import stitch as join
+        from overbudget.ingest.rewrite.stitch import stitch as join
 
         stitched = join(dataset, to)
     found = audit(open_dataset(to or dataset))

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from analysis.budget_problems import question
-from analysis.requests import Filters
-from store.errors import OverbudgetError
+from overbudget.analysis.budget.problems import question
+from overbudget.analysis.requests.table import Filters
+from overbudget.store.errors import OverbudgetError
 
 KEYS = ("route", "service", "model", "status", "start", "end")
 

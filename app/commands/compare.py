@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.budget import load_budget
-from analysis.compare import Side, compare
-from app.commands.choice import filters_of
-from app.reader import until_the_reader_leaves
-from app.report.compare_text import print_comparison
-from store.dataset import open_dataset
+from overbudget.analysis.budget.file import load_budget
+from overbudget.analysis.compare.compare import Side, compare
+from overbudget.app.commands.broken_pipe import until_the_reader_leaves
+from overbudget.app.commands.choice import filters_of
+from overbudget.app.text.compare import print_comparison
+from overbudget.store.dataset import open_dataset
 
 
 def run(

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from analysis.budget import load_budget
-from analysis.consistency import consistency
-from analysis.requests import Filters
-from app.report.consistency_text import print_consistency
-from store.dataset import open_dataset
+from overbudget.analysis.budget.file import load_budget
+from overbudget.analysis.consistency.consistency import consistency
+from overbudget.analysis.requests.table import Filters
+from overbudget.app.text.consistency import print_consistency
+from overbudget.store.dataset import open_dataset
 
 
 def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool) -> None:

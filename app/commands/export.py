@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from store.export import export_parquet
+from overbudget.store.export import export_parquet
 
 
 def run(dataset: Path, folder: Path) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from app.report.words import count
-from ingest.oddities import meaning
-from ingest.pipeline import IngestResult, Progress, ingest
+from overbudget.app.text.words import count
+from overbudget.ingest.pipeline import IngestResult, Progress, ingest
+from overbudget.ingest.warnings import meaning
 
 PROGRESS_VARIABLE = "OVERBUDGET_PROGRESS"  # names a file that the dashboard reads progress from
 
@@ -67,15 +67,15 @@ def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool) -> 
 
 
 def summary(result: IngestResult) -> str:
-    """What was read, and every kind of oddity with its count, as text for people."""
+    """What was read, and every kind of warning with its count, as text for people."""
     lines = [
         f"{result.dataset} holds {count(result.spans, 'span')} in {count(result.traces, 'trace')}, {count(result.requests, 'request')}."
     ]
     for file in result.files:
         lines.append(f"  {file.source}: {file.format}, {count(file.spans, 'span')}")
-        for oddity in file.warnings.values():
-            said = meaning(oddity.code)
-            lines.append(f"    {oddity.code} × {oddity.count:,}: {said.means} For example: {oddity.example}.")
+        for warning in file.warnings.values():
+            said = meaning(warning.code)
+            lines.append(f"    {warning.code} × {warning.count:,}: {said.means} For example: {warning.example}.")
             if said.remedy:
                 lines.append(f"      {said.remedy}")
     return "\n".join(lines)

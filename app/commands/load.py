@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from analysis.budget import load_budget
-from analysis.load import load
-from analysis.requests import Filters
-from app.report.load_text import print_load
-from store.dataset import open_dataset
+from overbudget.analysis.budget.file import load_budget
+from overbudget.analysis.load.load import load
+from overbudget.analysis.requests.table import Filters
+from overbudget.app.text.load import print_load
+from overbudget.store.dataset import open_dataset
 
 
 def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool) -> None:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from analysis.budget import Budget, load_budget
-from analysis.requests import Filters, require_known
-from analysis.review import judge, measure, over, read_evidence, review
-from app.reader import until_the_reader_leaves
-from store.dataset import open_dataset
-from store.errors import OverbudgetError
+from overbudget.analysis.budget.file import load_budget
+from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.requests.read import require_known
+from overbudget.analysis.requests.table import Filters
+from overbudget.analysis.review.review import judge, measure, over, read_evidence, review
+from overbudget.app.commands.broken_pipe import until_the_reader_leaves
+from overbudget.store.dataset import open_dataset
+from overbudget.store.errors import OverbudgetError
 
 
 def run(
@@ -30,7 +32,7 @@ def run(
         budget,
     )
     if html is not None:
-        from app.report.html import review_html
+        from overbudget.app.html.report import review_html
 
         text = review_html(connection, dataset.stem, result, budget, filters)
         try:
@@ -39,23 +41,23 @@ def run(
             raise OverbudgetError(f"Cannot write {html}: {error.strerror or error}.") from error
         print(f"The report is in {html}.")
     elif form == "json":
-        from app.report.review_json import review_json
+        from overbudget.app.text.review_json import review_json
 
         print(review_json(result))
     elif form == "markdown":
-        from app.report.markdown import review_markdown
+        from overbudget.app.text.markdown import review_markdown
 
         print(review_markdown(result))
     else:
-        from app.report.text import print_review
+        from overbudget.app.text.review import print_review
 
         print_review(result)
 
 
 def run_check(dataset: Path, budget_file: Path, as_json: bool) -> int:
     """Print which caps are over; 1 where one is, else 0."""
-    from app.report.review_json import check_json
-    from app.report.words import check_sentences
+    from overbudget.app.text.review_json import check_json
+    from overbudget.app.text.words import check_sentences
 
     budget: Budget = load_budget(budget_file)
     result = review(open_dataset(dataset), budget)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from store.query import Answer, run_sql
+from overbudget.store.query import Answer, run_sql
 
 TEXT_ROWS = 1_000
 

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from analysis.budget import load_budget
-from analysis.requests import Filters
-from analysis.tail import TooFew, tail
-from app.report.tail_text import print_tail
-from store.dataset import open_dataset
+from overbudget.analysis.budget.file import load_budget
+from overbudget.analysis.requests.table import Filters
+from overbudget.analysis.tail.tail import TooFew, tail
+from overbudget.app.text.tail import print_tail
+from overbudget.store.dataset import open_dataset
 
 
 def run(

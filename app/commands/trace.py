@@ -5,10 +5,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from analysis.trace import find_trace_id, load_trace
-from app.report.waterfall_text import waterfall
-from store.dataset import open_dataset
-from store.otlp import trace_otlp
+from overbudget.analysis.trace.otlp import trace_otlp
+from overbudget.analysis.trace.trace import find_trace_id, load_trace
+from overbudget.app.text.waterfall import waterfall
+from overbudget.store.dataset import open_dataset
 
 
 def run(dataset: Path, trace_id: str, every: bool, form: str) -> None:

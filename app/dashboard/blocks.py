@@ -8,18 +8,18 @@ import pandas as pd
 import plotly.graph_objects as go_figure
 import streamlit as st
 
-from analysis.budget import edit_budget, parse_budget
-from analysis.durations import duration_literal, parse_duration
-from analysis.review_result import TOTAL, Review
-from analysis.stage_names import stage_order
-from app.charts.theme import stage_colour
-from app.dashboard.behind import choose
-from app.dashboard.components.table import TableCell, table
-from app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
-from app.dashboard.wording import literal
-from app.report.tables import Cell, average_lines, percentile_lines
-from app.report.words import headline, notes
-from store.errors import OverbudgetError
+from overbudget.analysis.budget.file import edit_budget, parse_budget
+from overbudget.analysis.common.durations import duration_literal, parse_duration
+from overbudget.analysis.review.result import TOTAL, Review
+from overbudget.app.charts.theme import stage_colour
+from overbudget.app.dashboard.components.table import TableCell, table
+from overbudget.app.dashboard.examples import choose
+from overbudget.app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
+from overbudget.app.dashboard.wording import literal
+from overbudget.app.text.tables import Cell, average_lines, percentile_lines
+from overbudget.app.text.words import headline, notes
+from overbudget.stages.names import stage_order
+from overbudget.store.errors import OverbudgetError
 
 
 def say_headline(review: Review) -> None:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 import streamlit as st
 
-from analysis.budget import Budget
-from analysis.groundwork import Groundwork, lay_groundwork
-from analysis.measure import Evidence, Measured
-from analysis.requests import Filters, RequestTable
-from analysis.review import Review, judge, measure, read_evidence
-from analysis.whatif import Workbench
-from app.dashboard.state import workspace
-from store.dataset import open_dataset
+from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.requests.table import Filters, RequestTable
+from overbudget.analysis.review.measure import Evidence, Measured
+from overbudget.analysis.review.review import Review, judge, measure, read_evidence
+from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
+from overbudget.analysis.whatif.whatif import Workbench
+from overbudget.app.dashboard.state import workspace
+from overbudget.store.dataset import open_dataset
 
 if TYPE_CHECKING:
-    from app.dashboard.frame import View
+    from overbudget.app.dashboard.view import View
 
 Result = TypeVar("Result")
 
@@ -95,8 +95,8 @@ def _held_to(view: "View", capped: bool) -> str:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _ground(version: tuple[str, int], reading: str, _budget: Budget | None) -> Groundwork:
-    return lay_groundwork(_owner(*version).cursor(), _budget)
+def _ground(version: tuple[str, int], reading: str, _budget: Budget | None) -> ReplayInput:
+    return read_replay_input(_owner(*version).cursor(), _budget)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

@@ -4,13 +4,14 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.compare import Change, Comparison, Side
-from analysis.durations import format_duration
-from analysis.path import aggregated
-from analysis.requests import Filters, RequestTable
-from app.dashboard import cache, state
-from app.dashboard.components.table import TableCell, table
-from app.dashboard.frame import View, kept, label, to_url
+from overbudget.analysis.causes.causes import aggregated
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.compare.compare import Comparison, PercentileChange, Side
+from overbudget.analysis.requests.table import Filters, RequestTable
+from overbudget.app.dashboard import cache, state
+from overbudget.app.dashboard.components.table import TableCell, table
+from overbudget.app.dashboard.sidebar import kept, label, to_url
+from overbudget.app.dashboard.view import View
 
 WHOLE = "the whole dataset"
 KINDS = ("route", "model", "service", "status")
@@ -69,17 +70,17 @@ def _parts(table: RequestTable) -> dict[str, Filters]:
 def changes(found: Comparison) -> None:
     """Stage × percentile: the change, its interval, slower ones by colour and sign."""
     percentiles = [change.percentile for change in found.end_to_end]
-    by_stage: dict[str, list[Change]] = {"whole request": list(found.end_to_end)}
+    by_stage: dict[str, list[PercentileChange]] = {"whole request": list(found.end_to_end)}
     for change in found.stages:
         by_stage.setdefault(change.stage, []).append(change)
     rows = [
         [TableCell(stage, "total" if number == 0 else ""), *(_cell(change) for change in those)]
         for number, (stage, those) in enumerate(by_stage.items())
     ]
-    table(["", *(f"p{p}" for p in percentiles)], rows, "changes", "Change of each stage at each percentile")
+    table(["", *(f"p{p}" for p in percentiles)], rows, "changes", "PercentileChange of each stage at each percentile")
 
 
-def _cell(change: Change) -> TableCell:
+def _cell(change: PercentileChange) -> TableCell:
     if change.change_ns is None or change.ci_low_ns is None or change.ci_high_ns is None:
         return TableCell("too few", "unknown")
     interval = f"{_signed(change.ci_low_ns)} to {_signed(change.ci_high_ns)}"

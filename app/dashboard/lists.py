@@ -5,17 +5,17 @@ from typing import TypeVar
 
 import streamlit as st
 
-from analysis.advice import Advice
-from analysis.audit import Audit, Problem
-from analysis.changes import Wish
-from analysis.durations import format_duration
-from analysis.tail import Tail
-from analysis.whatif import WhatIf
-from app.dashboard.components.table import TableCell, table
-from app.dashboard.frame import go, kept, to_url
-from app.dashboard.wording import literal
-from app.report.advice_text import effect_text, title
-from app.report.tail_text import LEAST_SHARE, MOST_ROWS, attribute_text, operation_text
+from overbudget.analysis.advice.advice import Advice
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.health.audit import Audit, Problem
+from overbudget.analysis.tail.tail import Tail
+from overbudget.analysis.whatif.changes import Change
+from overbudget.analysis.whatif.whatif import WhatIf
+from overbudget.app.dashboard.components.table import TableCell, table
+from overbudget.app.dashboard.sidebar import go, kept, to_url
+from overbudget.app.dashboard.wording import literal
+from overbudget.app.text.advice import effect_text, title
+from overbudget.app.text.tail import LEAST_SHARE, MOST_ROWS, attribute_text, operation_text
 
 MOST_ATTRIBUTES = 25
 Found = TypeVar("Found")
@@ -71,13 +71,13 @@ def chosen(name: str, among: Sequence[Found]) -> Found:
     return among[place]
 
 
-def advice(found: Sequence[Advice]) -> list[Wish]:
+def advice(found: Sequence[Advice]) -> list[Change]:
     """The list, each with its effect at every percentile and its evidence; the changes of those that are ticked."""
-    wishes: list[Wish] = []
+    changes: list[Change] = []
     for number, one in enumerate(found):
         with st.container(border=False, key=f"advice-{number}"):
             if st.checkbox(f"**{literal(title(one).replace('`', ''))}**", key=f"try {one.command}"):
-                wishes += one.wishes
+                changes += one.changes
             st.caption(literal(effect_text(one)))
             rows = [
                 [TableCell(told), *(TableCell(format_duration(getattr(e, which))) for e in one.effect)]
@@ -88,7 +88,7 @@ def advice(found: Sequence[Advice]) -> list[Wish]:
                 for sign, reasons in (("+", one.evidence), ("−", one.against)):
                     for reason in reasons:
                         st.text(f"{sign} {reason}")
-    return wishes
+    return changes
 
 
 def before_after(found: WhatIf) -> None:

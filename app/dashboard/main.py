@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.dashboard import frame
-from app.dashboard.wording import literal
-from store.errors import OverbudgetError
+from overbudget.app.dashboard import sidebar
+from overbudget.app.dashboard.wording import literal
+from overbudget.store.errors import OverbudgetError
 
 # not "pages": Streamlit would serve what is in a folder of that name by itself, past this router
 PAGES = Path(__file__).parent / "views"
@@ -29,7 +29,7 @@ pages = [
     for name, title in TITLES.items()
 ]
 page = st.navigation(pages, expanded=True)
-frame.follow()
+sidebar.follow()
 try:
     page.run()
 except OverbudgetError as error:

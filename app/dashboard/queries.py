@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import streamlit as st
 
-from app.commands.sql import plain
-from app.dashboard.components.editor import editor
-from app.dashboard.cookbook import COOKBOOK
-from app.dashboard.frame import View, kept, to_url
-from app.report.words import count
-from store.dataset import RELATIONS
-from store.query import Answer
+from overbudget.app.commands.sql import plain
+from overbudget.app.dashboard.components.editor import editor
+from overbudget.app.dashboard.cookbook import COOKBOOK
+from overbudget.app.dashboard.sidebar import kept, to_url
+from overbudget.app.dashboard.view import View
+from overbudget.app.text.words import count
+from overbudget.store.dataset import RELATIONS
+from overbudget.store.query import Answer
 
 KEY = "query"
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from analysis.review_result import Review
-from app.dashboard import cache
-from app.dashboard.frame import View
-from app.report.html import review_html
-from app.report.markdown import review_markdown
+from overbudget.analysis.review.result import Review
+from overbudget.app.dashboard import cache
+from overbudget.app.dashboard.view import View
+from overbudget.app.html.report import review_html
+from overbudget.app.text.markdown import review_markdown
 
 
 def report_button(view: View, review: Review) -> None:

@@ -7,13 +7,13 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
-from analysis.durations import format_duration
-from analysis.trace import Trace
-from analysis.usual import Usual
-from app.dashboard.wording import literal
-from app.report.waterfall_text import clean
-from app.report.words import count
-from store.otlp import trace_otlp
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.trace.otlp import trace_otlp
+from overbudget.analysis.trace.trace import Trace
+from overbudget.analysis.trace.typical_durations import Usual
+from overbudget.app.dashboard.wording import literal
+from overbudget.app.text.waterfall import clean
+from overbudget.app.text.words import count
 
 
 def trace_summary(trace: Trace) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from analysis.consistency import Model, Spread
-from analysis.durations import format_duration
-from app.dashboard import blocks
-from app.dashboard.components.table import TableCell, table
-from app.report.consistency_text import TOO_FEW, share_text
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.consistency.consistency import Model, Spread
+from overbudget.app.dashboard import blocks
+from overbudget.app.dashboard.components.table import TableCell, table
+from overbudget.app.text.consistency import TOO_FEW, share_text
 
 MOST_ROWS = 24
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from analysis.budget import Budget, parse_budget
-from app.dashboard.wording import literal
-from app.workspace import Workspace, sample_of
-from store.errors import OverbudgetError
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.budget.model import Budget
+from overbudget.app.dashboard.wording import literal
+from overbudget.app.server.workspace import Workspace, sample_of
+from overbudget.store.errors import OverbudgetError
 
 WORKSPACE_VARIABLE = "OVERBUDGET_WORKSPACE"
 

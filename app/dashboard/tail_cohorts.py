@@ -2,13 +2,13 @@
 
 from streamlit.delta_generator import DeltaGenerator
 
-from analysis.behind import describe, slowest_of
-from analysis.tail import SlowAttribute, cohorts
-from app.charts.cohorts import cohorts_figure
-from app.dashboard import blocks, cache
-from app.dashboard.behind import request_table
-from app.dashboard.frame import View
-from app.report.tail_text import attribute_text
+from overbudget.analysis.review.examples import describe, slowest_of
+from overbudget.analysis.tail.tail import SlowAttribute, cohorts
+from overbudget.app.charts.cohorts import cohorts_figure
+from overbudget.app.dashboard import blocks, cache
+from overbudget.app.dashboard.examples import request_table
+from overbudget.app.dashboard.view import View
+from overbudget.app.text.tail import attribute_text
 
 
 def show(view: View, percentile: int, attribute: SlowAttribute, picture: DeltaGenerator) -> None:

@@ -3,14 +3,14 @@
 import pandas as pd
 import streamlit as st
 
-from analysis.changes import Wish, parse_wishes
-from analysis.stage_names import stage_order
-from app.dashboard.frame import View
-from app.dashboard.wording import literal
-from store.errors import OverbudgetError
+from overbudget.analysis.whatif.changes import Change, parse_changes
+from overbudget.app.dashboard.view import View
+from overbudget.app.dashboard.wording import literal
+from overbudget.stages.names import stage_order
+from overbudget.store.errors import OverbudgetError
 
 
-def wishes(view: View) -> list[Wish]:
+def changes(view: View) -> list[Change]:
     """What the visitor changes: a grid with a row for each stage, and operations by name."""
     table = view.table
     present = [stage for place, stage in enumerate(table.stages) if table.stage_ns[:, place].any()]
@@ -31,7 +31,7 @@ def wishes(view: View) -> list[Wish]:
         if row["takes so many times as long"]
     ]
     try:
-        return parse_wishes(
+        return parse_changes(
             [*caps, *filter(None, [capped])], factors, [*filter(None, [parallel])], [*filter(None, [cached])], retries
         )
     except OverbudgetError as error:

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from analysis.over_time import grid_of, in_cell
-from analysis.review import review
-from app.charts.aggregated_path import aggregated_path_figure
-from app.charts.axes import tick_text
-from app.charts.breakdown import breakdown_figure
-from app.charts.cohorts import cohorts_figure
-from app.charts.exceedance import exceedance_figure
-from app.charts.over_time import over_time_figure
-from app.charts.spread import spread_figure
-from app.charts.theme import BUDGET, STAGE_COLOURS, stage_colour
-from app.charts.under_load import stages_under_load_figure, under_load_figure
-from app.workspace import SAMPLES
-from ingest.pipeline import ingest
-from store.dataset import open_dataset
+from overbudget.analysis.review.heatmap import grid_of, in_cell
+from overbudget.analysis.review.review import review
+from overbudget.app.charts.aggregated_path import aggregated_path_figure
+from overbudget.app.charts.axes import tick_text
+from overbudget.app.charts.breakdown import breakdown_figure
+from overbudget.app.charts.cohorts import cohorts_figure
+from overbudget.app.charts.exceedance import exceedance_figure
+from overbudget.app.charts.heatmap import over_time_figure
+from overbudget.app.charts.spread import spread_figure
+from overbudget.app.charts.theme import BUDGET, STAGE_COLOURS, stage_colour
+from overbudget.app.charts.under_load import stages_under_load_figure, under_load_figure
+from overbudget.app.server.workspace import SAMPLES
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.dataset import open_dataset
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app
-from app.commands.choice import filters_of
-from store.errors import OverbudgetError
+from overbudget.app.cli import app
+from overbudget.app.commands.choice import filters_of
+from overbudget.store.errors import OverbudgetError
 from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, Work
 
 S = 1_000 * MS

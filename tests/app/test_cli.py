@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.workspace import SAMPLES
+from overbudget.app.server.workspace import SAMPLES
 
 ROOT = Path(__file__).parents[2]
 NAME = "slow_database_tenant"
@@ -23,7 +23,11 @@ BUDGET = str(SAMPLES / f"{NAME}.budget.toml")
 
 def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments], cwd=ROOT, input=stdin, capture_output=True, timeout=120
+        [sys.executable, "-m", "overbudget.app.cli", *arguments],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        timeout=120,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -289,7 +293,10 @@ def test_a_reader_that_leaves_early_changes_no_exit_status(dataset: str) -> None
         (("check", dataset, "--budget", BUDGET, "--json"), 1),
     ):
         command = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-m", "overbudget.app.cli", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         assert command.stdout is not None
         assert command.stderr is not None
@@ -301,7 +308,7 @@ def test_a_reader_that_leaves_early_changes_no_exit_status(dataset: str) -> None
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_ingest_that_is_stopped_leaves_nothing_behind(sent: signal.Signals, tmp_path: Path) -> None:
     command = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "ingest", "-", "--to", str(tmp_path / "new" / "d.duckdb")],
+        [sys.executable, "-m", "overbudget.app.cli", "ingest", "-", "--to", str(tmp_path / "new" / "d.duckdb")],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert command.stdin is not None  # is kept open: the command waits for the rest of its dump

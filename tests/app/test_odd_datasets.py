@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app
+from overbudget.app.cli import app
 from tests.dataset_builder import MS, DatasetBuilder, Work
 
 

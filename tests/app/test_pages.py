@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.dashboard.state import WORKSPACE_VARIABLE
-from app.workspace import SAMPLES, Workspace
-from ingest.pipeline import ingest
-from store.dataset import open_dataset
-from store.errors import OverbudgetError
+from overbudget.app.dashboard.state import WORKSPACE_VARIABLE
+from overbudget.app.server.workspace import SAMPLES, Workspace
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.dataset import open_dataset
+from overbudget.store.errors import OverbudgetError
 
 MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
 PAGES = ("tail", "waterfall", "advice", "load", "compare", "health", "sql", "datasets")
@@ -103,8 +103,8 @@ def test_the_datasets_page_tells_what_was_found(workspace: Path, monkeypatch: py
 
 
 def test_hostile_names_are_shown_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sample_traces.scenarios import SCENARIOS, simulate
-    from sample_traces.writing import json_lines
+    from overbudget.sample_traces.scenarios import SCENARIOS, simulate
+    from overbudget.sample_traces.writing import json_lines
 
     dump = json_lines(simulate(SCENARIOS[0], requests=20).spans).replace(
         b"POST /chat", HOSTILE.encode("unicode_escape")
@@ -236,8 +236,8 @@ def test_no_page_is_long_or_calculates() -> None:
 
 
 def test_one_request_is_told_by_what_it_is_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sample_traces.scenarios import SCENARIOS, simulate
-    from sample_traces.writing import json_lines
+    from overbudget.sample_traces.scenarios import SCENARIOS, simulate
+    from overbudget.sample_traces.writing import json_lines
 
     (tmp_path / "one.jsonl").write_bytes(json_lines(simulate(SCENARIOS[0], requests=1).spans))
     ingest([tmp_path / "one.jsonl"], tmp_path / "one.duckdb")

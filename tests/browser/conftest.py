@@ -53,7 +53,7 @@ def served(workspace: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = (workspace / "log").open("wb")
-    command = [sys.executable, "-m", "app.cli", "serve", "--workspace", str(workspace), "--port", str(port)]
+    command = [sys.executable, "-m", "overbudget.app.cli", "serve", "--workspace", str(workspace), "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
     url = f"http://localhost:{port}"
     try:

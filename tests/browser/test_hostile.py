@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.workspace import SAMPLES
+from overbudget.app.server.workspace import SAMPLES
 from tests.browser.conftest import opened
 from tests.browser.test_pages import PAGES, WAIT
 

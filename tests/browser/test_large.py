@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from sample_traces.scale import write
+from overbudget.sample_traces.scale import write
 from tests.browser.conftest import opened
 from tests.browser.test_pages import WAIT
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from app.workspace import SAMPLES
+from overbudget.app.server.workspace import SAMPLES
 from tests.browser.conftest import opened, served
 
 pytestmark = pytest.mark.browser

@@ -4,10 +4,10 @@ import gzip
 
 import pytest
 
-from sample_traces.__main__ import DUMPS, files_of
-from sample_traces.scale import write
-from sample_traces.scenarios import SCENARIOS, simulate
-from sample_traces.service import Faults
+from overbudget.sample_traces.__main__ import DUMPS, files_of
+from overbudget.sample_traces.scale import write
+from overbudget.sample_traces.scenarios import SCENARIOS, simulate
+from overbudget.sample_traces.service import Faults
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -38,7 +38,7 @@ def test_turning_a_fault_off_changes_nothing_else() -> None:
 
 @pytest.mark.parametrize("form", ["json", "protobuf"])
 def test_a_large_dump_has_spans_of_its_own(form: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    from ingest.pipeline import ingest
+    from overbudget.ingest.pipeline import ingest
 
     count = write(tmp_path / "dump", 5_000, form)
     result = ingest([tmp_path / "dump"], tmp_path / "d.duckdb")

@@ -6,12 +6,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app.workspace import SAMPLES
-from ingest.pipeline import ingest
-from store.dataset import RELATIONS, build, open_dataset
-from store.errors import OverbudgetError
-from store.export import export_parquet
-from store.query import run_sql
+from overbudget.app.server.workspace import SAMPLES
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.dataset import RELATIONS, build, open_dataset
+from overbudget.store.errors import OverbudgetError
+from overbudget.store.export import export_parquet
+from overbudget.store.query import run_sql
 
 
 @pytest.fixture(scope="module")

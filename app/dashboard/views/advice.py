@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from analysis.advice import proposals, weigh, what_if_command
-from app.charts.cohorts import cohorts_figure
-from app.dashboard import blocks, cache, frame, lists, workbench
-from app.report.advice_text import summary
-from app.report.whatif_text import sentences
+from overbudget.analysis.advice.advice import proposals, weigh, what_if_command
+from overbudget.app.charts.cohorts import cohorts_figure
+from overbudget.app.dashboard import blocks, cache, lists, sidebar, workbench
+from overbudget.app.text.advice import summary
+from overbudget.app.text.whatif import sentences
 
-view = frame.view()
+view = sidebar.view()
 bench = cache.workbench(view)
 proposed = cache.ask("proposals", view, lambda: proposals(bench), capped=False)
 file = f"{view.dataset}.duckdb"
@@ -16,18 +16,18 @@ found = cache.ask("advice", view, lambda: weigh(bench, proposed, file, view.budg
 blocks.say(summary(found), "advice")
 ticked = lists.advice(found)
 blocks.caption("Workbench: tick advice above, or say what else would change; every request is replayed with it")
-wishes = [*ticked, *workbench.wishes(view)]
-if not wishes:
+changes = [*ticked, *workbench.changes(view)]
+if not changes:
     blocks.caption("Nothing is changed yet: tick advice, or write a cap or a factor, and the whole distribution moves.")
     st.stop()
-result = cache.ask("what if", view, lambda: bench.what_if(wishes, view.budget), tuple(wishes))
+result = cache.ask("what if", view, lambda: bench.what_if(changes, view.budget), tuple(changes))
 blocks.say(sentences(result), "workbench")
 left, right = st.columns([2, 3])
 with left:
     lists.before_after(result)
 with right:
-    after = cache.ask("durations", view, lambda: bench.durations(wishes), tuple(wishes))
+    after = cache.ask("durations", view, lambda: bench.durations(changes), tuple(changes))
     figure = cohorts_figure({"after": after, "before": bench.table.latency_ns}, result.budget_ns)
     blocks.chart(figure, "before after", "Share of requests slower than x, before and after the change")
 blocks.caption("The same on the command line")
-st.code(what_if_command(file, wishes, view.filters), language="bash", wrap_lines=True)
+st.code(what_if_command(file, changes, view.filters), language="bash", wrap_lines=True)

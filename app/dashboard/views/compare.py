@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from analysis.compare import compare, hold_to
-from app.charts.aggregated_path import aggregated_path_figure
-from app.dashboard import blocks, cache, comparison, frame
-from app.report.compare_text import sentences
+from overbudget.analysis.compare.compare import compare, hold_to
+from overbudget.app.charts.aggregated_path import aggregated_path_figure
+from overbudget.app.dashboard import blocks, cache, comparison, sidebar
+from overbudget.app.text.compare import sentences
 
-view = frame.view(filtered=False)
+view = sidebar.view(filtered=False)
 base, candidate, other = comparison.sides(view)
 before, now = (comparison.side(view, *chosen) for chosen in (base, candidate))
 compared = cache.ask(

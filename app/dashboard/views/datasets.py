@@ -2,21 +2,21 @@
 
 import streamlit as st
 
-from app.dashboard import cache, found, state
-from app.dashboard.components.upload import upload
-from app.dashboard.wording import literal
-from app.workspace import samples
-from store.errors import OverbudgetError
+from overbudget.app.dashboard import cache, datasets_panel, state
+from overbudget.app.dashboard.components.upload import upload
+from overbudget.app.dashboard.wording import literal
+from overbudget.app.server.workspace import samples
+from overbudget.store.errors import OverbudgetError
 
 st.html('<p class="ob-head">Datasets</p>')
-found.start_jobs(upload("upload"))
-found.show_jobs()
+datasets_panel.start_jobs(upload("upload"))
+datasets_panel.show_jobs()
 names = state.workspace().names()
 st.html('<p class="ob-caption">In this workspace</p>')
 for name in names:
     try:
-        with found.dataset(cache.connection(name), name):
-            found.manage(name)
+        with datasets_panel.dataset(cache.connection(name), name):
+            datasets_panel.manage(name)
     except OverbudgetError as error:
         st.error(literal(error))
 if not names:

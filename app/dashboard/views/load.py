@@ -2,20 +2,20 @@
 
 import streamlit as st
 
-from analysis.consistency import consistency_of
-from analysis.load import load_of
-from app.charts.spread import spread_figure
-from app.charts.under_load import stages_under_load_figure, under_load_figure
-from app.dashboard import blocks, cache, frame, spreads
-from app.report.consistency_text import sentences as consistency_sentences
-from app.report.load_text import sentences as load_sentences
+from overbudget.analysis.consistency.consistency import consistency_of
+from overbudget.analysis.load.load import load_of
+from overbudget.app.charts.spread import spread_figure
+from overbudget.app.charts.under_load import stages_under_load_figure, under_load_figure
+from overbudget.app.dashboard import blocks, cache, sidebar, spreads
+from overbudget.app.text.consistency import sentences as consistency_sentences
+from overbudget.app.text.load import sentences as load_sentences
 
-view = frame.view()
+view = sidebar.view()
 everyone = view.evidence.requests
 found = cache.ask("load", view, lambda: load_of(view.connection, everyone, view.budget, view.filters))
 blocks.say(load_sentences(found), "load")
 in_flight, arrivals = "other requests in flight on arrival", "arrivals per second"
-name = frame.one_of("load", (in_flight, arrivals))
+name = sidebar.one_of("load", (in_flight, arrivals))
 bins = found.bins if name == in_flight else found.arrivals
 left, right = st.columns(2)
 with left:

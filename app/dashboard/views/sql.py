@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from app.dashboard import blocks, cache, frame, queries
-from store.query import run_sql
+from overbudget.app.dashboard import blocks, cache, queries, sidebar
+from overbudget.store.query import run_sql
 
-view = frame.view(filtered=False)
+view = sidebar.view(filtered=False)
 blocks.say(["Ask the dataset in SQL", "Read-only DuckDB; a query may take 20 s and show 10,000 rows."], "sql")
 main, beside = st.columns([5, 2])
 with beside:

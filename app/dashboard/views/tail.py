@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from analysis.operation_times import operation_times
-from analysis.tail import tail
-from app.charts.cohorts import cohorts_figure
-from app.dashboard import blocks, cache, frame, lists, tail_cohorts
-from app.report.tail_text import operation_text, sentences
+from overbudget.analysis.tail.operation_times import operation_times
+from overbudget.analysis.tail.tail import tail
+from overbudget.app.charts.cohorts import cohorts_figure
+from overbudget.app.dashboard import blocks, cache, lists, sidebar, tail_cohorts
+from overbudget.app.text.tail import operation_text, sentences
 
-view = frame.view()
-percentile = frame.percentile(95, least=75)
+view = sidebar.view()
+percentile = sidebar.percentile(95, least=75)
 found = cache.ask(
     "tail", view,
     lambda: tail(view.connection, view.budget, view.filters, percentile, requests=view.evidence.requests),

@@ -2,24 +2,24 @@
 
 import streamlit as st
 
-from analysis.behind import describe, slowest
-from analysis.trace import load_trace
-from analysis.usual import usual_durations
-from app.dashboard import blocks, cache, frame
-from app.dashboard.components.waterfall import waterfall
-from app.dashboard.span_details import download_trace, span_details, trace_summary
+from overbudget.analysis.review.examples import describe, slowest
+from overbudget.analysis.trace.trace import load_trace
+from overbudget.analysis.trace.typical_durations import typical_durations
+from overbudget.app.dashboard import blocks, cache, sidebar
+from overbudget.app.dashboard.components.waterfall import waterfall
+from overbudget.app.dashboard.span_details import download_trace, span_details, trace_summary
 
-view = frame.view()
-if not frame.asks_for_trace():
+view = sidebar.view()
+if not sidebar.asks_for_trace():
     found = describe(view.connection, view.table, slowest(view.table, 1))
     if not found:
         st.info("There is no complete request here. Clear the filters in the side bar, or choose another dataset.")
         st.stop()
     st.session_state["trace"] = found[0].trace_id
     blocks.caption("The slowest request. Choose another on the Review page, or write its trace id in the side bar.")
-asked = frame.trace_id()
+asked = sidebar.trace_id()
 trace = cache.ask("trace", view, lambda: load_trace(view.connection, asked), asked, capped=False)
-usual = cache.ask("usual", view, lambda: usual_durations(view.connection, trace), asked, capped=False)
+usual = cache.ask("usual", view, lambda: typical_durations(view.connection, trace), asked, capped=False)
 trace_summary(trace)
 selected = waterfall(trace, usual, key=f"waterfall {trace.trace_id}")
 span_details(trace, selected, usual)

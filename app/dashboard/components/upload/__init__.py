@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.upload import HEADER, LARGEST, PATH
+from overbudget.app.server.upload import HEADER, LARGEST, PATH
 
 HERE = Path(__file__).parent
 

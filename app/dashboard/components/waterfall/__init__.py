@@ -5,12 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 import streamlit as st
 
-from analysis.durations import format_duration
-from analysis.stage_names import stage_order
-from analysis.trace import Trace, TraceSpan, first_token_ns, retried
-from analysis.usual import Usual
-from app.charts.theme import stage_colour
-from app.report.words import count
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.trace.trace import Trace, TraceSpan, first_token_ns, retried
+from overbudget.analysis.trace.typical_durations import Usual
+from overbudget.app.charts.theme import stage_colour
+from overbudget.app.text.words import count
+from overbudget.stages.names import stage_order
 
 HERE = Path(__file__).parent
 LONGEST_LABEL = 300

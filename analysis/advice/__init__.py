@@ -1,0 +1,1 @@
+"""What to change first, with evidence for and against and a replayed effect."""

@@ -1,0 +1,49 @@
+"""What a source of advice proposes, and what sources share."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from overbudget.analysis.whatif.changes import Change
+from overbudget.analysis.whatif.whatif import Workbench
+
+Kind = Literal["parallelise", "cache", "prompt_prefix", "retries", "blocking", "queue", "instrument", "model"]
+Confidence = Literal["strong", "plausible", "weak"]
+Source = Callable[[Workbench], Iterator["Proposal"]]
+
+LEAST_REQUESTS = 20  # or calls, that anything is said of
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change, and what speaks for and against it. `operations` are (service, name)."""
+
+    kind: Kind
+    operations: tuple[tuple[str, str], ...]
+    changes: tuple[Change, ...]
+    evidence: tuple[str, ...]
+    against: tuple[str, ...]
+    confidence: Confidence
+
+
+def ask(bench: Workbench, query: str, chosen: npt.NDArray[np.integer]) -> duckdb.DuckDBPyRelation:
+    """What `query` says of `chosen` nodes, to be found in a relation of that name."""
+    connection = bench.nodes.connection.cursor()
+    connection.register("chosen", pa.table({"node": pa.array(chosen, pa.int32())}))
+    return connection.sql(query)
+
+
+def with_services(bench: Workbench, operations: Iterable[int]) -> tuple[tuple[str, str], ...]:
+    """Service and name of operations; one that several services have is there once for each."""
+    found: list[tuple[str, str]] = []
+    for operation in operations:
+        found += bench.nodes.connection.execute(
+            "SELECT DISTINCT service_name, name FROM operations WHERE name = $1 ORDER BY ALL",
+            [bench.nodes.ground.names[operation]],
+        ).fetchall()
+    return tuple(found)

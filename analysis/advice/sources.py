@@ -1,0 +1,238 @@
+"""Where advice comes from: each source looks for one kind of waste and proposes what to change (METHOD.md, Advice)."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from overbudget.analysis.advice.caching import repeated_calls, shared_prompt_beginnings
+from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Confidence, Proposal, Source, ask, with_services
+from overbudget.analysis.advice.sequential_calls import calls_beside
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.common.percentiles import quantiles
+from overbudget.analysis.requests.table import GOOD, I64, UNKNOWN
+from overbudget.analysis.whatif.changes import Cap, DropRetries, Parallel, Scale
+from overbudget.analysis.whatif.whatif import Workbench
+from overbudget.stages.attribute_keys import INPUT_KEYS, OUTPUT_KEYS
+from overbudget.stages.names import UNATTRIBUTED
+
+INDEPENDENT_STAGES = ("tools", "retrieval", "database", "safety")  # whose calls may need nothing of each other
+AT_ONCE_NS = 1_000_000  # a pause shorter than this is no work between two calls
+LARGE_UNATTRIBUTED = 0.25
+ERRATIC = 2.0  # times the spread of the steadiest model
+WAITS = re.compile(r"\b(wait|sleep|poll|backoff|lock|acquire)\w*")
+_SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+LONG_WAIT_NS = 20_000_000
+SLOW_AT_TIMES = 4  # times the median, at p95
+SAME_LENGTH = 0.02  # of the median, from p5 to p95
+MOST_COMPARED = 4_000  # calls beside each other that are looked through for what they need of one another
+
+
+# Of calls beside each other: how many record an input and one before them an output, and how often it is part of it.
+_NEEDS = f"""
+WITH calls AS (
+    SELECT t.parent, t.start_ns, t.end_ns, list_filter(s.attributes, lambda e: e."key" IN {INPUT_KEYS}) AS asked,
+        list_filter(s.attributes, lambda e: e."key" IN {OUTPUT_KEYS}) AS said
+    FROM data.tree t JOIN chosen USING (node) JOIN data.spans s USING (span_no)
+)
+SELECT count(*), count(*) FILTER (contains(b.asked[1]."value", a.said[1]."value"))
+FROM calls a JOIN calls b ON b.parent = a.parent AND a.end_ns <= b.start_ns
+WHERE len(a.said) > 0 AND len(b.asked) > 0 AND length(a.said[1]."value") > 3
+"""
+
+
+def independent_calls(bench: Workbench) -> Iterator[Proposal]:
+    """Calls of one stage beside each other that never overlap."""
+    for beside in calls_beside(bench.nodes, INDEPENDENT_STAGES):
+        if beside.runs < LEAST_REQUESTS:
+            break
+        if beside.overlapping > 0.05 * beside.runs:
+            continue
+        told, needed = ask(bench, _NEEDS, beside.calls[:MOST_COMPARED]).fetchall()[0]
+        if needed > 0.5 * told:
+            continue  # one asks for what another said
+        evidence = [
+            f"in {beside.runs:,} cases {beside.most} calls of the stage {beside.stage} run one after the other and never overlap"
+        ]
+        against = []
+        if beside.orders > 1:
+            evidence.append(f"their order varies: {beside.orders} different ones were seen")
+        else:
+            against.append("their order is always the same")
+        if beside.pause_ns < AT_ONCE_NS:
+            against.append("each starts at once when the one before has ended")
+        if told:
+            evidence.append(f"what one returns is in the input of the next in {needed:,} of {told:,} cases")
+        else:
+            against.append("no inputs and outputs are recorded that would show that none needs another")
+        surest = beside.orders > 1 and told
+        confidence: Confidence = "strong" if surest else "plausible" if beside.orders > 1 or told else "weak"
+        change = Parallel(tuple(sorted({name for _, name in beside.operations})))
+        yield Proposal("parallelise", beside.operations, (change,), tuple(evidence), tuple(against), confidence)
+
+
+def retried_calls(bench: Workbench) -> Iterator[Proposal]:
+    """Failed calls that were made again."""
+    failed = np.zeros(len(bench.nodes.request), bool)
+    failed[bench.nodes.ground.retry_of[bench.nodes.ground.retry_of >= 0]] = True
+    failed &= bench.nodes.request >= 0
+    if not failed.any():
+        return
+    count, requests = int(failed.sum()), len(np.unique(bench.nodes.request[failed]))
+    operations = with_services(bench, np.unique(bench.nodes.ground.operation[failed]).tolist())
+    evidence = (f"{count:,} calls in {requests:,} requests failed and were made again under the same parent",)
+    against = ("without a second try the requests would have failed: it is the failures that must go",)
+    yield Proposal("retries", operations, (DropRetries(),), evidence, against, "strong")
+
+
+def waiting_in_queues(bench: Workbench) -> Iterator[Proposal]:
+    """Time in the stage queue."""
+    table = bench.table
+    if "queue" not in table.stages or not len(table):
+        return
+    waited = table.stage_ns[:, table.stages.index("queue")]
+    if not waited.any():
+        return
+    p50, p95 = (one.value_ns or 0 for one in quantiles(waited, (50, 95))[0])
+    evidence = (
+        f"requests wait {format_duration(p50)} at the median and {format_duration(p95)} at p95 for a free slot",
+    )
+    against = ("more capacity, or fewer requests at a time, costs money or turns requests away",)
+    waiting = (bench.nodes.ground.stage == table.stages.index("queue")) | (bench.nodes.ground.queued > 0)
+    names = bench.nodes.ground.operation[waiting & (bench.nodes.request >= 0)]
+    operations = with_services(bench, np.unique(names).tolist())
+    yield Proposal("queue", operations, (Scale("queue", 0.0),), evidence, against, "strong")
+
+
+def _all_the_same(times: I64) -> bool:
+    """Whether nearly all times are the same, as those of waits are and those of work never."""
+    low, middle, high = (one.value_ns or 0 for one in quantiles(times, (5, 50, 95))[0])
+    return high - low <= SAME_LENGTH * middle
+
+
+def _with_nothing_below(bench: Workbench, besides: Sequence[str]) -> Iterator[tuple[int, I64]]:
+    """Operations that never call anything, and how long each call takes; those that are ever of a stage in `besides` apart."""
+    nodes, ground = bench.nodes, bench.nodes.ground
+    inside = nodes.request >= 0
+    apart = np.isin(ground.stage, [place for place, stage in enumerate(bench.table.stages) if stage in besides])
+    work = inside & ((ground.shape.first[1:] > ground.shape.first[:-1]) | apart)
+    worked = np.bincount(ground.operation[work], minlength=len(ground.names))
+    calls = np.bincount(ground.operation[inside], minlength=len(ground.names))
+    took = ground.tree.end - ground.tree.start
+    for operation in np.flatnonzero((calls >= LEAST_REQUESTS) & (worked == 0)).tolist():
+        yield operation, took[inside & (ground.operation == operation)]
+
+
+def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
+    """Operations that have nothing below them and whose name, or whose length that is always the same, says they wait."""
+    nodes = bench.nodes
+    if _all_the_same(bench.table.latency_ns):
+        return
+    for operation, own in _with_nothing_below(bench, ("queue",)):
+        name = nodes.ground.names[operation]
+        middle = int(np.median(own))
+        waits = WAITS.search(_SPLIT.sub(" ", name).lower())
+        fixed = middle >= LONG_WAIT_NS and _all_the_same(own)
+        if not waits and not fixed:
+            continue
+        evidence = [f"its name says that `{name}` waits, {format_duration(middle)} at the median"] if waits else []
+        if fixed:
+            evidence.append(f"it takes {format_duration(middle)} each time, from p5 to p95: a fixed wait, not work")
+        against = ("something must tell when to go on: a notification instead of a poll, or a shorter wait",)
+        confidence: Confidence = "plausible" if waits and fixed else "weak"
+        operations = with_services(bench, [operation])
+        yield Proposal("blocking", operations, (Scale(name, 0.0),), tuple(evidence), against, confidence)
+
+
+def calls_slow_at_times(bench: Workbench) -> Iterator[Proposal]:
+    """Operations with nothing below them that some calls wait for many times as long as others."""
+    for operation, own in _with_nothing_below(bench, ("queue", "inference")):
+        p50, p75, p95 = (one.value_ns or 0 for one in quantiles(own, (50, 75, 95))[0])
+        if p95 < SLOW_AT_TIMES * p50 or p95 - p75 < LONG_WAIT_NS:
+            continue
+        name = bench.nodes.ground.names[operation]
+        evidence = (
+            f"it takes {format_duration(p50)} at the median and {format_duration(p95)} at p95, with nothing running below it",
+            f"the effect is that of calls which never take longer than their p75, {format_duration(p75)}",
+        )
+        against = ("why some calls are slow must be found out first: the tail says what they have in common",)
+        operations = with_services(bench, [operation])
+        yield Proposal("blocking", operations, (Cap(name, p75),), evidence, against, "plausible")
+
+
+def unexplained_time(bench: Workbench) -> Iterator[Proposal]:
+    """A large part of the time in no classified span."""
+    table = bench.table
+    if UNATTRIBUTED not in table.stages or not len(table):
+        return
+    share = table.stage_ns[:, table.stages.index(UNATTRIBUTED)].sum() / max(int(table.latency_ns.sum()), 1)
+    if share < LARGE_UNATTRIBUTED:
+        return
+    evidence = (
+        f"{share:.0%} of the time passes in no span of a known stage; the effect is the most that could be found there",
+    )
+    against = ("instrumenting it makes nothing faster by itself",)
+    yield Proposal("instrument", (), (Scale(UNATTRIBUTED, 0.0),), evidence, against, "weak")
+
+
+def erratic_models(bench: Workbench) -> Iterator[Proposal]:
+    """A model whose calls spread far more than those of another one."""
+    nodes, table = bench.nodes, bench.table
+    if "inference" not in table.stages or not len(table):
+        return
+    stage = table.stages.index("inference")
+    calls = (nodes.ground.stage == stage) & (nodes.request >= 0)
+    outermost = calls & ~np.where(
+        nodes.ground.shape.parent >= 0, calls[np.maximum(nodes.ground.shape.parent, 0)], False
+    )
+    model = np.where(nodes.request >= 0, table.model.codes[np.maximum(nodes.request, 0)], -1)
+    took = nodes.ground.tree.end - nodes.ground.tree.start
+    spreads = {}
+    for code, name in enumerate(table.model.names):
+        here = outermost & (model == code)
+        if here.sum() >= LEAST_REQUESTS:
+            p50, p95 = (one.value_ns or 1 for one in quantiles(took[here], (50, 95))[0])
+            spreads[code] = (p95 / p50, p50, p95, name)
+    if len(spreads) < 2:
+        return
+    steady = min(spreads.values())
+    for code, (spread, p50, p95, name) in spreads.items():
+        own = np.unique(nodes.ground.operation[outermost & (model == code)])
+        others = np.unique(nodes.ground.operation[outermost & (model != code)])
+        only = np.setdiff1d(own, others).tolist()
+        if spread < ERRATIC * steady[0] or not only:
+            continue
+        evidence = [
+            f"{name} takes {format_duration(p95)} at p95, {spread:.1f} times its median of {format_duration(p50)}",
+            f"{steady[3]} takes {format_duration(steady[2])} at p95, {steady[0]:.1f} times its median; "
+            "the effect is that of calls which never take longer than that",
+        ]
+        against = _answers(bench, code, table.model.names.index(steady[3]))
+        operations = with_services(bench, only)
+        changes = tuple(Cap(nodes.ground.names[one], steady[2]) for one in only)
+        yield Proposal("model", operations, changes, tuple(evidence), tuple(against), "plausible")
+
+
+def _answers(bench: Workbench, erratic: int, steady: int) -> list[str]:
+    """What is known of how good the answers of two models are."""
+    good, model = bench.table.good, bench.table.model.codes
+    shares = []
+    for code in (erratic, steady):
+        judged = (model == code) & (good != UNKNOWN)
+        if not judged.any():
+            return ["nothing is recorded of how good the answers of either model are"]
+        shares.append(f"{(good[judged] == GOOD).mean():.0%} for {bench.table.model.names[code]}")
+    return [f"share of good answers: {' and '.join(shares)}"]
+
+
+SOURCES: tuple[Source, ...] = (
+    independent_calls,
+    repeated_calls,
+    shared_prompt_beginnings,
+    retried_calls,
+    waiting_in_queues,
+    waits_for_nothing,
+    calls_slow_at_times,
+    unexplained_time,
+    erratic_models,
+)

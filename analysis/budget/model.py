@@ -1,0 +1,104 @@
+"""The budget: caps for whole requests and for stages, per percentile and route, and the rules a team adds.
+
+How caps are judged is in docs/reference/method.md, "Budgets and verdicts"; the file's form is in docs/reference/budget-file.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from overbudget.stages.rules import Rule
+
+Caps = Mapping[int, int]  # percentile → ns
+
+
+@dataclass(frozen=True)
+class StageBudget:
+    """Caps of one stage, and the rules that say which operations belong to it."""
+
+    caps: Caps = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class RouteBudget:
+    """What one route has of its own. What it does not give, it takes from the general budget.
+
+    Caps replace as a whole: a route with any cap for the whole request has only those, and likewise per stage.
+    """
+
+    caps: Caps = field(default_factory=dict)
+    stages: Mapping[str, Caps] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Good:
+    """What counts as a good answer: the score `name` (None: whichever is recorded) within the limits."""
+
+    name: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A budget as read. `Budget()` is no budget: nothing is capped and the default rules hold.
+
+    `as_read` is the file as a dict, `name` what messages call it.
+    """
+
+    caps: Caps = field(default_factory=dict)
+    stages: Mapping[str, StageBudget] = field(default_factory=dict)
+    routes: Mapping[str, RouteBudget] = field(default_factory=dict)
+    request_match: tuple[Rule, ...] = ()
+    good: Good | None = None
+    as_read: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "budget.toml"
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of all stages in the order of the file; where several match an operation the first decides."""
+        return tuple(rule for stage in self.stages.values() for rule in stage.rules)
+
+    @property
+    def reading(self) -> tuple[tuple[Rule, ...], tuple[Rule, ...], Good | None]:
+        """All of the budget that changes which times are measured (caps do not). Hashable: a key for caches."""
+        return self.rules, self.request_match, self.good
+
+    def has_caps(self) -> bool:
+        """Whether anything is capped for requests of any route."""
+        return bool(self.caps) or any(stage.caps for stage in self.stages.values())
+
+    def for_route(self, route: str) -> "Budget":
+        """The budget that holds for requests of `route` alone."""
+        own = self.routes.get(route)
+        if own is None:
+            return replace(self, routes={})
+        stages = dict(self.stages)
+        for name, caps in own.stages.items():
+            stages[name] = replace(stages.get(name, StageBudget()), caps=caps)
+        return replace(self, caps=own.caps or self.caps, stages=stages, routes={})
+
+    def stage_caps(self, stage: str) -> Caps:
+        """The caps of `stage`, empty where it has none."""
+        return self.stages[stage].caps if stage in self.stages else {}
+
+
+def cap_at(caps: Caps, percentile: int) -> tuple[int | None, bool]:
+    """The cap in ns that holds at `percentile`, and whether it is borrowed.
+
+    It is the one given for the percentile; else the one given for the next higher percentile, because who promises
+    400 ms at p95 promises it at p50; above the highest given percentile that highest cap is borrowed, which serves
+    blame and never a verdict (METHOD.md). (None, False) without any cap.
+    """
+    if not caps:
+        return None, False
+    at_or_above = [p for p in caps if p >= percentile]
+    if at_or_above:
+        return caps[min(at_or_above)], False
+    return caps[max(caps)], True
+
+
+def request_cap(caps: Caps) -> int | None:
+    """The latency in ns up to which a single request counts as within budget: the cap of the highest percentile."""
+    return caps[max(caps)] if caps else None

@@ -1,0 +1,227 @@
+"""Reading a budget file strictly: every slip is reported, all at once, with its line and what was meant."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from overbudget.analysis.budget.model import Budget, Caps, Good, RouteBudget, StageBudget, cap_at
+from overbudget.analysis.budget.problems import Problems, as_error, bare_or_quoted, dotted, either, meant, question
+from overbudget.analysis.budget.rules import read_rules
+from overbudget.analysis.budget.toml_lines import Path, key_lines
+from overbudget.analysis.common.durations import duration_literal, parse_duration
+from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED, stage_order
+from overbudget.store.errors import OverbudgetError
+
+SECTIONS = ("budget", "request", "good", "stages", "routes")
+KNOWN_STAGES = (*DEFAULT_STAGES, UNATTRIBUTED)
+
+_UNQUOTED = re.compile(r"^\s*([\w.\"-]+)\s*=\s*([+-]?[\d.,]+\s*[a-zA-Zµμ]+)\s*(?:#.*)?$")
+_PERCENTILE = re.compile(r"p([1-9]\d?)")
+_SCORE = 'score = { name = "correctness", at_least = 0.7 }'
+
+
+def read_budget(text: str, name: str) -> Budget:
+    """See analysis.budget.parse_budget."""
+    text = text.replace("\r\n", "\n")
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise as_error(name, _syntax_problems(text, error)) from error
+    reader = _Reader(Problems(key_lines(text)))
+    budget = reader.read(document, name)
+    if reader.problems.found:
+        raise as_error(name, reader.problems.found)
+    return budget
+
+
+def _syntax_problems(text: str, error: Exception) -> list[tuple[int, str]]:
+    """The parser stops at the first slip; durations without quotes, the usual one, are all found here."""
+    unquoted = [
+        (number, f'Durations stand in quotes: {match[1]} = "{match[2]}".')
+        for number, line in enumerate(text.split("\n"), 1)
+        if (match := _UNQUOTED.match(line))
+    ]
+    if unquoted:
+        return unquoted
+    if isinstance(error, RecursionError):
+        return [(1, "This is nested too deeply for a budget.")]
+    message = str(error).replace("Cannot overwrite a value", "a key stands here that is given above already")
+    where = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)", message)
+    line = int(where[1]) if where and where[1] else text.count("\n") + 1
+    return [(line, f"This is not valid TOML: {message[: where.start()] if where else message}.")]
+
+
+class _Reader:
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def read(self, document: dict[str, Any], name: str) -> Budget:
+        for key in document:
+            if key not in SECTIONS:
+                self._unknown_section(key)
+        section = {key: self.table(document.get(key, {}), (key,)) for key in SECTIONS}
+        stages = {stage: self.stage(stage, value) for stage, value in section["stages"].items()}
+        # a misspelt name is reported once, where the stage is defined, not again in every route
+        known = {*KNOWN_STAGES, *stages}
+        budget = Budget(
+            caps=self.caps(section["budget"], ("budget",)),
+            stages=stages,
+            routes={route: self.route(route, value, known) for route, value in section["routes"].items()},
+            request_match=self.requests(section["request"]),
+            good=self.good(section["good"]),
+            as_read=document,
+            name=name,
+        )
+        self.sums(budget.caps, {stage: own.caps for stage, own in stages.items()}, ("budget",), ("stages",))
+        for route, own in budget.routes.items():
+            self.sums(own.caps or budget.caps, own.stages, ("routes", route), ("routes", route, "stages"))
+        return budget
+
+    def table(self, value: Any, path: Path) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        self.problems.add(path, f"`{path[-1]}` is a section; write [{dotted(path)}] and its keys below.")
+        return {}
+
+    def _unknown_section(self, key: str) -> None:
+        if _PERCENTILE.fullmatch(key):
+            text = f"`{key}` stands outside any section; write [budget] above it."
+        elif key in DEFAULT_STAGES:
+            text = f"The stage `{key}` stands at the top. Did you mean [stages.{key}]?"
+        else:
+            asked = question(key, SECTIONS) or f" There are {either(SECTIONS)}."
+            text = f"`{key}` is not a section of a budget.{asked}"
+        self.problems.add((key,), text)
+
+    def caps(self, table: dict[str, Any], path: Path, others: tuple[str, ...] = ()) -> Caps:
+        """The caps in a table; its keys in `others` are read elsewhere."""
+        caps: dict[int, int] = {}
+        for key, value in table.items():
+            if key in others:
+                continue
+            match = _PERCENTILE.fullmatch(key)
+            if match is None or isinstance(value, dict):
+                self._unknown_cap(key, value, path, others)
+                continue
+            try:
+                caps[int(match[1])] = parse_duration(value)
+            except OverbudgetError as error:
+                shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
+                said = str(error)
+                self.problems.add((*path, key), f"{key} = {shown} {said if said.endswith('?') else said + '.'}")
+        caps = dict(sorted(caps.items()))
+        for low, high in zip(list(caps), list(caps)[1:], strict=False):
+            if caps[high] < caps[low]:
+                line = self.problems.lines.get((*path, f"p{low}"), "?")
+                self.problems.add(
+                    (*path, f"p{high}"),
+                    f"p{high} = {duration_literal(caps[high])} is less than p{low} = {duration_literal(caps[low])} in "
+                    f"line {line}, but the higher percentile is never the faster one. Raise p{high}, or remove p{low}, "
+                    f"which is then held to p{high}.",
+                )
+        return caps
+
+    def _unknown_cap(self, key: str, value: Any, path: Path, others: tuple[str, ...]) -> None:
+        lowered = key.lower().replace("_", "").removesuffix("th").removeprefix("percentile").removeprefix("p")
+        digits = re.fullmatch(r"\d+(?:\.\d+)?", lowered)
+        if path == ("budget",) and key in KNOWN_STAGES:
+            text = f"The stage `{key}` stands inside [budget]. Did you mean [stages.{key}]?"
+        elif digits and lowered.isdigit() and 1 <= int(lowered) < 100 and not isinstance(value, dict):
+            text = f"`{key}` is not a percentile. Did you mean `p{int(lowered)}`?"
+        elif digits:
+            text = f"`{key}` is not a percentile a cap can have: they are whole, from p1 to p99."
+        else:
+            asked = question(key, ("p50", "p75", "p90", "p95", "p99", *others))
+            there_is = f' There are caps, written p95 = "400ms"{", and " + either(others) if others else ""}.'
+            text = f"`{key}` means nothing in [{dotted(path)}].{asked or there_is}"
+        self.problems.add((*path, key), text)
+
+    def stage(self, stage: str, value: Any) -> StageBudget:
+        path: Path = ("stages", stage)
+        table = self.table(value, path)
+        rules = read_rules(table["match"], (*path, "match"), stage, self.problems) if "match" in table else ()
+        if stage == UNATTRIBUTED and rules:
+            self.problems.add(path, f"`{UNATTRIBUTED}` is the time of no stage, so nothing can be matched to it.")
+        if stage not in KNOWN_STAGES and "match" not in table:
+            self.problems.add(path, _unknown_stage(stage, KNOWN_STAGES))
+        return StageBudget(self.caps(table, path, ("match",)), rules)
+
+    def route(self, route: str, value: Any, known: Iterable[str]) -> RouteBudget:
+        path: Path = ("routes", route)
+        table = self.table(value, path)
+        stages: dict[str, Caps] = {}
+        for stage, given in self.table(table.get("stages", {}), (*path, "stages")).items():
+            where = (*path, "stages", stage)
+            own = self.table(given, where)
+            if "match" in own:
+                header = f"[stages.{bare_or_quoted(stage)}]"
+                self.problems.add((*where, "match"), f"Rules hold for all routes; move this one to {header}.")
+            elif stage not in known:
+                self.problems.add(where, _unknown_stage(stage, known))
+            stages[stage] = self.caps(own, where, ("match",))
+        return RouteBudget(self.caps(table, path, ("stages",)), {stage: caps for stage, caps in stages.items() if caps})
+
+    def requests(self, table: dict[str, Any]) -> tuple[Any, ...]:
+        self.problems.only(table, ("match",), ("request",))
+        return read_rules(table["match"], ("request", "match"), "", self.problems) if "match" in table else ()
+
+    def good(self, table: dict[str, Any]) -> Good | None:
+        self.problems.only(table, ("score",), ("good",))
+        if "score" not in table:
+            return None
+        path: Path = ("good", "score")
+        score = table["score"]
+        if not isinstance(score, dict):
+            self.problems.add(path, f"`score` is written in braces: {_SCORE}.")
+            return None
+        self.problems.only(score, ("name", "at_least", "at_most"), path)
+        name = score.get("name")
+        if name is not None and (not isinstance(name, str) or not name):
+            self.problems.add((*path, "name"), "`name` is the name of the score in quotes.")
+        limits: dict[str, float] = {}
+        for key in ("at_least", "at_most"):
+            limit = score.get(key, 0.0)
+            if isinstance(limit, bool) or not isinstance(limit, int | float) or limit != limit:
+                self.problems.add((*path, key), f"`{key}` is a number without quotes, for example {key} = 0.7.")
+            elif key in score:
+                limits[key] = float(limit)
+        if "at_least" not in score and "at_most" not in score:
+            self.problems.add(path, f"A score needs a limit, `at_least` or `at_most`: {_SCORE}.")
+        if len(limits) == 2 and limits["at_least"] > limits["at_most"]:
+            self.problems.add(path, "No score is at least the higher and at most the lower limit; swap them.")
+        return Good(name if isinstance(name, str) else None, **limits)
+
+    def sums(self, total: Caps, stages: Mapping[str, Caps], total_path: Path, stages_path: Path) -> None:
+        """Stage caps given at one percentile must fit into the whole request's cap at that percentile.
+
+        Percentiles at which a stage is only held to its next higher cap are not added up: nobody promised that sum.
+        """
+        for percentile in sorted({p for caps in stages.values() for p in caps}):
+            cap, borrowed = cap_at(total, percentile)
+            parts = {stage: caps[percentile] for stage, caps in stages.items() if percentile in caps}
+            together = sum(parts.values())
+            if cap is None or borrowed or together <= cap:
+                continue
+            given_at = min(p for p in total if p >= percentile)
+            where = (*total_path, f"p{given_at}")
+            if where not in self.problems.lines:  # a route whose total is the general one
+                where = (*stages_path, max(parts, key=lambda stage: parts[stage]), f"p{percentile}")
+            named = [f"{stage} {duration_literal(parts[stage])}" for stage in sorted(parts, key=lambda s: -parts[s])]
+            if len(parts) == 1:
+                have = f"The cap of {named[0].split()[0]} at p{percentile} is {duration_literal(together)}"
+            else:
+                have = f"The caps of the stages at p{percentile} add up to {duration_literal(together)} "
+                have += f"({', '.join(named)})"
+            at = f" at p{given_at}" if given_at != percentile else ""
+            self.problems.add(
+                where,
+                f"{have}, more than the {duration_literal(cap)} of the whole request{at}. Lower a stage, or raise the "
+                f"whole request's p{given_at} to {duration_literal(together)}.",
+            )
+
+
+def _unknown_stage(stage: str, known: Iterable[str]) -> str:
+    close = meant(stage, known)
+    hint = f"Did you mean `{close}`? A" if close else f"The known ones are {either(stage_order(known))}; a"
+    return f"There is no stage `{stage}`. {hint} stage of your own needs a `match` that says which spans belong to it."

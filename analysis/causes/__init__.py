@@ -1,0 +1,1 @@
+"""Which operations own time on the critical path."""

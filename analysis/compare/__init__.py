@@ -1,0 +1,1 @@
+"""What changed between two sides, like with like."""

@@ -1,0 +1,1 @@
+"""How predictable latency is: spread, modes, good answers."""

@@ -1,0 +1,289 @@
+"""How predictable is latency? Spread per stage, model, route and hour, windows over budget, and good answers.
+
+A steady slower model can beat a fast erratic one (METHOD.md, Consistency), so models are shown side by side.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from overbudget.analysis.budget.model import Budget, Caps, cap_at, request_cap
+from overbudget.analysis.common.percentiles import F64, I64, quantiles
+from overbudget.analysis.consistency.bimodality import Humps, two_humps
+from overbudget.analysis.consistency.conversations import Conversations, conversations
+from overbudget.analysis.requests.read import read_requests, require_known
+from overbudget.analysis.requests.table import GOOD, UNKNOWN, Filters, RequestTable, iso
+from overbudget.kernels.arrow import numbers, row_of
+
+S = TypeVar("S", bound="Spread")
+
+PERCENTILES = (50, 95, 99)
+WINDOWS = 20  # that the time of the dataset is parted into
+LEAST_IN_WINDOW = 20  # requests that a window is judged by
+HOUR_NS = 3_600_000_000_000
+MOST_ROWS = 200  # routes, or hours
+COST_KEYS = ("gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.usage.cost", "llm.cost.total", "llm.usage.total_cost")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How one stage, model, route or hour spreads.
+
+    Of a stage the times are its own, else those of whole requests. `p95_ns` and `p99_ns` are None where the requests
+    are too few to tell. `within_budget` is a share (None without a cap), `good` the share of good answers among those
+    that are judged. `windows_over_budget` of `windows` have a p95 over the cap. `two_humped` where there are two humps.
+    """
+
+    name: str
+    requests: int
+    p50_ns: int
+    p95_ns: int | None
+    p99_ns: int | None
+    p95_over_p50: float | None
+    p99_over_p50: float | None
+    budget_ns: int | None
+    within_budget: float | None
+    good: float | None
+    windows: int | None
+    windows_over_budget: int | None
+    two_humped: Humps | None
+
+
+@dataclass(frozen=True)
+class Model(Spread):
+    """A model, with the time its answers take alone, and what they cost where that is recorded (means per request)."""
+
+    inference_p50_ns: int
+    inference_p95_ns: int | None
+    inference_p95_over_p50: float | None
+    good_within_budget: float | None
+    input_tokens: float | None
+    output_tokens: float | None
+    cost: float | None
+    ttft_p50_ns: int | None
+    ttft_p95_ns: int | None
+    time_per_output_token_p50_ns: int | None
+    time_per_output_token_p95_ns: int | None
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time: p50 and p95 of the requests that started in it, None where they are too few."""
+
+    start: str
+    end: str
+    requests: int
+    p50_ns: int | None
+    p95_ns: int | None
+    over: bool | None
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """Spreads, the least predictable first; hours and windows in the order of time."""
+
+    total: Spread | None
+    stages: tuple[Spread, ...]
+    models: tuple[Model, ...]
+    routes: tuple[Spread, ...]
+    hours: tuple[Spread, ...]
+    windows: tuple[Window, ...]
+    conversations: Conversations | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists with the keys of CONTRACT.md."""
+        return asdict(self)
+
+
+def consistency(
+    connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None
+) -> Consistency:
+    """How predictable the requests are that `filters` leave."""
+    every = read_requests(connection, budget)
+    require_known(every, filters or Filters())
+    return consistency_of(connection, every.select(filters), budget)
+
+
+def consistency_of(
+    connection: duckdb.DuckDBPyConnection, table: RequestTable, budget: Budget | None = None
+) -> Consistency:
+    """As `consistency`, of requests that have been read and chosen."""
+    if len(table) == 0:
+        return Consistency(None, (), (), (), (), (), None)
+    budget = budget or Budget()
+    here = [table.route.names[code] for code in np.flatnonzero(table.route.count())]
+    held_to = budget.for_route(here[0]) if len(here) == 1 else budget
+    window = _window_of(table)
+
+    def spread(name: str, rows: I64, times: I64, caps: Caps) -> Spread:
+        return Spread(**_spread(table, window, name, rows, times[rows], caps))
+
+    everyone = np.arange(len(table))
+    stages = [
+        spread(stage, np.flatnonzero(table.stage_ns[:, place] > 0), table.stage_ns[:, place], held_to.stage_caps(stage))
+        for place, stage in enumerate(table.stages)
+        if table.stage_ns[:, place].any()
+    ]
+    hour = table.start_ns // HOUR_NS
+    hours = [(iso(int(h) * HOUR_NS)[:16] + "Z", np.flatnonzero(hour == h)) for h in np.unique(hour)[-MOST_ROWS:]]
+    routes = sorted(here, key=lambda name: -int(table.route.count()[table.route.names.index(name)]))[:MOST_ROWS]
+    return Consistency(
+        total=spread("whole request", everyone, table.latency_ns, held_to.caps),
+        stages=_least_predictable_first(stages),
+        models=_least_predictable_first(_models(connection, table, window, held_to)),
+        routes=_least_predictable_first(
+            [
+                spread(name, np.flatnonzero(table.route.among(name)), table.latency_ns, budget.for_route(name).caps)
+                for name in routes
+            ]
+        ),
+        hours=tuple(spread(name, rows, table.latency_ns, held_to.caps) for name, rows in hours),
+        windows=windows_of(table, held_to.caps),
+        conversations=conversations(connection, table),
+    )
+
+
+def _spread(
+    table: RequestTable, window: npt.NDArray[np.int64], name: str, rows: I64, times: I64, caps: Caps
+) -> dict[str, Any]:
+    p50, p95, p99 = quantiles(times, PERCENTILES)[0]
+    cap = request_cap(caps)
+    told = table.good[rows] != UNKNOWN
+    middle = p50.value_ns or 0
+    known95, known99 = (one.value_ns if one.known else None for one in (p95, p99))
+    windows, over = _over_budget(window[rows], times, cap_at(caps, 95)[0])
+    return {
+        "name": name,
+        "requests": len(rows),
+        "p50_ns": middle,
+        "p95_ns": known95,
+        "p99_ns": known99,
+        "p95_over_p50": round(known95 / middle, 3) if known95 is not None and middle else None,
+        "p99_over_p50": round(known99 / middle, 3) if known99 is not None and middle else None,
+        "budget_ns": cap,
+        "within_budget": float(np.mean(times <= cap)) if cap is not None and len(rows) else None,
+        "good": float(np.mean(table.good[rows][told] == GOOD)) if told.any() else None,
+        "windows": windows,
+        "windows_over_budget": over,
+        "two_humped": two_humps(times),
+    }
+
+
+def _least_predictable_first(found: list[S]) -> tuple[S, ...]:
+    return tuple(sorted(found, key=lambda one: (-(one.p95_over_p50 or 0), -one.requests, one.name)))
+
+
+def _models(
+    connection: duckdb.DuckDBPyConnection, table: RequestTable, window: npt.NDArray[np.int64], budget: Budget
+) -> list[Model]:
+    names = np.flatnonzero(table.model.count()).tolist()
+    if not names:
+        return []
+    place = table.stages.index("inference") if "inference" in table.stages else None
+    recorded = _recorded(connection, table)
+    cap = request_cap(budget.caps)
+    found = []
+    for code in names:
+        rows = np.flatnonzero(table.model.codes == code)
+        inference = table.stage_ns[rows, place] if place is not None else np.zeros(len(rows), np.int64)
+        p50, p95 = quantiles(inference, (50, 95))[0]
+        told = table.good[rows] != UNKNOWN
+        slow = p95.value_ns if p95.known else None
+        both = (table.good[rows] == GOOD) & (table.latency_ns[rows] <= (cap or 0))
+        means: dict[str, Any] = {name: _mean(values[rows]) for name, values in recorded.items()}
+        found.append(
+            Model(
+                **_spread(table, window, table.model.names[code], rows, table.latency_ns[rows], budget.caps),
+                inference_p50_ns=p50.value_ns or 0,
+                inference_p95_ns=slow,
+                inference_p95_over_p50=round(slow / p50.value_ns, 3) if slow is not None and p50.value_ns else None,
+                good_within_budget=float(np.mean(both[told])) if cap is not None and told.any() else None,
+                **means,
+                **_streaming(table, rows, inference, recorded["output_tokens"][rows]),
+            )
+        )
+    return found
+
+
+def _streaming(table: RequestTable, rows: I64, inference: I64, tokens: F64) -> dict[str, Any]:
+    """Time to the first token, and from token to token after it, of the answers that record them.
+
+    Time per output token leaves the first one out, as usual: (inference - time to first token) / (tokens - 1).
+    """
+    first, before = table.ttft_ns[rows], table.first_token_ns[rows]
+    told = (first >= 0) & (tokens > 1) & (inference > before)
+    each = ((inference - before)[told] / (tokens[told] - 1)).astype(np.int64)
+    found: dict[str, Any] = {}
+    for name, values in (("ttft", first[first >= 0]), ("time_per_output_token", each)):
+        for quantile in quantiles(values, (50, 95))[0]:
+            found[f"{name}_p{quantile.percentile}_ns"] = quantile.value_ns if quantile.known else None
+    return found
+
+
+def _mean(values: F64) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dict[str, F64]:
+    """Tokens and cost of each request, NaN where none is recorded. Cost is summed over the inference spans in no other
+    one, because frameworks and clients both record the same call; where those have none, over all."""
+    if table.entry_span_no is not None:  # other requests than the stored ones
+        return {name: np.full(len(table), np.nan) for name in ("input_tokens", "output_tokens", "cost")}
+    rows = connection.sql(
+        """SELECT request_no, coalesce(input_tokens, 'nan'::DOUBLE) AS input_tokens,
+                  coalesce(output_tokens, 'nan'::DOUBLE) AS output_tokens, coalesce(cost, 'nan'::DOUBLE) AS cost
+           FROM requests LEFT JOIN (
+               SELECT request_no, coalesce(sum(c) FILTER (NOT enclosed), sum(c)) AS cost FROM (
+                   SELECT t.request_no, coalesce(p.stage_id = t.stage_id, false) AS enclosed, list_max([try_cast(e."value" AS DOUBLE) FOR e IN s.attributes
+                                                  IF list_contains($keys, e."key")]) AS c
+                   FROM data.tree t JOIN data.spans s USING (span_no) LEFT JOIN data.tree p ON p.node = t.parent
+                   WHERE t.operation_id IN (SELECT operation_id FROM operations WHERE stage = 'inference')
+               ) WHERE c IS NOT NULL GROUP BY request_no
+           ) USING (request_no)""",
+        params={"keys": list(COST_KEYS)},
+    ).to_arrow_table()
+    place = row_of(numbers(rows["request_no"]), table.request_no)
+    return {name: numbers(rows[name])[place] for name in ("input_tokens", "output_tokens", "cost")}
+
+
+def _window_of(table: RequestTable) -> npt.NDArray[np.int64]:
+    """The window, 0 to 19, that each request started in."""
+    first, last = int(table.start_ns.min()), int(table.start_ns.max())
+    length = max(1, -(-(last - first + 1) // WINDOWS))
+    return (table.start_ns - first) // length
+
+
+def _over_budget(window: I64, times: I64, cap: int | None) -> tuple[int | None, int | None]:
+    """How many windows have requests enough, and how many of them a p95 over the cap."""
+    if cap is None:
+        return None, None
+    judged = [times[window == number] for number in range(WINDOWS)]
+    slow = [_p95(part) > cap for part in judged if len(part) >= LEAST_IN_WINDOW]
+    return len(slow), sum(slow)
+
+
+def _p95(times: I64) -> int:
+    return quantiles(times, (95,))[0][0].value_ns or 0
+
+
+def windows_of(table: RequestTable, caps: Caps) -> tuple[Window, ...]:
+    """Twenty stretches of time of equal length, each with its percentiles, and whether p95 is over its cap."""
+    if len(table) == 0:
+        return ()
+    window = _window_of(table)
+    first, last = int(table.start_ns.min()), int(table.start_ns.max())
+    length = max(1, -(-(last - first + 1) // WINDOWS))
+    cap = cap_at(caps, 95)[0]
+    found = []
+    for number in range(WINDOWS):
+        times = table.latency_ns[window == number]
+        enough = len(times) >= LEAST_IN_WINDOW
+        p50, p95 = (one.value_ns for one in quantiles(times, (50, 95))[0]) if enough else (None, None)
+        start, end = (iso(first + step * length) for step in (number, number + 1))
+        over = p95 > cap if p95 is not None and cap is not None else None
+        found.append(Window(start, end, len(times), p50, p95, over))
+    return tuple(found)

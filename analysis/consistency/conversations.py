@@ -1,0 +1,66 @@
+"""How long until a good answer? A conversation that takes three asks to get there took all three."""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from overbudget.analysis.common.percentiles import Quantile, quantiles
+from overbudget.analysis.requests.table import GOOD, RequestTable
+from overbudget.kernels.arrow import coded, numbers, row_of
+
+PERCENTILES = (50, 95)
+
+
+@dataclass(frozen=True)
+class Conversations:
+    """Conversations with judged answers, how many got a good one, and the time from first ask to first good answer.
+
+    `asks` is the mean number of requests it took. Percentiles are None where the conversations are too few to tell.
+    """
+
+    conversations: int
+    reached: int
+    asks: float | None
+    p50_ns: int | None
+    p95_ns: int | None
+
+
+def conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Conversations | None:
+    """The time from the first ask of a conversation to the end of its first good answer; None where none is recorded.
+
+    Conversations none of whose answers is judged are left out.
+    """
+    if table.entry_span_no is not None:
+        return None  # whose requests these are is recorded of the stored ones only
+    rows = connection.sql(
+        "SELECT request_no, conversation_id FROM requests WHERE conversation_id IS NOT NULL"
+    ).to_arrow_table()
+    row = row_of(table.request_no, numbers(rows["request_no"]))
+    who = coded(rows["conversation_id"]).codes[row >= 0]
+    row = row[row >= 0]
+    if len(row) == 0 or not table.scored[row].any():
+        return None
+    order = np.lexsort((table.start_ns[row], who))
+    row, who = row[order], who[order]
+    first = np.flatnonzero(np.append(True, who[1:] != who[:-1]))
+    judged = np.logical_or.reduceat(table.scored[row], first)
+    good = np.flatnonzero(table.good[row] == GOOD)
+    place = np.searchsorted(good, first)
+    until = good[np.minimum(place, max(len(good) - 1, 0))] if len(good) else np.zeros(len(first), np.int64)
+    stop = np.append(first[1:], len(row))
+    reached = (place < len(good)) & (until < stop) & (until >= first) if len(good) else np.zeros(len(first), bool)
+    end = table.start_ns[row[until]] + table.latency_ns[row[until]]
+    took = (end - table.start_ns[row[first]])[reached]
+    p50, p95 = quantiles(took, PERCENTILES)[0]
+    return Conversations(
+        conversations=int(judged.sum()),
+        reached=int(reached.sum()),
+        asks=float((until - first + 1)[reached].mean()) if reached.any() else None,
+        p50_ns=_known(p50),
+        p95_ns=_known(p95),
+    )
+
+
+def _known(quantile: Quantile) -> int | None:
+    return quantile.value_ns if quantile.known else None

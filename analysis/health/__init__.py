@@ -1,0 +1,1 @@
+"""Whether the traces can be trusted."""

@@ -1,0 +1,181 @@
+"""Can the traces be trusted? Every problem they have, what it means, and how to repair it (METHOD.md, Trace health)."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+
+from overbudget.stages.attribute_keys import REQUEST_ID_KEYS
+from overbudget.stages.names import UNATTRIBUTED
+
+USUAL_STAGE = 0.9  # the share of a route's requests that makes a stage usual
+LEAST_REQUESTS = 20  # of a route, to know what is usual
+MUCH_UNATTRIBUTED = 0.2  # of a request's time
+MOST_SERVICES = 10
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of problem. `count` is of what `means` speaks of; `example` names a trace and a span."""
+
+    code: str
+    count: int
+    example: str
+    services: tuple[str, ...]
+    means: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is wrong with the traces of a dataset, the most frequent problem first."""
+
+    requests: int
+    complete: int
+    problems: tuple[Problem, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists with the keys of CONTRACT.md."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """`sql` gives a row for each case: trace_id, span_id (or NULL), and the service behind it (or NULL)."""
+
+    code: str
+    sql: str
+    means: str
+    remedy: str
+
+
+_SPAN = "SELECT s.trace_id, s.span_id, o.service_name FROM data.spans s JOIN operations o USING (operation_id)"
+_NODE = f"{_SPAN} JOIN data.tree t USING (span_no)"
+
+_CHECKS = (
+    _Check(
+        "orphan_span",
+        f"""{_NODE} LEFT JOIN requests r ON r.request_no = t.request_no AND r.trace_id = s.trace_id AND r.span_id = s.span_id
+            WHERE t.parent = -2 AND r.request_no IS NULL""",
+        "Spans name a parent that is not in the data: what they did is seen, who waited for it is not.",
+        "Export every service that takes part, and sample by trace (parent-based or tail sampling), never by span.",
+    ),
+    _Check(
+        "multiple_roots",
+        f"""{_NODE} WHERE t.parent = -1 AND t.trace_no IN
+            (SELECT trace_no FROM data.tree WHERE parent = -1 GROUP BY trace_no HAVING count(*) > 1)""",
+        "Traces have several root spans, and each counts as a request of its own.",
+        "Start one span for the whole request and make the others its children; a new trace for work that is not part of it.",
+    ),
+    _Check(
+        "lost_context",
+        """SELECT r.trace_id, r.span_id, r.service_name FROM requests r WHERE request_id IN
+            (SELECT request_id FROM requests WHERE request_id IS NOT NULL GROUP BY request_id
+             HAVING count(DISTINCT trace_id) > 1)""",
+        "Requests of different traces carry one request id: the trace was cut where its context did not reach the next service.",
+        "Pass the traceparent header on with every call, and extract it in the service that is called. "
+        "What is cut already can be joined: overbudget audit DATASET --stitch.",
+    ),
+    _Check(
+        "request_id_stops",
+        f"""WITH carrying AS (
+                SELECT DISTINCT t.request_no, o.service_name FROM data.tree t JOIN data.spans s USING (span_no)
+                JOIN operations o ON o.operation_id = t.operation_id
+                WHERE len(list_filter(s.attributes, lambda entry: entry."key" IN {REQUEST_ID_KEYS})) > 0
+            ), knowing AS (SELECT DISTINCT request_no FROM carrying)
+            SELECT s.trace_id, s.span_id, o.service_name FROM data.tree t JOIN knowing USING (request_no)
+            JOIN data.spans s USING (span_no) JOIN operations o ON o.operation_id = t.operation_id
+            LEFT JOIN carrying c ON c.request_no = t.request_no AND c.service_name = o.service_name
+            WHERE o.kind IN ('SERVER', 'CONSUMER') AND c.request_no IS NULL""",
+        "Services are called without the request id that their callers record: their logs cannot be joined with the request.",
+        "Pass the request id on with every call, and record it on the span of the called service.",
+    ),
+    _Check(
+        "no_end",
+        f"{_SPAN} WHERE s.end_ns IS NULL",
+        "Spans have no end: they were exported while they ran, or their process died. Their requests are incomplete.",
+        "End spans in a finally block or a context manager, and flush the exporter when the process stops.",
+    ),
+    _Check(
+        "negative_duration",
+        f"{_SPAN} WHERE s.end_ns < s.start_ns",
+        "Spans end before they start: a clock was set back. They are taken as if they had no length.",
+        "Take the times of one span from a monotonic clock, as the SDKs do by default.",
+    ),
+    _Check(
+        "clock_skew",
+        f"{_SPAN} JOIN data.skew USING (span_no)",
+        "Spans lie outside their parents in another service: the clocks of the two differ. They were shifted.",
+        "Synchronise the clocks of the machines (NTP or PTP).",
+    ),
+    _Check(
+        "missing_stage",
+        f"""WITH seen AS (
+                SELECT r.route, r.request_no, t.stage_id FROM requests r JOIN data.stage_time t USING (request_no)
+                JOIN data.stages s USING (stage_id) WHERE s.stage <> '{UNATTRIBUTED}' AND t.span_count > 0
+            ), routes AS (SELECT route, count(*) AS n FROM requests GROUP BY route HAVING count(*) >= {LEAST_REQUESTS}),
+            usual AS (
+                SELECT route, stage_id FROM seen JOIN routes USING (route) GROUP BY route, stage_id, n
+                HAVING count(*) >= {USUAL_STAGE} * n AND count(*) < n
+            )
+            SELECT DISTINCT r.trace_id, r.span_id, r.service_name FROM requests r JOIN usual USING (route)
+            LEFT JOIN seen ON seen.request_no = r.request_no AND seen.stage_id = usual.stage_id WHERE seen.request_no IS NULL""",
+        "Requests lack a stage that nearly all of their route have: it failed, was skipped, or its spans are lost.",
+        "Look at an example; where the work was done, see that its spans are exported and classified.",
+    ),
+    _Check(
+        "unattributed_time",
+        f"""SELECT r.trace_id, r.span_id, r.service_name FROM requests r JOIN data.stage_time t USING (request_no)
+            JOIN data.stages s USING (stage_id)
+            WHERE s.stage = '{UNATTRIBUTED}' AND t.stage_ns > {MUCH_UNATTRIBUTED} * r.duration_ns""",
+        f"Requests spend more than {MUCH_UNATTRIBUTED:.0%} of their time in no span of a known stage.",
+        "Instrument what runs there, or name its spans in the budget's `match` rules.",
+    ),
+    _Check(
+        "outlived_request",
+        """SELECT s.trace_id, s.span_id, o.service_name FROM data.tree t
+            JOIN requests r USING (request_no) JOIN data.spans s USING (span_no)
+            JOIN operations o ON o.operation_id = t.operation_id
+            WHERE t.end_ns > r.start_ns + r.duration_ns""",
+        "Spans run on after their request has ended: background work, or an answer that streams on.",
+        "Nothing, where it is meant; where the user waits for it, end the request's span when the answer is complete.",
+    ),
+)  # fmt: skip
+
+
+def audit(connection: duckdb.DuckDBPyConnection) -> Audit:
+    """Every problem that occurs. Looks at all requests, incomplete ones too."""
+    requests, complete = connection.execute("SELECT count(*), count(*) FILTER (complete) FROM requests").fetchall()[0]
+    problems = [_found(connection, check) for check in _CHECKS]
+    problems.append(_duplicates(connection))
+    there = [problem for problem in problems if problem.count]
+    return Audit(requests, complete, tuple(sorted(there, key=lambda problem: (-problem.count, problem.code))))
+
+
+def _found(connection: duckdb.DuckDBPyConnection, check: _Check) -> Problem:
+    count, trace_id, span_id = connection.execute(
+        f"SELECT count(*), arg_min(trace_id, trace_id), arg_min(span_id, trace_id) FROM ({check.sql})"
+    ).fetchall()[0]
+    services = connection.execute(
+        f"SELECT service_name FROM ({check.sql}) GROUP BY ALL ORDER BY count(*) DESC, service_name LIMIT {MOST_SERVICES}"
+        if count
+        else "SELECT '' LIMIT 0"
+    ).fetchall()
+    example = f"trace {trace_id}, span {span_id}" if count else ""
+    return Problem(check.code, count, example, tuple(name for (name,) in services), check.means, check.remedy)
+
+
+def _duplicates(connection: duckdb.DuckDBPyConnection) -> Problem:
+    """Spans that were sent twice are gone from the data; the ingest counted them."""
+    rows = connection.execute(
+        """SELECT w.count, w.example FROM (SELECT unnest(warnings) AS w FROM ingest_report)
+           WHERE w.code IN ('duplicate_span', 'conflicting_duplicate') ORDER BY w.count DESC"""
+    ).fetchall()
+    return Problem(
+        "duplicate_span",
+        sum(count for count, _ in rows),
+        rows[0][1] if rows else "",
+        (),
+        "Spans came more than once, and are stored once.",
+        "See whether two collectors or exporters send the same spans; retries after a timeout do so now and then.",
+    )

@@ -1,0 +1,36 @@
+"""Critical paths as columns."""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from overbudget.kernels.arrow import Coded
+
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PathTable:
+    """Critical-path segments by column, s rows.
+
+    `operation` numbers the rows of `service` and `name`, which say what an operation is called; `hop` is a place in
+    `places`, or -1 where the time is the span's own; `stage` a place in the request table's `stages`.
+    """
+
+    request_no: I32
+    operation: I32
+    hop: I32
+    stage: I16
+    duration_ns: I64
+    service: Coded
+    name: Coded
+    places: tuple[str, ...]
+
+
+def load_places(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The names behind `hop`."""
+    return tuple(name for (name,) in connection.sql("SELECT place FROM data.places ORDER BY place_id").fetchall())

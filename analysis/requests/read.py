@@ -1,0 +1,59 @@
+"""The requests of a dataset, by the rules of a budget."""
+
+from dataclasses import replace
+
+import duckdb
+
+from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.budget.problems import question
+from overbudget.analysis.requests.judged_answers import judge_answers
+from overbudget.analysis.requests.server_queue import waits_of_requests
+from overbudget.analysis.requests.stored import read_stored
+from overbudget.analysis.requests.table import Filters, RequestTable
+from overbudget.store.errors import OverbudgetError
+
+
+def load_requests(
+    connection: duckdb.DuckDBPyConnection,
+    budget: Budget | None = None,
+    filters: Filters | None = None,
+    include_incomplete: bool = False,
+) -> RequestTable:
+    """The requests that `filters` leave, with their stage times by the rules of `budget`.
+
+    Incomplete requests are counted and left out unless they are asked for (METHOD.md, "From spans to requests").
+    """
+    return read_requests(connection, budget).select(filters, include_incomplete)
+
+
+def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None) -> RequestTable:
+    """Every request of a dataset, incomplete ones too. Depends on the dataset and `budget.reading` alone.
+
+    Where the budget brings rules of its own, the stages (and, with `[request] match`, the requests) are computed anew.
+    """
+    budget = budget or Budget()
+    if budget.rules or budget.request_match:
+        from overbudget.analysis.requests.reclassify import apply_rules  # loads compiled kernels
+
+        table = apply_rules(connection, budget)
+    else:
+        table = read_stored(connection)
+    table = replace(table, waits_ns=waits_of_requests(connection, table))
+    if budget.good is not None:
+        scored, good = judge_answers(connection, budget.good, table)
+        table = replace(table, scored=scored, good=good)
+    return table
+
+
+def require_known(table: RequestTable, filters: Filters) -> None:
+    """Refuse filters that name a route, service, model or status that no request of `table` (all of them) has.
+
+    Errors: OverbudgetError that says which there are.
+    """
+    for name in ("route", "service", "model", "status"):
+        choice = getattr(filters, name)
+        known = getattr(table, name).names
+        for value in [choice] if isinstance(choice, str) else choice or []:
+            if value and value not in known:
+                listed = f" There are {', '.join(known[:10])}{', …' if len(known) > 10 else ''}." if known else ""
+                raise OverbudgetError(f"No request has the {name} `{value}`.{question(value, known) or listed}")

@@ -1,0 +1,65 @@
+"""Requests, and their critical paths, as they are stored in a dataset."""
+
+import duckdb
+import numpy as np
+
+from overbudget.analysis.requests.path import PathTable, load_places
+from overbudget.analysis.requests.table import UNKNOWN, RequestTable
+from overbudget.kernels.arrow import coded, flags, numbers, row_of
+
+
+def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
+    """Every request as it was stored, by the default rules."""
+    rows = connection.sql(
+        f"""SELECT request_no, start_ns, duration_ns, complete::TINYINT AS complete, route, service_name,
+               coalesce(model, '') AS model, status_code, coalesce(score, 'nan'::DOUBLE) AS score,
+               (good IS NOT NULL OR score IS NOT NULL)::TINYINT AS scored, coalesce(good::TINYINT, {UNKNOWN}) AS good,
+               coalesce(ttft_ns, -1) AS ttft_ns
+           FROM requests ORDER BY request_no"""
+    ).to_arrow_table()
+    stages = tuple(name for (name,) in connection.execute("SELECT stage FROM data.stages ORDER BY stage_id").fetchall())
+    times = connection.sql("SELECT request_no, stage_id, stage_ns, span_count FROM data.stage_time").to_arrow_table()
+    request_no = numbers(rows["request_no"])
+    stage = numbers(times["stage_id"])
+    stage_ns = np.zeros((len(request_no), len(stages)), np.int64)
+    stage_ns[row_of(request_no, numbers(times["request_no"])), stage] = numbers(times["stage_ns"])
+    spans = np.bincount(stage, numbers(times["span_count"]), minlength=len(stages))
+    return RequestTable(
+        request_no=request_no,
+        start_ns=numbers(rows["start_ns"]),
+        latency_ns=numbers(rows["duration_ns"]),
+        complete=flags(rows["complete"]),
+        route=coded(rows["route"]),
+        service=coded(rows["service_name"]),
+        model=coded(rows["model"], none=""),
+        status=coded(rows["status_code"]),
+        score=numbers(rows["score"]),
+        scored=flags(rows["scored"]),
+        good=numbers(rows["good"]),
+        ttft_ns=numbers(rows["ttft_ns"]),
+        stages=stages,
+        present=tuple((spans > 0).tolist()),
+        stage_ns=stage_ns,
+    )
+
+
+def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> PathTable:
+    """The critical paths of a dataset, staged as in `table`."""
+    if table.path is not None:
+        return table.path
+    rows = connection.sql(
+        "SELECT request_no, operation_id, hop_to_id, stage_id, end_ns - start_ns AS duration_ns FROM data.segments"
+    ).to_arrow_table()
+    operations = connection.sql(
+        "SELECT operation_id, service_name, name FROM operations ORDER BY operation_id"
+    ).to_arrow_table()
+    return PathTable(
+        request_no=numbers(rows["request_no"]),
+        operation=row_of(numbers(operations["operation_id"]), numbers(rows["operation_id"])),
+        hop=numbers(rows["hop_to_id"]),
+        stage=numbers(rows["stage_id"]),
+        duration_ns=numbers(rows["duration_ns"]),
+        service=coded(operations["service_name"]),
+        name=coded(operations["name"]),
+        places=load_places(connection),
+    )

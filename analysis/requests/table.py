@@ -1,0 +1,149 @@
+"""Requests as columns: latency, what can be filtered by, and the time each stage took of each request.
+
+Reading and choosing are apart: `read_requests` gives every request of a dataset (worth caching: it depends on the
+dataset and on `budget.reading` only), `RequestTable.select` the ones a filter leaves, in a few milliseconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from overbudget.analysis.requests.path import PathTable
+from overbudget.kernels.arrow import Coded
+
+I8 = npt.NDArray[np.int8]
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+Choice = str | Sequence[str] | None
+Instant = datetime | int | None  # int: ns since the epoch
+
+GOOD, BAD, UNKNOWN = 1, 0, -1
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which requests to look at; None takes all. Several values of one field are alternatives.
+
+    `service` is the entry span's. `start` (included) and `end` (excluded) bound when a request starts; a datetime
+    without a time zone is UTC. `model` "" are the requests that name none.
+    """
+
+    route: Choice = None
+    service: Choice = None
+    start: Instant = None
+    end: Instant = None
+    model: Choice = None
+    status: Choice = None
+
+    def as_dict(self) -> dict[str, str | list[str]]:
+        """The filters that are set; times as ISO text."""
+        found: dict[str, str | list[str]] = {}
+        for name in ("route", "service", "start", "end", "model", "status"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                found[name] = value
+            elif isinstance(value, int | datetime):
+                found[name] = iso(_ns(value))
+            elif value is not None:
+                found[name] = list(value)
+        return found
+
+
+@dataclass(frozen=True)
+class RequestTable:
+    """Requests by column, n rows in the order of request_no; `stage_ns` is int64[n, stages].
+
+    The stages of a row sum to its latency. `score` is the recorded score, NaN for none; `scored` tells whether a score
+    or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `ttft_ns` is the time to the first token
+    of its longest answer, -1 where none is recorded. `present` tells which stages any
+    span of the dataset belongs to. `incomplete` counts the requests that were left out for being incomplete.
+
+    `path` and `stage_of_node` (the stage of each row of data.tree) are there where the budget's own rules made the stored
+    ones obsolete, `request_of_node` (the
+    request_no of each row of data.tree, -1 for none) and `entry_span_no` where they made other spans the requests.
+    `waits_ns` is there where inference servers report how long each request waited in their queue.
+    """
+
+    request_no: I32
+    start_ns: I64
+    latency_ns: I64
+    complete: npt.NDArray[np.bool_]
+    route: Coded
+    service: Coded
+    model: Coded
+    status: Coded
+    score: npt.NDArray[np.float64]
+    scored: npt.NDArray[np.bool_]
+    good: I8
+    ttft_ns: I64
+    stages: tuple[str, ...]
+    present: tuple[bool, ...]
+    stage_ns: I64
+    incomplete: int = 0
+    path: PathTable | None = None
+    request_of_node: I32 | None = None
+    stage_of_node: I16 | None = None
+    entry_span_no: I32 | None = None
+    waits_ns: I64 | None = None
+
+    def __len__(self) -> int:
+        return len(self.request_no)
+
+    def take(self, rows: npt.NDArray[np.integer]) -> "RequestTable":
+        """The given rows alone."""
+        whole = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        coded = {name: getattr(self, name).take(rows) for name in ("route", "service", "model", "status")}
+        entries = None if self.entry_span_no is None else self.entry_span_no[rows]
+        waits = None if self.waits_ns is None else self.waits_ns[rows]
+        return replace(self, **whole, **coded, entry_span_no=entries, waits_ns=waits)
+
+    @property
+    def first_token_ns(self) -> I64:
+        """How much of each request's inference passes before its first token, -1 where that is not recorded.
+
+        A server's time to the first token counts from the arrival of the request; what it waited in the queue is no inference.
+        """
+        if self.waits_ns is None:
+            return self.ttft_ns
+        return np.where(self.ttft_ns < 0, self.ttft_ns, np.maximum(self.ttft_ns - self.waits_ns, 0))
+
+    def select(self, filters: Filters | None = None, include_incomplete: bool = False) -> "RequestTable":
+        """The requests that `filters` leave, without the incomplete ones unless they are asked for."""
+        chosen = np.ones(len(self), bool)
+        if filters is not None:
+            for name in ("route", "service", "model", "status"):
+                choice = getattr(filters, name)
+                if choice is not None:
+                    chosen &= getattr(self, name).among(choice)
+            if filters.start is not None:
+                chosen &= self.start_ns >= _ns(filters.start)
+            if filters.end is not None:
+                chosen &= self.start_ns < _ns(filters.end)
+        left_out = chosen & ~self.complete
+        if include_incomplete:
+            left_out[:] = False
+        if chosen.all() and not left_out.any():
+            return replace(self, incomplete=0)
+        return replace(self.take(np.flatnonzero(chosen & ~left_out)), incomplete=int(left_out.sum()))
+
+
+_COLUMNS = ("request_no", "start_ns", "latency_ns", "complete", "score", "scored", "good", "ttft_ns", "stage_ns")
+
+
+def _ns(instant: datetime | int) -> int:
+    if isinstance(instant, int):
+        return instant
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+
+
+def iso(ns: int) -> str:
+    """An instant as ISO 8601 text in UTC, to the microsecond."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"

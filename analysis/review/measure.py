@@ -1,0 +1,200 @@
+"""What a review measures, whatever the budget: percentiles, bands, and how long each cause took in them.
+
+Three steps, so that a screen redoes only what a change asks for: `read_evidence` (the dataset, and rules of the
+budget's own), `measure` (filters), `analysis.review.judge` (caps).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.causes.causes import Causes, find_causes
+from overbudget.analysis.common.percentiles import F64, Band, Quantile, Ranking, quantiles
+from overbudget.analysis.requests.read import read_requests
+from overbudget.analysis.requests.stored import load_path
+from overbudget.analysis.requests.table import Filters, RequestTable, iso
+from overbudget.kernels.arrow import row_of
+from overbudget.store.errors import OverbudgetError
+
+PERCENTILES = (50, 75, 90, 95, 99)
+TYPICAL = (40, 60)  # the band that stands for a typical request
+MOST_ROUTES = 50  # routes told apart; the busiest, and those the budget names
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """How much there is in a dataset, and from when; `start` and `end` None where there are no spans."""
+
+    spans: int
+    traces: int
+    requests: int
+    incomplete: int
+    start: str | None
+    end: str | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a review reads from a dataset: all requests, and what their critical paths are made of."""
+
+    facts: DatasetFacts
+    requests: RequestTable
+    causes: Causes
+
+
+@dataclass(frozen=True)
+class BandMeans:
+    """Weighted means over a band of requests: latency, float64[stages], float64[causes], all in ns.
+
+    `streaming` parts the inference of the requests that record a time to the first token into the wait for it and the
+    writing of the answer, and that of the others; None where none does.
+    """
+
+    requests: int
+    latency_ns: float
+    stage_ns: F64
+    cause_ns: F64
+    streaming: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True)
+class RouteMeasure:
+    """Percentiles of one route's requests: of the whole, and per stage in the order of the table's stages."""
+
+    route: str
+    requests: int
+    total: list[Quantile]
+    stages: list[list[Quantile]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A selection of requests, measured. `bands[p]` and `typical` are None with fewer than five requests in them."""
+
+    facts: DatasetFacts
+    filters: Filters
+    include_incomplete: bool
+    percentiles: tuple[int, ...]
+    table: RequestTable
+    causes: Causes
+    total: list[Quantile]
+    stages: list[list[Quantile]]
+    bands: dict[int, BandMeans | None]
+    band_requests: dict[int, int]
+    typical: BandMeans | None
+    overall: BandMeans | None
+    routes: list[RouteMeasure]
+    other_routes: int
+
+
+def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None) -> Evidence:
+    """All that a review needs of a dataset. Depends on the dataset and `budget.reading` alone: worth caching."""
+    requests = read_requests(connection, budget)
+    causes = find_causes(load_path(connection, requests), requests)
+    spans, start, end = connection.sql(
+        "SELECT count(*), min(start_ns), greatest(max(start_ns), max(end_ns)) FROM data.spans"
+    ).fetchall()[0]
+    traces = connection.sql("SELECT coalesce(max(trace_no) + 1, 0) FROM data.tree").fetchall()[0][0]
+    facts = DatasetFacts(
+        spans=spans,
+        traces=traces,
+        requests=len(requests),
+        incomplete=int(np.count_nonzero(~requests.complete)),
+        start=iso(start) if spans else None,
+        end=iso(end) if spans else None,
+    )
+    return Evidence(facts, requests, causes)
+
+
+def measure(
+    evidence: Evidence,
+    filters: Filters | None = None,
+    percentiles: Sequence[int] = PERCENTILES,
+    include_incomplete: bool = False,
+    routes: Sequence[str] = (),
+) -> Measured:
+    """Percentiles and bands of the requests that `filters` leave; `routes` are told apart in any case.
+
+    Errors: OverbudgetError for a percentile that is not a whole number from 1 to 99.
+    """
+    filters = filters or Filters()
+    percentiles = tuple(percentiles)
+    for percentile in percentiles:
+        if percentile not in range(1, 100):
+            raise OverbudgetError(f"p{percentile} is not a percentile to review; they are whole, from p1 to p99.")
+    table = evidence.requests.select(filters, include_incomplete)
+    rows = row_of(evidence.requests.request_no, table.request_no).astype(np.int64)
+
+    def means(band: Band) -> BandMeans | None:
+        if not band.known:
+            return None
+        return _means(band, table, rows, evidence.causes)
+
+    ranking = Ranking(table.latency_ns)
+    bands = {p: ranking.band(p) for p in percentiles}
+    everyone = Band(np.arange(len(table)), np.full(len(table), 1 / max(len(table), 1)))
+    told, other_routes = _routes(table, percentiles, routes)
+    return Measured(
+        facts=evidence.facts,
+        filters=filters,
+        include_incomplete=include_incomplete,
+        percentiles=percentiles,
+        table=table,
+        causes=evidence.causes,
+        total=quantiles(table.latency_ns, percentiles)[0],
+        stages=quantiles(table.stage_ns, percentiles),
+        bands={p: means(band) for p, band in bands.items()},
+        band_requests={p: len(band.rows) for p, band in bands.items()},
+        typical=means(ranking.between(*TYPICAL)),
+        overall=_means(everyone, table, rows, evidence.causes) if len(table) else None,
+        routes=told,
+        other_routes=other_routes,
+    )
+
+
+def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) -> BandMeans:  # type: ignore[type-arg]
+    return BandMeans(
+        requests=len(band.rows),
+        latency_ns=float(band.mean(table.latency_ns)),
+        stage_ns=band.mean(table.stage_ns),
+        cause_ns=causes.mean_ns(Band(rows[band.rows], band.weights)),
+        streaming=_streaming(band, table),
+    )
+
+
+def _streaming(band: Band, table: RequestTable) -> tuple[float, float, float] | None:
+    first = table.first_token_ns[band.rows]
+    if "inference" not in table.stages or not (first >= 0).any():
+        return None
+    inference = table.stage_ns[band.rows, table.stages.index("inference")]
+    waiting = np.where(first >= 0, np.minimum(first, inference), 0)
+    writing = np.where(first >= 0, inference - waiting, 0)
+    untold = inference - waiting - writing
+    return float(band.weights @ waiting), float(band.weights @ writing), float(band.weights @ untold)
+
+
+def _routes(table: RequestTable, percentiles: tuple[int, ...], named: Sequence[str]) -> tuple[list[RouteMeasure], int]:
+    """Each route's percentiles, busiest first (then by name), and how many routes were left out."""
+    counts = table.route.count()
+    codes = [int(code) for code in np.flatnonzero(counts)]
+    codes.sort(key=lambda code: (-counts[code], table.route.names[code]))
+    if len(codes) < 2 and not any(table.route.names[code] in named for code in codes):
+        return [], 0
+    told = [code for place, code in enumerate(codes) if place < MOST_ROUTES or table.route.names[code] in named]
+    order = np.argsort(table.route.codes, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    measured = []
+    for code in told:
+        rows = order[starts[code] : starts[code + 1]]
+        measured.append(
+            RouteMeasure(
+                route=table.route.names[code],
+                requests=len(rows),
+                total=quantiles(table.latency_ns[rows], percentiles)[0],
+                stages=quantiles(table.stage_ns[rows], percentiles),
+            )
+        )
+    return measured, len(codes) - len(told)

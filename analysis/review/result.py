@@ -1,0 +1,208 @@
+"""What a review says, as data: the dataclasses mirror `overbudget review --json` (CONTRACT.md)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+from overbudget.analysis.review.measure import DatasetFacts
+
+Verdict = Literal["over", "at_risk", "within", "unknown"]
+Basis = Literal["cap", "typical"]
+TOTAL = "total"  # what `over` calls the whole request
+
+
+@dataclass(frozen=True)
+class PercentileRow:
+    """A percentile against its cap. `needs` is how many requests its interval takes, None where it exists.
+
+    `budget_ns` is None, and with it `verdict`, where no cap is given for this percentile or a higher one.
+    """
+
+    percentile: int
+    latency_ns: int | None
+    ci_low_ns: int | None
+    ci_high_ns: int | None
+    n: int
+    budget_ns: int | None
+    verdict: Verdict | None
+    needs: int | None
+
+
+@dataclass(frozen=True)
+class StageRow(PercentileRow):
+    """The same of one stage's own time over all requests, 0 where a request has none of it."""
+
+    stage: str = ""
+
+
+@dataclass(frozen=True)
+class BandStage:
+    """A stage in the breakdown: mean time, share of the band's latency, cap (`borrowed` from a lower percentile or
+    not), and its overrun over the cap or over typical requests."""
+
+    stage: str
+    mean_ns: int
+    share: float
+    budget_ns: int | None
+    borrowed: bool
+    overrun_ns: int
+    blame: float
+
+
+@dataclass(frozen=True)
+class CauseOperation:
+    """An operation's own time, or with `hop_to` the time that passes before that place starts on its calls.
+
+    `excess_ns` is what it takes beyond `typical_ns`, its mean in typical requests. `tail` says whether that growth is
+    the reason; else it takes about as long in every request and is the largest part of the stage.
+    `callee_ns` is the time the called place then takes itself, None where it is not instrumented.
+    """
+
+    service_name: str
+    name: str
+    hop_to: str | None
+    excess_ns: int
+    mean_ns: int
+    typical_ns: int | None
+    callee_ns: int | None
+    tail: bool
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """The stage with the largest overrun. `basis` says what it overran: its cap, or its mean in typical requests."""
+
+    stage: str
+    overrun_ns: int
+    blame: float
+    basis: Basis
+    operation: CauseOperation | None
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """Mean inference time in parts: waiting for the first token, writing, and where no first token is recorded."""
+
+    waiting_ns: int
+    writing_ns: int
+    untold_ns: int
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """What a request at a percentile is made of; no stages where fewer than five requests stand for it."""
+
+    percentile: int
+    band_requests: int
+    band_latency_ns: int | None
+    stages: tuple[BandStage, ...]
+    culprit: Culprit | None
+    streaming: Streaming | None = None
+
+
+@dataclass(frozen=True)
+class MeanRequest:
+    """Mean latency and stage times of some requests; the stage means sum to the latency."""
+
+    requests: int
+    latency_ns: int
+    stages: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class RouteReview:
+    """One route against the budget that holds for it; `stages` only where the budget names the route."""
+
+    route: str
+    requests: int
+    end_to_end: tuple[PercentileRow, ...]
+    stages: tuple[StageRow, ...]
+
+
+@dataclass(frozen=True)
+class GoodAnswers:
+    """Answers that a score or label was recorded for. `good` is None where no threshold tells good from bad.
+
+    A request is within budget up to `budget_ns`, the cap of the highest percentile given (its route's own first).
+    """
+
+    requests_scored: int
+    good: int | None
+    good_within_budget: int | None
+    budget_ns: int | None
+    end_to_end: tuple[PercentileRow, ...]
+
+
+@dataclass(frozen=True)
+class Review:
+    """A review; `as_dict` is what `overbudget review --json` prints.
+
+    `selected` counts the requests looked at after filters, and the incomplete ones left out of them. `unmatched` names
+    what the budget speaks of and the dataset does not have.
+    """
+
+    dataset: DatasetFacts
+    selected: dict[str, Any]
+    budget: Mapping[str, Any] | None
+    percentiles: tuple[int, ...]
+    end_to_end: tuple[PercentileRow, ...]
+    stages: tuple[StageRow, ...]
+    breakdown: tuple[Breakdown, ...]
+    typical: MeanRequest | None
+    overall: MeanRequest | None
+    routes: tuple[RouteReview, ...]
+    other_routes: int
+    good: GoodAnswers | None
+    unmatched: dict[str, list[str]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists with the keys of CONTRACT.md."""
+        found = asdict(self)
+        found["stages"] = [_stage_first(row) for row in found["stages"]]
+        for route in found["routes"]:
+            route["stages"] = [_stage_first(row) for row in route["stages"]]
+        return _lists(found)
+
+    def row(self, percentile: int, stage: str = TOTAL) -> PercentileRow:
+        """The percentile of the whole request or of one stage."""
+        rows: Sequence[PercentileRow] = self.end_to_end
+        if stage != TOTAL:
+            rows = [row for row in self.stages if row.stage == stage]
+        return next(row for row in rows if row.percentile == percentile)
+
+    def made_of(self, percentile: int) -> Breakdown:
+        """The breakdown at a percentile."""
+        return next(found for found in self.breakdown if found.percentile == percentile)
+
+
+class Over(NamedTuple):
+    """A cap that is broken: `stage` is TOTAL for the whole request, `route` None for all routes together."""
+
+    stage: str
+    percentile: int
+    route: str | None
+    latency_ns: int
+    budget_ns: int
+
+
+def over(review: Review) -> list[Over]:
+    """Every cap that is broken for certain (verdict `over`), routes' own caps included."""
+    return [
+        Over(getattr(row, "stage", TOTAL), row.percentile, route, row.latency_ns or 0, row.budget_ns or 0)
+        for route, rows in [
+            (None, (*review.end_to_end, *review.stages)),
+            *((found.route, (*found.end_to_end, *found.stages)) for found in review.routes),
+        ]
+        for row in rows
+        if row.verdict == "over"
+    ]
+
+
+def _stage_first(row: dict[str, Any]) -> dict[str, Any]:
+    return {"stage": row.pop("stage"), **row}
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(entry) for key, entry in value.items()}
+    return [_lists(entry) for entry in value] if isinstance(value, list | tuple) else value

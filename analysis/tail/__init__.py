@@ -1,0 +1,1 @@
+"""What slow requests have in common that typical ones have not."""

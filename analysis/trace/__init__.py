@@ -1,0 +1,1 @@
+"""One trace: its spans, critical path and typical durations."""

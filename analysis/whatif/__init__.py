@@ -1,0 +1,1 @@
+"""The distribution after a change, by replaying every request."""

@@ -1,0 +1,247 @@
+"""The changes a what-if asks for, as it is written on the command line and as factors for the replay."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from overbudget.analysis.budget.problems import question
+from overbudget.analysis.common.durations import format_duration, parse_duration
+from overbudget.analysis.requests.table import I32, RequestTable
+from overbudget.analysis.whatif.replay_input import ReplayInput
+from overbudget.kernels.replay import F64, NodeChanges, no_change, spread
+from overbudget.store.errors import OverbudgetError
+
+
+@dataclass(frozen=True)
+class Cap:
+    """A stage takes at most so long in each request, or an operation each time."""
+
+    what: str
+    ns: int
+
+    def __str__(self) -> str:
+        return f"{self.what} takes at most {format_duration(self.ns)}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A stage or an operation takes `factor` times as long."""
+
+    what: str
+    factor: float
+
+    def __str__(self) -> str:
+        return f"{self.what} takes {self.factor:g} × as long" if self.factor else f"{self.what} takes no time"
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Calls of these operations under one parent start together."""
+
+    operations: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.operations)} run in parallel"
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A call with the input of one that ended at most `ttl_ns` before is answered at once."""
+
+    operation: str
+    ttl_ns: int
+
+    def __str__(self) -> str:
+        return f"repeats of {self.operation} within {format_duration(self.ttl_ns)} come from a cache"
+
+
+@dataclass(frozen=True)
+class DropRetries:
+    """Failed calls that were made again, and the pause after them, are left out."""
+
+    def __str__(self) -> str:
+        return "failed calls that were made again do not occur"
+
+
+Change = Cap | Scale | Parallel | Cache | DropRetries
+
+
+def parse_changes(
+    cap: Sequence[str] = (),
+    scale: Sequence[str] = (),
+    parallel: Sequence[str] = (),
+    cache: Sequence[str] = (),
+    drop_retries: bool = False,
+) -> list[Change]:
+    """The changes of the command line: STAGE=400ms, STAGE=0.5, "OP,OP", "OP=10m". A STAGE may be an operation's name.
+
+    Errors: OverbudgetError that names the option and what is wrong.
+    """
+    changes: list[Change] = []
+    changes += [Cap(what, _duration("--cap", text, value)) for text in cap for what, value in [_pair("--cap", text)]]
+    for text in scale:
+        what, value = _pair("--scale", text)
+        try:
+            factor = float(value)
+        except ValueError:
+            factor = -1.0
+        if not 0 <= factor <= 1000:
+            raise OverbudgetError(f"--scale {text}: `{value}` is not a factor; write it like {what}=0.5.")
+        changes.append(Scale(what, factor))
+    for text in parallel:
+        names = split_names(text)
+        if not names:
+            raise OverbudgetError("--parallel names no operation.")
+        changes.append(Parallel(names))
+    changes += [
+        Cache(what, _duration("--cache", text, value)) for text in cache for what, value in [_pair("--cache", text)]
+    ]
+    return [*changes, DropRetries()] if drop_retries else changes
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Names as `--parallel` reads them: with commas between, in double quotes where a name has some of its own."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue()
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The names that `join_names` joined; blanks around them do not count."""
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    return tuple(name.strip() for row in rows for name in row if name.strip())
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    what, equals, value = text.rpartition("=")
+    if not equals or not what.strip():
+        raise OverbudgetError(f"{option} {text} has no value; write it like {text.strip('=') or 'retrieval'}=400ms.")
+    return what.strip(), value.strip()
+
+
+def _duration(option: str, text: str, value: str) -> int:
+    try:
+        return parse_duration(value)
+    except OverbudgetError as error:
+        raise OverbudgetError(f"{option} {text}: `{value}` {error}.") from error
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The spans of the requests at hand, which `table` holds: `request` is the row of the table each node belongs to, -1 for none."""
+
+    connection: duckdb.DuckDBPyConnection
+    ground: ReplayInput
+    request: I32
+    table: RequestTable
+
+
+def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
+    """The changes together: factors multiply, caps hold before other changes.
+
+    Errors: OverbudgetError where a change names no stage or operation, or one whose calls record no input.
+    """
+    factor, group, groups, _, dropped = no_change(len(nodes.request))
+    for change in changes:
+        match change:
+            case Cap() | Scale():
+                factor *= _time_factor(change, nodes)
+            case Cache():
+                hit = _hits(change, nodes)
+                factor *= _below(np.where(hit, 0.0, 1.0), nodes)
+                dropped |= hit
+            case DropRetries():
+                again = np.zeros(len(factor), bool)
+                again[nodes.ground.retry_of[nodes.ground.retry_of >= 0]] = True
+                factor *= _below(np.where(again, 0.0, 1.0), nodes)
+                dropped |= again
+            case Parallel():
+                group, groups = _grouped(change, nodes, group, groups)
+    return NodeChanges(factor, group, groups, nodes.ground.retry_of, dropped)
+
+
+def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:
+    """The nodes of an operation."""
+    if name not in nodes.ground.names:
+        known = [*nodes.table.stages, *nodes.ground.names]
+        raise OverbudgetError(f"There is no stage or operation `{name}`.{question(name, known)}")
+    return np.asarray(nodes.ground.operation == nodes.ground.names.index(name))
+
+
+def _time_factor(change: Cap | Scale, nodes: Nodes) -> F64:
+    if change.what in nodes.table.stages:
+        stage = nodes.table.stages.index(change.what)
+        if isinstance(change, Scale):
+            factor = np.full(len(nodes.ground.stage), change.factor)
+        else:
+            took = nodes.table.stage_ns[:, stage]
+            of_request = np.append(np.where(took > change.ns, change.ns / np.maximum(took, 1), 1.0), 1.0)
+            factor = of_request[nodes.request]
+        of_waits = 1 - nodes.ground.queued * (1 - factor) if change.what == "queue" else 1.0
+        return np.where(nodes.ground.stage == stage, factor + nodes.ground.queued * (1 - factor), of_waits)
+    here = _is_operation(change.what, nodes)
+    if isinstance(change, Scale):
+        return _below(np.where(here, change.factor, 1.0), nodes)
+    took = nodes.ground.tree.end - nodes.ground.tree.start
+    return _below(np.where(here & (took > change.ns), change.ns / np.maximum(took, 1), 1.0), nodes)
+
+
+def _below(factor: F64, nodes: Nodes) -> F64:
+    """A factor for the spans that have one counts for all that is below them; below one, no other one counts."""
+    return np.asarray(spread(nodes.ground.shape.parent, nodes.ground.shape.downwards, factor))
+
+
+def _hits(change: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
+    """The calls that a cache would have answered."""
+    _is_operation(change.operation, nodes)
+    ground = nodes.ground
+    node, given = ground.inputs
+    here = ground.operation[node] == ground.names.index(change.operation)
+    if not here.any():
+        raise OverbudgetError(
+            f"No call of `{change.operation}` records its input (such as input.value), so nothing tells which of them repeat."
+        )
+    node, given = node[here], given[here]
+    start, end = ground.tree.start, ground.tree.end
+    order = np.lexsort((node, start[node], given))
+    node, given = node[order], given[order]
+    hit = np.zeros(len(nodes.request), bool)
+    hit[node[served(given, start[node], end[node], ground.failed[node], change.ttl_ns)]] = True
+    return hit
+
+
+@numba.njit(cache=True, nogil=True)
+def served(given, start, end, failed, ttl_ns):  # type: ignore[no-untyped-def]
+    """Which calls (those of equal input together, in the order of their starts) a cache answers.
+
+    The first call fills it when it ends; calls that start until then are made too, and so is the first one after the
+    time to live, which fills it again. A call that fails fills nothing.
+    """
+    hit = np.zeros(given.size, np.bool_)
+    filled, full = np.int64(0), False
+    for i in range(given.size):
+        if i > 0 and given[i] != given[i - 1]:
+            full = False
+        if full and filled <= start[i] <= filled + ttl_ns:
+            hit[i] = True
+        elif not failed[i] and not (full and start[i] < filled):
+            filled, full = end[i], True
+    return hit
+
+
+def _grouped(change: Parallel, nodes: Nodes, group: I32, groups: int) -> tuple[I32, int]:
+    """Number the groups: the calls of the named operations under one parent."""
+    here = np.zeros(len(group), bool)
+    for name in change.operations:
+        here |= _is_operation(name, nodes)
+    here &= nodes.ground.shape.parent >= 0
+    parents, number = np.unique(nodes.ground.shape.parent[here], return_inverse=True)
+    group = group.copy()
+    group[here] = (groups + number).astype(np.int32)
+    return group, groups + len(parents)

@@ -1,0 +1,105 @@
+"""What would the distribution of latency be if something were changed? (METHOD.md, What-if)"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from overbudget.analysis.budget.model import Budget, request_cap
+from overbudget.analysis.common.percentiles import quantiles
+from overbudget.analysis.requests.read import require_known
+from overbudget.analysis.requests.table import I64, Filters
+from overbudget.analysis.whatif.changes import Change, Nodes, change_of
+from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
+from overbudget.kernels.arrow import row_of
+from overbudget.kernels.replay import replay
+
+PERCENTILES = (50, 75, 90, 95, 99)
+MOST_KNOWN = 64  # outcomes that a workbench remembers
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """Percentiles before and after, in ns. `within` are the shares of requests within `budget_ns`, None without a cap."""
+
+    changes: tuple[str, ...]
+    before: tuple[tuple[int, int | None], ...]  # percentile, latency
+    after: tuple[tuple[int, int | None], ...]
+    within: tuple[float, float] | None
+    budget_ns: int | None
+    requests: int
+    requests_changed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts with the keys of CONTRACT.md."""
+        before, after = self.within or (None, None)
+        return {
+            "changes": list(self.changes),
+            "percentiles": [
+                {"percentile": p, "before_ns": old, "after_ns": new}
+                for (p, old), (_, new) in zip(self.before, self.after, strict=True)
+            ],
+            "within_budget": {"before": before, "after": after},
+            "budget_ns": self.budget_ns,
+            "requests": self.requests,
+            "requests_changed": self.requests_changed,
+        }
+
+
+class Workbench:
+    """The requests of a dataset, ready to be replayed with one change after another.
+
+    `table` are the requests, in the order of what `durations` returns; `nodes` their spans.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        budget: Budget | None = None,
+        filters: Filters | None = None,
+        ground: ReplayInput | None = None,
+    ) -> None:
+        """`ground` is laid anew where it is not at hand.
+
+        Errors: OverbudgetError where a filter names what the dataset does not have.
+        """
+        ground = ground or read_replay_input(connection, budget)
+        require_known(ground.requests, filters or Filters())
+        self.table, of = ground.requests.select(filters), ground.request_of
+        row = row_of(self.table.request_no, of) if len(self.table) else np.full(len(of), -1, np.int32)
+        row = np.where(of >= 0, row, -1).astype(np.int32)
+        self.nodes = Nodes(connection, ground, row, self.table)
+        entries = np.flatnonzero((row >= 0) & (ground.shape.parent < 0))
+        self._entry = np.empty(len(self.table), np.int64)
+        self._entry[row[entries]] = entries
+        self._cap_ns = request_cap(budget.caps) if budget else None
+        self._known: dict[tuple[Change, ...], I64] = {}
+
+    def durations(self, changes: Sequence[Change]) -> I64:
+        """int64[requests]: how long each request takes with the changes made."""
+        key = tuple(changes)
+        if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            after = replay(self.nodes.ground.shape, change_of(changes, self.nodes))[self._entry]
+            self._known[key] = np.asarray(after, np.int64)
+        return self._known[key]
+
+    def what_if(self, changes: Sequence[Change], budget: Budget | None = None) -> WhatIf:
+        """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.
+
+        Errors: OverbudgetError where a change names what is not there.
+        """
+        before, after = self.table.latency_ns, self.durations(changes)
+        cap = request_cap(budget.caps) if budget else self._cap_ns
+        within = None
+        if cap is not None and len(before):
+            within = (float((before <= cap).mean()), float((after <= cap).mean()))
+        old, new = (
+            tuple((one.percentile, one.value_ns) for one in quantiles(values, PERCENTILES)[0])
+            for values in (before, after)
+        )
+        changed = int((after != before).sum())
+        return WhatIf(tuple(str(change) for change in changes), old, new, within, cap, len(before), changed)

@@ -1,0 +1,51 @@
+"""Latency over time: how many requests were how slow when, and when the budget was broken."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from overbudget.analysis.consistency.consistency import Window
+from overbudget.analysis.review.heatmap import Grid
+from overbudget.app.charts.axes import duration_axis, layout, plain_axis
+from overbudget.app.charts.theme import BUDGET
+
+# one blue that lets the ground through: many requests stand out from white as from black
+DENSITY = [[0, "rgba(58,127,193,.35)"], [0.5, "rgba(58,127,193,.7)"], [1, "rgba(58,127,193,1)"]]
+
+
+def over_time_figure(grid: Grid, cap_ns: int | None, windows: Sequence[Window] = ()) -> go.Figure:
+    """A heatmap of requests by start (UTC) and latency (logarithmic); windows whose p95 is over the cap marked above.
+
+    Plotly's heatmaps cannot be clicked: unseen points on their cells can, with `grid|ROW|COLUMN` as what was chosen.
+    """
+    figure = go.Figure()
+    if not grid.counts.size:
+        return figure
+    times = ((grid.starts_ns[1:] + grid.starts_ns[:-1]) / 2).astype("datetime64[ns]").astype(str)
+    ms = np.sqrt(grid.latencies_ns[1:] * grid.latencies_ns[:-1]) / 1e6
+    rows, columns = np.nonzero(grid.counts)
+    figure.add_heatmap(
+        x=times, y=ms, z=np.where(grid.counts > 0, grid.counts, np.nan), hoverinfo="skip",
+        colorscale=DENSITY, showscale=False, xgap=1, ygap=1,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=times[columns], y=ms[rows], mode="markers", marker={"opacity": 0, "size": 9, "symbol": "square"},
+        selected={"marker": {"opacity": 1, "color": BUDGET, "size": 5}}, unselected={"marker": {"opacity": 0}},
+        customdata=[
+            [f"{count:,}", f"grid|{row}|{column}"]
+            for row, column, count in zip(rows, columns, grid.counts[rows, columns], strict=True)
+        ],
+        hovertemplate="requests: %{customdata[0]}, of about %{y:,.3g} ms<br>%{x|%H:%M:%S}<extra></extra>",
+    )  # fmt: skip
+    if cap_ns:
+        figure.add_hline(y=cap_ns / 1e6, line={"color": BUDGET, "width": 2, "dash": "dot"})
+    for window in windows:
+        if window.over:
+            figure.add_shape(
+                type="rect", xref="x", yref="paper", x0=window.start, x1=window.end, y0=1.0, y1=1.03,
+                fillcolor=BUDGET, line={"width": 0},
+            )  # fmt: skip
+    low, high = grid.latencies_ns[[0, -1]]
+    figure.update_layout(**layout(300), xaxis=plain_axis(type="date"), yaxis=duration_axis(float(low), float(high)))
+    return figure

@@ -1,0 +1,151 @@
+"""Uploads that are being read, and what was found in a dataset."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import duckdb
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from overbudget.app.dashboard.sidebar import forget, go
+from overbudget.app.dashboard.state import workspace
+from overbudget.app.dashboard.wording import literal
+from overbudget.app.server.jobs import Job
+from overbudget.app.server.workspace import safe_name, sample_of
+from overbudget.app.text.words import count
+from overbudget.ingest.warnings import WARNINGS
+from overbudget.store.errors import OverbudgetError
+
+
+def start_jobs(arrived: list[dict[str, object]]) -> None:
+    """Begin to read dumps that have arrived, each once."""
+    place = workspace()
+    jobs = st.session_state.setdefault("jobs", {})
+    for upload in arrived:
+        file, name = safe_name(str(upload["file"])), str(upload["name"])
+        if file not in jobs and (place.incoming / file).is_file():
+            jobs[file] = Job(name, place.incoming / file, place.free_path(name)).start()
+
+
+@st.fragment(run_every=0.5)
+def _running() -> None:
+    jobs: dict[str, Job] = st.session_state.get("jobs", {})
+    running = [job for job in jobs.values() if job.running]
+    for job in running:
+        st.progress(*_progress(job.name, job.progress()))
+        if st.button("Cancel", key=f"cancel {job.dataset}"):
+            job.cancel()
+    if not running:
+        st.rerun()
+
+
+def _progress(name: str, told: dict[str, Any]) -> tuple[float, str]:
+    """How far the reading of a dump is, by bytes, and that in words."""
+    if not told:
+        return 0.0, f"Beginning to read {literal(name)}"
+    read, total, spans = told["bytes_read"], told["bytes_total"] or told["bytes_read"], f"{told['spans']:,} spans"
+    if told["phase"] != "reading":
+        return 1.0, f"Working out critical paths of {literal(name)}: {spans}"
+    return min(
+        1.0, read / max(1, total)
+    ), f"Reading {literal(name)}: {read / 1e6:,.1f} of {total / 1e6:,.1f} MB, {spans}"
+
+
+def show_jobs() -> None:
+    """Progress of what is being read, then what came of it."""
+    jobs: dict[str, Job] = st.session_state.get("jobs", {})
+    if any(job.running for job in jobs.values()):
+        _running()
+    for key, job in jobs.items():
+        if job.running:
+            continue
+        job.finish()
+        result = job.result()
+        if result is None:
+            st.error(literal(f"{job.name}: {job.error()}".replace(str(job.dump), job.name)))
+            continue
+        st.success(f"{literal(job.name)}: {count(result['spans'], 'span')} in {count(result['requests'], 'request')}.")
+        st.button("Open the review", key=f"open {key}", type="primary", on_click=open_review, args=(job.dataset.stem,))
+
+
+def open_review(name: str) -> None:
+    """From a callback: show the review of a dataset."""
+    forget()
+    go("review", dataset=name)
+
+
+def title(name: str) -> str:
+    sample = sample_of(name)
+    return f"Sample: {sample.title}" if sample else name
+
+
+def dataset(connection: duckdb.DuckDBPyConnection, name: str) -> DeltaGenerator:
+    """What a dataset is, a button that opens it, and folded away its files and warnings; the fold, for more."""
+    spans, requests, odd = connection.execute(
+        "SELECT sum(spans)::BIGINT, sum(requests)::BIGINT, sum(len(warnings))::BIGINT FROM ingest_report"
+    ).fetchall()[0]
+    sample = sample_of(name)
+    size = f"{count(spans, 'span')} in {count(requests, 'request')}" + (
+        f", {count(odd, 'kind')} of warning" if odd else ""
+    )
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    story = f"{escape(sample.story)} " if sample else ""
+    left.html(f'<p class="ob-part">{escape(title(name))}</p><p class="ob-note">{story}{escape(size)}.</p>')
+    right.button("Open", key=f"review {name}", on_click=open_review, args=(name,), width="stretch")
+    fold = st.expander("Files and what was odd; rename, merge, delete, download")
+    with fold:
+        _files(connection)
+    return fold
+
+
+def _files(connection: duckdb.DuckDBPyConnection) -> None:
+    """The files of a dataset, and every warning with what it means."""
+    columns = "source, format, bytes, spans, requests, duplicates, rejected"
+    rows = connection.execute(f"SELECT {columns}, warnings FROM ingest_report ORDER BY source_id").fetchall()
+    table = pd.DataFrame([row[:-1] for row in rows], columns=columns.split(", "))
+    table["source"] = [source.rsplit("/", 1)[-1].split("__", 1)[-1] for source in table["source"]]
+    st.dataframe(table, hide_index=True)
+    for row in rows:
+        for warning in row[-1]:
+            said = WARNINGS.get(warning["code"])
+            st.text(
+                f"{warning['code']} × {warning['count']:,}: {said.means if said else ''} {said.remedy if said else ''}".strip()
+            )
+            st.caption(f"For example: {literal(warning['example'])}")
+
+
+def manage(name: str) -> None:
+    """Rename, merge, delete, download."""
+    place = workspace()
+    if said := st.session_state.pop(f"said of {name}", None):
+        st.error(literal(said))
+    left, middle, right = st.columns(3)
+    with left:
+        wanted = st.text_input("New name", key=f"new name {name}")
+        st.button(
+            "Rename", key=f"rename {name}", on_click=_try, args=(name, place.rename, name, wanted), disabled=not wanted
+        )
+    with middle:
+        others = [other for other in place.names() if other != name]
+        other = st.selectbox(
+            "Merge with", others, None, key=f"merge {name}", placeholder="another dataset", format_func=title
+        )
+        st.button(
+            "Merge", key=f"do merge {name}", on_click=_try, args=(name, place.merge, name, other), disabled=not other
+        )
+    with right:
+        sure = st.checkbox("Delete for good", key=f"sure {name}")
+        st.button("Delete", key=f"delete {name}", on_click=_try, args=(name, place.delete, name), disabled=not sure)
+    st.download_button(
+        "Download as Parquet", lambda: place.parquet(name), f"{name}.zip", "application/zip", key=f"parquet {name}", on_click="ignore"
+    )  # fmt: skip
+
+
+def _try(name: str, act: Callable[..., object], *arguments: object) -> None:
+    """From a callback: do it, or say beside the dataset why not."""
+    try:
+        act(*arguments)
+    except OverbudgetError as error:
+        st.session_state[f"said of {name}"] = str(error)

@@ -1,1 +1,0 @@
-"""An analysis result as text, Markdown or JSON."""

@@ -1,0 +1,1 @@
+"""The dashboard's server: workspace, uploads, ingest jobs."""

@@ -1,0 +1,122 @@
+"""The folder of datasets that the dashboard serves: what is in it, under which names, and the samples."""
+
+import io
+import json
+import re
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from overbudget.store.errors import OverbudgetError
+
+SAMPLES = Path(__file__).parents[2] / "sample_traces" / "dumps"
+FIRST_SAMPLE = "slow_database_tenant"
+_SAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_SUFFIXES = re.compile(r"(\.(otlp|jsonl?|ndjson|binpb|pb|proto|gz|zst|zip|tar|tgz|txt))+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A scenario of sample_traces with its story, dump and budget."""
+
+    name: str
+    title: str
+    story: str
+    dump: Path
+    budget: str
+
+
+def samples() -> list[Sample]:
+    """The samples that came with this version, the first to show first."""
+    found = []
+    for path in sorted(SAMPLES.glob("*.truth.json")):
+        truth = json.loads(path.read_text(encoding="utf-8"))
+        dump = SAMPLES / f"{truth['name']}.otlp.jsonl.gz"
+        budget = (SAMPLES / truth["budget"]).read_text(encoding="utf-8")
+        found.append(Sample(truth["name"], truth["title"], truth["story"], dump, budget))
+    return sorted(found, key=lambda sample: sample.name != FIRST_SAMPLE)
+
+
+class Workspace:
+    """Datasets by name; a name is a file name without its ending, and never a path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming = folder / "incoming"
+        try:
+            self.incoming.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OverbudgetError(f"Cannot use {folder} as a workspace: {error.strerror or error}.") from error
+
+    def names(self) -> list[str]:
+        """Datasets, the newest first; samples last, in the order in which they are told."""
+        order = {f"sample-{sample.name}": place for place, sample in enumerate(samples())}
+        files = [path for path in self.folder.glob("*.duckdb") if not path.name.startswith(".")]
+        ranked = sorted(files, key=lambda path: (order.get(path.stem, -1), -path.stat().st_mtime, path.stem))
+        return [path.stem for path in ranked]
+
+    def path(self, name: str) -> Path:
+        """Where the dataset `name` is. Errors: OverbudgetError where there is none."""
+        path = self.folder / f"{safe_name(name)}.duckdb"
+        if not path.is_file():
+            raise OverbudgetError(
+                f"There is no dataset {name!r} in this workspace. Choose another one, or drop a dump on the Datasets page."
+            )
+        return path
+
+    def free_path(self, dump_name: str) -> Path:
+        """Where a dataset made of the dump may go: a name that is not taken."""
+        stem = safe_name(_SUFFIXES.sub("", dump_name)) or "dump"
+        path, number = self.folder / f"{stem}.duckdb", 2
+        while path.exists():
+            path, number = self.folder / f"{stem}-{number}.duckdb", number + 1
+        return path
+
+    def rename(self, name: str, wanted: str) -> str:
+        """Call a dataset otherwise; its new name. Errors: OverbudgetError where that is taken, or no name at all."""
+        path, new = self.path(name), safe_name(wanted)
+        if not new:
+            raise OverbudgetError("A dataset needs a name of letters, digits, dots, dashes or underscores.")
+        if (self.folder / f"{new}.duckdb").exists():
+            raise OverbudgetError(f"There is a dataset {new} already; choose another name.")
+        path.rename(self.folder / f"{new}.duckdb")
+        return new
+
+    def delete(self, name: str) -> None:
+        """Remove a dataset for good."""
+        self.path(name).unlink(missing_ok=True)
+
+    def merge(self, name: str, other: str) -> str:
+        """Make a dataset of two, spans that both have kept once; its name. The two stay as they are."""
+        from overbudget.ingest.rewrite.merge import merge
+
+        to = self.free_path(f"{name}+{other}")
+        merge(self.path(name), self.path(other), to)
+        return to.stem
+
+    def parquet(self, name: str) -> bytes:
+        """A dataset as a zip file of Parquet files, one for each relation."""
+        from overbudget.store.export import export_parquet
+
+        file = io.BytesIO()
+        with tempfile.TemporaryDirectory(prefix="overbudget-export-") as folder, zipfile.ZipFile(file, "w") as archive:
+            for path in export_parquet(self.path(name), Path(folder)):
+                archive.write(path, f"{name}/{path.name}")
+        return file.getvalue()
+
+    def clean_up(self) -> None:
+        """Remove what abandoned uploads left behind."""
+        for path in self.incoming.iterdir():
+            if path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def sample_of(dataset: str) -> Sample | None:
+    """The sample that a dataset was made of."""
+    return next((sample for sample in samples() if dataset == f"sample-{sample.name}"), None)
+
+
+def safe_name(name: str) -> str:
+    """A file name of plain characters, of at most 80: no path, no hidden file."""
+    return _SAFE.sub("_", Path(name.replace("\\", "/")).name).lstrip(".")[:80]

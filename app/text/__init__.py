@@ -1,0 +1,1 @@
+"""Every answer as sentences and tables, for terminal, Markdown and pages."""

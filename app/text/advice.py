@@ -1,0 +1,69 @@
+"""Advice for a terminal."""
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from overbudget.analysis.advice.advice import Advice
+from overbudget.analysis.common.durations import format_duration
+from overbudget.app.text.review import PLAIN_WIDTH
+from overbudget.app.text.words import quoted
+
+TITLES = {
+    "parallelise": "Run in parallel",
+    "cache": "Cache",
+    "prompt_prefix": "Let the provider cache the beginning of the prompt",
+    "retries": "Mend the failures behind the retries",
+    "blocking": "Shorten the wait",
+    "queue": "Shorten the queue",
+    "instrument": "Instrument the time that is in no span",
+    "model": "Use a steadier model",
+}
+USUAL = 95
+
+
+def print_advice(found: Sequence[Advice], file: TextIO | None = None) -> None:
+    """Write advice to `file` (standard output), the largest effect first."""
+    file = file or sys.stdout
+    console = Console(
+        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
+    )
+    if not found:
+        console.print(Text("Nothing stands out that would make requests faster.", style="bold"))
+    for number, advice in enumerate(found, 1):
+        console.print(Text(f"{number}. {title(advice)}", style="bold"))
+        console.print(Text(f"   {effect_text(advice)}"))
+        for sign, reasons in (("+", advice.evidence), ("−", advice.against)):
+            for reason in reasons:
+                console.print(Text(f"   {sign} {reason}"))
+        console.print(Text(f"   {advice.command}", style="dim"), soft_wrap=True)
+        console.print()
+
+
+def summary(found: Sequence[Advice]) -> list[str]:
+    """What to do first, and what it would bring."""
+    if not found:
+        return ["Nothing stands out that would make requests faster.", "Try changes of your own below."]
+    others = len(found) - 1
+    more = f" {others} more below." if others else ""
+    return [f"{title(found[0])}.", f"It takes {effect_text(found[0])}{more}"]
+
+
+def title(advice: Advice) -> str:
+    """What to do, and with what."""
+    names = list(dict.fromkeys(operation["name"] for operation in advice.operations))
+    return TITLES[advice.kind] + (f": {', '.join(map(quoted, names))}" if names else "")
+
+
+def effect_text(advice: Advice) -> str:
+    """What it does to p95, or to the percentile it does most to, and how sure that is."""
+    usual = next(effect for effect in advice.effect if effect.percentile == USUAL)
+    if usual.after_ns >= usual.before_ns:
+        usual = max(advice.effect, key=lambda effect: effect.before_ns - effect.after_ns)
+    text = f"p{usual.percentile} from {format_duration(usual.before_ns)} to {format_duration(usual.after_ns)}"
+    if advice.within_budget is not None and advice.within_budget[0] != advice.within_budget[1]:
+        text += f"; within budget from {advice.within_budget[0]:.1%} to {advice.within_budget[1]:.1%}"
+    return f"{text}. The evidence is {advice.confidence}."

@@ -1,0 +1,3 @@
+"""Signs beside colours."""
+
+MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # a sign beside the colour, never colour alone

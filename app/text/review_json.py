@@ -1,0 +1,16 @@
+"""The review for programs: the JSON that CONTRACT.md promises."""
+
+import json
+
+from overbudget.analysis.review.result import Over, Review
+
+
+def review_json(review: Review) -> str:
+    """The review as JSON text, two blanks to a level, names as they are (not escaped to ASCII)."""
+    return json.dumps(review.as_dict(), indent=2, ensure_ascii=False, default=str)
+
+
+def check_json(review: Review, broken: list[Over]) -> str:
+    """The outcome of `overbudget check` as JSON text: every broken cap, and the review they were found in."""
+    found = {"over": [entry._asdict() for entry in broken], "review": review.as_dict()}
+    return json.dumps(found, indent=2, ensure_ascii=False, default=str)

@@ -1,0 +1,156 @@
+"""The tables of a review as text cells, for whoever draws them: terminal, Markdown, page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.review.result import PercentileRow, Review, StageRow, Verdict
+from overbudget.app.text.marks import MARKS
+from overbudget.app.text.words import operation_name, quoted
+
+TOO_FEW = "too few"
+NO_SPANS = "no spans"
+STREAMING = {
+    "waiting_ns": "waiting for the first token",
+    "writing_ns": "writing",
+    "untold_ns": "no first token recorded",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value, its verdict where a cap is given, and the interval it lies in (95 %) where that is known."""
+
+    text: str
+    verdict: Verdict | None = None
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table: what it is about, its caps as text, its cells from left to right."""
+
+    label: str
+    caps: str
+    cells: tuple[Cell, ...]
+
+
+def percentile_lines(review: Review) -> list[Line]:
+    """The whole request and each stage against their caps, a cell per percentile; empty where none is known."""
+    if all(cell.text == TOO_FEW for cell in cells(review.end_to_end)):
+        return []
+    lines = [Line("whole request", caps_text(review.end_to_end), cells(review.end_to_end))]
+    for stage, rows in _by_stage(review.stages):
+        # that a stage without any span takes no time is not known
+        told = (
+            tuple(Cell(NO_SPANS, row.verdict) for row in rows) if stage in review.unmatched["stages"] else cells(rows)
+        )
+        lines.append(Line(stage, caps_text(rows), told))
+    return lines
+
+
+def breakdown_lines(review: Review) -> list[Line]:
+    """Stage by stage what a request at each percentile is made of, and its whole below; empty where unknown at all."""
+    if not any(made_of.stages for made_of in review.breakdown):
+        return []
+    stages = [stage.stage for stage in next(made_of for made_of in review.breakdown if made_of.stages).stages]
+    lines = []
+    for place, stage in enumerate(stages):
+        found = []
+        for made_of in review.breakdown:
+            if made_of.stages:
+                part = made_of.stages[place]
+                found.append(Cell(f"{format_duration(part.mean_ns)} {part.share:4.0%}"))
+            else:
+                found.append(Cell(TOO_FEW))
+        if any(made_of.stages and made_of.stages[place].mean_ns for made_of in review.breakdown):
+            lines.append(Line(stage, "", tuple(found)))
+            lines += _streaming_lines(review) if stage == "inference" else []
+    whole = [
+        Cell(TOO_FEW if made_of.band_latency_ns is None else f"{format_duration(made_of.band_latency_ns)} 100%")
+        for made_of in review.breakdown
+    ]
+    return [*lines, Line("whole request", "", tuple(whole))]
+
+
+def _streaming_lines(review: Review) -> list[Line]:
+    """What inference is made of, where times to the first token are recorded."""
+    if not any(made_of.streaming for made_of in review.breakdown):
+        return []
+    lines = []
+    for part, label in STREAMING.items():
+        ns = [getattr(made_of.streaming, part) if made_of.streaming else None for made_of in review.breakdown]
+        if any(ns):
+            lines.append(
+                Line(f"  {label}", "", tuple(Cell(format_duration(one) if one is not None else "–") for one in ns))
+            )
+    return lines
+
+
+def average_lines(review: Review) -> list[Line]:
+    """What the requests are made of on average, where they are too few to tell any percentile."""
+    if review.overall is None or percentile_lines(review):
+        return []
+    lines = [
+        Line(stage["stage"], "", (Cell(format_duration(stage["mean_ns"])), Cell(f"{stage['share']:.0%}")))
+        for stage in review.overall.stages
+    ]
+    return [*lines, Line("whole request", "", (Cell(format_duration(review.overall.latency_ns)), Cell("100%")))]
+
+
+def culprit_lines(review: Review) -> list[Line]:
+    """Per percentile with a culprit: the stage, by how much it overran what, its share of the blame, the operation."""
+    lines = []
+    for made_of in review.breakdown:
+        culprit = made_of.culprit
+        if culprit is not None:
+            over = "its cap" if culprit.basis == "cap" else "typical requests"
+            operation = operation_name(culprit.operation) if culprit.operation else "–"
+            what = f"{format_duration(culprit.overrun_ns)} over {over}"
+            found = (Cell(culprit.stage), Cell(what), Cell(f"{culprit.blame:.0%}"), Cell(operation))
+            lines.append(Line(f"p{made_of.percentile}", "", found))
+    return lines
+
+
+def route_lines(review: Review, most: int = 10) -> list[Line]:
+    """The latency of the `most` busiest routes and of those the budget names, busiest first."""
+    return [
+        Line(quoted(route.route), caps_text(route.end_to_end), (Cell(f"{route.requests:,}"), *cells(route.end_to_end)))
+        for place, route in enumerate(review.routes)
+        if place < most or route.stages or any(row.verdict for row in route.end_to_end)
+    ]
+
+
+def cells(rows: Sequence[PercentileRow]) -> tuple[Cell, ...]:
+    """A cell per percentile; where the number cannot be known it says so instead."""
+    return tuple(Cell(_value(row), row.verdict, interval_text(row)) for row in rows)
+
+
+def _value(row: PercentileRow) -> str:
+    if row.needs is None:
+        return MARKS.get(row.verdict, "") + format_duration(row.latency_ns)
+    return f"{MARKS['over']}≥ {format_duration(row.ci_low_ns)}" if row.verdict == "over" else TOO_FEW
+
+
+def interval_text(row: PercentileRow) -> str:
+    """Between what the percentile lies: `2.01 – 2.43 s`, its unit once where both ends share it."""
+    if row.needs is not None or row.ci_low_ns is None or row.ci_high_ns is None:
+        return ""
+    low, high = format_duration(row.ci_low_ns), format_duration(row.ci_high_ns)
+    if low == high:
+        return ""
+    same_unit = low.count(" ") == high.count(" ") == 1 and low.split(" ")[1] == high.split(" ")[1]
+    return f"{low.split(' ')[0] if same_unit else low} – {high}"
+
+
+def caps_text(rows: Sequence[PercentileRow]) -> str:
+    """The caps as they are given: `500 ms p50, 2.00 s p95`; each at the highest percentile it holds for."""
+    caps: dict[int, int] = {row.budget_ns: row.percentile for row in rows if row.budget_ns is not None}
+    return ", ".join(f"{format_duration(cap)} p{percentile}" for cap, percentile in caps.items())
+
+
+def _by_stage(rows: Sequence[StageRow]) -> list[tuple[str, list[StageRow]]]:
+    found: dict[str, list[StageRow]] = {}
+    for row in rows:
+        found.setdefault(row.stage, []).append(row)
+    return list(found.items())

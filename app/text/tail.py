@@ -1,0 +1,80 @@
+"""Slow against typical requests, for a terminal."""
+
+import sys
+from typing import TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.tail.tail import REQUEST, SlowAttribute, SlowOperation, Tail
+from overbudget.app.text.review import PLAIN_WIDTH
+from overbudget.app.text.words import count, quoted
+
+MOST_ROWS = 10
+LEAST_SHARE = 0.01  # of the excess, to be listed
+
+
+def print_tail(found: Tail, file: TextIO | None = None) -> None:
+    """Write the tail to `file` (standard output)."""
+    file = file or sys.stdout
+    console = Console(
+        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
+    )
+    for number, sentence in enumerate(sentences(found)):
+        console.print(Text(sentence, style="" if number else "bold"))
+    _heading(console, "Where the slow requests spend more time")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in ("operation", "stage", "slow", "typical", "excess", "share"):
+        table.add_column(column, justify="left" if column in ("operation", "stage") else "right")
+    for one in [one for one in found.operations if one.share_of_excess >= LEAST_SHARE][:MOST_ROWS]:
+        times = [format_duration(ns) for ns in (one.slow_mean_ns, one.typical_mean_ns, one.excess_ns)]
+        table.add_row(operation_text(one), one.stage, *times, f"{one.share_of_excess:.0%}")
+    console.print(table)
+    if found.attributes:
+        _heading(console, "What they have more often than typical ones")
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for column in ("attribute", "slow", "typical", "requests"):
+            table.add_column(column, justify="left" if column == "attribute" else "right")
+        for attribute in found.attributes[:MOST_ROWS]:
+            shares = f"{attribute.slow_share:.0%}", f"{attribute.typical_share:.0%}"
+            table.add_row(attribute_text(attribute), *shares, f"{attribute.requests:,}")
+        console.print(table)
+        if (more := len(found.attributes) - MOST_ROWS) > 0:
+            console.print(Text(f"and {more:,} more", style="dim"))
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, style="dim"))
+
+
+def sentences(found: Tail) -> list[str]:
+    """What is compared, and the strongest of what was found."""
+    first = (
+        f"{count(found.slow, 'slow request')} (from {format_duration(found.threshold_ns)} on, p{found.percentile}) "
+        f"against {found.typical:,} typical ones: {format_duration(found.slow_mean_ns)} against "
+        f"{format_duration(found.typical_mean_ns)}."
+    )
+    worst = found.operations[0] if found.operations else None
+    why = f"{operation_text(worst)} takes {worst.share_of_excess:.0%} of the excess" if worst else "Nothing stands out"
+    if not found.attributes:
+        return [first, f"{why}; no attribute tells the slow from the typical."]
+    attribute = found.attributes[0]
+    shares = f"{attribute.slow_share:.0%} of the slow and {attribute.typical_share:.0%} of the typical"
+    return [first, f"{why}; {attribute_text(attribute)} is in {shares}."]
+
+
+def operation_text(one: SlowOperation) -> str:
+    """An operation, or the wait for a place."""
+    waiting = f" waiting for {one.hop_to}" if one.hop_to else ""
+    return f"{one.service_name}: {quoted(one.name)}{waiting}"
+
+
+def attribute_text(one: SlowAttribute) -> str:
+    """An attribute, its value, and what carries it."""
+    value = one.value if one.value.startswith("> ") else f"= {one.value}"
+    place = "" if one.on == REQUEST else f" on {quoted(one.on)}"
+    return f"{one.key} {value}{place}"

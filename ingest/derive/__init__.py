@@ -1,0 +1,1 @@
+"""From stored spans to requests, critical paths and stage times."""

@@ -1,0 +1,176 @@
+"""Rows of the relation `requests`: what the kernels found, joined with what the spans of a request say of it."""
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from overbudget.ingest.write.facts import FACT_NAMES
+from overbudget.kernels.columns import Requests, Tree
+from overbudget.kernels.span_tree import in_flight
+from overbudget.stages.assign import stage_of_nodes
+from overbudget.stages.operation_table import Catalogue
+
+I32 = npt.NDArray[np.int32]
+
+GOOD_LABELS = ("good", "pass", "passed", "correct", "positive", "relevant", "true", "yes", "thumbs_up")
+BAD_LABELS = ("bad", "fail", "failed", "incorrect", "negative", "irrelevant", "false", "no", "thumbs_down")
+MOST_SHAPE_NAMES = 40  # a shape of more operations than this is cut, its rest told by a hash
+
+
+class RequestRows:
+    """Requests of all partitions so far; numbered in the order of adding."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._bases: list[pa.Table] = []
+        self._facts: list[pa.Table] = []
+
+    def add(self, requests: Requests, tree: Tree, span_no: I32, shapes: pa.Array, facts: pa.Table) -> None:
+        """One partition's requests. `facts` has a column request_no that counts from 0 within the partition."""
+        entry = requests.entry
+        self._bases.append(
+            pa.table(
+                {
+                    "request_no": np.arange(self.count, self.count + len(entry), dtype=np.int32),
+                    "span_no": span_no[entry],
+                    "start_ns": tree.start[entry],
+                    "duration_ns": tree.end[entry] - tree.start[entry],
+                    "complete": requests.complete,
+                    "span_count": requests.span_count,
+                    "shape": shapes,
+                }
+            )
+        )
+        numbers = facts["request_no"].to_numpy() + np.int32(self.count)
+        self._facts.append(facts.set_column(0, "request_no", pa.array(numbers)))
+        self.count += len(entry)
+
+    def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Write them all to the relation `requests`."""
+        if not self._bases:
+            return
+        base = pa.concat_tables(self._bases)
+        starts, durations = base["start_ns"].to_numpy(), base["duration_ns"].to_numpy()
+        base = base.append_column("in_flight", pa.array(in_flight(starts, starts + durations)))
+        said = pa.concat_tables(self._facts)  # noqa: F841 - DuckDB reads it
+        connection.execute(
+            """INSERT INTO requests BY NAME
+               SELECT b.request_no, s.trace_id, s.span_id, o.name AS route, b.shape, o.service_name,
+                   make_timestamp_ns(b.start_ns) AS start_time, b.start_ns, b.duration_ns, s.status_code, b.complete,
+                   b.span_count, f.model, f.conversation_id, f.request_id, f.score, f.good, f.input_tokens,
+                   f.output_tokens, f.cached_tokens, f.ttft_ns, b.in_flight, s.source_id
+               FROM base b JOIN data.spans s USING (span_no) JOIN operations o USING (operation_id)
+               LEFT JOIN said f ON f.request_no = b.request_no
+               ORDER BY b.request_no"""
+        )
+
+
+def fold_facts(
+    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, catalogue: Catalogue
+) -> pa.Table:
+    """One row per request that has any fact: request_no and its model, ids, tokens, time to first token, score.
+
+    Tokens are summed over the inference spans that no other inference span encloses, because frameworks and clients
+    both record the same call; without such spans the largest number any span records counts. The model and the time
+    to first token are those of the longest span that records one, inference spans first.
+    """
+    if connection.execute("SELECT count(*) FROM facts").fetchall()[0][0] == 0:
+        return _no_facts(connection)
+    operations = catalogue.columns
+    inference = operations.stage == catalogue.stages.index("inference")
+    only_inference = operations._replace(
+        stage=np.where(inference, 0, -1).astype(np.int16), weak=np.zeros(catalogue.count, bool)
+    )
+    below = stage_of_nodes(tree, only_inference, 1) == 0
+    is_inference = inference[tree.operation]
+    parent = tree.parent
+    enclosed = (parent >= 0) & below[np.maximum(parent, 0)]
+    nodes = pa.table(  # noqa: F841 - DuckDB reads it
+        {
+            "span_no": span_no,
+            "request_no": request_of,
+            "start_ns": tree.start,
+            "skew_ns": tree.skew,
+            "weight": (tree.end - tree.start) + np.where(is_inference, np.int64(1) << 60, 0),
+            "counts": is_inference & ~enclosed,
+        }
+    )
+    return connection.sql(_FOLD).to_arrow_table()
+
+
+def _fact(name: str) -> str:
+    return f"fact = {FACT_NAMES.index(name)}"
+
+
+def _tokens(name: str) -> str:
+    return (
+        f"coalesce(sum(tokens) FILTER ({_fact(name)} AND counts), max(tokens) FILTER ({_fact(name)}))::BIGINT AS {name}"
+    )
+
+
+_TOKENS = " OR ".join(map(_fact, ("input_tokens", "output_tokens", "cached_tokens")))
+_TTFT = f"""CASE
+    WHEN {_fact("ttft_s")} THEN (try_cast(value AS DOUBLE) * 1e9)::BIGINT
+    WHEN {_fact("ttft_ms")} THEN (try_cast(value AS DOUBLE) * 1e6)::BIGINT
+    WHEN {_fact("ttft_ns")} THEN try_cast(value AS BIGINT)
+    WHEN {_fact("ttft_at")} THEN epoch_ns(try_cast(trim(value, '"') AS TIMESTAMP_NS)) + skew_ns - start_ns
+END"""
+
+# A header's value is a list in OTLP: its first entry is the id, as others record it.
+_FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
+
+# Values are cast for the facts that need it alone: casts that fail are slow, and a FILTER comes after them.
+_FOLD = f"""
+WITH said AS (
+    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value, {_TTFT} AS ttft,
+        CASE WHEN {_TOKENS} THEN try_cast(value AS BIGINT) END AS tokens,
+        CASE WHEN {_fact("score")} THEN try_cast(value AS DOUBLE) END AS score,
+        CASE WHEN {_fact("label")} THEN lower(value) END AS label
+    FROM facts f JOIN nodes n USING (span_no) WHERE n.request_no >= 0
+), folded AS (SELECT
+    request_no,
+    arg_max(value, weight) FILTER ({_fact("model")}) AS model,
+    arg_min(value, start_ns) FILTER ({_fact("conversation_id")}) AS conversation_id,
+    arg_min(value, start_ns) FILTER ({_fact("request_id")}) AS request_id,
+    arg_max(score, start_ns) FILTER ({_fact("score")}) AS score,
+    CASE WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {GOOD_LABELS} THEN true
+         WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {BAD_LABELS} THEN false END AS good,
+    {_tokens("input_tokens")},
+    {_tokens("output_tokens")},
+    {_tokens("cached_tokens")},
+    arg_max(ttft, weight) FILTER (ttft IS NOT NULL) AS ttft_ns
+FROM said GROUP BY request_no)
+SELECT * REPLACE ({_FIRST_OF_LIST} AS request_id) FROM folded
+"""
+
+
+def _no_facts(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    nodes = "(SELECT 0::INTEGER AS span_no, 0::INTEGER AS request_no, 0::BIGINT AS start_ns, 0::BIGINT AS skew_ns, 0::BIGINT AS weight, false AS counts)"
+    return connection.sql(_FOLD.replace("JOIN nodes n", f"JOIN {nodes} n")).to_arrow_table()
+
+
+def shape_texts(tree: Tree, requests: Requests, catalogue: Catalogue) -> pa.Array:
+    """The shape of each request: the distinct names directly below its entry span, sorted, joined by " | "."""
+    request_of_entry = np.full(len(tree.row), -1, np.int32)
+    request_of_entry[requests.entry] = np.arange(len(requests.entry), dtype=np.int32)
+    parent = tree.parent
+    request = np.where(parent >= 0, request_of_entry[np.maximum(parent, 0)], -1)
+    children = np.flatnonzero(request >= 0)
+    name = catalogue.name_codes[tree.operation[children]].astype(np.int64)
+    names = len(catalogue.names)
+    pairs = np.unique(request[children].astype(np.int64) * names + name)
+    owner, name = pairs // names, pairs % names
+    with np.errstate(over="ignore"):
+        mixed = (name.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
+        starts = np.searchsorted(owner, np.arange(len(requests.entry) + 1))
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
+        hashes = sums[starts[1:]] - sums[starts[:-1]]
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    texts = []
+    for request_no in first.tolist():
+        found = [catalogue.names[code] for code in name[starts[request_no] : starts[request_no + 1]].tolist()]
+        rest = f" | and {len(found) - MOST_SHAPE_NAMES} more" if len(found) > MOST_SHAPE_NAMES else ""
+        texts.append(" | ".join(sorted(found)[:MOST_SHAPE_NAMES]) + rest)
+    return pa.DictionaryArray.from_arrays(pa.array(inverse.astype(np.int32)), pa.array(texts, pa.string()))

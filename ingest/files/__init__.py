@@ -1,0 +1,1 @@
+"""Dump files: found, decompressed, taken out of archives."""

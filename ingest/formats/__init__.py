@@ -1,0 +1,1 @@
+"""What a dump is, and its spans as columns."""

@@ -1,0 +1,141 @@
+"""Columns of text put in order: attribute lists, ids, doubles; spans that cannot be kept are left out."""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from overbudget.ingest.batch import ATTRIBUTES, SpanBatch
+from overbudget.ingest.report import FileReport
+from overbudget.kernels.content_hash import codes_of, string_buffers
+
+I32 = npt.NDArray[np.int32]
+_OFFSETS = numba.types.Array(numba.int32, 1, "C", readonly=True)
+_BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
+
+# What an id turned out to be.
+ID_OK, ID_NONE, ID_BAD = range(3)
+
+
+def text_of_doubles(values: pa.DoubleArray) -> pa.StringArray:
+    """Shortest text that is read back as the same double and stays a double: "1.0", "NaN", "Infinity"."""
+    text = values.cast(pa.string())
+    text = pc.replace_substring_regex(text, r"^(-?[0-9]+)$", r"\1.0")
+    text = pc.replace_substring_regex(text, r"^(-?)inf$", r"\1Infinity")
+    return pc.if_else(pc.equal(text, "nan"), "NaN", text)
+
+
+@numba.njit(numba.boolean(_OFFSETS, _OFFSETS, numba.int64), cache=True, nogil=True)
+def _repeats(lists, codes, keys):  # type: ignore[no-untyped-def]
+    seen = np.full(keys, -1, np.int32)
+    for i in range(lists.size - 1):
+        for j in range(lists[i], lists[i + 1]):
+            if seen[codes[j]] == i:
+                return True
+            seen[codes[j]] = i
+    return False
+
+
+@numba.njit(numba.boolean[:](_OFFSETS, _OFFSETS, numba.int64), cache=True, nogil=True)
+def _last_of_each(lists, codes, keys):  # type: ignore[no-untyped-def]
+    keep = np.ones(codes.size, np.bool_)
+    seen, at = np.full(keys, -1, np.int32), np.zeros(keys, np.int32)
+    for i in range(lists.size - 1):
+        for j in range(lists[i], lists[i + 1]):
+            c = codes[j]
+            if seen[c] == i:
+                keep[at[c]] = False
+            seen[c], at[c] = i, j
+    return keep
+
+
+def attribute_lists(lists: I32, keys: pa.StringArray, values: pa.StringArray) -> tuple[pa.ListArray, int]:
+    """An ATTRIBUTES column from offsets, keys and text values, and how many repeated keys were dropped (the last wins)."""
+    coded = keys.dictionary_encode() if not pa.types.is_dictionary(keys.type) else keys
+    if coded.null_count:
+        coded = keys.fill_null("").dictionary_encode()
+    dropped = 0
+    codes = codes_of(coded)
+    if _repeats(lists, codes, len(coded.dictionary)):
+        keep = _last_of_each(lists, codes, len(coded.dictionary))
+        dropped = int((~keep).sum())
+        kept = np.flatnonzero(keep)
+        lists = np.concatenate([[0], np.cumsum(keep)])[lists].astype(np.int32)
+        coded, values = coded.take(pa.array(kept)), values.take(pa.array(kept))
+    entries = pa.StructArray.from_arrays([coded, values], fields=list(ATTRIBUTES.value_type))
+    return pa.ListArray.from_arrays(pa.array(lists), entries, type=ATTRIBUTES), dropped
+
+
+@numba.njit(numba.types.Tuple((numba.uint8[:], numba.uint8[:]))(_OFFSETS, _BYTES, numba.int64), cache=True, nogil=True)
+def _check_hex(offsets, data, digits):  # type: ignore[no-untyped-def]
+    n = offsets.size - 1
+    out, what = np.full(n * digits, 48, np.uint8), np.zeros(n, np.uint8)
+    for i in range(n):
+        start, length = offsets[i], offsets[i + 1] - offsets[i]
+        if length == 0:
+            what[i] = 1
+        elif length == digits:
+            zero = True
+            for j in range(digits):
+                c = data[start + j]
+                if 65 <= c <= 70:
+                    c += np.uint8(32)
+                if not (48 <= c <= 57 or 97 <= c <= 102):
+                    what[i] = 2
+                    break
+                zero = zero and c == 48
+                out[i * digits + j] = c
+            if what[i] == 0 and zero:
+                what[i] = 1
+        else:
+            what[i] = 2
+    return out, what
+
+
+def check_ids(column: pa.StringArray, digits: int) -> tuple[pa.StringArray, npt.NDArray[np.uint8]]:
+    """Ids in lower case (`digits` each, zeros where there is none) and what each was: ID_OK, ID_NONE, ID_BAD."""
+    if len(column) == 0:
+        return pa.array([], pa.string()), np.zeros(0, np.uint8)
+    if column.type != pa.string():
+        column = column.cast(pa.string())
+    data, what = _check_hex(*string_buffers(column), digits)
+    offsets = np.arange(0, len(data) + 1, digits, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(column), pa.py_buffer(offsets), pa.py_buffer(data)), what
+
+
+def keep_usable(
+    batch: SpanBatch,
+    trace_what: npt.NDArray[np.uint8],
+    span_what: npt.NDArray[np.uint8],
+    parent_what: npt.NDArray[np.uint8],
+    start_ns: npt.NDArray[np.int64],
+    report: FileReport,
+) -> SpanBatch:
+    """The batch without the spans that cannot be kept: without ids, with ids of the wrong form, without a start.
+
+    The `_what` arrays say what each id turned out to be (see `check_ids`); `start_ns` is 0 where there is none.
+    """
+    none = (trace_what == ID_NONE) | (span_what == ID_NONE)
+    bad = (trace_what == ID_BAD) | (span_what == ID_BAD) | (parent_what == ID_BAD)
+    timeless = (start_ns <= 0) & ~none & ~bad
+    lost = none | bad | timeless
+    if not lost.any():
+        return batch
+    names = batch.spans["name"]
+    for code, mask in (("no_id", none & ~bad), ("bad_id", bad), ("no_start", timeless)):
+        rows = np.flatnonzero(mask)
+        if len(rows):
+            report.reject(code, f"span {names[int(rows[0])].as_py()!r}", len(rows))
+    kept = np.flatnonzero(~lost)
+    number = np.full(len(lost), -1, np.int32)
+    number[kept] = np.arange(len(kept), dtype=np.int32)
+
+    def of_kept(rows: pa.Table) -> pa.Table:
+        span = number[rows["span"].to_numpy()]
+        here = np.flatnonzero(span >= 0)
+        return rows.take(pa.array(here)).set_column(0, "span", pa.array(span[here]))
+
+    return SpanBatch(
+        batch.spans.take(pa.array(kept)), batch.resources, batch.scopes, of_kept(batch.events), of_kept(batch.links)
+    )

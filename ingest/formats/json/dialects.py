@@ -1,0 +1,276 @@
+"""Any dialect of OTLP/JSON, record by record, rewritten into the canonical one. Slow, and understands everything.
+
+snake_case keys, base64 ids, enum names, numbers as text or not, nested values, older envelopes, and what the query
+APIs of Tempo and Jaeger return. Values become text here, as they are stored.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import orjson
+
+from overbudget.ingest.formats.json.jaeger import spans_of_jaeger
+from overbudget.ingest.formats.json.scanner import whole_part
+from overbudget.ingest.formats.json.values import Unusable, count, enum, identifier, nanoseconds, text_of
+from overbudget.ingest.report import FileReport
+
+Record = dict[str, Any]
+T = TypeVar("T")
+
+_RESOURCE_SPANS = ("resourceSpans", "resource_spans", "batches")
+_SCOPE_SPANS = (
+    "scopeSpans",
+    "scope_spans",
+    "deprecatedScopeSpans",
+    "deprecated_scope_spans",
+    "instrumentationLibrarySpans",
+    "instrumentation_library_spans",
+)
+_OTHER = (
+    "resourceMetrics",
+    "resource_metrics",
+    "resourceLogs",
+    "resource_logs",
+    "resourceProfiles",
+    "resource_profiles",
+)
+KINDS = {
+    "SPAN_KIND_UNSPECIFIED": 0,
+    "SPAN_KIND_INTERNAL": 1,
+    "SPAN_KIND_SERVER": 2,
+    "SPAN_KIND_CLIENT": 3,
+    "SPAN_KIND_PRODUCER": 4,
+    "SPAN_KIND_CONSUMER": 5,
+}
+CODES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+
+
+def canonical(piece: bytes, report: FileReport, may_be_broken: bool = True) -> tuple[bytes, int]:
+    """The records of a piece of JSON lines as canonical OTLP/JSON lines, and how many were records of traces.
+
+    What is no record of traces is reported (`unreadable_record`, `other_signals`); a span that cannot be read is
+    rejected, the rest of its record kept. Of a record that is broken the part before the break is kept.
+    """
+    out, understood = [], 0
+    for line in piece.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            record = _parsed(line)
+        except orjson.JSONDecodeError as error:
+            before = error.doc[: error.pos].encode("utf-8", "replace")
+            near = line[max(0, len(before) - 40) :][:80].decode("utf-8", "replace")
+            report.warn("unreadable_record", f"{error.msg} at character {error.pos} of a record, near {near}")
+            for part in whole_part(before) if may_be_broken else ():
+                saved, records = canonical(part, report, may_be_broken=False)
+                out.append(saved.rstrip())
+                understood += records
+            continue
+        for found in _envelopes(record, report):
+            understood += 1
+            rewritten = {"resourceSpans": [_resource_spans(one, report) for one in _around(found, report)]}
+            out.append(orjson.dumps(rewritten))
+    return (b"\n".join(out) + b"\n" if out else b""), understood
+
+
+def _parsed(line: bytes) -> Any:
+    """A JSON document. Numbers may be absurd (1e400, NaN, three hundred digits): their span is refused, not its record.
+
+    Errors: orjson.JSONDecodeError where it is none.
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            record = json.loads(line, strict=False)
+            json.dumps(record, ensure_ascii=False).encode()  # no half of a character, which could not be stored
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return record
+        raise
+
+
+def _field(record: Record, camel: str, snake: str | None = None) -> Any:
+    """A field by its lowerCamelCase name or its snake_case twin; None where absent."""
+    if camel in record:
+        return record[camel]
+    return record.get(snake) if snake else None
+
+
+def _envelopes(record: Any, report: FileReport) -> Iterator[list[Any]]:
+    """The lists of resource spans in a record, whatever is wrapped around them."""
+    if not isinstance(record, dict):
+        report.warn("unreadable_record", f"a JSON {type(record).__name__} where an object should be")
+        return
+    for key in _RESOURCE_SPANS:
+        if key in record:
+            found = record[key]
+            if found is None:
+                found = []
+            if isinstance(found, list):
+                if record.get("status") == "PARTIAL":
+                    report.warn("partial_trace", "the query API returned only a part of the trace")
+                yield found
+            else:
+                report.warn("unreadable_record", f"{key} is not a list")
+            return
+    if isinstance(record.get("trace"), dict):  # Tempo's API, version 2
+        yield from _envelopes({**record["trace"], "status": record.get("status")}, report)
+    elif isinstance(record.get("result"), dict):  # Jaeger's API, version 3
+        yield from _envelopes(record["result"], report)
+    elif "error" in record:
+        said = record["error"]
+        message = said.get("message") if isinstance(said, dict) else said
+        report.warn("unreadable_record", f"the query API returned an error: {message}")
+    elif isinstance(record.get("data"), list) or ("spans" in record and "processes" in record):
+        traces = record["data"] if isinstance(record.get("data"), list) else [record]
+        yield [resource for trace in traces if isinstance(trace, dict) for resource in spans_of_jaeger(trace, report)]
+    elif "trace" in record:  # an empty trace of Tempo's API
+        yield []
+    elif any(key in record for key in _OTHER):
+        report.warn("other_signals", "records of metrics or logs among those of traces")
+    elif record:
+        report.warn("unreadable_record", "no resourceSpans in: " + ", ".join(list(record)[:6]))
+
+
+def _resource_spans(one: Record, report: FileReport) -> Record:
+    def read_attributes() -> list[Record]:
+        return _attributes(_object(_field(one, "resource")).get("attributes"))
+
+    scopes = [scope for key in _SCOPE_SPANS for scope in _around(one.get(key), report)]
+    return {
+        "resource": {"attributes": _readable(read_attributes, list[Record](), report)},
+        "scopeSpans": [_scope_spans(scope, report) for scope in scopes],
+        "schemaUrl": _readable(lambda: _text(_field(one, "schemaUrl", "schema_url")), "", report),
+    }
+
+
+def _around(value: Any, report: FileReport) -> list[Record]:
+    """The objects of a list that stands around spans. What is none is reported."""
+    if not isinstance(value or [], list):
+        report.warn("unreadable_record", f"around spans: {str(value)[:40]} is not a list")
+        return []
+    items = [item for item in value or [] if item is not None]
+    for item in items:
+        if not isinstance(item, dict):
+            report.warn("unreadable_record", f"around spans: {str(item)[:40]} is not an object")
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _readable(read: Callable[[], T], otherwise: T, report: FileReport) -> T:
+    """What stands around spans, or `otherwise` where it is of the wrong type: that is reported, and costs no span."""
+    try:
+        return read()
+    except Unusable as error:
+        report.warn("unreadable_record", f"around spans: {error}")
+        return otherwise
+
+
+def _object(value: Any) -> Record:
+    """An object; empty where it is absent."""
+    if not isinstance(value or {}, dict):
+        raise Unusable("unreadable_span", f"{str(value)[:40]} is not an object")
+    return value or {}
+
+
+def _objects(value: Any) -> list[Record]:
+    """A list of objects; empty where it is absent."""
+    if not isinstance(value or [], list):
+        raise Unusable("unreadable_span", f"{str(value)[:40]} is not a list")
+    return [_object(one) for one in value or []]
+
+
+def _scope_spans(one: Record, report: FileReport) -> Record:
+    def read_scope() -> Record:
+        scope = _object(_field(one, "scope") or _field(one, "instrumentationLibrary", "instrumentation_library"))
+        return {
+            "name": _text(scope.get("name")),
+            "version": _text(scope.get("version")),
+            "attributes": _attributes(scope.get("attributes")),
+        }
+
+    spans = []
+    given = one.get("spans") or []
+    if not isinstance(given, list):
+        report.warn("unreadable_record", f"around spans: {str(given)[:40]} is not a list")
+        given = []
+    for span in given:
+        try:
+            spans.append(_span(span, report))
+        except Unusable as error:
+            name = span.get("name") if isinstance(span, dict) else None
+            report.reject(error.code, f"span {name!r}: {error}")
+    return {
+        "scope": _readable(read_scope, {"name": "", "version": "", "attributes": []}, report),
+        "spans": spans,
+        "schemaUrl": _readable(lambda: _text(_field(one, "schemaUrl", "schema_url")), "", report),
+    }
+
+
+def _span(span: Any, report: FileReport) -> Record:
+    if not isinstance(span, dict):
+        raise Unusable("unreadable_span", "not an object")
+    status = _object(_field(span, "status"))
+    return {
+        "traceId": identifier(_field(span, "traceId", "trace_id"), 16, report),
+        "spanId": identifier(_field(span, "spanId", "span_id"), 8, report),
+        "parentSpanId": identifier(_field(span, "parentSpanId", "parent_span_id"), 8, report),
+        "traceState": _text(_field(span, "traceState", "trace_state")),
+        "flags": count(span.get("flags")),
+        "name": _text(span.get("name")),
+        "kind": enum(span.get("kind"), KINDS, report),
+        "startTimeUnixNano": nanoseconds(_field(span, "startTimeUnixNano", "start_time_unix_nano")),
+        "endTimeUnixNano": nanoseconds(_field(span, "endTimeUnixNano", "end_time_unix_nano"), report),
+        "attributes": _attributes(span.get("attributes")),
+        "status": {"code": enum(status.get("code"), CODES, report), "message": _text(status.get("message"))},
+        "events": [_event(event) for event in _objects(span.get("events"))],
+        "links": [_link(link, report) for link in _objects(span.get("links"))],
+        "droppedAttributesCount": count(_field(span, "droppedAttributesCount", "dropped_attributes_count")),
+        "droppedEventsCount": count(_field(span, "droppedEventsCount", "dropped_events_count")),
+        "droppedLinksCount": count(_field(span, "droppedLinksCount", "dropped_links_count")),
+    }
+
+
+def _event(event: Record) -> Record:
+    return {
+        "timeUnixNano": nanoseconds(_field(event, "timeUnixNano", "time_unix_nano")),
+        "name": _text(event.get("name")),
+        "attributes": _attributes(event.get("attributes")),
+        "droppedAttributesCount": count(_field(event, "droppedAttributesCount", "dropped_attributes_count")),
+    }
+
+
+def _link(link: Record, report: FileReport) -> Record:
+    return {
+        "traceId": identifier(_field(link, "traceId", "trace_id"), 16, report),
+        "spanId": identifier(_field(link, "spanId", "span_id"), 8, report),
+        "traceState": _text(_field(link, "traceState", "trace_state")),
+        "flags": count(link.get("flags")),
+        "attributes": _attributes(link.get("attributes")),
+        "droppedAttributesCount": count(_field(link, "droppedAttributesCount", "dropped_attributes_count")),
+    }
+
+
+def _attributes(attributes: Any) -> list[Record]:
+    if attributes is None:
+        return []
+    if not isinstance(attributes, list):
+        raise Unusable("unreadable_span", "attributes are not a list")
+    return [_attribute(attribute) for attribute in attributes]
+
+
+def _attribute(attribute: Any) -> Record:
+    if not isinstance(attribute, dict):
+        raise Unusable("unreadable_span", "an attribute is not an object")
+    value = text_of(attribute.get("value"))
+    return {"key": _text(attribute.get("key")), "value": {} if value is None else {"stringValue": value}}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Unusable("unreadable_span", f"{str(value)[:40]} is not text")
+    return value

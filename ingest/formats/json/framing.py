@@ -1,0 +1,89 @@
+"""Cut a stream of JSON text into pieces of whole documents, one a line, however the documents are framed.
+
+JSON lines are cut at newlines. Everything else (pretty-printed, concatenated, arrays, one object of many gigabytes)
+goes through a scanner (ingest.json_scanner) that knows strings and nesting; a document larger than a piece is cut between the elements of
+its resourceSpans, scopeSpans or spans, and what stands above them (the resource, the scope) is repeated.
+"""
+
+import codecs
+import itertools
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from overbudget.ingest.report import FileReport
+
+PIECE = 16 << 20  # bytes
+LONGEST_LINE = 64 << 20  # bytes; a longer one is cut as any other large document
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def pieces(stream: BinaryIO, report: FileReport) -> Iterator[list[bytes]]:
+    """Pieces of JSON lines, each of whole documents, about PIECE bytes. White space and byte-order marks are gone.
+    A piece comes in fragments that follow on one another, because putting them together takes as long as reading them.
+
+    Text that is no document is reported as `unreadable_record`, a last document without an end as `cut_off`; what can
+    be saved of it comes as a piece. UTF-16 is recognised by its byte-order mark.
+    """
+    source = _decoded(stream)
+    head = next(source, b"")
+    if _starts_with_a_line(head):
+        yield from _lines(head, source, report)
+        return
+    yield from _scanned(head, source, report)
+
+
+def _scanned(head: bytes, source: Iterator[bytes], report: FileReport) -> Iterator[list[bytes]]:
+    from overbudget.ingest.formats.json.scanner import Scanner  # its kernel is not needed for JSON lines
+
+    scanner = Scanner(report)
+    while head:
+        yield from ([piece] for piece in scanner.feed(head))
+        head = next(source, b"")
+    yield from ([piece] for piece in scanner.end())
+
+
+def _decoded(stream: BinaryIO) -> Iterator[bytes]:
+    """The stream as UTF-8 in chunks, byte-order mark removed."""
+    chunk = stream.read(PIECE)
+    encoding = _UTF16.get(chunk[:2])
+    if encoding is not None:
+        decoder = codecs.getincrementaldecoder(encoding)("replace")
+        text = decoder.decode(chunk[2:])
+        while chunk:
+            yield text.encode("utf-8", "replace")
+            chunk = stream.read(PIECE)
+            text = decoder.decode(chunk, final=not chunk)
+        return
+    chunk = chunk.removeprefix(codecs.BOM_UTF8)
+    while chunk:
+        yield chunk
+        chunk = stream.read(PIECE)
+
+
+def _starts_with_a_line(head: bytes) -> bool:
+    """Whether the first line that is not blank is one whole document."""
+    import orjson
+
+    line = head.lstrip().split(b"\n", 1)
+    if len(line) < 2 or not line[0].startswith(b"{"):
+        return False
+    try:
+        return isinstance(orjson.loads(line[0]), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _lines(head: bytes, source: Iterator[bytes], report: FileReport) -> Iterator[list[bytes]]:
+    kept: list[bytes] = []
+    for chunk in itertools.chain([head], source):
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield [*kept, chunk[:end]]
+            kept = [chunk[end:]]
+            continue
+        kept.append(chunk)
+        if len(kept) > LONGEST_LINE // PIECE:
+            yield from _scanned(b"".join(kept), source, report)
+            return
+    if any(fragment.strip() for fragment in kept):
+        yield kept

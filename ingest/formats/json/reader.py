@@ -1,0 +1,76 @@
+"""OTLP as JSON, in every framing and dialect: a stream of bytes in, span batches out.
+
+Canonical OTLP/JSON goes through a kernel (ingest.json_kernel). A piece that holds anything the kernel does not
+understand (another dialect, nested values, a broken line) is rewritten into canonical form by ingest.odd_json, and read
+by the same kernel.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from overbudget.ingest.batch import SpanBatch
+from overbudget.ingest.files.prefetch import prefetch
+from overbudget.ingest.formats.json.framing import pieces
+from overbudget.ingest.report import FileReport
+from overbudget.store.errors import OverbudgetError
+
+
+def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
+    """The spans of a dump of OTLP/JSON (or what Tempo's and Jaeger's query APIs return).
+
+    Broken records are reported and left out; spans that cannot be kept are counted under `rejected`.
+
+    Errors: OverbudgetError where nothing in the stream is a record of traces.
+    """
+    understood = False
+    texts = prefetch(_texts(stream, report))  # is being read while the kernels are loaded
+    try:
+        from overbudget.ingest.formats.json.kernel import scan
+        from overbudget.ingest.formats.kernel_reader import KernelReader
+
+        spans = KernelReader(scan)
+        for fragments in texts:
+            batch = spans.batch_of(fragments, report)
+            if batch is None:
+                from overbudget.ingest.formats.json.dialects import canonical
+
+                rewritten, records = canonical(b"".join(fragments), report)
+                understood = understood or records > 0
+                batch = spans.batch_of([rewritten], report)
+                assert batch is not None, "rewritten records are canonical"
+            understood = understood or batch.spans.num_rows > 0
+            if batch.spans.num_rows:
+                yield batch
+    finally:
+        texts.close()
+    if not understood and not report.rejected:
+        raise OverbudgetError(_why_nothing(report))
+
+
+def _texts(stream: BinaryIO, report: FileReport) -> Iterator[list[bytes]]:
+    """Pieces of JSON documents in valid UTF-8, in fragments."""
+    for fragments in pieces(stream, report):
+        ascii_only = all(fragment.isascii() for fragment in fragments)
+        yield fragments if ascii_only else [_valid_utf8(b"".join(fragments), report)]
+
+
+def _why_nothing(report: FileReport) -> str:
+    warnings = report.warnings
+    if "other_signals" in warnings:
+        return f"{report.source} holds metrics or logs, and no traces."
+    for code, words in (
+        ("cut_off", "ends before its first span is complete"),
+        ("unreadable_record", "is not OTLP JSON"),
+    ):
+        if code in warnings:
+            return f"{report.source} {words}: {warnings[code].example.rstrip('.')}."
+    return f"{report.source} holds no spans."
+
+
+def _valid_utf8(piece: bytes, report: FileReport) -> bytes:
+    try:
+        piece.decode()
+    except UnicodeDecodeError as error:
+        report.warn("invalid_utf8", f"{error.reason} at byte {error.start} of a piece; shown as U+FFFD")
+        return piece.decode("utf-8", "replace").encode()
+    return piece

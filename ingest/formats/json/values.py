@@ -1,0 +1,194 @@
+"""Single values of OTLP/JSON in any dialect, read by the rules of its mapping from protobuf."""
+
+import base64
+import binascii
+import math
+from typing import Any
+
+import orjson
+
+from overbudget.ingest.report import FileReport
+
+UINT32, INT64, UINT64 = 2**32, 2**63, 2**64
+
+
+class Unusable(Exception):
+    """A span cannot be read; `code` is what it is reported under."""
+
+    def __init__(self, code: str, said: str) -> None:
+        super().__init__(said)
+        self.code = code
+
+
+def whole(value: Any, code: str, lowest: int, beyond: int) -> int:
+    """An integer written as number or text, integral doubles such as 1.5e18 among them; null and "" mean 0."""
+    if value is None or value == "":
+        return 0
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        if isinstance(value, float) or (isinstance(value, str) and not value.lstrip("-").isdecimal()):
+            number = float(value)
+            if not number.is_integer():
+                raise ValueError
+            value = int(number)
+        number = int(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Unusable(code, f"{str(value)[:40]!r} is not an integer") from error
+    if not lowest <= number < beyond:
+        raise Unusable(code, f"{number} is out of range")
+    return number
+
+
+def nanoseconds(value: Any, report: FileReport | None = None) -> str:
+    """A time in ns since the epoch, as canonical text; "0" where it is absent.
+
+    After the year 2262 it does not fit a timestamp: it is unusable or, where a `report` is given, reported as absent.
+    """
+    number = whole(value, "bad_time", 0, UINT64)
+    if number < INT64:
+        return str(number)
+    if report is None:
+        raise Unusable("bad_time", f"{number} is after the year 2262")
+    report.warn("bad_time", f"an end of {number} is after the year 2262; taken as no end")
+    return "0"
+
+
+def count(value: Any) -> int:
+    return whole(value, "unreadable_span", 0, UINT32)
+
+
+def enum(value: Any, names: dict[str, int], report: FileReport) -> int:
+    """The number of an enumeration, given as number or name."""
+    if isinstance(value, str) and not value.isdecimal():
+        prefix = next(iter(names)).rsplit("_", 1)[0] + "_"
+        name = value.upper() if value.upper().startswith(prefix) else prefix + value.upper()
+        if name not in names:
+            raise Unusable("unreadable_span", f"{value[:40]!r} is not one of {', '.join(names)}")
+        report.warn("enum_names", f"{value} instead of {names[name]}")
+        return names[name]
+    return whole(value, "unreadable_span", -(2**31), 2**31)
+
+
+def identifier(value: Any, size: int, report: FileReport) -> str:
+    """An id of `size` bytes as lower-case hex, from hex or base64; "" where it is absent or all zeros."""
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str):
+        raise Unusable("bad_id", f"{value!r} is not text")
+    if len(value) != 2 * size and len(value) == -(-size // 3) * 4:
+        try:
+            value = base64.b64decode(value, validate=True).hex()
+        except binascii.Error as error:
+            raise Unusable("bad_id", f"{value!r} is not an id") from error
+        report.warn("base64_ids", f"{value} was written in base64")
+    if len(value) != 2 * size:
+        raise Unusable("bad_id", f"{value[:60]!r} is not {2 * size} hexadecimal digits long")
+    try:
+        return value.lower() if any(bytes.fromhex(value)) else ""
+    except ValueError as error:
+        raise Unusable("bad_id", f"{value!r} is not hexadecimal") from error
+
+
+def text_of(value: Any) -> str | None:
+    """An AnyValue as it is stored: text; lists and maps as compact JSON; None where it is empty or unknown."""
+    plain = plain_of(value)
+    if plain is None or isinstance(plain, str):
+        return plain
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    if isinstance(plain, float):
+        return _double(plain)
+    if isinstance(plain, int):
+        return str(plain)
+    return json_text(plain)
+
+
+def json_text(plain: Any) -> str:
+    """Compact JSON; doubles that JSON cannot write (NaN, Infinity) as text, as protobuf's mapping does."""
+
+    def writable(item: Any) -> Any:
+        if isinstance(item, float) and not math.isfinite(item):
+            return _double(item)
+        if isinstance(item, list):
+            return [writable(one) for one in item]
+        if isinstance(item, dict):
+            return {key: writable(one) for key, one in item.items()}
+        return item
+
+    return orjson.dumps(writable(plain)).decode()
+
+
+def _double(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(value)
+
+
+def plain_of(value: Any) -> Any:
+    """An AnyValue as a Python value."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise Unusable("unreadable_span", f"{str(value)[:40]!r} is not an attribute value")
+    for key, given in value.items():
+        kind = _KINDS.get(key)
+        if kind is not None and given is not None:
+            return kind(given)
+    return None
+
+
+def _string(given: Any) -> str:
+    if not isinstance(given, str):
+        raise Unusable("unreadable_span", f"stringValue {str(given)[:40]} is not text")
+    return given
+
+
+def _bool(given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise Unusable("unreadable_span", f"boolValue {str(given)[:40]!r} is neither true nor false")
+    return given
+
+
+def _int(given: Any) -> int:
+    return whole(given, "unreadable_span", -INT64, INT64)
+
+
+def _float(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        raise Unusable("unreadable_span", f"doubleValue {str(given)[:40]!r} is not a number")
+    try:
+        return float(given)
+    except ValueError as error:
+        raise Unusable("unreadable_span", f"doubleValue {given[:40]!r} is not a number") from error  # type: ignore[index]
+
+
+def _bytes(given: Any) -> str:
+    plain = _string(given).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64encode(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)).decode()
+    except binascii.Error as error:
+        raise Unusable("unreadable_span", f"bytesValue {given[:40]!r} is not base64") from error
+
+
+def _array(given: Any) -> list[Any]:
+    values = given.get("values") if isinstance(given, dict) else given
+    if not isinstance(values or [], list):
+        raise Unusable("unreadable_span", "arrayValue has no list of values")
+    return [plain_of(one) for one in values or []]
+
+
+def _kvlist(given: Any) -> dict[str, Any]:
+    values = given.get("values") if isinstance(given, dict) else given
+    if not isinstance(values or [], list):
+        raise Unusable("unreadable_span", "kvlistValue has no list of values")
+    return {_string(one.get("key") or ""): plain_of(one.get("value")) for one in values or [] if isinstance(one, dict)}
+
+
+_KINDS = {
+    "stringValue": _string, "string_value": _string, "boolValue": _bool, "bool_value": _bool, "intValue": _int,
+    "int_value": _int, "doubleValue": _float, "double_value": _float, "bytesValue": _bytes, "bytes_value": _bytes,
+    "arrayValue": _array, "array_value": _array, "kvlistValue": _kvlist, "kvlist_value": _kvlist,
+}  # fmt: skip

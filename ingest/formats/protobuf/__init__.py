@@ -1,0 +1,1 @@
+"""OTLP protobuf, framed or not."""

@@ -1,0 +1,229 @@
+"""OTLP as protobuf: bare messages, the file exporter's 4-byte length prefixes, varint-delimited messages.
+
+Messages go through a kernel (ingest.protobuf_kernel), a group of them at a time. A bare message of any size is cut between
+its resource spans, scope spans and spans, so that memory stays bounded.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from overbudget.ingest.batch import SpanBatch
+from overbudget.ingest.files.source import Stream
+from overbudget.ingest.formats.kernel_reader import KernelReader
+from overbudget.ingest.formats.protobuf.kernel import scan
+from overbudget.ingest.formats.protobuf.wire import (
+    BARE,
+    BYTES,
+    LARGEST,
+    LENGTH_PREFIXED,
+    VARINT_DELIMITED,
+    Field,
+    field_of,
+    fields,
+    varint,
+)
+from overbudget.ingest.report import FileReport
+from overbudget.store.errors import OverbudgetError
+
+GROUP = 12 << 20  # bytes of messages decoded at a time
+LARGE = 32 << 20  # a submessage above this is cut apart rather than held
+
+
+def read(stream: Stream, framing: str, report: FileReport) -> Iterator[SpanBatch]:
+    """The spans of a dump of OTLP/protobuf.
+
+    Messages that cannot be decoded are reported and left out; spans that cannot be kept are counted under `rejected`.
+
+    Errors: OverbudgetError where nothing in the stream could be decoded.
+    """
+    messages = {BARE: _bare, LENGTH_PREFIXED: _length_prefixed, VARINT_DELIMITED: _varint_delimited}[framing](
+        stream, report
+    )
+    spans = KernelReader(scan, text_per_byte=2)  # ids become hexadecimal digits
+    understood = False
+    group: list[bytes] = []
+    size = 0
+    for message in messages:
+        group.append(message)
+        size += len(message)
+        if size >= GROUP:
+            for batch in _decode(spans, group, report):
+                understood = True
+                yield batch
+            group, size = [], 0
+    for batch in _decode(spans, group, report):
+        understood = True
+        yield batch
+    if not understood and not report.rejected:
+        warning = report.warnings.get("cut_off") or report.warnings.get("unreadable_record")
+        raise OverbudgetError(
+            f"{report.source} holds no span that could be read" + (f": {warning.example}." if warning else ".")
+        )
+
+
+def _length_prefixed(stream: Stream, report: FileReport) -> Iterator[bytes]:
+    while prefix := stream.read(4):
+        if len(prefix) < 4:
+            report.warn("cut_off", "the last message is not whole")
+            return
+        yield from _message(stream, struct.unpack(">I", prefix)[0], report)
+
+
+def _varint_delimited(stream: Stream, report: FileReport) -> Iterator[bytes]:
+    while head := stream.peek(10):
+        try:
+            size, used = varint(head, 0)
+        except ValueError:
+            report.warn("cut_off", "the last message is not whole")
+            stream.skip()
+            return
+        stream.read(used)
+        yield from _message(stream, size, report)
+
+
+def _message(stream: Stream, size: int, report: FileReport) -> Iterator[bytes]:
+    """The message in the next `size` bytes, in parts where it is too large to hold or is not whole; none where it is empty."""
+    if size == 0:
+        return
+    if size > LARGE:
+        yield from _split(stream, size, (), report)
+        return
+    message = stream.read(size)
+    if len(message) < size:
+        report.warn("cut_off", "the last message is not whole")
+        yield from _apart(message, 0, len(message), (), FileReport(report.source))
+    else:
+        yield message
+
+
+def _apart(data: bytes, start: int, end: int, above: tuple[bytes, ...], report: FileReport) -> Iterator[bytes]:
+    """The spans that are whole of a message that is wrong or cut off, each as a message of its own.
+
+    `above` are the headers of what encloses data[start:end]. Spans whose resource may be in what is missing are left
+    out: it could not be told whose they are.
+    """
+    depth, found, sound = len(above), list[Field](), False
+    try:
+        for field in fields(data, start, end):
+            found.append(field)
+        sound = not found or found[-1].end <= end
+    except ValueError:
+        pass
+    if not sound:
+        report.warn("unreadable_record", "bytes that are no protobuf field; what follows in their message is left out")
+    whole = [field for field in found if field.end <= end]
+    header = b"".join(data[field.tag : field.end] for field in whole if field.number in _HEADER[depth])
+    if depth == 1 and not header and not sound:
+        return
+    for field in found if depth < 2 else whole:
+        if field.number == _REPEATED[depth] and field.wire == BYTES:
+            if depth < 2:
+                yield from _apart(data, field.start, min(field.end, end), (*above, header), report)
+            else:
+                yield _wrapped(data[field.tag : field.end], header, above)
+
+
+def _bare(stream: Stream, report: FileReport) -> Iterator[bytes]:
+    """One TracesData message, as messages of one resource (or a part of one) each."""
+    yield from _split(stream, None, (), report)
+
+
+# What may be cut: the field that repeats at each level, and the fields before it that its parts need again.
+_REPEATED = (1, 2, 2)
+_HEADER = ((), (1,), (1,))
+
+
+def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: FileReport) -> Iterator[bytes]:
+    """Parts of the message that the next `size` bytes of the stream are; `above` are the headers of its enclosing ones."""
+    repeated, headers = _REPEATED[len(above)], _HEADER[len(above)]
+    header = b""
+    while size is None or size > 0:
+        head = stream.peek(20 if size is None else min(20, size))
+        if not head:
+            if size is not None:
+                report.warn("cut_off", "the last message is not whole")
+            return
+        try:
+            field = next(fields(head))
+            if size is not None and field.end > size:
+                raise ValueError("longer than what it is in")
+        except ValueError:
+            report.warn(
+                "unreadable_record", "bytes that are no protobuf field; what follows in their message is left out"
+            )
+            _pass_over(stream, size)
+            return
+        if size is not None:
+            size -= field.end
+        if field.number == repeated and field.wire == BYTES and field.end > LARGE and len(above) < 2:
+            stream.read(field.start)
+            yield from _split(stream, field.end - field.start, (*above, header), report)
+            continue
+        if field.end >= LARGEST:
+            report.warn("unreadable_record", "a field of more than two gigabytes is left out")
+            _pass_over(stream, field.end)
+            continue
+        data = stream.read(field.end)
+        if len(data) < field.end:
+            report.warn("cut_off", "the last message is not whole")
+            if field.number == repeated and field.wire == BYTES and len(above) < 2:
+                yield from _apart(data, field.start, len(data), (*above, header), FileReport(report.source))
+            return
+        if field.number == repeated:
+            yield _wrapped(data, header, above)
+        elif field.number in headers:
+            header += data
+
+
+def _pass_over(stream: Stream, size: int | None) -> None:
+    """Leave out the next `size` bytes, or all that is left."""
+    if size is None:
+        stream.skip()
+        return
+    while size > 0 and (data := stream.read(min(size, 1 << 20))):
+        size -= len(data)
+
+
+def _wrapped(data: bytes, header: bytes, above: tuple[bytes, ...]) -> bytes:
+    """A part of a message with what encloses it."""
+    headers = (*above, header)
+    for depth in range(len(headers) - 1, -1, -1):
+        data = headers[depth] + data
+        if depth:
+            data = field_of(1 if depth == 1 else 2, data)
+    return data
+
+
+def _decode(
+    spans: KernelReader, messages: list[bytes], report: FileReport, code: str = "unreadable_record"
+) -> Iterator[SpanBatch]:
+    """The spans of the messages. What cannot be decoded is taken apart, until the spans that are wrong stand alone."""
+    if not messages:
+        return
+    batch = spans.batch_of(messages, report, documents=True)
+    if batch is None and len(messages) > 1:
+        half = len(messages) // 2
+        yield from _decode(spans, messages[:half], report, code)
+        yield from _decode(spans, messages[half:], report, code)
+        return
+    if batch is None:
+        from overbudget.ingest.formats.protobuf.repair_utf8 import repaired
+
+        mended = repaired(messages[0], report)
+        batch = spans.batch_of([mended], report) if mended is not None else None
+    if batch is None:
+        yield from _decode_apart(spans, messages[0], report, code)
+    elif batch.spans.num_rows:
+        yield batch
+
+
+def _decode_apart(spans: KernelReader, message: bytes, report: FileReport, code: str) -> Iterator[SpanBatch]:
+    told = FileReport(report.source)
+    parts = list(_apart(message, 0, len(message), (), told))
+    if len(parts) > 1:
+        report.absorb(told)
+        yield from _decode(spans, parts, report, "unreadable_span")
+    elif code == "unreadable_span":
+        report.reject(code, f"a span of {len(message)} bytes that is not OTLP")
+    else:
+        report.warn(code, f"a message of {len(message)} bytes that is not OTLP")

@@ -1,0 +1,56 @@
+"""One dump file, from its first bytes to span batches."""
+
+from collections.abc import Callable, Iterator
+
+from overbudget.ingest.batch import SpanBatch
+from overbudget.ingest.files.source import Dump, Member, members
+from overbudget.ingest.formats.recognise import HEAD, JSON, recognise
+from overbudget.ingest.report import FileReport
+from overbudget.store.errors import OverbudgetError
+
+
+def read_dump(
+    dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = lambda count: None
+) -> Iterator[SpanBatch]:
+    """The spans of all that is in a dump file. What is odd about it goes into `report`.
+
+    Errors: OverbudgetError where nothing in it is a dump of traces. In an archive, what is none is passed over.
+    """
+    refused: OverbudgetError | None = None
+    read = 0
+    for member in members(dump, report, on_bytes):
+        try:
+            yield from read_member(member, report)
+            read += 1
+        except OverbudgetError as error:
+            refused = refused or error
+            report.warn("not_a_dump", str(error).rstrip("."))
+    if read == 0:
+        if refused is None:
+            _refuse_what_could_not_be_unpacked(report)
+        raise refused or OverbudgetError(f"{report.source} holds no files.")
+
+
+def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:
+    """The spans of one stream of plain bytes."""
+    head = member.stream.peek(HEAD)
+    if not head:
+        _refuse_what_could_not_be_unpacked(report)
+    form = recognise(head, report.source if member.name in report.source else member.name)
+    name = "OTLP JSON" if form == JSON else f"OTLP protobuf, {form}"
+    report.format = report.format or ", ".join(filter(None, (name, member.compression)))
+    if form == JSON:
+        from overbudget.ingest.formats.json import reader as json_reader
+
+        yield from json_reader.read(member.stream, report)  # type: ignore[arg-type]
+    else:
+        from overbudget.ingest.formats.protobuf import reader as protobuf_reader
+
+        yield from protobuf_reader.read(member.stream, form, report)
+
+
+def _refuse_what_could_not_be_unpacked(report: FileReport) -> None:
+    """Errors: OverbudgetError where compressed bytes are missing or wrong, which then is why nothing is there."""
+    for code in ("damaged", "cut_off"):
+        if code in report.warnings:
+            raise OverbudgetError(f"{report.source} cannot be read: {report.warnings[code].example}.")

@@ -1,0 +1,157 @@
+"""The span batch that is made of the columns a reader's kernel has filled."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from overbudget.ingest.batch import EVENTS, LINKS, RESOURCES, SCOPES, SPANS, SpanBatch
+from overbudget.ingest.formats import buffers as c
+from overbudget.ingest.formats.buffers import Columns
+from overbudget.ingest.formats.cleaning import ID_OK, attribute_lists, check_ids, keep_usable
+from overbudget.ingest.formats.nested_values import text_of_kind
+from overbudget.ingest.report import FileReport
+
+KINDS = pa.array(["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"])
+STATUS_CODES = pa.array(["UNSET", "OK", "ERROR"])
+
+
+def batch_of(out: Columns, report: FileReport) -> SpanBatch:
+    """The spans in the columns, copied; spans without usable ids or start are rejected.
+
+    Errors: pa.ArrowInvalid where a double is written as no number, text is not UTF-8, or a nested value is no message.
+    """
+    spans, events, links, resources, scopes = (int(out.counters[c.ROWS + owner]) for owner in range(5))
+    trace_id, trace_what = check_ids(_text(out, c.TRACE_ID, spans), 32)
+    span_id, span_what = check_ids(_text(out, c.SPAN_ID, spans), 16)
+    parent_id, parent_what = check_ids(_text(out, c.PARENT_ID, spans), 16)
+    start = _times(out, c.START_NS, spans, "a start", report)
+    end = _times(out, c.END_NS, spans, "an end", report)
+    scope = _codes(out, c.SCOPE_OF_SPAN, spans)
+    span_columns = [
+        trace_id,
+        span_id,
+        pc.if_else(pa.array(parent_what != ID_OK), pa.scalar(None, pa.string()), parent_id),
+        _text(out, c.TRACE_STATE, spans),
+        _counts(out, c.FLAGS, spans),
+        pa.DictionaryArray.from_arrays(_codes(out, c.NAME, spans), _dictionary(out, c.NAMES)),
+        _enum(out, c.KIND, spans, KINDS, "kind", report),
+        pa.array(start),
+        pa.array(end, mask=end == 0),
+        _enum(out, c.STATUS, spans, STATUS_CODES, "status code", report),
+        _text(out, c.MESSAGE, spans),
+        _attributes(out, c.SPAN, spans, report),
+        *(_counts(out, c.DROPPED + kind, spans) for kind in range(3)),
+        _codes(out, c.RESOURCE_OF_SCOPE, scopes).take(scope),
+        scope,
+    ]
+    batch = SpanBatch(
+        pa.table(span_columns, schema=SPANS),
+        pa.table([_attributes(out, c.RESOURCE, resources, report), _text(out, c.RESOURCE_URL, resources)], RESOURCES),
+        pa.table(
+            [
+                _text(out, c.SCOPE_NAME, scopes),
+                _text(out, c.SCOPE_VERSION, scopes),
+                _attributes(out, c.SCOPE, scopes, report),
+                _text(out, c.SCOPE_URL, scopes),
+            ],
+            SCOPES,
+        ),
+        _events(out, events, report),
+        _links(out, links, report),
+    )
+    return keep_usable(batch, trace_what, span_what, parent_what, start, report)
+
+
+def _events(out: Columns, rows: int, report: FileReport) -> pa.Table:
+    times = _times(out, c.EVENT_NS, rows, "an event", report)
+    columns = [
+        _codes(out, c.SPAN_OF_EVENT, rows),
+        pa.array(times, mask=times == 0),
+        _text(out, c.EVENT_NAME, rows),
+        _attributes(out, c.EVENT, rows, report),
+        _counts(out, c.EVENT_DROPPED, rows),
+    ]
+    return pa.table(columns, schema=EVENTS)
+
+
+def _links(out: Columns, rows: int, report: FileReport) -> pa.Table:
+    ids = []
+    for column, digits in ((c.LINK_TRACE, 32), (c.LINK_SPAN, 16)):
+        found, what = check_ids(_text(out, column, rows), digits)
+        ids.append(pc.if_else(pa.array(what == ID_OK), found, ""))
+    columns = [
+        _codes(out, c.SPAN_OF_LINK, rows),
+        *ids,
+        _text(out, c.LINK_STATE, rows),
+        _counts(out, c.LINK_FLAGS, rows),
+        _attributes(out, c.LINK, rows, report),
+        _counts(out, c.LINK_DROPPED, rows),
+    ]
+    return pa.table(columns, schema=LINKS)
+
+
+def _bytes(out: Columns, column: int, rows: int, null: npt.NDArray[np.bool_] | None = None) -> pa.BinaryArray:
+    offsets = out.codes[column, : rows + 1].copy()
+    begin = column * (len(out.text) // c.TEXTS)
+    letters = out.text[begin : begin + int(offsets[-1])].copy()
+    valid = None if null is None else pa.py_buffer(np.packbits(~null, bitorder="little"))
+    return pa.Array.from_buffers(pa.binary(), rows, [valid, pa.py_buffer(offsets), pa.py_buffer(letters)])
+
+
+def _text(out: Columns, column: int, rows: int) -> pa.StringArray:
+    return _bytes(out, column, rows).cast(pa.string())
+
+
+def _dictionary(out: Columns, which: int) -> pa.StringArray:
+    return _text(out, c.DICTIONARIES + which, int(out.counters[c.SIZES + which]))
+
+
+def _codes(out: Columns, column: int, rows: int) -> pa.Int32Array:
+    return pa.array(out.codes[column, :rows].copy())
+
+
+def _counts(out: Columns, column: int, rows: int) -> pa.UInt32Array:
+    return pa.array(out.numbers[column, :rows].astype(np.uint32))
+
+
+def _times(out: Columns, column: int, rows: int, what: str, report: FileReport) -> npt.NDArray[np.int64]:
+    """ns since the epoch, 0 where there is none. Unsigned numbers beyond the 63rd bit look negative here."""
+    times = out.numbers[column, :rows].copy()
+    late = times < 0
+    if late.any():
+        if column != c.START_NS:  # a span without a start is rejected, and reported as that
+            number = int(times[late][0].view(np.uint64))
+            report.warn("bad_time", f"{what} at {number} is after the year 2262; taken as absent", int(late.sum()))
+        times[late] = 0
+    return times
+
+
+def _enum(
+    out: Columns, column: int, rows: int, names: pa.StringArray, what: str, report: FileReport
+) -> pa.DictionaryArray:
+    """Names of an enumeration's numbers; unknown numbers are kept as text."""
+    numbers = out.numbers[column, :rows]
+    indices = numbers.astype(np.int32)
+    known = (numbers >= 0) & (numbers < len(names))
+    if not known.all():
+        odd, codes = np.unique(numbers[~known], return_inverse=True)
+        report.warn("unknown_enum", f"{what} {odd[0]}", int((~known).sum()))
+        indices[~known] = len(names) + codes
+        names = pa.concat_arrays([names, pa.array(odd).cast(pa.string())])
+    return pa.DictionaryArray.from_arrays(pa.array(indices), names)
+
+
+def _attributes(out: Columns, owner: int, rows: int, report: FileReport) -> pa.ListArray:
+    """The attribute lists of an owner's rows."""
+    entries = int(out.counters[c.ENTRIES + owner])
+    keys = pa.DictionaryArray.from_arrays(_codes(out, c.ENTRY_KEYS + owner, entries), _dictionary(out, c.KEYS))
+    kinds = out.codes[c.ENTRY_KINDS + owner, :entries]
+    values = _bytes(out, c.VALUES + owner, entries, kinds == c.EMPTY)
+    for kind in np.flatnonzero(np.bincount(kinds, minlength=c.TEXT + 1)[c.TEXT + 1 :]) + c.TEXT + 1:
+        those = pa.array(kinds == kind)
+        values = pc.replace_with_mask(values, those, text_of_kind(values.filter(those), int(kind)).cast(pa.binary()))
+    values = values.cast(pa.string())
+    lists, dropped = attribute_lists(out.codes[c.LISTS + owner, : rows + 1].copy(), keys, values)
+    report.warn("repeated_key", "an attribute list names a key twice; the last one counts", dropped)
+    return lists

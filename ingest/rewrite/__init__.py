@@ -1,0 +1,1 @@
+"""New datasets from old ones: merged, stitched, recomputed."""

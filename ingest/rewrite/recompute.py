@@ -1,0 +1,54 @@
+"""A dataset made of an older one whose stored spans are changed: everything derived from them is computed anew."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from overbudget.store.dataset import build
+
+
+def recompute(
+    dataset: Path, to: Path, change: Callable[[duckdb.DuckDBPyConnection], None] | None, beside: Path | None = None
+) -> None:
+    """Write `to` as `dataset` with `change` made to its spans, operations, resources and scopes; None makes a copy.
+
+    `change` gets a connection in a transaction, on which the dataset `beside` is attached as `beside`. The older datasets
+    stay as they were unless `to` is one of them, which is replaced when all is complete.
+
+    Errors: OverbudgetError where `to` cannot be written.
+    """
+    with build(to, start_from=dataset) as connection:
+        if change is None:
+            return
+        from overbudget.ingest.derive.derive import derive
+        from overbudget.ingest.pipeline import store_operations
+        from overbudget.ingest.write.writer import Writer
+        from overbudget.stages.operation_table import catalogue_of
+
+        if beside is not None:
+            quoted = str(beside).replace("'", "''")
+            connection.execute(f"ATTACH '{quoted}' AS beside (READ_ONLY)")
+        connection.execute("BEGIN")
+        change(connection)
+        connection.execute("COMMIT")  # the writer reads over a connection of its own; nobody else sees this file yet
+        connection.execute("BEGIN")
+        operations = Writer(connection).operations.table()
+        catalogue = catalogue_of(operations)
+        store_operations(connection, operations, catalogue)
+        outcome = derive(connection, catalogue)
+        counted = outcome.spans_of_operation
+        connection.register("counted", pa.table({"operation_id": range(len(counted)), "spans": counted}))
+        connection.execute(
+            "UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id"
+        )
+        connection.unregister("counted")
+        connection.execute(
+            """UPDATE ingest_report i SET
+                   spans = (SELECT count(*) FROM data.spans s WHERE s.source_id = i.source_id),
+                   requests = (SELECT count(*) FROM requests r WHERE r.source_id = i.source_id)"""
+        )
+        connection.execute("COMMIT")
+        if beside is not None:
+            connection.execute("DETACH beside")

@@ -1,0 +1,53 @@
+"""Every warning that ingest reports, by code: what it means, and what to do about it."""
+
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    means: str
+    remedy: str
+
+
+WARNINGS: dict[str, Meaning] = {
+    "bad_id": Meaning("Spans whose ids are not 32 and 16 hexadecimal digits; they are left out.", "Mend the exporter that writes them."),
+    "bad_time": Meaning("Times that are no nanoseconds since 1970, or after 2262.", "Check the unit of the times in the exporter."),
+    "base64_ids": Meaning("Ids written in base64, as protobuf's own JSON mapping does; they were read.", ""),
+    "clock_skew": Meaning(
+        "Spans of another service that start before their parent or end after it; analysis shifts them onto its clock.",
+        "Synchronise the clocks (NTP) of the machines involved.",
+    ),
+    "conflicting_duplicate": Meaning(
+        "Spans with the ids of another span and different content; the one that ended last is kept.",
+        "Look for two exporters of one span, or for client and server sharing a span id.",
+    ),
+    "cut_off": Meaning("The dump ends in the middle of a record; what came before was read.", "Export it again, or accept the loss."),
+    "damaged": Meaning("The compressed data is damaged from some point on; what came before was read.", "Copy the file again."),
+    "duplicate_span": Meaning("Spans that were sent twice; each is stored once.", ""),
+    "enum_names": Meaning("Names where OTLP/JSON asks for numbers (kind, status code); they were read.", ""),
+    "invalid_utf8": Meaning("Text that is not UTF-8; the wrong bytes are shown as U+FFFD.", "Find the instrumentation that cuts text by bytes."),
+    "negative_duration": Meaning("Spans that end before they start; analysis takes them as having no length.", "Use a monotonic clock for durations."),
+    "no_end": Meaning(
+        "Spans without an end; analysis takes the latest end below them. Their requests are incomplete.",
+        "Make sure that spans are ended also when a request fails, and that the export waits for it.",
+    ),
+    "no_id": Meaning("Spans without a trace id or span id; they are left out.", "Mend the exporter that writes them."),
+    "no_root": Meaning("Traces without a root span: their caller is outside the dump. The topmost spans count as requests.", ""),
+    "no_service_name": Meaning("Resources without service.name; their spans count as unknown_service.", "Set OTEL_SERVICE_NAME."),
+    "no_start": Meaning("Spans without a start; they are left out.", "Mend the exporter that writes them."),
+    "not_a_dump": Meaning("Files in the archive or folder that are no dumps of traces; they are passed over.", ""),
+    "orphan_span": Meaning(
+        "Spans whose parent is not in the data; their requests are incomplete and left out of percentiles.",
+        "Check sampling and context propagation, or whether the dump was cut at a time boundary.",
+    ),
+    "other_signals": Meaning("Records of metrics or logs between those of traces; they are passed over.", ""),
+    "partial_trace": Meaning("The query API returned only a part of a trace.", "Raise its limit, or export from the collector."),
+    "repeated_key": Meaning("Attribute lists that name a key twice; the last one counts.", ""),
+    "unknown_enum": Meaning("Numbers for kind or status code that OTLP does not define; they are kept as text.", ""),
+    "unreadable_record": Meaning("Records that are not OTLP; they are left out.", "Look at the example: is the dump mixed with other output?"),
+    "unreadable_span": Meaning("Spans with values of the wrong type; they are left out.", "Mend the exporter that writes them."),
+}  # fmt: skip
+
+
+def meaning(code: str) -> Meaning:
+    """What a code means and what to do about it."""
+    return WARNINGS[code]

@@ -1,0 +1,1 @@
+"""Batches of spans into a dataset's tables."""

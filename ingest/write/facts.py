@@ -1,0 +1,142 @@
+"""What spans say about their request (model, tokens, ids, scores), picked from their attributes in one pass.
+
+Facts are held aside while a dataset is built, one row per span and fact, and folded into the relation `requests`.
+"""
+
+import re
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from overbudget.ingest.batch import SpanBatch
+from overbudget.kernels.content_hash import codes_of, list_parts, one_chunk
+from overbudget.stages import attribute_keys
+
+# Per fact: the attribute keys that record it, best evidence first.
+FACTS: dict[str, tuple[str, ...]] = {
+    "model": attribute_keys.MODEL_KEYS,
+    "input_tokens": attribute_keys.INPUT_TOKEN_KEYS,
+    "output_tokens": attribute_keys.OUTPUT_TOKEN_KEYS,
+    "cached_tokens": attribute_keys.CACHED_TOKEN_KEYS,
+    "ttft_s": attribute_keys.TTFT_SECONDS_KEYS,
+    "ttft_ms": attribute_keys.TTFT_MILLISECONDS_KEYS,
+    "ttft_at": attribute_keys.TTFT_TIMESTAMP_KEYS,
+    "conversation_id": attribute_keys.CONVERSATION_KEYS,
+    "request_id": attribute_keys.REQUEST_ID_KEYS,
+    "score": attribute_keys.SCORE_VALUE_KEYS,
+    "label": attribute_keys.SCORE_LABEL_KEYS,
+}
+FACT_NAMES = (*FACTS, "ttft_ns")
+
+EVALUATION_EVENT = r"^gen_ai\.evaluation\."
+
+SCHEMA = pa.schema([("span_no", pa.int32()), ("fact", pa.int8()), ("value", pa.string())])
+
+_SLOT = {key: (slot, rank) for slot, keys in enumerate(FACTS.values()) for rank, key in enumerate(keys)}
+_BY_PATTERN = 100  # the rank of keys that are known by a pattern: after all others
+
+
+def _slot_of(key: str) -> tuple[int, int]:
+    """Which fact a key records, and how good evidence it is (0 the best); (-1, 0) where it records none."""
+    if key in _SLOT:
+        return _SLOT[key]
+    if evaluation := re.search(attribute_keys.EVALUATION_KEY, key):
+        return FACT_NAMES.index(evaluation.group(1)), _BY_PATTERN
+    if re.search(attribute_keys.NAMED_SCORE_KEY, key):
+        return FACT_NAMES.index("score"), _BY_PATTERN
+    return -1, 0
+
+
+@numba.njit(
+    numba.types.Tuple((numba.int32[:], numba.int8[:], numba.int32[:]))(
+        numba.types.Array(numba.int32, 1, "C", readonly=True),
+        numba.types.Array(numba.int32, 1, "C", readonly=True),
+        numba.types.Array(numba.int8, 1, "C", readonly=True),
+        numba.types.Array(numba.int8, 1, "C", readonly=True),
+        numba.int64,
+    ),
+    cache=True,
+    nogil=True,
+)
+def _pick(lists, codes, slot, rank, slots):  # type: ignore[no-untyped-def]
+    """For each span and slot the entry whose key ranks first: (spans, slots, entries)."""
+    hits = 0
+    for j in range(codes.size):
+        if slot[codes[j]] >= 0:
+            hits += 1
+    spans, facts, entries = np.empty(hits, np.int32), np.empty(hits, np.int8), np.empty(hits, np.int32)
+    best, best_rank = np.empty(slots, np.int32), np.empty(slots, np.int8)
+    count = 0
+    for i in range(lists.size - 1):
+        best_rank[:] = 127
+        found = False
+        for j in range(lists[i], lists[i + 1]):
+            s = slot[codes[j]]
+            if s >= 0 and rank[codes[j]] < best_rank[s]:
+                best_rank[s], best[s], found = rank[codes[j]], j, True
+        if found:
+            for s in range(slots):
+                if best_rank[s] < 127:
+                    spans[count], facts[count], entries[count] = i, s, best[s]
+                    count += 1
+    return spans[:count], facts[:count], entries[:count]
+
+
+def facts_of(batch: SpanBatch, first_span_no: int) -> pa.Table:
+    """The facts of a batch with the schema SCHEMA; `fact` is an index into FACT_NAMES."""
+    count = batch.spans.num_rows
+    span_no = np.arange(first_span_no, first_span_no + count, dtype=np.int32)
+    tables = [of_attributes(batch.spans["attributes"], span_no)]
+    if batch.events.num_rows:
+        owner = batch.events["span"].to_numpy()
+        start_ns = batch.spans["start_ns"].to_numpy()[owner]
+        tables.append(of_events(batch.events["name"], batch.events["time_ns"], span_no[owner], start_ns))
+        tables.append(of_evaluations(batch.events["name"], batch.events["attributes"], span_no[owner]))
+    return pa.concat_tables(tables)
+
+
+def of_attributes(attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -> pa.Table:
+    """What attribute lists record; `span_no` is the span of each list."""
+    lists, keys, values = list_parts(attributes)
+    places = [_slot_of(key) for key in keys.dictionary.to_pylist()]
+    slot = np.array([place[0] for place in places], np.int8)
+    if not (slot >= 0).any():
+        return SCHEMA.empty_table()
+    rank = np.array([place[1] for place in places], np.int8)
+    spans, facts, entries = _pick(lists, codes_of(keys), slot, rank, len(FACTS))
+    return pa.table([span_no[spans], facts, values.take(pa.array(entries))], schema=SCHEMA)
+
+
+def _named(names: pa.ChunkedArray, expression: str) -> npt.NDArray[np.int64]:
+    """The rows whose name matches."""
+    coded = one_chunk(names).dictionary_encode()
+    matches = pc.match_substring_regex(coded.dictionary, expression).to_numpy(zero_copy_only=False)
+    return np.flatnonzero(np.append(matches, False)[codes_of(coded)])
+
+
+def of_events(
+    names: pa.ChunkedArray, time_ns: pa.ChunkedArray, span_no: npt.NDArray[np.int32], start_ns: npt.NDArray[np.int64]
+) -> pa.Table:
+    """Time to first token by the first event of a span that is named like one; one entry per event."""
+    rows = _named(names, attribute_keys.FIRST_TOKEN_EVENT)
+    times = time_ns.take(pa.array(rows)).fill_null(0).to_numpy()
+    rows, times = rows[times > 0], times[times > 0]
+    if len(rows) == 0:
+        return SCHEMA.empty_table()
+    order = np.lexsort((times, span_no[rows]))
+    rows, times = rows[order], times[order]
+    first = np.flatnonzero(np.diff(span_no[rows], prepend=-1))
+    rows, times = rows[first], times[first]
+    fact = np.full(len(rows), FACT_NAMES.index("ttft_ns"), np.int8)
+    return pa.table([span_no[rows], fact, pa.array(times - start_ns[rows]).cast(pa.string())], schema=SCHEMA)
+
+
+def of_evaluations(names: pa.ChunkedArray, attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -> pa.Table:
+    """Scores and labels of evaluation events."""
+    rows = _named(names, EVALUATION_EVENT)
+    if len(rows) == 0:
+        return SCHEMA.empty_table()
+    return of_attributes(attributes.take(pa.array(rows)), span_no[rows])

@@ -1,0 +1,1 @@
+"""Pure functions over columns: span trees, critical paths, replay, hashing. No connection, no file."""

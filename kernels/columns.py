@@ -1,0 +1,83 @@
+"""What kernels take and give: spans, operations, trees, requests and segments as columns. Nothing here is compiled."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+I8 = npt.NDArray[np.int8]
+I16 = npt.NDArray[np.int16]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+Bool = npt.NDArray[np.bool_]
+
+ROOT, ORPHAN = -1, -2  # instead of the parent's position
+NO_END = -(2**63)  # instead of an end, where the dump has none
+NO_END_FLAG, NEGATIVE_DURATION, CYCLE, CLIPPED = 1, 2, 4, 8  # bits of Tree.problem
+UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER, OTHER_KIND = range(7)
+
+
+class SpanColumns(NamedTuple):
+    """Spans in any order, whole traces: n entries each."""
+
+    trace_hi: U64
+    trace_lo: U64
+    span_id: U64
+    parent_id: U64  # 0 at a root
+    start_ns: I64
+    end_ns: I64  # NO_END where the dump has none
+    operation: I32
+
+
+class OperationColumns(NamedTuple):
+    """What the kernels need to know of each operation."""
+
+    service: I32  # place
+    kind: I8
+    peer: I32  # place that a call span says it calls, or -1
+    stage: I16  # or -1 where no rule classifies it
+    weak: Bool
+    under: I16  # stage that must be the innermost classified one above for the rule to count, or -1
+
+
+class Tree(NamedTuple):
+    """One entry ("node") per span that is kept: traces together, within a trace by start, then longer, then span id."""
+
+    row: I32  # index into SpanColumns
+    trace: I32
+    parent: I32  # node, ROOT or ORPHAN
+    start: I64  # cleaned, on the parent's clock
+    end: I64
+    skew: I64  # ns added to the recorded times
+    operation: I32
+    span_id: U64
+    problem: npt.NDArray[np.uint8]
+    downwards: I32  # all nodes, parents before their children
+
+
+class Duplicates(NamedTuple):
+    """Spans with the ids of another one, and which was kept instead (rows of SpanColumns)."""
+
+    row: I32
+    kept: I32
+
+
+class Requests(NamedTuple):
+    """Requests by start, then trace and position: r entries each."""
+
+    entry: I32  # node
+    trace: I32
+    complete: Bool
+    span_count: I32
+    in_flight: I32
+
+
+class Segments(NamedTuple):
+    """Critical-path segments: requests together, in time order. They tile every request exactly."""
+
+    request: I32
+    node: I32
+    start: I64
+    end: I64
+    hop: I32  # place the request was passing to, or -1 where the time is the span's own

@@ -1,0 +1,34 @@
+"""Hexadecimal ids as 64-bit numbers, for the kernels."""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from overbudget.kernels.content_hash import string_buffers
+
+_ARGUMENTS = (
+    numba.types.Array(numba.int32, 1, "C", readonly=True),
+    numba.types.Array(numba.uint8, 1, "C", readonly=True),
+)
+
+
+@numba.njit(numba.uint64[:](*_ARGUMENTS, numba.int64, numba.int64), cache=True, nogil=True)
+def _parse(offsets, data, skip, digits):  # type: ignore[no-untyped-def]
+    out = np.zeros(offsets.size - 1, np.uint64)
+    for i in range(out.size):
+        start = offsets[i] + skip
+        if start + digits <= offsets[i + 1]:
+            value = np.uint64(0)
+            for j in range(start, start + digits):
+                c = data[j]
+                value = (value << np.uint64(4)) | np.uint64(c - 48 if c < 58 else c - 87)
+            out[i] = value
+    return out
+
+
+def parse_ids(column: pa.StringArray, first_digit: int = 0) -> npt.NDArray[np.uint64]:
+    """uint64[n]: sixteen lower-case hex digits of each id from `first_digit` on; 0 where there is none (null)."""
+    if len(column) == 0:
+        return np.zeros(0, np.uint64)
+    return _parse(*string_buffers(column), first_digit, 16)

@@ -1,0 +1,1 @@
+"""What an operation is: attribute keys, rules, classification, and which stage each span counts for."""

@@ -1,0 +1,108 @@
+"""Which stage does each span, and each nanosecond of a request, count for? (METHOD.md, Stages)"""
+
+import numba
+import numpy as np
+
+from overbudget.kernels.columns import I16, I32, I64, OperationColumns, Requests, Segments, Tree
+from overbudget.stages.names import DEFAULT_STAGES
+from overbudget.stages.server_queue import QUEUE, stage_segments
+
+ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
+
+
+@numba.njit(cache=True, nogil=True)
+def _stage_of(parent, downwards, stage, weak, under, unattributed, transparent):  # type: ignore[no-untyped-def]
+    out = np.full(parent.size, unattributed, np.int16)
+    blocked = np.zeros(parent.size, np.bool_)  # a classified span, other than orchestration, stands at or above
+    for i in range(downwards.size):
+        node = downwards[i]
+        up = parent[node]
+        if up >= 0:
+            out[node], blocked[node] = out[up], blocked[up]
+        s = stage[node]
+        if s < 0:
+            continue
+        if weak[node]:
+            counts = out[node] == under[node] if under[node] >= 0 else not blocked[node]
+            if not counts:
+                continue
+        out[node] = s
+        blocked[node] = blocked[node] or s != transparent
+    return out
+
+
+def stage_of_nodes(
+    tree: Tree, operations: OperationColumns, unattributed: int, transparent: int = ORCHESTRATION
+) -> I16:
+    """int16[m]: the stage of the innermost classified span at or above each node; `unattributed` where there is none.
+
+    A weak rule counts only where no classified span stands above. Orchestration is transparent: an agent around a
+    query does not make the query orchestration, so it does not stand in the way of weak rules either.
+    """
+    o = tree.operation
+    return _stage_of(
+        tree.parent,
+        tree.downwards,
+        operations.stage[o],
+        operations.weak[o],
+        operations.under[o],
+        unattributed,
+        transparent,
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _stage_times(order, request_of, stage_of, start, end, entry, seg_request, seg_stage, seg_ns, stages):  # type: ignore[no-untyped-def]
+    r = entry.size
+    stage_ns, busy_ns = np.zeros((r, stages), np.int64), np.zeros((r, stages), np.int64)
+    spans, reach = np.zeros((r, stages), np.int32), np.zeros((r, stages), np.int64)
+    for i in range(seg_request.size):
+        stage_ns[seg_request[i], seg_stage[i]] += seg_ns[i]
+    for i in range(order.size):
+        node = order[i]
+        request = request_of[node]
+        if request < 0:
+            continue
+        s = stage_of[node]
+        if spans[request, s] == 0:
+            reach[request, s] = start[entry[request]]
+        spans[request, s] += 1
+        until = min(end[node], end[entry[request]])
+        since = max(start[node], reach[request, s])
+        if until > since:
+            busy_ns[request, s] += until - since
+            reach[request, s] = until
+    return stage_ns, busy_ns, spans
+
+
+def stage_times(
+    tree: Tree,
+    requests: Requests,
+    request_of: I32,
+    segments: Segments,
+    stage_of: I16,
+    stages: int,
+    waits: I64 | None = None,
+) -> tuple[I64, I64, I32]:
+    """Per request and stage: stage time (ns on the critical path), busy time (ns, union of its spans), spans.
+
+    Three arrays [requests, stages]; `stages` counts unattributed. Stage times of a request sum to its duration. `waits`
+    is how long each span begins with a wait in its server's queue (see analysis.queued), which counts as a span of queue.
+    """  # fmt: skip
+    trace, start, end, staged = tree.trace, tree.start, tree.end, stage_of
+    seg_stage = stage_of[segments.node]
+    if waits is not None and waits.any():
+        segments, seg_stage = stage_segments(segments, tree, stage_of, waits)
+        waiting = np.flatnonzero(waits)
+        trace, request_of = np.append(trace, trace[waiting]), np.append(request_of, request_of[waiting])
+        end = np.append(end, (start + waits)[waiting])
+        start = np.append(start + waits, start[waiting])
+        staged = np.append(stage_of, np.full(len(waiting), QUEUE, np.int16))
+    order = np.arange(len(start), dtype=np.int32)
+    in_order = np.diff(start) >= 0
+    if not np.all(in_order | (np.diff(trace) != 0)):  # clock adjustment or clipping moved a span past another
+        order = np.lexsort((start, trace)).astype(np.int32)
+    return _stage_times(
+        order, request_of, staged, start, end, requests.entry, segments.request, seg_stage,
+        segments.end - segments.start, stages,
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""The report as one file: whole without network or script, harmless whatever spans are called."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.requests.table import Filters
+from overbudget.analysis.review.review import review
+from overbudget.app.html.report import review_html
+from overbudget.app.server.workspace import SAMPLES
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.dataset import open_dataset
+from tests.dataset_builder import MS, DatasetBuilder, Work
+
+HOSTILE = '<script>alert(1)</script>" onload="x\u202e\n=cmd()'
+
+
+def report(path: Path, budget: Budget | None = None) -> str:
+    connection = open_dataset(path)
+    return review_html(connection, path.stem, review(connection, budget), budget, Filters())
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("report") / "slow.duckdb"
+    ingest([SAMPLES / "slow_database_tenant.otlp.jsonl.gz"], path)
+    return report(path, parse_budget((SAMPLES / "slow_database_tenant.budget.toml").read_text()))
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def tags(text: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = Tags()
+    parser.feed(text)
+    return parser.found
+
+
+def test_it_holds_review_tail_advice_load_and_three_waterfalls(slow: str) -> None:
+    assert "p95 is 2.18 s, 384 ms over budget." in slow
+    assert "tenant = umbrella" in slow
+    for heading in ("The tail", "What to do", "Under load, and how steady", "Waterfalls"):
+        assert f"<h2>{heading}</h2>" in slow
+    assert slow.count("<svg") == 4
+    assert len(slow) < 6_000_000
+
+
+def test_it_asks_nothing_of_a_network_and_has_no_script(slow: str) -> None:
+    found = tags(slow)
+    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in found}
+    assert not [attrs for _, attrs in found if {"src", "href"} & set(attrs)]
+    assert "url(" not in slow
+    assert "@import" not in slow
+
+
+def test_hostile_names_become_text(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(40):
+        slow = number % 10 == 0
+        attributes = {"tenant": HOSTILE if slow else "other"}
+        builder.request(
+            Work("retrieval", (900 if slow else 50 + number) * MS, HOSTILE, attributes=attributes), route=HOSTILE
+        )
+    text = report(builder.write(tmp_path / "hostile.duckdb"))
+    found = tags(text)
+    assert "script" not in {tag for tag, _ in found}
+    assert not [attrs for _, attrs in found if any(name.startswith("on") for name in attrs)]
+    assert not re.search("<script", text)
+
+
+def test_a_dataset_without_requests_is_said_to_be_one(tmp_path: Path) -> None:
+    assert "no requests" in report(DatasetBuilder().write(tmp_path / "empty.duckdb"))

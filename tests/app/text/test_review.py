@@ -1,0 +1,315 @@
+"""The review in words, as text, as Markdown and as JSON."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.review.review import Filters, Review, over, review
+from overbudget.app.text.markdown import review_markdown
+from overbudget.app.text.review import print_review, review_text
+from overbudget.app.text.review_json import check_json, review_json
+from overbudget.app.text.words import check_sentences, headline, notes, quoted
+from overbudget.store.dataset import open_dataset
+from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
+from tests.golden import check_golden
+
+BUDGET = """
+[budget]
+p50 = "700ms"
+p95 = "1s"
+[good]
+score = { at_least = 0.5 }
+[stages.retrieval]
+p95 = "400ms"
+[stages.inference]
+p50 = "600ms"
+[stages.queue]
+p95 = "10ms"
+[routes."GET /slow"]
+p95 = "800ms"
+"""
+
+
+def slow_database(n: int = 400, **more: object) -> DatasetBuilder:
+    """One request in ten waits 900 ms for its query; two routes."""
+    random = np.random.default_rng(7)
+    builder = DatasetBuilder()
+    for number in range(n):
+        slow = 900 * MS if number % 10 == 3 else 0
+        builder.request(
+            Work("retrieval", int(random.gamma(4, 10 * MS)) + slow, "SELECT docs"),
+            Work("inference", int(random.gamma(20, 20 * MS)), "chat", hop_to="openai"),
+            Work("tools", 3 * MS, "GET /cart", hop_to="cart", callee_ns=12 * MS),
+            rest_ns=2 * MS,
+            route="GET /slow" if number % 4 == 0 else "POST /chat",
+            score=float(random.random()) if number % 2 else None,
+            complete=number != 1,
+            **more,
+        )
+    return builder
+
+
+Reviewer = Callable[..., Review]
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Reviewer:
+    path = slow_database().write(tmp_path_factory.mktemp("words") / "slow.duckdb")
+    return lambda budget="", **filters: _review(path, budget, **filters)
+
+
+def _review(path: Path, budget: str = "", **filters: object) -> Review:
+    connection = open_dataset(path)
+    try:
+        return review(connection, parse_budget(budget) if budget else None, Filters(**filters))  # type: ignore[arg-type]
+    finally:
+        connection.close()
+
+
+def built(tmp_path: Path, builder: DatasetBuilder, budget: str = "", **filters: object) -> Review:
+    return _review(builder.write(tmp_path / "built.duckdb"), budget, **filters)
+
+
+# -- two sentences
+
+
+def test_over_budget_names_the_percentile_the_stage_and_the_operation(slow: Reviewer) -> None:
+    first, second = headline(slow('[budget]\np95 = "1s"\n[stages.retrieval]\np95 = "400ms"'))
+    assert first == "p95 is 1.34 s, 337 ms over budget."
+    assert second == "Retrieval takes 0.94 s of it, 538 ms over its cap; `SELECT docs` is why."
+
+
+def test_without_stage_caps_the_stage_is_told_by_comparison_and_it_says_so(slow: Reviewer) -> None:
+    assert headline(slow('[budget]\np95 = "1s"'))[1].endswith("more than in typical requests; `SELECT docs` is why.")
+    kept = headline(slow('[budget]\np95 = "1s"\n[stages.inference]\np95 = "1s"'))[1]
+    assert kept.startswith("No stage is over its cap; retrieval takes 0.94 s of it, ")
+
+
+def test_no_budget_is_said_and_the_tail_is_told_all_the_same(slow: Reviewer) -> None:
+    first, second = headline(slow())
+    assert first == "p95 is 1.34 s; no budget is set."
+    assert second.startswith("Retrieval takes ")
+    assert second.endswith("more than in typical requests; `SELECT docs` is why.")
+
+
+def test_a_kept_budget_is_said_as_plainly(slow: Reviewer) -> None:
+    assert headline(slow('[budget]\np95 = "2s"')) == [
+        "p95 is 1.34 s, within its budget of 2.00 s.",
+        "There are 663 ms to spare; no stage has a cap of its own.",
+    ]
+    every = '[budget]\np95 = "3s"\n[stages.retrieval]\np95 = "1.5s"'
+    assert headline(slow(every))[1] == "Every stage keeps to its cap."
+
+
+def test_a_budget_for_stages_alone_is_said_to_be_one(slow: Reviewer) -> None:
+    first = headline(slow('[stages.inference]\np95 = "3s"'))[0]
+    assert first == "p95 is 1.34 s; the budget has no cap for the whole request."
+
+
+def test_a_stage_over_its_cap_shows_even_when_the_whole_request_is_not(slow: Reviewer) -> None:
+    first, second = headline(slow('[budget]\np95 = "2s"\n[stages.retrieval]\np95 = "400ms"'))
+    assert first == "p95 is 1.34 s, within its budget of 2.00 s."
+    assert second == "But p95 of retrieval is 934 ms, 534 ms over its cap; `SELECT docs` is why."
+
+
+def test_a_route_over_its_own_budget_shows_when_all_together_are_not(slow: Reviewer) -> None:
+    second = headline(slow('[budget]\np95 = "2s"\n[routes."GET /slow"]\np50 = "300ms"'))[1]
+    assert second.startswith("But p50 of `GET /slow` is ")
+    assert second.endswith(" over its own budget.")
+
+
+def test_at_risk_tells_what_is_known(slow: Reviewer) -> None:
+    first, _ = headline(slow('[budget]\np95 = "1.33s"'))
+    assert first == (
+        "p95 is 1.34 s, 6.7 ms over budget, but 399 requests only tell that it is between 1.27 s and 1.40 s."
+    )
+
+
+def test_hop_time_is_told_apart_from_what_the_callee_takes(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(300):
+        waits = 480 * MS if number % 10 == 0 else 3 * MS
+        builder.request(Work("tools", waits, "GET /cart", hop_to="cart", callee_ns=12 * MS), rest_ns=number)
+    second = headline(built(tmp_path, builder, '[budget]\np95 = "100ms"\n[stages.tools]\np95 = "50ms"'))[1]
+    assert second.endswith(
+        "442 ms over its cap; 480 ms pass before `cart` starts on `GET /cart`, which then runs 12 ms."
+    )
+
+
+def test_waiting_for_a_callee_without_spans_is_told_as_waiting(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(300):
+        builder.request(Work("inference", (900 if number % 10 == 0 else 300) * MS + number, "chat", hop_to="openai"))
+    second = headline(built(tmp_path, builder, '[budget]\np95 = "500ms"\n[stages.inference]\np95 = "450ms"'))[1]
+    assert second.endswith("450 ms over its cap; `chat` waiting for `openai` is why.")
+
+
+def test_an_operation_that_is_slow_in_every_request_is_told_as_such(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(300):
+        builder.request(Work("tools", 500 * MS + number, "call"), Work("inference", number * MS, "chat"))
+    second = headline(built(tmp_path, builder, '[budget]\np95 = "600ms"\n[stages.tools]\np95 = "100ms"'))[1]
+    assert second.endswith("400 ms over its cap; most of it is `call`, in typical requests too.")
+
+
+def test_few_requests_are_told_without_percentiles(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    builder.request(Work("inference", 12 * S, "chat"), rest_ns=300 * MS)
+    assert headline(built(tmp_path, builder, '[budget]\np95 = "1s"')) == [
+        "1 request took 12.3 s: too few to tell percentiles (p50 needs 6).",
+        "Inference takes the largest part of it, 12.0 s (98%).",
+    ]
+
+
+def test_a_single_request_is_still_told_what_it_is_made_of(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    builder.request(Work("inference", 1 * S, "chat"), rest_ns=48 * S)
+    found = built(tmp_path, builder)
+    assert ["inference", "1.00", "s", "2%"] in [line.split() for line in review_text(found).splitlines()]
+    assert "| unattributed | 48.0 s | 98% |" in review_markdown(found)
+    assert notes(found) == [
+        "98% of the time passes in no classified span: instrument it, or name its spans in the budget's `match` rules."
+    ]
+
+
+def test_only_the_busiest_of_many_routes_are_listed_and_those_the_budget_names(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(150):
+        builder.request(Work("tools", (10 + number) * MS), route=f"GET /{number % 15:02}")
+    text = review_text(built(tmp_path, builder, '[budget]\np50 = "1s"\n[routes."GET /14"]\np50 = "1s"'))
+    assert "`GET /09`" in text
+    assert "`GET /10`" not in text
+    assert "`GET /14`" in text
+    assert "and 4 routes more" in text
+
+
+def test_what_cannot_be_told_is_said_with_what_it_takes(slow: Reviewer) -> None:
+    found = slow('[budget]\np99 = "60s"', end=FIRST_START_NS + 81 * S)
+    assert headline(found)[0].endswith("within its budget of 60.0 s; too few requests to tell p99 (80; needs 368).")
+    assert "Too few requests to tell p99 (80; needs 368)." in notes(found)
+    few = headline(slow('[budget]\np95 = "565ms"', end=FIRST_START_NS + 31 * S))
+    assert few[0].startswith("p95 of 30 requests is at least ")
+    assert few[1] == "Too few requests are that slow to say which stage is why (3; it takes 5)."
+
+
+def test_nothing_to_review_says_what_to_do(slow: Reviewer, tmp_path: Path) -> None:
+    assert headline(slow(start=0, end=1)) == ["No request passes these filters.", "Without them there are 400."]
+    assert headline(slow('[request]\nmatch = { name = "x" }'))[0] == "There are spans but no requests."
+    assert "ingest" in headline(built(tmp_path, DatasetBuilder()))[1]
+    builder = DatasetBuilder()
+    builder.request(Work("tools", MS), complete=False)
+    assert headline(built(tmp_path, builder))[0] == "There are only incomplete requests here (1)."
+
+
+def test_notes_say_what_was_left_out_and_what_the_budget_names_in_vain(slow: Reviewer) -> None:
+    said = notes(slow('[stages.queue]\np95 = "10ms"\n[routes."POST /x"]\np95 = "1s"'))
+    assert "1 incomplete request left out: a missing span or end makes the time unsure." in said
+    assert "No span is classified as queue, so its cap cannot be judged." in said
+    assert "The budget names the route `POST /x`, which no request has." in said
+
+
+def test_much_unattributed_time_is_worth_a_note(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(100):
+        builder.request(Work("inference", 60 * MS + number), rest_ns=40 * MS)
+    assert notes(built(tmp_path, builder))[-1].startswith(
+        "40% of a p95 request passes in no classified span: instrument it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("SELECT docs", "`SELECT docs`"), ("a`b", "`a'b`"), ("two\nlines\t\x1b[31m", "`two lines [31m`"),
+        ("", "`(no name)`"), ("x" * 100, "`" + "x" * 59 + "…`"), ("<script>", "`<script>`"), ("a\u202eb", "`a b`"),
+    ],
+)  # fmt: skip
+def test_names_from_the_data_stay_on_one_line_and_inside_their_quotes(name: str, shown: str) -> None:
+    assert quoted(name) == shown
+
+
+# -- whole reports
+
+
+def test_the_review_as_text_is_the_recorded_one(slow: Reviewer) -> None:
+    check_golden("review.txt", review_text(slow(BUDGET)))
+
+
+def test_the_review_as_markdown_is_the_recorded_one(slow: Reviewer) -> None:
+    check_golden("review.md", review_markdown(slow(BUDGET)))
+
+
+def test_the_review_as_json_is_the_recorded_one(slow: Reviewer) -> None:
+    check_golden("review.json", review_json(slow(BUDGET)) + "\n")
+
+
+def test_few_requests_as_text_are_the_recorded_ones(slow: Reviewer) -> None:
+    check_golden("review_few.txt", review_text(slow(BUDGET, end=FIRST_START_NS + 61 * S)))
+
+
+def test_the_json_says_what_the_review_does_and_nothing_that_is_not_json(slow: Reviewer) -> None:
+    found = slow(BUDGET)
+    assert json.loads(review_json(found), parse_constant=pytest.fail) == found.as_dict()
+    checked = json.loads(check_json(found, over(found)))
+    assert checked["over"][0] == {
+        "stage": "total", "percentile": 95, "route": None,
+        "latency_ns": found.row(95).latency_ns, "budget_ns": S,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ('[budget]\np95 = "3s"', "Every cap is kept."),
+        ('[budget]\np95 = "1.33s"', "No cap is known to be broken; 1 of 4 caps could not be told for certain."),
+        ('[stages.retrieval]\np95 = "400ms"', "p95 of retrieval is 934 ms, 534 ms over its cap of 400 ms."),
+        (
+            '[routes."GET /slow"]\np50 = "300ms"',
+            "p50 of the whole request in `GET /slow` is 443 ms, 143 ms over its cap of 300 ms.",
+        ),
+        ('[stages.retrieval]\nmatch = { name = "*" }', "The budget has no caps, so there is nothing to check."),
+    ],
+)
+def test_a_check_says_which_caps_are_broken(slow: Reviewer, budget: str, said: str) -> None:
+    found = slow(budget)
+    assert check_sentences(found, over(found)) == [said]
+
+
+def test_output_that_is_no_terminal_is_plain(slow: Reviewer) -> None:
+    file = io.StringIO()
+    print_review(slow(BUDGET), file)
+    assert "\x1b" not in file.getvalue()
+    assert "▲ 1.34 s" in file.getvalue()
+
+
+def test_a_terminal_gets_colour_beside_the_sign(slow: Reviewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    file = Terminal()
+    print_review(slow(BUDGET), file)
+    assert "\x1b[" in file.getvalue()
+
+
+def test_hostile_names_break_neither_text_nor_table(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(200):
+        late = number % 10 == 0
+        name = "a|b`<script>alert(1)</script>\n[red]"
+        builder.request(
+            Work("tools", (900 if late else 10) * MS + number, name, service="x|y"), route=name if late else "[bold]"
+        )
+    found = built(tmp_path, builder, '[budget]\np95 = "100ms"\n[stages.tools]\np95 = "50ms"')
+    markdown = review_markdown(found)
+    tables = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in tables if "a\\|b" in line} <= {6, 8}
+    assert "[red]" in review_text(found)
+    assert "[bold]" in review_text(found)

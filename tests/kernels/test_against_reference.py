@@ -1,0 +1,134 @@
+"""The kernel and the second implementation agree on random traces, and what must always hold does."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from overbudget.kernels.columns import OperationColumns, Requests, Segments, SpanColumns, Tree
+from overbudget.kernels.critical_path import critical_path
+from overbudget.kernels.span_tree import build_tree, find_requests
+from overbudget.stages.assign import stage_of_nodes, stage_times
+from tests.kernels.reference import Span
+from tests.kernels.reference import critical_path as reference
+
+STAGES = 4
+OPERATIONS = OperationColumns(
+    service=np.array([0, 0, 1, 1, 2, 2], np.int32),
+    kind=np.array([1, 2, 3, 1, 2, 5], np.int8),
+    peer=np.array([-1, -1, 3, -1, -1, -1], np.int32),
+    stage=np.array([-1, 0, 1, 2, 1, -1], np.int16),
+    weak=np.array([False, False, True, False, False, False]),
+    under=np.full(6, -1, np.int16),
+)
+
+
+def random_traces(rng: np.random.Generator, traces: int, most: int, span: int, outlive: float) -> SpanColumns:
+    """Traces of small integer times: many ties, touching siblings, zero lengths, children that outlive their parents."""
+    rows = []
+    for trace in range(traces):
+        count = int(rng.integers(1, most + 1))
+        starts, ends = [0], [int(rng.integers(1, span + 1))]
+        rows.append((trace, 1, 0, starts[0], ends[0]))
+        for number in range(1, count):
+            parent = int(rng.integers(0, number))
+            low, high = starts[parent], ends[parent]
+            start = int(rng.integers(low, max(high, low) + 1))
+            longest = span if rng.random() < outlive else high
+            end = int(rng.integers(start, max(longest, start) + 1))
+            starts.append(start)
+            ends.append(end)
+            rows.append((trace, number + 1, parent + 1, start, end))
+    table = np.array(rows, np.int64)
+    trace = table[:, 0].astype(np.uint64) + np.uint64(1)
+    return SpanColumns(
+        trace * np.uint64(7), trace, table[:, 1].astype(np.uint64), table[:, 2].astype(np.uint64),
+        table[:, 3] + 1_000, table[:, 4] + 1_000, rng.integers(0, 6, len(rows)).astype(np.int32),
+    )  # fmt: skip
+
+
+def run(spans: SpanColumns) -> tuple[Tree, Requests, np.ndarray, Segments]:  # type: ignore[type-arg]
+    tree, _ = build_tree(spans, OPERATIONS, skew=False)
+    requests, request_of = find_requests(tree, OPERATIONS)
+    return tree, requests, request_of, critical_path(tree, requests, OPERATIONS, request_of)
+
+
+def by_trace(spans: SpanColumns) -> dict[int, list[tuple[int, int, int]]]:
+    """The kernel's segments per trace, as (span id, start, end)."""
+    tree, requests, _, segments = run(spans)
+    found: dict[int, list[tuple[int, int, int]]] = {int(t): [] for t in np.unique(spans.trace_lo)}
+    trace = spans.trace_lo[tree.row[requests.entry]]
+    for request, node, start, end in zip(*segments[:4], strict=True):
+        found[int(trace[request])].append((int(tree.span_id[node]), int(start), int(end)))
+    return found
+
+
+def by_reference(spans: SpanColumns) -> dict[int, list[tuple[int, int, int]]]:
+    found = {}
+    for trace in np.unique(spans.trace_lo):
+        rows = np.flatnonzero(spans.trace_lo == trace)
+        known = {
+            int(spans.span_id[r]): Span(int(spans.span_id[r]), int(spans.start_ns[r]), int(spans.end_ns[r]))
+            for r in rows
+        }
+        top = None
+        for r in rows:
+            span, parent = known[int(spans.span_id[r])], int(spans.parent_id[r])
+            if parent:
+                span.parent = known[parent]
+                known[parent].children.append(span)
+            else:
+                top = span
+        assert top is not None
+        found[int(trace)] = reference(top)
+    return found
+
+
+@pytest.mark.parametrize(("span", "outlive"), [(6, 0.0), (6, 0.5), (12, 0.2), (12, 0.9), (60, 0.3), (1_000_000, 0.4)])
+def test_kernel_and_reference_agree_on_thousands_of_random_traces(span: int, outlive: float) -> None:
+    spans = random_traces(np.random.default_rng(span), 700, 14, span, outlive)
+    assert by_trace(spans) == by_reference(spans)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from([3, 8, 30]), st.floats(0, 1))
+def test_kernel_and_reference_agree_whatever_the_trace(seed: int, most: int, span: int, outlive: float) -> None:
+    spans = random_traces(np.random.default_rng(seed), 3, most, span, outlive)
+    assert by_trace(spans) == by_reference(spans)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 50, 10**12]), st.floats(0, 1))
+def test_segments_tile_every_request_and_stage_times_sum_to_it(seed: int, span: int, outlive: float) -> None:
+    spans = random_traces(np.random.default_rng(seed), 20, 30, span, outlive)
+    tree, requests, request_of, segments = run(spans)
+    duration = tree.end[requests.entry] - tree.start[requests.entry]
+    for request in range(len(duration)):
+        mine = segments.request == request
+        starts, ends = segments.start[mine], segments.end[mine]
+        assert (starts[1:] == ends[:-1]).all()
+        assert (ends > starts).all()
+        if duration[request]:
+            assert (starts[0], ends[-1]) == (tree.start[requests.entry[request]], tree.end[requests.entry[request]])
+    stage_of = stage_of_nodes(tree, OPERATIONS, STAGES - 1)
+    stage_ns, busy_ns, count = stage_times(tree, requests, request_of, segments, stage_of, STAGES)
+    assert (stage_ns.sum(axis=1) == duration).all()
+    assert (busy_ns <= duration[:, None]).all()
+    assert count.sum() == (request_of >= 0).sum()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_the_order_of_the_input_and_how_it_is_split_do_not_matter(seed: int, outlive: float) -> None:
+    rng = np.random.default_rng(seed)
+    spans = random_traces(rng, 8, 25, 20, outlive)
+    expected = by_trace(spans)
+    order = rng.permutation(len(spans.span_id))
+    shuffled = SpanColumns(*(column[order] for column in spans))
+    assert by_trace(shuffled) == expected
+    halves: dict[int, list[tuple[int, int, int]]] = {}
+    for part in (0, 1):
+        rows = np.flatnonzero(spans.trace_lo % 2 == part)
+        if len(rows):
+            halves |= by_trace(SpanColumns(*(column[rows] for column in spans)))
+    assert halves == expected
