@@ -7,12 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from overbudget.kernels.columns import I32, OTHER_KIND, OperationColumns
+from overbudget.kernels.otlp import KINDS
 from overbudget.stages.attribute_keys import PEER_KEYS
 from overbudget.stages.classify import Decision, classify
 from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED, stage_order
 from overbudget.stages.rules import Rule
-
-KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from typing import Any
 
 from overbudget.analysis.budget.problems import Problems, either, question
 from overbudget.analysis.budget.toml_lines import Path
+from overbudget.kernels.otlp import KINDS
 from overbudget.stages.rules import Rule
 
 CONDITIONS = ("attribute", "name", "service", "scope", "kind")
-KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 EXAMPLE = 'match = [ { name = "search_*" } ]'
 
 

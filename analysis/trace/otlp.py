@@ -4,8 +4,7 @@ from typing import Any
 
 import duckdb
 
-KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-STATUSES = ("UNSET", "OK", "ERROR")
+from overbudget.kernels.otlp import KINDS, STATUS_CODES, number_of
 
 
 def trace_otlp(connection: duckdb.DuckDBPyConnection, trace_id: str) -> dict[str, Any]:
@@ -50,14 +49,16 @@ def _span(
         "traceState": state,
         "flags": flags,
         "name": name,
-        "kind": KINDS.index(kind),
+        "kind": number_of(kind, KINDS),
         "startTimeUnixNano": str(start),
         "endTimeUnixNano": None if end is None else str(end),
         "attributes": _attributes(attributes),
         "droppedAttributesCount": no_attributes,
         "droppedEventsCount": no_events,
         "droppedLinksCount": no_links,
-        "status": {"code": STATUSES.index(status), "message": message or ""} if status != "UNSET" or message else None,
+        "status": {"code": number_of(status, STATUS_CODES), "message": message or ""}
+        if status != "UNSET" or message
+        else None,
     }
     return {key: value for key, value in said.items() if value not in (None, "", 0, [])} | {"kind": said["kind"]}
 

@@ -1,13 +1,14 @@
-"""One trace with everything that a waterfall shows of it."""
+"""Reading one trace of a dataset: its spans as rows of a waterfall, and its requests with their critical paths."""
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
+from overbudget.analysis.trace.result import Segment, Trace, TraceRequest, TraceSpan
+from overbudget.kernels.columns import ORPHAN
 from overbudget.stages.attribute_keys import (
     FIRST_TOKEN_EVENT,
     TTFT_MILLISECONDS_KEYS,
@@ -15,96 +16,6 @@ from overbudget.stages.attribute_keys import (
     TTFT_TIMESTAMP_KEYS,
 )
 from overbudget.store.errors import OverbudgetError
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A critical-path segment of a request (METHOD.md), ns since the epoch on the adjusted clock."""
-
-    span_id: str
-    start_ns: int
-    end_ns: int
-    stage: str
-    hop_to: str | None
-
-
-@dataclass(frozen=True)
-class TraceSpan:
-    """A span as a row of the waterfall. `parent` is a row, -1 at a top; times are on the adjusted clock."""
-
-    span_id: str
-    parent_span_id: str | None
-    parent: int
-    depth: int
-    name: str
-    service_name: str
-    kind: str
-    stage: str
-    start_ns: int
-    end_ns: int
-    skew_ns: int
-    ended: bool
-    orphan: bool
-    status_code: str
-    status_message: str
-    critical_ns: int
-    attributes: dict[str, str | None]
-    resource_attributes: dict[str, str | None]
-    events: list[dict[str, Any]] = field(default_factory=list)
-    links: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class TraceRequest:
-    """A request of the trace with its critical path in time order."""
-
-    span_id: str
-    route: str
-    duration_ns: int
-    complete: bool
-    critical_path: list[Segment]
-
-
-@dataclass(frozen=True)
-class Trace:
-    """A trace: spans in the order in which they are drawn (parents before children, siblings by start), and requests."""
-
-    trace_id: str
-    spans: list[TraceSpan]
-    requests: list[TraceRequest]
-
-    @property
-    def start_ns(self) -> int:
-        return min(span.start_ns for span in self.spans)
-
-    @property
-    def end_ns(self) -> int:
-        return max(span.end_ns for span in self.spans)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON of `overbudget trace --json` (CONTRACT)."""
-        return {
-            "trace_id": self.trace_id,
-            "requests": [
-                {
-                    "span_id": request.span_id,
-                    "route": request.route,
-                    "duration_ns": request.duration_ns,
-                    "complete": request.complete,
-                    "critical_path": [
-                        {
-                            "span_id": s.span_id,
-                            "start_ns": s.start_ns,
-                            "end_ns": s.end_ns,
-                            "stage": s.stage,
-                            "hop_to": s.hop_to,
-                        }
-                        for s in request.critical_path
-                    ],
-                }
-                for request in self.requests
-            ],
-        }
 
 
 def find_trace_id(connection: duckdb.DuckDBPyConnection, wanted: str) -> str:
@@ -136,69 +47,74 @@ def load_trace(connection: duckdb.DuckDBPyConnection, trace_id: str) -> Trace:
     """
     full = find_trace_id(connection, trace_id)
     cursor = connection.cursor()
-    rows = cursor.execute(_SPANS, [full]).fetchall()
-    row_of_node = {row[0]: number for number, row in enumerate(rows)}
-    order = _drawing_order([row_of_node.get(row[1], -1) for row in rows])
-    place = {row: number for number, (row, _) in enumerate(order)}
-    events = _grouped(
-        cursor, "SELECT e.span_no, e.time_ns, e.name, map_from_entries(e.attributes) FROM data.events e", full
-    )
-    links = _grouped(
-        cursor,
-        "SELECT e.span_no, e.linked_trace_id, e.linked_span_id, map_from_entries(e.attributes) FROM data.links e",
-        full,
-    )
+    rows = [_Row(*row) for row in cursor.execute(_SPANS, [full]).fetchall()]
     requests, own = _requests(cursor, full)
-    spans = []
-    for row, depth in order:
-        (
-            _,
-            parent,
-            span_no,
-            span_id,
-            parent_id,
-            name,
-            service,
-            kind,
-            stage,
-            start,
-            end,
-            skew,
-            ended,
-            code,
-            message,
-            attributes,
-            resource,
-        ) = rows[row]
-        up = row_of_node.get(parent, -1)
-        spans.append(
-            TraceSpan(
-                span_id,
-                parent_id,
-                place[up] if up >= 0 else -1,
-                depth,
-                name,
-                service,
-                kind,
-                stage,
-                start,
-                end,
-                skew,
-                ended,
-                parent == -2,
-                code,
-                message,
-                own.get(span_id, 0),
-                attributes,
-                resource,
-                [{"time_ns": time, "name": what, "attributes": said} for time, what, said in events.get(span_no, [])],
-                [
-                    {"trace_id": other, "span_id": which, "attributes": said}
-                    for other, which, said in links.get(span_no, [])
-                ],
-            )
-        )
-    return Trace(full, spans, requests)
+    more = _More(own, _grouped(cursor, _EVENTS, full), _grouped(cursor, _LINKS, full))
+    row_of_node = {row.node: number for number, row in enumerate(rows)}
+    parents = [row_of_node.get(row.parent, -1) for row in rows]
+    order = _drawing_order(parents)
+    place = {row: number for number, (row, _) in enumerate(order)} | {-1: -1}
+    return Trace(full, [_span(rows[row], place[parents[row]], depth, more) for row, depth in order], requests)
+
+
+class _Row(NamedTuple):
+    """A row of _SPANS."""
+
+    node: int
+    parent: int
+    span_no: int
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    service_name: str
+    kind: str
+    stage: str
+    start_ns: int
+    end_ns: int
+    skew_ns: int
+    ended: bool
+    status_code: str
+    status_message: str
+    attributes: dict[str, str | None]
+    resource_attributes: dict[str, str | None]
+
+
+class _More(NamedTuple):
+    """What stands elsewhere about spans: ns on the critical path by span id; events and links by span_no."""
+
+    critical_ns: dict[str, int]
+    events: dict[int, list[tuple[Any, ...]]]
+    links: dict[int, list[tuple[Any, ...]]]
+
+
+def _span(row: _Row, parent: int, depth: int, more: _More) -> TraceSpan:
+    return TraceSpan(
+        span_id=row.span_id,
+        parent_span_id=row.parent_span_id,
+        parent=parent,
+        depth=depth,
+        name=row.name,
+        service_name=row.service_name,
+        kind=row.kind,
+        stage=row.stage,
+        start_ns=row.start_ns,
+        end_ns=row.end_ns,
+        skew_ns=row.skew_ns,
+        ended=row.ended,
+        orphan=row.parent == ORPHAN,
+        status_code=row.status_code,
+        status_message=row.status_message,
+        critical_ns=more.critical_ns.get(row.span_id, 0),
+        attributes=row.attributes,
+        resource_attributes=row.resource_attributes,
+        events=[
+            {"time_ns": time, "name": name, "attributes": said} for time, name, said in more.events.get(row.span_no, [])
+        ],
+        links=[
+            {"trace_id": trace, "span_id": span, "attributes": said}
+            for trace, span, said in more.links.get(row.span_no, [])
+        ],
+    )
 
 
 _SPANS = """
@@ -209,6 +125,10 @@ FROM data.spans s JOIN data.tree t USING (span_no) JOIN operations o ON o.operat
 JOIN data.stages g USING (stage_id) JOIN data.resources r USING (resource_id) LEFT JOIN data.skew k USING (span_no)
 WHERE s.trace_id = $1 ORDER BY t.start_ns, t.end_ns DESC, t.node
 """
+
+
+_EVENTS = "SELECT e.span_no, e.time_ns, e.name, map_from_entries(e.attributes) FROM data.events e"
+_LINKS = "SELECT e.span_no, e.linked_trace_id, e.linked_span_id, map_from_entries(e.attributes) FROM data.links e"
 
 
 def _drawing_order(parent: list[int]) -> list[tuple[int, int]]:

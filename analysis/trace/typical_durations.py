@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from overbudget.analysis.trace.trace import Trace
+from overbudget.analysis.trace.result import Trace
 
 
 @dataclass(frozen=True)

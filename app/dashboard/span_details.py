@@ -9,7 +9,7 @@ import streamlit as st
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.trace.otlp import trace_otlp
-from overbudget.analysis.trace.trace import Trace
+from overbudget.analysis.trace.result import Trace
 from overbudget.analysis.trace.typical_durations import Usual
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.text.waterfall import clean

@@ -6,6 +6,7 @@ import re
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from overbudget.store.errors import OverbudgetError
@@ -27,15 +28,16 @@ class Sample:
     budget: str
 
 
-def samples() -> list[Sample]:
-    """The samples that came with this version, the first to show first."""
+@cache
+def samples() -> tuple[Sample, ...]:
+    """The samples that came with this version, the first to show first. They do not change while a server runs."""
     found = []
     for path in sorted(SAMPLES.glob("*.truth.json")):
         truth = json.loads(path.read_text(encoding="utf-8"))
         dump = SAMPLES / f"{truth['name']}.otlp.jsonl.gz"
         budget = (SAMPLES / truth["budget"]).read_text(encoding="utf-8")
         found.append(Sample(truth["name"], truth["title"], truth["story"], dump, budget))
-    return sorted(found, key=lambda sample: sample.name != FIRST_SAMPLE)
+    return tuple(sorted(found, key=lambda sample: sample.name != FIRST_SAMPLE))
 
 
 class Workspace:

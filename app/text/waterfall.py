@@ -3,7 +3,7 @@
 import re
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.trace.trace import Trace, TraceSpan
+from overbudget.analysis.trace.result import Trace, TraceSpan
 from overbudget.app.text.words import count
 
 MOST_ROWS = 200

@@ -11,9 +11,7 @@ from overbudget.ingest.formats.buffers import Columns
 from overbudget.ingest.formats.cleaning import ID_OK, attribute_lists, check_ids, keep_usable
 from overbudget.ingest.formats.nested_values import text_of_kind
 from overbudget.ingest.report import FileReport
-
-KINDS = pa.array(["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"])
-STATUS_CODES = pa.array(["UNSET", "OK", "ERROR"])
+from overbudget.kernels.otlp import KINDS, STATUS_CODES
 
 
 def batch_of(out: Columns, report: FileReport) -> SpanBatch:
@@ -128,7 +126,7 @@ def _times(out: Columns, column: int, rows: int, what: str, report: FileReport) 
 
 
 def _enum(
-    out: Columns, column: int, rows: int, names: pa.StringArray, what: str, report: FileReport
+    out: Columns, column: int, rows: int, names: tuple[str, ...], what: str, report: FileReport
 ) -> pa.DictionaryArray:
     """Names of an enumeration's numbers; unknown numbers are kept as text."""
     numbers = out.numbers[column, :rows]
@@ -138,8 +136,8 @@ def _enum(
         odd, codes = np.unique(numbers[~known], return_inverse=True)
         report.warn("unknown_enum", f"{what} {odd[0]}", int((~known).sum()))
         indices[~known] = len(names) + codes
-        names = pa.concat_arrays([names, pa.array(odd).cast(pa.string())])
-    return pa.DictionaryArray.from_arrays(pa.array(indices), names)
+        names = (*names, *map(str, odd.tolist()))
+    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(names))
 
 
 def _attributes(out: Columns, owner: int, rows: int, report: FileReport) -> pa.ListArray:

@@ -14,6 +14,7 @@ from overbudget.ingest.formats.json.jaeger import spans_of_jaeger
 from overbudget.ingest.formats.json.scanner import whole_part
 from overbudget.ingest.formats.json.values import Unusable, count, enum, identifier, nanoseconds, text_of
 from overbudget.ingest.report import FileReport
+from overbudget.kernels.otlp import KINDS, STATUS_CODES
 
 Record = dict[str, Any]
 T = TypeVar("T")
@@ -35,15 +36,8 @@ _OTHER = (
     "resourceProfiles",
     "resource_profiles",
 )
-KINDS = {
-    "SPAN_KIND_UNSPECIFIED": 0,
-    "SPAN_KIND_INTERNAL": 1,
-    "SPAN_KIND_SERVER": 2,
-    "SPAN_KIND_CLIENT": 3,
-    "SPAN_KIND_PRODUCER": 4,
-    "SPAN_KIND_CONSUMER": 5,
-}
-CODES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+KIND_NAMES = {f"SPAN_KIND_{name}": number for number, name in enumerate(KINDS)}
+STATUS_NAMES = {f"STATUS_CODE_{name}": number for number, name in enumerate(STATUS_CODES)}
 
 
 def canonical(piece: bytes, report: FileReport, may_be_broken: bool = True) -> tuple[bytes, int]:
@@ -220,11 +214,11 @@ def _span(span: Any, report: FileReport) -> Record:
         "traceState": _text(_field(span, "traceState", "trace_state")),
         "flags": count(span.get("flags")),
         "name": _text(span.get("name")),
-        "kind": enum(span.get("kind"), KINDS, report),
+        "kind": enum(span.get("kind"), KIND_NAMES, report),
         "startTimeUnixNano": nanoseconds(_field(span, "startTimeUnixNano", "start_time_unix_nano")),
         "endTimeUnixNano": nanoseconds(_field(span, "endTimeUnixNano", "end_time_unix_nano"), report),
         "attributes": _attributes(span.get("attributes")),
-        "status": {"code": enum(status.get("code"), CODES, report), "message": _text(status.get("message"))},
+        "status": {"code": enum(status.get("code"), STATUS_NAMES, report), "message": _text(status.get("message"))},
         "events": [_event(event) for event in _objects(span.get("events"))],
         "links": [_link(link, report) for link in _objects(span.get("links"))],
         "droppedAttributesCount": count(_field(span, "droppedAttributesCount", "dropped_attributes_count")),

@@ -7,10 +7,11 @@ reference of the same trace or else its first FOLLOWS_FROM; other references bec
 from typing import Any
 
 from overbudget.ingest.report import FileReport
+from overbudget.kernels.otlp import KINDS
 
 Record = dict[str, Any]
 
-_KINDS = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
+_KINDS = {kind.lower(): number for number, kind in enumerate(KINDS)}
 _CODES = {"OK": 1, "ERROR": 2}
 _PROCESS_KEYS = {"hostname": "host.name", "jaeger.version": "opencensus.exporterversion"}
 

@@ -81,3 +81,16 @@ def test_traces_of_a_sample_come_back_as_they_were(name: str, tmp_path: Path) ->
 def test_a_trace_that_is_not_there_has_no_spans(tmp_path: Path) -> None:
     ingest([SAMPLES / "healthy.otlp.jsonl.gz"], tmp_path / "sample.duckdb")
     assert trace_otlp(open_dataset(tmp_path / "sample.duckdb"), TRACE) == {"resourceSpans": []}
+
+
+def test_kinds_and_statuses_the_protocol_does_not_know_come_back_as_their_numbers(tmp_path: Path) -> None:
+    span = {
+        "traceId": TRACE, "spanId": "eee19b7ec3c1b174", "name": "POST /chat", "kind": 9, "status": {"code": 7},
+        "startTimeUnixNano": "1544712660000000001", "endTimeUnixNano": "1544712661000000003",
+    }  # fmt: skip
+    (tmp_path / "odd.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+    ingest([tmp_path / "odd.json"], tmp_path / "odd.duckdb")
+    (exported,) = trace_otlp(open_dataset(tmp_path / "odd.duckdb"), TRACE)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert (exported["kind"], exported["status"]["code"]) == (9, 7)
+    before = everything(tmp_path / "odd.duckdb", TRACE)
+    assert everything(there_and_back(tmp_path / "odd.duckdb", TRACE, tmp_path), TRACE) == before

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from overbudget.analysis.trace.trace import Trace, TraceSpan, first_token_ns, load_trace, retried
+from overbudget.analysis.trace.result import Trace, TraceSpan
+from overbudget.analysis.trace.trace import first_token_ns, load_trace, retried
 from overbudget.analysis.trace.typical_durations import typical_durations
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, Work

@@ -6,7 +6,8 @@ import pyarrow as pa
 import streamlit as st
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.trace.trace import Trace, TraceSpan, first_token_ns, retried
+from overbudget.analysis.trace.result import Trace, TraceSpan
+from overbudget.analysis.trace.trace import first_token_ns, retried
 from overbudget.analysis.trace.typical_durations import Usual
 from overbudget.app.charts.theme import stage_colour
 from overbudget.app.text.words import count

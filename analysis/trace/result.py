@@ -1,0 +1,86 @@
+"""One trace with everything that a waterfall shows of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A critical-path segment of a request, ns since the epoch on the adjusted clock."""
+
+    span_id: str
+    start_ns: int
+    end_ns: int
+    stage: str
+    hop_to: str | None
+
+
+@dataclass(frozen=True)
+class TraceSpan:
+    """A span as a row of the waterfall. `parent` is a row, -1 at a top; times are on the adjusted clock."""
+
+    span_id: str
+    parent_span_id: str | None
+    parent: int
+    depth: int
+    name: str
+    service_name: str
+    kind: str
+    stage: str
+    start_ns: int
+    end_ns: int
+    skew_ns: int
+    ended: bool
+    orphan: bool
+    status_code: str
+    status_message: str
+    critical_ns: int
+    attributes: dict[str, str | None]
+    resource_attributes: dict[str, str | None]
+    events: list[dict[str, Any]] = field(default_factory=list)
+    links: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TraceRequest:
+    """A request of the trace with its critical path in time order."""
+
+    span_id: str
+    route: str
+    duration_ns: int
+    complete: bool
+    critical_path: list[Segment]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A trace: spans in the order in which they are drawn (parents before children, siblings by start), and requests."""
+
+    trace_id: str
+    spans: list[TraceSpan]
+    requests: list[TraceRequest]
+
+    @property
+    def start_ns(self) -> int:
+        return min(span.start_ns for span in self.spans)
+
+    @property
+    def end_ns(self) -> int:
+        return max(span.end_ns for span in self.spans)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of `overbudget trace --json`."""
+        return {"trace_id": self.trace_id, "requests": [_request_dict(request) for request in self.requests]}
+
+
+def _request_dict(request: TraceRequest) -> dict[str, Any]:
+    return {
+        "span_id": request.span_id,
+        "route": request.route,
+        "duration_ns": request.duration_ns,
+        "complete": request.complete,
+        "critical_path": [
+            {"span_id": s.span_id, "start_ns": s.start_ns, "end_ns": s.end_ns, "stage": s.stage, "hop_to": s.hop_to}
+            for s in request.critical_path
+        ],
+    }
