@@ -46,7 +46,7 @@ class IngestResult:
     files: list[FileReport]
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON of `overbudget ingest --json` (CONTRACT)."""
+        """The JSON of `overbudget ingest --json` (docs/reference/json.md)."""
         files = [{**asdict(file), "warnings": [asdict(w) for w in file.warnings.values()]} for file in self.files]
         merged: dict[str, dict[str, Any]] = {}
         for warning in (warning for file in files for warning in file["warnings"]):
@@ -75,7 +75,7 @@ def ingest(
 
     The dataset is published only when all of it is complete; whatever goes wrong, an older one stays as it was. A file
     that the user named must be a dump; one that was found in a folder is passed over where it is none. The clocks of
-    services are brought into line (METHOD.md, Clock skew), in the whole dataset, unless `adjust_clocks` is off.
+    services are brought into line (docs/reference/method.md, Clock skew), in the whole dataset, unless `adjust_clocks` is off.
 
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
     """

@@ -16,7 +16,7 @@ class DumpWarning:
 class FileReport:
     """What was read from one dump file; a reader adds to it as it goes.
 
-    Codes are snake_case and stable (users grep for them); docs/warnings.md lists them all with meaning and remedy.
+    Codes are snake_case and stable (users grep for them); docs/reference/warnings.md lists them all with meaning and remedy.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""The critical path of every request: who it was waiting for, at every instant (METHOD.md, Critical path and Hops).
+"""The critical path of every request: who it was waiting for, at every instant (docs/reference/method.md, Critical path and Hops).
 
 The walk goes backwards from the end of the entry span. An *item* of a span is something it may have waited for: a
 child, or what runs past the end of a child further down and was handed up. Within the part of a span that the walk is

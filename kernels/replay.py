@@ -1,4 +1,4 @@
-"""Requests timed anew with some of their work changed (METHOD.md, What-if).
+"""Requests timed anew with some of their work changed (docs/reference/method.md, What-if).
 
 What happened before what is inferred from the trace: a span started because the siblings that had ended by then had ended,
 or because its parent had started, and the pause before it is its parent's own time; so is the time after the last child.

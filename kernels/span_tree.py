@@ -316,7 +316,7 @@ def find_requests(tree: Tree, operations: OperationColumns, entry: Bool | None =
     """The requests, and for each node its request (-1 where it is part of none).
 
     Entry spans are the roots; in a trace without any root its topmost SERVER and CONSUMER spans, or else its only
-    topmost span; or, where `entry` marks spans, each outermost marked span (METHOD.md, From spans to requests).
+    topmost span; or, where `entry` marks spans, each outermost marked span (docs/reference/method.md, From spans to requests).
     """
     kind = operations.kind[tree.operation]
     wanted = np.zeros(len(tree.row), bool) if entry is None else entry

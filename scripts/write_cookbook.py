@@ -1,10 +1,10 @@
-"""Write docs/sql.md from app/dashboard/cookbook.py: python -m scripts.write_cookbook."""
+"""Write docs/cookbook.md from app/dashboard/cookbook.py: python -m scripts.write_cookbook."""
 
 from pathlib import Path
 
 from overbudget.app.dashboard.cookbook import COOKBOOK
 
-PAGE = Path(__file__).parent.parent / "docs" / "sql.md"
+PAGE = Path(__file__).parent.parent / "docs" / "cookbook.md"
 HEAD = """# Asking a dataset in SQL
 
 A dataset is one DuckDB file. Any tool that speaks DuckDB reads it: `overbudget sql DATASET "SELECT …"`, the dashboard's SQL page,

@@ -1,10 +1,10 @@
-"""Write docs/warnings.md from ingest/warnings.py: python scripts/write_warnings.py."""
+"""Write docs/reference/warnings.md from ingest/warnings.py: python scripts/write_warnings.py."""
 
 from pathlib import Path
 
 from overbudget.ingest.warnings import WARNINGS
 
-TARGET = Path(__file__).parent.parent / "docs" / "warnings.md"
+TARGET = Path(__file__).parent.parent / "docs" / "reference" / "warnings.md"
 
 
 def page() -> str:

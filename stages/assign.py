@@ -1,4 +1,4 @@
-"""Which stage does each span, and each nanosecond of a request, count for? (METHOD.md, Stages)"""
+"""Which stage does each span, and each nanosecond of a request, count for? (docs/reference/method.md, Operations and stages)"""
 
 import numba
 import numpy as np
@@ -87,7 +87,7 @@ def stage_times(
     """Per request and stage: stage time (ns on the critical path), busy time (ns, union of its spans), spans.
 
     Three arrays [requests, stages]; `stages` counts unattributed. Stage times of a request sum to its duration. `waits`
-    is how long each span begins with a wait in its server's queue (see analysis.queued), which counts as a span of queue.
+    is how long each span begins with a wait in its server's queue (see stages.server_queue), which counts as a span of queue.
     """  # fmt: skip
     trace, start, end, staged = tree.trace, tree.start, tree.end, stage_of
     seg_stage = stage_of[segments.node]

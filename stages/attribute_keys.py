@@ -3,7 +3,7 @@
 Sources: OpenTelemetry semantic conventions (gen_ai, db, messaging, http, rpc), OpenInference, OpenLLMetry
 (traceloop), and the documentation of Langfuse, LangSmith, MLflow, the Vercel AI SDK and vLLM. Old and new names both
 occur in the wild. They are written out because importing the packages that hold them takes longer than a review;
-tests/analysis/test_semconv.py checks them against those packages.
+tests/stages/test_classify.py checks them against those packages.
 """
 
 # Keys whose value decides the stage, and so is part of an operation's identity.
@@ -44,7 +44,7 @@ CLASSIFY_PREFIXES: tuple[str, ...] = (
     "db.qdrant.",
 )
 
-# What a call span says it calls (METHOD.md, Hops).
+# What a call span says it calls (docs/reference/method.md, Hops).
 PEER_KEYS: tuple[str, ...] = (
     "server.address",
     "peer.service",

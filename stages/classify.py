@@ -1,4 +1,4 @@
-"""Which stage does an operation belong to? The default rules (SEMCONV.md), and the budget file's, which win."""
+"""Which stage does an operation belong to? The default rules (docs/reference/method.md, "Operations and stages"), and the budget file's, which win."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -66,7 +66,7 @@ def catalogue_of(
 
 
 def _peer(kind: str, keys: dict[str, str | None]) -> str | None:
-    """What a call span says it calls (METHOD.md, Hops); None for spans that call nobody."""
+    """What a call span says it calls (docs/reference/method.md, Hops); None for spans that call nobody."""
     if kind not in ("CLIENT", "PRODUCER"):
         return None
     return next((value for key in PEER_KEYS if (value := keys.get(key))), None)

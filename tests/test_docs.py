@@ -21,7 +21,7 @@ def test_the_page_of_warnings_is_up_to_date() -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "warnings.md").read_text(encoding="utf-8") == module.page()
+    assert (ROOT / "docs" / "reference" / "warnings.md").read_text(encoding="utf-8") == module.page()
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
@@ -31,7 +31,7 @@ def test_links_in_the_documents_lead_somewhere() -> None:
 
 
 def test_the_page_of_queries_is_up_to_date() -> None:
-    assert (ROOT / "docs" / "sql.md").read_text(encoding="utf-8") == page_of_queries()
+    assert (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8") == page_of_queries()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """What to change first: each advice with evidence for and against, its predicted effect, and the command that shows it.
 
-Every source proposes changes (`Proposal`); the replay tells their effect (METHOD.md, Advice); what has none is not advised.
+Every source proposes changes (`Proposal`); the replay tells their effect (docs/reference/method.md, Advice); what has none is not advised.
 """
 
 import shlex
@@ -47,7 +47,7 @@ class Advice:
     changes: tuple[Change, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists with the keys of CONTRACT.md."""
+        """Plain dicts and lists with the keys of docs/reference/json.md."""
         found = asdict(self)
         found["try"] = found.pop("command")
         del found["changes"]

@@ -79,7 +79,7 @@ FROM data.tree t JOIN data.spans s USING (span_no) JOIN chosen USING (node)
 def _answered_alike(bench: Workbench, calls: npt.NDArray[np.integer], asked: npt.NDArray[np.integer]) -> bool:
     """Whether each of the `calls` records what it answered, and always the same where it was `asked` the same.
 
-    Without that, whole answers are not to be cached (METHOD.md, Advice).
+    Without that, whole answers are not to be cached (docs/reference/method.md, Advice).
     """
     rows = ask(bench, f"SELECT * FROM ({_SAID}) WHERE recorded ORDER BY node", calls).to_arrow_table()
     if rows.num_rows < len(calls):

@@ -1,4 +1,4 @@
-"""Where advice comes from: each source looks for one kind of waste and proposes what to change (METHOD.md, Advice)."""
+"""Where advice comes from: each source looks for one kind of waste and proposes what to change (docs/reference/method.md, Advice)."""
 
 import re
 from collections.abc import Iterator, Sequence

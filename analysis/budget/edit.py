@@ -12,7 +12,7 @@ from overbudget.store.errors import OverbudgetError
 
 
 def edited(text: str, changes: Mapping[tuple[str, ...], int | None]) -> str:
-    """See analysis.budget.edit_budget."""
+    """See analysis.budget.file.edit_budget."""
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as error:

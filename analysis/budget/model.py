@@ -89,7 +89,7 @@ def cap_at(caps: Caps, percentile: int) -> tuple[int | None, bool]:
 
     It is the one given for the percentile; else the one given for the next higher percentile, because who promises
     400 ms at p95 promises it at p50; above the highest given percentile that highest cap is borrowed, which serves
-    blame and never a verdict (METHOD.md). (None, False) without any cap.
+    blame and never a verdict (docs/reference/method.md). (None, False) without any cap.
     """
     if not caps:
         return None, False

@@ -22,7 +22,7 @@ _SCORE = 'score = { name = "correctness", at_least = 0.7 }'
 
 
 def read_budget(text: str, name: str) -> Budget:
-    """See analysis.budget.parse_budget."""
+    """See analysis.budget.file.parse_budget."""
     text = text.replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)

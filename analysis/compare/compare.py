@@ -1,4 +1,4 @@
-"""Did it get slower, where, and who makes the change: two cohorts of requests compared, like with like (METHOD.md).
+"""Did it get slower, where, and who makes the change: two cohorts of requests compared, like with like (docs/reference/method.md).
 
 Requests are told apart by route and shape. What only one side has is counted apart; of the rest, the base's requests are
 weighted as the candidate asks for them, so that a change in what is asked is never told as a change in how fast it is
@@ -78,7 +78,7 @@ class Comparison:
         return [change for change in (*self.end_to_end, *stages) if change.verdict == "slower"]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts with the keys of CONTRACT.md."""
+        """Plain dicts with the keys of docs/reference/json.md."""
         grown = sum(max(one.change_ns, 0.0) for one in self.services) or 1.0
         total = sum(max(one.change_ns, 0.0) for one in self.operations) or 1.0
         return {
@@ -254,7 +254,7 @@ def _changes(stage: str, before: I64, weights: F64, after: I64, alarms: float) -
 
 
 class _Weighted:
-    """A weighted sample: its quantiles, and their distribution-free intervals (see analysis.percentiles).
+    """A weighted sample: its quantiles, and their distribution-free intervals (see analysis.common.percentiles).
 
     With unequal weights the intervals count as many requests as have the same information, by L. Kish, "Survey
     Sampling" (1965): the square of the sum of the weights over the sum of their squares.

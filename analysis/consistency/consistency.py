@@ -1,6 +1,6 @@
 """How predictable is latency? Spread per stage, model, route and hour, windows over budget, and good answers.
 
-A steady slower model can beat a fast erratic one (METHOD.md, Consistency), so models are shown side by side.
+A steady slower model can beat a fast erratic one (docs/reference/method.md, Consistency), so models are shown side by side.
 """
 
 from dataclasses import asdict, dataclass
@@ -94,7 +94,7 @@ class Consistency:
     conversations: Conversations | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists with the keys of CONTRACT.md."""
+        """Plain dicts and lists with the keys of docs/reference/json.md."""
         return asdict(self)
 
 

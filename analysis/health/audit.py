@@ -1,4 +1,4 @@
-"""Can the traces be trusted? Every problem they have, what it means, and how to repair it (METHOD.md, Trace health)."""
+"""Can the traces be trusted? Every problem they have, what it means, and how to repair it (docs/reference/method.md, Trace health)."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -35,7 +35,7 @@ class Audit:
     problems: tuple[Problem, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists with the keys of CONTRACT.md."""
+        """Plain dicts and lists with the keys of docs/reference/json.md."""
         return asdict(self)
 
 

@@ -68,7 +68,7 @@ class Load:
     budget_ns: int | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists with the keys of CONTRACT.md."""
+        """Plain dicts and lists with the keys of docs/reference/json.md."""
         found = asdict(self)
         for key, low, high, kind in (
             ("bins", "in_flight_low", "in_flight_high", int),

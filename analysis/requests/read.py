@@ -21,7 +21,7 @@ def load_requests(
 ) -> RequestTable:
     """The requests that `filters` leave, with their stage times by the rules of `budget`.
 
-    Incomplete requests are counted and left out unless they are asked for (METHOD.md, "From spans to requests").
+    Incomplete requests are counted and left out unless they are asked for (docs/reference/method.md, "From spans to requests").
     """
     return read_requests(connection, budget).select(filters, include_incomplete)
 

@@ -1,7 +1,7 @@
 """Stages, and with `[request] match` requests, by the rules of a budget file instead of those stored in the dataset.
 
 Trees are not built anew: data.tree holds them as the kernels need them. Operations are classified again, and spans
-count by their operation (see analysis.rule_evidence for rules about attributes that operations do not record).
+count by their operation (see stages.rule_evidence for rules about attributes that operations do not record).
 """
 
 from dataclasses import replace

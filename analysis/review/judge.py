@@ -1,4 +1,4 @@
-"""Holding measured requests against a budget: METHOD.md, "Percentiles" and "Budgets and verdicts"."""
+"""Holding measured requests against a budget: docs/reference/method.md, "Percentiles" and "Budgets and verdicts"."""
 
 from dataclasses import asdict
 
@@ -72,7 +72,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
 
 
 def verdict(quantile: Quantile, cap_ns: int | None) -> Verdict | None:
-    """METHOD.md's verdict. One end of the interval is enough where it alone settles the matter.
+    """The verdict of docs/reference/method.md, "Budgets and verdicts". One end of the interval is enough where it alone settles the matter.
 
     Eighty requests cannot bound p99 from above, but where their lower bound exceeds the cap, so does p99. Fewer than
     five requests settle nothing, as in a band.

@@ -1,4 +1,4 @@
-"""What a review says, as data: the dataclasses mirror `overbudget review --json` (CONTRACT.md)."""
+"""What a review says, as data: the dataclasses mirror `overbudget review --json` (docs/reference/json.md)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -156,7 +156,7 @@ class Review:
     unmatched: dict[str, list[str]]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists with the keys of CONTRACT.md."""
+        """Plain dicts and lists with the keys of docs/reference/json.md."""
         found = asdict(self)
         found["stages"] = [_stage_first(row) for row in found["stages"]]
         for route in found["routes"]:

@@ -84,7 +84,7 @@ class Tail:
     attributes: tuple[SlowAttribute, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists with the keys of CONTRACT.md."""
+        """Plain dicts and lists with the keys of docs/reference/json.md."""
         return asdict(self)
 
 
@@ -96,7 +96,7 @@ class TooFew(OverbudgetError):
         self.slow, self.typical = slow, typical
 
     def as_dict(self, percentile: int) -> dict[str, Any]:
-        """The keys of CONTRACT.md with nothing in them, and a `note` that says why."""
+        """The keys of docs/reference/json.md with nothing in them, and a `note` that says why."""
         nothing: dict[str, Any] = {"operations": [], "attributes": [], "note": str(self)}
         return {"percentile": percentile, "threshold_ns": None, "slow": self.slow, "typical": self.typical, **nothing}
 

@@ -1,4 +1,4 @@
-"""What would the distribution of latency be if something were changed? (METHOD.md, What-if)"""
+"""What would the distribution of latency be if something were changed? (docs/reference/method.md, What-if)"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class WhatIf:
     requests_changed: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dicts with the keys of CONTRACT.md."""
+        """Plain dicts with the keys of docs/reference/json.md."""
         before, after = self.within or (None, None)
         return {
             "changes": list(self.changes),

@@ -1,4 +1,4 @@
-"""The review for programs: the JSON that CONTRACT.md promises."""
+"""The review for programs: the JSON that docs/reference/json.md describes."""
 
 import json
 

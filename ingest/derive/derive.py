@@ -55,7 +55,7 @@ class Derivation:
 
 
 def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_clocks: bool = True) -> Derivation:
-    """Fill the relations in DERIVED from data.spans and the temporary table `facts` (see ingest.facts).
+    """Fill the relations in DERIVED from data.spans and the temporary table `facts` (see ingest.write.facts).
 
     Spans that are stored twice are removed: the one that ended last stays. `catalogue` holds the operations with
     their stages. Clock skew between services is taken out unless `adjust_clocks` is off. Everything happens in the
@@ -91,7 +91,7 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_c
         _insert_nodes(connection, part, nodes, outcome.traces, rows.count)
         _insert_path(connection, part, rows.count)
         _insert_stage_time(connection, part, rows.count)
-        _note_oddities(tree, span_no, requests, outcome)
+        _note_warnings(tree, span_no, requests, outcome)
         facts = fold_facts(connection, tree, span_no, part.request_of, catalogue)
         rows.add(requests, tree, span_no, part.shapes, facts)
         outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
@@ -266,7 +266,7 @@ def _insert_stage_time(connection: duckdb.DuckDBPyConnection, part: Part, first_
     )
 
 
-def _note_oddities(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation) -> None:
+def _note_warnings(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation) -> None:
     """The spans behind each warning that only shows once the trees are built."""
     orphan = tree.parent == ORPHAN
     orphan[requests.entry] = False  # the entry of a trace whose caller is outside the dump is none

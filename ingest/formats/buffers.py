@@ -31,7 +31,7 @@ EVENT_NS, EVENT_DROPPED, LINK_FLAGS, LINK_DROPPED, NUMBERS = range(8, 13)
 # other signals.
 ROWS, ENTRIES, SIZES, OTHERS, COUNTERS = TEXTS, TEXTS + 5, TEXTS + 10, TEXTS + 12, TEXTS + 13
 # What an attribute value is: text, a double in the digits of its input, or, straight from protobuf, the eight bytes of a
-# double, bytes, a list, a map (for ingest.any_value).
+# double, bytes, a list, a map (for ingest.formats.nested_values).
 EMPTY, TEXT, DOUBLE, FLOAT, BYTES, LIST, KVLIST = range(7)
 
 

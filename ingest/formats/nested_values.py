@@ -13,7 +13,7 @@ from overbudget.ingest.formats.json.values import json_text
 
 
 def text_of_kind(values: pa.BinaryArray, kind: int) -> pa.StringArray:
-    """Values of one kind (see ingest.columns), without nulls, as text.
+    """Values of one kind (see ingest.formats.buffers), without nulls, as text.
 
     Errors: pa.ArrowInvalid where one is not what its kind says.
     """

@@ -1,6 +1,6 @@
 """Which operation is each span? Batches go in, operation numbers come out, and the catalogue of operations grows.
 
-An operation is a distinct combination of what classification looks at (METHOD.md, Stages). Each span is hashed over
+An operation is a distinct combination of what classification looks at (docs/reference/method.md, Operations and stages). Each span is hashed over
 that combination in one pass; only the first span of an operation is ever looked at as an object.
 """
 

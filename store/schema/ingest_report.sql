@@ -19,4 +19,4 @@ COMMENT ON COLUMN ingest_report.spans IS 'Spans stored from this file';
 COMMENT ON COLUMN ingest_report.requests IS 'Requests whose entry span came from this file';
 COMMENT ON COLUMN ingest_report.duplicates IS 'Spans left out because the same span was stored already';
 COMMENT ON COLUMN ingest_report.rejected IS 'Spans that could not be kept: no usable ids or no start';
-COMMENT ON COLUMN ingest_report.warnings IS 'Every kind of oddity: its code, how often it occurred, and an example';
+COMMENT ON COLUMN ingest_report.warnings IS 'Every kind of warning: its code, how often it occurred, and an example';

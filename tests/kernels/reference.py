@@ -1,7 +1,7 @@
-"""A second implementation of METHOD.md's critical path, for checking the kernel: plain, slow, written from the text.
+"""A second implementation of docs/reference/method.md's critical path, for checking the kernel: plain, slow, written from the text.
 
 It decides instant by instant: for each elementary interval between two times that occur, it asks from the entry span
-downwards who was being waited for. Where METHOD speaks of "inside span s" and only a part of s is meant, because the
+downwards who was being waited for. Where the method speaks of "inside span s" and only a part of s is meant, because the
 rest lies beyond what its parent is given, the end of that part stands for the end of s.
 """
 

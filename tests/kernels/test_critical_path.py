@@ -1,4 +1,4 @@
-"""Who a request was waiting for: one drawn case per branch of METHOD.md's definition. `#` is the critical path."""
+"""Who a request was waiting for: one drawn case per branch of docs/reference/method.md's definition. `#` is the critical path."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,7 @@
 """Cut a stream of JSON text into pieces of whole documents, one a line, however the documents are framed.
 
 JSON lines are cut at newlines. Everything else (pretty-printed, concatenated, arrays, one object of many gigabytes)
-goes through a scanner (ingest.json_scanner) that knows strings and nesting; a document larger than a piece is cut between the elements of
+goes through a scanner (ingest.formats.json.scanner) that knows strings and nesting; a document larger than a piece is cut between the elements of
 its resourceSpans, scopeSpans or spans, and what stands above them (the resource, the scope) is repeated.
 """
 

@@ -2,7 +2,7 @@
 
 `scan` fills the arrays of `Columns`. A level of OTLP is one function here:
 it takes the position of an object and returns the position behind it. What canonical OTLP/JSON does not write is ODD,
-and the whole piece is left to the slow way (ingest.odd_json); a capacity that does not suffice is FULL.
+and the whole piece is left to the slow way (ingest.formats.json.dialects); a capacity that does not suffice is FULL.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """OTLP as JSON, in every framing and dialect: a stream of bytes in, span batches out.
 
-Canonical OTLP/JSON goes through a kernel (ingest.json_kernel). A piece that holds anything the kernel does not
-understand (another dialect, nested values, a broken line) is rewritten into canonical form by ingest.odd_json, and read
+Canonical OTLP/JSON goes through a kernel (ingest.formats.json.kernel). A piece that holds anything the kernel does not
+understand (another dialect, nested values, a broken line) is rewritten into canonical form by ingest.formats.json.dialects, and read
 by the same kernel.
 """
 

@@ -2,7 +2,7 @@
 
 `scan` fills the arrays of `Columns`. A level of OTLP is one function here: it takes where a message begins and ends and
 returns its end, or BAD where the bytes are no such message. Fields that nobody asks for, and known ones of another wire
-type, are skipped, as protobuf's own decoders do. Lists and maps are left as they are, for ingest.any_value.
+type, are skipped, as protobuf's own decoders do. Lists and maps are left as they are, for ingest.formats.nested_values.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """OTLP as protobuf: bare messages, the file exporter's 4-byte length prefixes, varint-delimited messages.
 
-Messages go through a kernel (ingest.protobuf_kernel), a group of them at a time. A bare message of any size is cut between
+Messages go through a kernel (ingest.formats.protobuf.kernel), a group of them at a time. A bare message of any size is cut between
 its resource spans, scope spans and spans, so that memory stays bounded.
 """
 

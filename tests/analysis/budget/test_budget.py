@@ -15,7 +15,7 @@ from overbudget.store.errors import OverbudgetError
 MS = 1_000_000
 S = 1_000_000_000
 
-CONTRACT = """
+EVERY_KEY = """
 [budget]                      # caps for the whole request
 p50 = "1.2s"
 p95 = "2s"
@@ -43,7 +43,7 @@ def problems(text: str) -> str:
 
 
 def test_the_promised_example_is_read_as_it_is_meant() -> None:
-    budget = parse_budget(CONTRACT)
+    budget = parse_budget(EVERY_KEY)
     assert budget.caps == {50: 1200 * MS, 95: 2 * S}
     assert budget.stage_caps("retrieval") == {50: 200 * MS, 95: 400 * MS}
     assert budget.rules == (
@@ -215,21 +215,21 @@ def test_a_routes_stages_are_held_against_that_routes_whole() -> None:
 
 
 def test_reading_changes_with_rules_and_not_with_caps() -> None:
-    budget = parse_budget(CONTRACT)
-    other_caps = parse_budget(edit_budget(CONTRACT, {("budget", "p95"): 3 * S}))
+    budget = parse_budget(EVERY_KEY)
+    other_caps = parse_budget(edit_budget(EVERY_KEY, {("budget", "p95"): 3 * S}))
     assert budget.reading == other_caps.reading
     assert hash(budget.reading) == hash(other_caps.reading)
     assert budget.reading != Budget().reading
 
 
 def test_editing_a_cap_keeps_comments_order_and_spacing() -> None:
-    edited = edit_budget(CONTRACT, {("budget", "p50"): 1500 * MS})
-    assert edited == CONTRACT.replace('p50 = "1.2s"', 'p50 = "1.5s"')
+    edited = edit_budget(EVERY_KEY, {("budget", "p50"): 1500 * MS})
+    assert edited == EVERY_KEY.replace('p50 = "1.2s"', 'p50 = "1.5s"')
 
 
 def test_editing_adds_tables_and_removes_caps() -> None:
     edited = edit_budget(
-        CONTRACT,
+        EVERY_KEY,
         {
             ("budget", "p50"): None,
             ("stages", "tools", "p95"): 100 * MS,

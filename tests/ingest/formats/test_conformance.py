@@ -1,6 +1,6 @@
 """The decoding cases that were checked against the collector's own decoder, where they are at hand.
 
-They are no part of the project; tests/ingest/test_otlp_json.py and test_otlp_protobuf.py state the same facts anew.
+They are no part of the project; test_readers.py states the same facts anew.
 """
 
 import base64
@@ -20,7 +20,7 @@ LOADED = json.loads(CASES.read_text()) if CASES.exists() else {"cases": []}
 
 
 def keepable(span: dict[str, Any]) -> bool:
-    """METHOD and the issue: a span without ids or start is rejected and counted. After 2262 no start fits TIMESTAMP_NS."""
+    """A span without ids or start is rejected and counted. After 2262 no start fits TIMESTAMP_NS."""
     return bool(span["trace_id"] and span["span_id"] and 0 < span["start_ns"] < 2**63)
 
 
