@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
+from overbudget.store import versions
 from overbudget.store.errors import OverbudgetError
 
 # Imports make a hundred thousand objects that stay: looking through them for garbage took a fifth of the start.
@@ -36,6 +37,21 @@ Only = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"overbudget {versions.PROGRAM} (dataset format {versions.FORMAT}, method {versions.METHOD})")
+        raise typer.Exit
+
+
+@app.callback()
+def overbudget(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command(epilog="Example: overbudget ingest traces.jsonl.gz more/*.binpb --to traces.duckdb")

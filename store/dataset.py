@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.versions import require_readable, write_versions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_DIR = Path(__file__).parent / "schema"
 TABLES = [
+    "data.about",
     "data.stages",
     "data.places",
     "operations",
@@ -90,6 +92,7 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
                 connection.execute("CREATE SCHEMA data")
                 for relation in (*TABLES, *VIEWS):
                     connection.execute(schema_sql(relation))
+                write_versions(connection)
                 connection.execute("COMMIT")
             yield connection
             connection.execute("CHECKPOINT")
@@ -127,7 +130,7 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
 
     Any number of processes may hold one at a time. Threads share it through `connection.cursor()`, one per call.
 
-    Errors: OverbudgetError where the file is missing, not DuckDB, or not a dataset of overbudget.
+    Errors: OverbudgetError where the file is missing, not DuckDB, not a dataset of overbudget, or one of another version.
     """
     path = Path(path)
     if not path.is_file():
@@ -155,13 +158,21 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
         raise OverbudgetError(
             f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}."
         )
-    older = [name for name in TABLES if name not in found]
-    if older:
+    try:
+        require_readable(connection, path)
+    except OverbudgetError:
         connection.close()
-        raise OverbudgetError(
-            f"{path} was made by another version of overbudget (it has no table {older[0]}): ingest its dumps again."
-        )
+        raise
     return connection
+
+
+def is_readable(path: Path) -> bool:
+    """Whether there is a dataset at `path` that this version can read."""
+    try:
+        open_dataset(path).close()
+    except OverbudgetError:
+        return False
+    return True
 
 
 def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: "pa.Table") -> None:

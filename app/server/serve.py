@@ -1,12 +1,16 @@
 """The dashboard's server: Streamlit as an ASGI application, with a route of our own for uploads."""
 
+import errno
 import os
+import socket
 import threading
 from pathlib import Path
 
 from overbudget.app.server.jobs import Job
 from overbudget.app.server.upload import upload_route
 from overbudget.app.server.workspace import Workspace, samples
+from overbudget.store.dataset import is_readable
+from overbudget.store.errors import OverbudgetError
 
 WORKSPACE_VARIABLE = "OVERBUDGET_WORKSPACE"  # tells the pages, which run in this process, where the datasets are
 MAIN = Path(__file__).parents[1] / "dashboard" / "main.py"
@@ -28,21 +32,40 @@ CONFIG = {
 def serve(workspace: Path, port: int = 8501) -> None:
     """Serve the dashboard on http://localhost:PORT until it is interrupted.
 
-    The first sample is there before the first page is shown; the others are made meanwhile.
+    The first sample is there before the first page is shown; the others are made meanwhile, and so are those that an
+    older version has made.
     """
+    require_free(port)
     import streamlit as st
 
     place = Workspace(workspace.resolve())
     place.clean_up()
     os.environ[WORKSPACE_VARIABLE] = str(place.folder)
     missing = [(s.dump, place.folder / f"sample-{s.name}.duckdb") for s in samples()]
-    missing = [(dump, dataset) for dump, dataset in missing if not dataset.exists()]
+    missing = [(dump, dataset) for dump, dataset in missing if not is_readable(dataset)]
     if missing:
         print("Making the sample datasets …", flush=True)
         _make(missing[:1])
         threading.Thread(target=_make, args=(missing[1:],), daemon=True).start()
     print(f"overbudget is on http://localhost:{port}", flush=True)
     st.App(MAIN, routes=[upload_route(place)]).run(config={**CONFIG, "server.port": port})
+
+
+def require_free(port: int) -> None:
+    """Errors: OverbudgetError where another program listens on the port, or this user may not."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            why = "taken by another program" if error.errno == errno.EADDRINUSE else f"not to be had ({error.strerror})"
+            raise OverbudgetError(
+                f"Port {port} is {why}. Choose another one: overbudget serve --port {_other(port)}"
+            ) from error
+
+
+def _other(port: int) -> int:
+    return port + 1 if 1024 <= port < 65535 else 8501
 
 
 def _make(missing: list[tuple[Path, Path]]) -> None:

@@ -322,3 +322,10 @@ def test_an_ingest_that_is_stopped_leaves_nothing_behind(sent: signal.Signals, t
     assert command.stderr is not None
     assert command.stderr.read() == b""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_says_program_and_dataset_format() -> None:
+    from overbudget.store import versions
+
+    said = call("--version").stdout
+    assert said == f"overbudget {versions.PROGRAM} (dataset format {versions.FORMAT}, method {versions.METHOD})\n"
