@@ -5,41 +5,54 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 WORKSPACE ?= workspace
+JOBS ?= 2
+PIP := --disable-pip-version-check --no-input
+ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench accuracy screenshots samples golden notebook lint format types lock clean browser
+.PHONY: help run test docs bench accuracy screenshots samples golden notebook lint format lock clean browser port
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # What has been installed is remembered in two stamps, so that a second call installs nothing.
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PYTHON) scripts/check_python.py
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@test -x $(BIN)/python || { echo "Making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing what overbudget needs into $(VENV), a minute or two the first time …"
+	$(BIN)/python -m pip install $(PIP) -r requirements.lock
+	$(BIN)/python -m pip install $(PIP) --no-deps -e .
 	$(BIN)/python scripts/link_package.py
 	@echo "Compiling the kernels, once (about a minute) …"
 	@$(BIN)/python -m scripts.compile_kernels
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@echo "Installing the tools of development …"
+	$(BIN)/python -m pip install $(PIP) -r requirements-dev.lock
 	@touch $@
 
-run: $(VENV)/.runtime ## Serve the dashboard on http://localhost:8501 with a sample dataset open
+port:
+	@$(PYTHON) scripts/check_port.py $(PORT)
+
+run: port $(VENV)/.runtime ## Serve the dashboard on http://localhost:8501 with a sample dataset open
 	$(BIN)/overbudget serve --workspace $(WORKSPACE) --port $(PORT)
 
 browser: $(VENV)/.dev
 	@$(BIN)/python scripts/get_browser.py
 
-test: $(VENV)/.dev browser ## Run every test, those in a real browser included
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev browser ## Run every test, those in a real browser included; ARGS="-k path" chooses
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
-lint: $(VENV)/.dev ## Check format, lint and types
+lint: $(VENV)/.dev ## Check format, lint, types and the workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/yamllint --strict .github .pre-commit-config.yaml
+	$(BIN)/zizmor --offline --quiet .github
+
+docs: $(VENV)/.dev ## Write docs/reference/ and the schemas anew from the code
+	$(BIN)/python -m scripts.write_docs
 
 format: $(VENV)/.dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -61,7 +74,7 @@ golden: $(VENV)/.dev ## Record the golden files anew; read the diff before you c
 	OVERBUDGET_GOLDEN=1 $(BIN)/python -m pytest -q -k golden
 
 notebook: $(VENV)/.dev ## Open the example notebook
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-notebook.lock
+	$(BIN)/python -m pip install $(PIP) -r requirements-notebook.lock
 	$(BIN)/python -m jupyter lab notebooks/latency_review.ipynb
 
 lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows
@@ -69,5 +82,6 @@ lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --extra dev --extra notebook -c requirements-dev.lock pyproject.toml -o requirements-notebook.lock
 
-clean: ## Remove the environment, caches and the workspace's datasets
-	rm -rf $(VENV) $(WORKSPACE) .pytest_cache .mypy_cache .ruff_cache *.egg-info
+clean: ## Remove what make made: the environment and caches. Datasets stay: delete workspaces yourself
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,14 @@
+"""Say in one sentence what to type where the port of the dashboard is taken: python scripts/check_port.py 8501."""
+
+import socket
+import sys
+
+port = int(sys.argv[1])
+with socket.socket() as probe:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        sys.exit(
+            f"Port {port} is taken by another program, perhaps an overbudget that runs already. Type: make run PORT={port + 1}"
+        )
