@@ -1,35 +1,57 @@
 """Requests timed anew with some of their work changed (docs/reference/method.md, What-if).
 
-What happened before what is inferred from the trace: a span started because the siblings that had ended by then had ended,
-or because its parent had started, and the pause before it is its parent's own time; so is the time after the last child.
-These own times and the spans without children are all there is to change; everything else follows. A child that runs on
-after its parent is not awaited by it, but by the ancestor within which it ends.
+Every span has two events, its start (2 * node) and its end (2 * node + 1). A start waits for the ends of the siblings it depends
+on, or for its parent's start; an end waits for the ends of all that the span waits for. The pause after the last of them is
+the parent's own time before a start, and the span's own time before its end. These own times are all there is to change;
+everything else follows. A start or an end may also have to stand in a line (`Queues`), together with those of all other
+requests.
 """
 
+import heapq
 from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from overbudget.kernels.columns import I32, I64, Tree
+from overbudget.kernels.children import children_by
+from overbudget.kernels.columns import I32, I64, Bool, Tree
+from overbudget.kernels.dependence import depends, pairs_of_siblings, resolution_ns, waiters
 
 F64 = npt.NDArray[np.float64]
+MOST_LOOKED_AT = 2_000  # earlier siblings of a span that it may depend on
+NEVER = -(2**62)
 
 
 class Shape(NamedTuple):
     """What a replay needs to know of the trees, whatever is changed. The children of node n are
-    `by_start[first[n]:first[n + 1]]`, and by the time at which they are done with `by_end[...]`."""
+    `by_start[first[n]:first[n + 1]]`; what it waits for is `awaited[begins[n]:begins[n + 1]]`, by end."""
 
     parent: I32  # -1 where the parent is not part of the request
     start: I64
     end: I64
     downwards: I32
+    kind: I32  # of operation: service and name
+    kinds: int
     first: I64
     by_start: I32
-    by_end: I32
-    reach: I64  # when a span and all that runs on after it have ended
-    done: I64  # when it has ended for its parent: `reach` where that is within the parent, else `end`
+    waiter: I32  # the ancestor that waits for it, -1 for none
+    begins: I64
+    awaited: I32
+    pair_keys: I64  # of operations of siblings, see pairs_of_siblings
+    pairs: I32
+    retry_of: I32  # the failed sibling it repeats, which alone it depends on; -1 for none
+    tick: int  # the clock's resolution
+
+
+class Graph(NamedTuple):
+    """What follows each event: `after[first[e]:first[e + 1]]`. It happens `lag[e]` after the last of `waits[e]` events."""
+
+    first: I64
+    after: I32
+    waits: I32
+    lag: I64
+    follows: I32  # of a start: the node whose end it followed; -1: its parent's start
 
 
 class NodeChanges(NamedTuple):
@@ -38,69 +60,174 @@ class NodeChanges(NamedTuple):
     factor: F64  # what the span's own time is multiplied by
     group: I32  # spans of one group start together; -1 for none
     groups: int
-    retry_of: I32  # the failed sibling it repeats, which alone it depends on; -1 for none
-    dropped: npt.NDArray[np.bool_]  # failed calls that do not occur: their repeat takes their place
+    at_once: Bool  # spans that begin without the pause before them
+
+
+class Queues(NamedTuple):
+    """Lines before limited resources. `line[e]` is the line in which event e stands, -1 for none."""
+
+    line: I32
+    servers: I64  # of each line
+    ready: I64  # from the last event that e waits for until e joins the line
+    delta: I64  # from being let in until e happens
+    rank: I64  # decides between those that join at the same time
+    release: I32  # the event at which the server is given back
+    release_lag: I64  # and how long after it
 
 
 def no_change(nodes: int) -> NodeChanges:
     """A change of nothing."""
-    return NodeChanges(
-        np.ones(nodes), np.full(nodes, -1, np.int32), 0, np.full(nodes, -1, np.int32), np.zeros(nodes, np.bool_)
-    )
+    return NodeChanges(np.ones(nodes), np.full(nodes, -1, np.int32), 0, np.zeros(nodes, np.bool_))
 
 
-@numba.njit(cache=True, nogil=True)
-def _reach(parent, end, downwards):  # type: ignore[no-untyped-def]
-    reach, done = end.copy(), end.copy()
-    for k in range(downwards.size - 1, -1, -1):
-        node = downwards[k]
-        up = parent[node]
-        if up >= 0:
-            if reach[node] > end[up]:
-                reach[up] = max(reach[up], reach[node])
-            else:
-                done[node] = reach[node]
-    return reach, done
+def no_queues(nodes: int) -> Queues:
+    """No lines at all."""
+    nothing = np.zeros(0, np.int64)
+    return Queues(np.full(2 * nodes, -1, np.int32), nothing, nothing, nothing, nothing, np.zeros(0, np.int32), nothing)
 
 
-@numba.njit(cache=True, nogil=True)
-def _children(parent, start, end, done):  # type: ignore[no-untyped-def]
-    """Children of each node: by (start, end, node), and by (done, start, end, node)."""
-    n = parent.size
-    first = np.zeros(n + 1, np.int64)
-    for node in range(n):
-        if parent[node] >= 0:
-            first[parent[node] + 1] += 1
-    first = np.cumsum(first)
-    fill = first.copy()
-    by_start = np.empty(first[n], np.int32)
-    for node in range(n):
-        if parent[node] >= 0:
-            by_start[fill[parent[node]]] = node
-            fill[parent[node]] += 1
-    by_end = by_start.copy()
-    for up in range(n):
-        low, high = first[up], first[up + 1]
-        if high - low < 2:
-            continue
-        kids = by_start[low:high].copy()
-        # sorts are stable: the last key first
-        kids = kids[np.argsort(end[kids], kind="mergesort")]
-        kids = kids[np.argsort(start[kids], kind="mergesort")]
-        by_start[low:high] = kids
-        by_end[low:high] = kids[np.argsort(done[kids], kind="mergesort")]
-    return first, by_start, by_end
+def shape_of(tree: Tree, request_of: I32, kind: I32, failed: Bool, retry_of: I32 | None = None) -> Shape:
+    """Prepare the spans of `tree` that belong to requests (request_of >= 0) for replays.
 
-
-def shape_of(tree: Tree, request_of: I32) -> Shape:
-    """Prepare the spans of `tree` that belong to requests (request_of >= 0) for replays."""
+    `kind` numbers service and name of each node, `failed` tells which ended in an error.
+    """
     parent = tree.parent
     inside = (parent >= 0) & (request_of >= 0)
     inside[inside] = request_of[parent[inside]] == request_of[inside]
     parent = np.where(inside, parent, -1).astype(np.int32)
-    reach, done = _reach(parent, tree.end, tree.downwards)
-    first, by_start, by_end = _children(parent, tree.start, tree.end, done)
-    return Shape(parent, tree.start, tree.end, tree.downwards, first, by_start, by_end, reach, done)
+    kind, kinds = kind.astype(np.int32), int(kind.max(initial=0)) + 1
+    tick = resolution_ns(tree.start, tree.end)
+    first, by_start = children_by(parent, tree.start, tree.end)
+    _, by_end = children_by(parent, tree.end, tree.start)
+    waiter = waiters(parent, tree.end, kind, failed, kinds, tick)
+    begins, awaited = children_by(waiter, tree.end, tree.start)
+    keys, pairs = pairs_of_siblings(first, by_start, by_end, tree.start, tree.end, kind, kinds, tick)
+    if retry_of is None:
+        retry_of = np.full(len(parent), -1, np.int32)
+    return Shape(
+        parent, tree.start, tree.end, tree.downwards, kind, kinds, first, by_start, waiter, begins, awaited, keys,
+        pairs, retry_of, tick,
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def _sibling(parent, node, up):  # type: ignore[no-untyped-def]
+    """The child of `up` that `node` is or is below of."""
+    while parent[node] != up:
+        node = parent[node]
+    return node
+
+
+@numba.njit(cache=True, nogil=True)
+def _followed(shape, b, group, apart, found):  # type: ignore[no-untyped-def]
+    """Fill `found` with what the start of `b` directly waits for, and return how many there are. What one of them waited for
+    itself is left out, and the members of the group `apart`."""
+    parent, start, end, kind = shape.parent, shape.start, shape.end, shape.kind
+    up, count, looked = parent[b], 0, 0
+    low, high = shape.begins[up], shape.begins[up + 1]
+    while low < high:  # the first that ended too late
+        middle = (low + high) // 2
+        if end[shape.awaited[middle]] <= start[b] + shape.tick:
+            low = middle + 1
+        else:
+            high = middle
+    for i in range(low - 1, shape.begins[up] - 1, -1):
+        c = shape.awaited[i]
+        a = _sibling(parent, c, up)
+        looked += 1
+        if looked > MOST_LOOKED_AT:
+            break
+        if a == b or start[a] > start[b] or (start[a] == start[b] and (end[a], a) > (end[b], b)):
+            continue
+        if apart >= 0 and group[a] == apart:
+            continue
+        covered = False
+        for k in range(count):
+            d = _sibling(parent, found[k], up)
+            plain = d != a and shape.retry_of[d] < 0 and group[d] < 0
+            if plain and end[c] <= start[d] and start[a] < start[d]:
+                covered = depends(shape.pair_keys, shape.pairs, kind[up], kind[a], kind[d], shape.kinds)
+            if covered:
+                break
+        if covered or not depends(shape.pair_keys, shape.pairs, kind[up], kind[a], kind[b], shape.kinds):
+            continue
+        if count < found.size:
+            found[count] = c
+            count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _edges(shape, group, groups):  # type: ignore[no-untyped-def]
+    """All pairs of events of which the second waits for the first, the lag of each event, and what each start followed."""
+    parent, start, end = shape.parent, shape.start, shape.end
+    n = parent.size
+    room = 4 * n + 16
+    before, later = np.empty(room, np.int32), np.empty(room, np.int32)
+    lag, follows = np.zeros(2 * n, np.int64), np.full(n, -1, np.int32)
+    found = np.empty(MOST_LOOKED_AT, np.int32)
+    opener = np.full(groups, -1, np.int32)  # who of a group starts first
+    count = 0
+    for up in range(n):
+        for i in range(shape.first[up], shape.first[up + 1]):
+            b = shape.by_start[i]
+            if shape.retry_of[b] >= 0:
+                found[0] = shape.retry_of[b]
+                held = 1
+            else:
+                held = _followed(shape, b, group, -1, found)
+            base = start[up]
+            for k in range(held):
+                base = max(base, end[found[k]])
+                if end[found[k]] == base:
+                    follows[b] = found[k]
+            lag[2 * b] = start[b] - base
+            if group[b] >= 0 and shape.retry_of[b] < 0:
+                if opener[group[b]] < 0:
+                    opener[group[b]] = b
+                held = _followed(shape, opener[group[b]], group, group[b], found)
+            if count + held + 1 > before.size:
+                before, later = np.append(before, np.empty_like(before)), np.append(later, np.empty_like(later))
+            for k in range(held):
+                before[count], later[count] = 2 * found[k] + 1, 2 * b
+                count += 1
+            if held == 0:
+                before[count], later[count] = 2 * up, 2 * b
+                count += 1
+        low, high = shape.begins[up], shape.begins[up + 1]
+        base = start[up]
+        if count + high - low + 1 > before.size:
+            more = max(before.size, high - low + 1)
+            before, later = np.append(before, np.empty(more, np.int32)), np.append(later, np.empty(more, np.int32))
+        for i in range(low, high):
+            base = max(base, end[shape.awaited[i]])
+            before[count], later[count] = 2 * shape.awaited[i] + 1, 2 * up + 1
+            count += 1
+        before[count], later[count] = 2 * up, 2 * up + 1
+        count += 1
+        lag[2 * up + 1] = end[up] - base
+    return before[:count], later[:count], lag, follows
+
+
+@numba.njit(cache=True, nogil=True)
+def _by_first(before, later, events):  # type: ignore[no-untyped-def]
+    first, waits = np.zeros(events + 1, np.int64), np.zeros(events, np.int32)
+    for i in range(before.size):
+        first[before[i] + 1] += 1
+        waits[later[i]] += 1
+    first = np.cumsum(first)
+    fill, after = first.copy(), np.empty(before.size, np.int32)
+    for i in range(before.size):
+        after[fill[before[i]]] = later[i]
+        fill[before[i]] += 1
+    return first, after, waits
+
+
+def graph_of(shape: Shape, group: I32 | None = None, groups: int = 0) -> Graph:
+    """What happens after what. The members of a group do not wait for one another, but for what its first one waits for."""
+    group = np.full(len(shape.parent), -1, np.int32) if group is None else group
+    before, later, lag, follows = _edges(shape, group, groups)
+    return Graph(*_by_first(before, later, 2 * len(shape.parent)), lag, follows)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -109,54 +236,75 @@ def _scaled(ns, factor):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _replay(
-    parent, start, end, downwards, first, by_start, by_end, reach, done, factor, group, groups, retry_of, dropped
-):  # type: ignore[no-untyped-def]
-    n = parent.size
-    length = np.empty(n, np.int64)  # the new duration of each span
-    far = np.empty(n, np.int64)  # and of it with all that runs on after it
-    begin = np.zeros(n, np.int64)  # its new start, counted from its parent's
-    over = np.zeros(n, np.int64)  # when it is done for its parent, counted from its parent's start
-    together = np.full(groups, -1, np.int64)
-    place = np.empty(n, np.int32)
-    for k in range(downwards.size - 1, -1, -1):
-        span = downwards[k]
-        low, high = first[span], first[span + 1]
-        for i in range(low, high):
-            place[by_start[i]] = i
-        ended = low  # how many children were done, in the order of their ends, when the one at hand started
-        old, new = start[span], np.int64(0)  # when the last of them was done, before and now
-        for i in range(low, high):
-            child = by_start[i]
-            while ended < high and done[by_end[ended]] <= start[child] and place[by_end[ended]] < i:
-                before = by_end[ended]
-                old = max(old, done[before])
-                new = max(new, over[before])
-                ended += 1
-            failed, g = retry_of[child], group[child]
-            if failed >= 0 and dropped[failed]:
-                begin[child] = begin[failed]
-            elif failed >= 0:
-                begin[child] = over[failed] + _scaled(start[child] - done[failed], factor[span])
-            else:
-                base = new
-                if g >= 0:
-                    if together[g] < 0:
-                        together[g] = new
-                    base = together[g]
-                begin[child] = base + _scaled(start[child] - old, factor[span])
-            over[child] = begin[child] + (far[child] if done[child] == reach[child] else length[child])
-        old, new, furthest = start[span], np.int64(0), np.int64(0)
-        for i in range(low, high):
-            child = by_start[i]
-            if done[child] <= end[span]:
-                old = max(old, done[child])
-                new = max(new, over[child])
-            if reach[child] > end[span]:
-                furthest = max(furthest, begin[child] + far[child])
-        length[span] = new + _scaled(end[span] - old, factor[span])
-        far[span] = max(length[span], furthest)
-    return length
+def _changed_lags(parent, lag, factor, at_once):  # type: ignore[no-untyped-def]
+    """The pauses before starts belong to the parent, the rest of a span after what it waited for to the span."""
+    out = lag.copy()
+    for node in range(parent.size):
+        if parent[node] >= 0:
+            out[2 * node] = 0 if at_once[node] else _scaled(lag[2 * node], factor[parent[node]])
+        out[2 * node + 1] = _scaled(lag[2 * node + 1], factor[node])
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _happen(graph, lag, parent, start, queues, servers):  # type: ignore[no-untyped-def]
+    """When every event happens. Lines are served first come, first served: a heap of what is asked for and given back next."""
+    line, ready, delta = queues.line, queues.ready, queues.delta
+    events = graph.waits.size
+    waits, at = graph.waits.copy(), np.full(events, NEVER, np.int64)
+    stack, top = np.empty(events, np.int32), 0
+    for node in range(parent.size):
+        if parent[node] < 0:
+            at[2 * node] = start[node]
+            stack[top] = 2 * node
+            top += 1
+    queued = servers.size > 0
+    returns, also = np.full(events if queued else 0, -1, np.int32), np.full(events if queued else 0, -1, np.int32)
+    if queued:
+        for e in range(events):
+            if line[e] >= 0:  # those that give back at one event, as a chain
+                also[e] = returns[queues.release[e]]
+                returns[queues.release[e]] = e
+    free = servers.copy()
+    coming = [(np.int64(0), np.int64(0), np.int64(0), np.int64(0))]
+    coming.pop()
+    standing = [[(np.int64(0), np.int64(0), np.int64(0))] for _ in range(max(servers.size, 1))]
+    for one in standing:
+        one.pop()
+    while True:
+        while top > 0:
+            top -= 1
+            e = stack[top]
+            if queued:
+                back = returns[e]
+                while back >= 0:
+                    heapq.heappush(coming, (at[e] + queues.release_lag[back], np.int64(0), np.int64(0), np.int64(back)))
+                    back = also[back]
+            for i in range(graph.first[e], graph.first[e + 1]):
+                x = graph.after[i]
+                at[x] = max(at[x], at[e])
+                waits[x] -= 1
+                if waits[x] == 0:
+                    if queued and line[x] >= 0:
+                        heapq.heappush(coming, (at[x] + ready[x], np.int64(1), queues.rank[x], np.int64(x)))
+                    else:
+                        at[x] += lag[x]
+                        stack[top] = x
+                        top += 1
+        if len(coming) == 0:
+            return at
+        now, asks, rank, x = heapq.heappop(coming)
+        r = line[x]
+        if asks:
+            heapq.heappush(standing[r], (now, rank, x))
+        else:
+            free[r] += 1
+        while free[r] > 0 and len(standing[r]) > 0:
+            _, _, x = heapq.heappop(standing[r])
+            free[r] -= 1
+            at[x] = now + delta[x]
+            stack[top] = x
+            top += 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -171,6 +319,14 @@ def spread(parent, downwards, factor):  # type: ignore[no-untyped-def]
     return out
 
 
-def replay(shape: Shape, change: NodeChanges) -> I64:
-    """int64[nodes]: the new duration of every span. With no change, the old ones, to the nanosecond."""
-    return _replay(*shape, *change)
+def replay(shape: Shape, graph: Graph, change: NodeChanges, queues: Queues | None = None) -> I64:
+    """int64[2 * nodes]: when each span starts and ends (2 * node, 2 * node + 1). Without lines and with no change as it was, to
+    the nanosecond. `graph` is that of the change's groups."""
+    lag = _changed_lags(shape.parent, graph.lag, change.factor, change.at_once)
+    queues = queues or no_queues(len(shape.parent))
+    return np.asarray(_happen(graph, lag, shape.parent, shape.start, queues, queues.servers))
+
+
+def lengths(events: I64) -> I64:
+    """int64[nodes]: how long each span takes, of what `replay` returns."""
+    return events[1::2] - events[0::2]

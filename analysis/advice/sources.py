@@ -74,7 +74,7 @@ def independent_calls(bench: Workbench) -> Iterator[Proposal]:
 def retried_calls(bench: Workbench) -> Iterator[Proposal]:
     """Failed calls that were made again."""
     failed = np.zeros(len(bench.nodes.request), bool)
-    failed[bench.nodes.ground.retry_of[bench.nodes.ground.retry_of >= 0]] = True
+    failed[bench.nodes.ground.shape.retry_of[bench.nodes.ground.shape.retry_of >= 0]] = True
     failed &= bench.nodes.request >= 0
     if not failed.any():
         return

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import duckdb
+import numpy as np
 
 from overbudget.analysis.trace.result import Segment, Trace, TraceRequest, TraceSpan
 from overbudget.kernels.columns import ORPHAN
+from overbudget.kernels.retries import retries
 from overbudget.stages.attribute_keys import (
     FIRST_TOKEN_EVENT,
     TTFT_MILLISECONDS_KEYS,
@@ -207,15 +209,15 @@ def _ns_of(text: str) -> int:
 
 
 def retried(trace: Trace) -> set[str]:
-    """The spans that repeat a call which failed: of the same name and service under the same parent, after it ended."""
-    found = set()
-    failed: dict[tuple[int, str, str], int] = {}
-    for span in sorted(trace.spans, key=lambda one: one.start_ns):
-        call = (span.parent, span.service_name, span.name)
-        if failed.get(call, span.start_ns + 1) <= span.start_ns:
-            found.add(span.span_id)
-        if span.status_code == "ERROR":
-            failed[call] = span.end_ns
-        else:
-            failed.pop(call, None)
-    return found
+    """The spans that repeat a call which failed, as a what-if without retries knows them (`kernels/retries.py`)."""
+    spans = trace.spans
+    kinds: dict[tuple[str, str], int] = {}
+    kind = [kinds.setdefault((span.service_name, span.name), len(kinds)) for span in spans]
+    again = retries(
+        np.array([span.parent for span in spans], np.int32),
+        np.array([span.start_ns for span in spans], np.int64),
+        np.array([span.end_ns for span in spans], np.int64),
+        np.array(kind, np.int32),
+        np.array([span.status_code == "ERROR" for span in spans], bool),
+    )
+    return {spans[row].span_id for row in np.flatnonzero(again >= 0)}

@@ -147,7 +147,9 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
 
     Errors: OverbudgetError where a change names no stage or operation, or one whose calls record no input.
     """
-    factor, group, groups, _, dropped = no_change(len(nodes.request))
+    factor, group, groups, at_once = no_change(len(nodes.request))
+    retry_of = nodes.ground.shape.retry_of
+    dropped = np.zeros(len(factor), bool)  # failed calls that do not occur: their repeat takes their place
     for change in changes:
         match change:
             case Cap() | Scale():
@@ -158,12 +160,13 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
                 dropped |= hit
             case DropRetries():
                 again = np.zeros(len(factor), bool)
-                again[nodes.ground.retry_of[nodes.ground.retry_of >= 0]] = True
+                again[retry_of[retry_of >= 0]] = True
                 factor *= _below(np.where(again, 0.0, 1.0), nodes)
                 dropped |= again
             case Parallel():
                 group, groups = _grouped(change, nodes, group, groups)
-    return NodeChanges(factor, group, groups, nodes.ground.retry_of, dropped)
+    at_once |= (retry_of >= 0) & dropped[retry_of]
+    return NodeChanges(factor, group, groups, at_once)
 
 
 def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import duckdb
 import numpy as np
@@ -14,10 +14,13 @@ from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.table import I16, I32, RequestTable
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.columns import Tree
-from overbudget.kernels.replay import F64, Shape, shape_of
+from overbudget.kernels.replay import F64, Graph, Shape, graph_of, shape_of
+from overbudget.kernels.retries import retries
 from overbudget.stages.attribute_keys import INPUT_KEYS, INPUT_PREFIXES, QUERY_KEYS, QUERY_PLACEHOLDER
 from overbudget.stages.server_queue import reported_waits
 from overbudget.store.span_tree import load_tree
+
+Name = TypeVar("Name", str, tuple[str, str])
 
 
 class Inputs(NamedTuple):
@@ -43,9 +46,14 @@ class ReplayInput:
     stage: I16
     names: tuple[str, ...]  # of operations
     operation: I32  # place in `names`
+    kinds: tuple[tuple[str, str], ...]  # service and name, by `shape.kind`
     failed: npt.NDArray[np.bool_]  # spans whose status is an error
-    retry_of: I32  # the failed call that this one repeats, -1 for none
     queued: F64  # the share of each span that it begins with in its server's queue
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What happened after what, with nothing changed."""
+        return graph_of(self.shape)
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -63,12 +71,14 @@ def read_replay_input(connection: duckdb.DuckDBPyConnection, budget: Budget | No
     stage = requests.stage_of_node
     if stage is None:
         stage = numbers(connection.sql("SELECT stage_id FROM data.tree ORDER BY node").to_arrow_table()["stage_id"])
-    shape, failed = shape_of(tree, request_of), _failures(connection, len(request_of))
+    failed = _failures(connection, len(request_of))
+    names, operation, kinds, kind = _operations_of(connection, tree.operation)
+    retry_of = retries(np.where(request_of >= 0, tree.parent, -1), tree.start, tree.end, kind, failed)
+    shape = shape_of(tree, request_of, kind, failed, retry_of)
     queued = reported_waits(connection).of_nodes(tree.row, tree, stage) / np.maximum(tree.end - tree.start, 1)
     return ReplayInput(
-        connection, requests, tree, shape, request_of, stage, *_operations_of(connection, tree.operation), failed,
-        retries(tree, shape, failed), queued,
-    )  # fmt: skip
+        connection, requests, tree, shape, request_of, stage, names, operation, kinds, failed, queued
+    )
 
 
 _PREFIXED = " OR ".join(f"""starts_with(entry."key", '{prefix}')""" for prefix in INPUT_PREFIXES)
@@ -94,24 +104,22 @@ def _failures(connection: duckdb.DuckDBPyConnection, nodes: int) -> npt.NDArray[
     return failed
 
 
-def retries(tree: Tree, shape: Shape, failing: npt.NDArray[np.bool_]) -> I32:
-    """int32[nodes]: the call that failed and was made again, under the same parent, with this one; -1 for none."""
-    retry_of = np.full(len(tree.start), -1, np.int32)
-    parents = np.zeros(len(retry_of), bool)
-    parents[shape.parent[failing & (shape.parent >= 0)]] = True
-    calls = np.flatnonzero((shape.parent >= 0) & parents[shape.parent])
-    calls = calls[np.lexsort((tree.start[calls], tree.operation[calls], shape.parent[calls]))]
-    a, b = calls[:-1], calls[1:]
-    again = (shape.parent[a] == shape.parent[b]) & (tree.operation[a] == tree.operation[b])
-    again &= failing[a] & (shape.done[a] <= tree.start[b])
-    retry_of[b[again]] = a[again]
-    return retry_of
-
-
-def _operations_of(connection: duckdb.DuckDBPyConnection, operation_id: I32) -> tuple[tuple[str, ...], I32]:
-    """The distinct names of operations, and for each operation id its place among them."""
-    rows: pa.Table = connection.sql("SELECT operation_id, name FROM operations ORDER BY operation_id").to_arrow_table()
+def _operations_of(
+    connection: duckdb.DuckDBPyConnection, operation_id: I32
+) -> tuple[tuple[str, ...], I32, tuple[tuple[str, str], ...], I32]:
+    """The distinct names of operations and each node's place among them; the same of services and names together."""
+    rows: pa.Table = connection.sql(
+        "SELECT operation_id, service_name, name FROM operations ORDER BY operation_id"
+    ).to_arrow_table()
     names = rows["name"].to_pylist()
-    distinct = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    places = np.array([distinct[name] for name in names], np.int32)
-    return tuple(distinct), places[row_of(numbers(rows["operation_id"]), operation_id)]
+    pairs = list(zip(rows["service_name"].to_pylist(), names, strict=True))
+    row = row_of(numbers(rows["operation_id"]), operation_id)
+    distinct, places = _numbered(names)
+    kinds, places_of_kinds = _numbered(pairs)
+    return tuple(distinct), places[row], tuple(kinds), places_of_kinds[row]
+
+
+def _numbered(values: list[Name]) -> tuple[list[Name], I32]:
+    """The distinct values, and the place of each value among them."""
+    place = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return list(place), np.array([place[value] for value in values], np.int32)

@@ -14,7 +14,7 @@ from overbudget.analysis.requests.table import I64, Filters
 from overbudget.analysis.whatif.changes import Change, Nodes, change_of
 from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
 from overbudget.kernels.arrow import row_of
-from overbudget.kernels.replay import replay
+from overbudget.kernels.replay import graph_of, lengths, replay
 
 PERCENTILES = (50, 75, 90, 95, 99)
 MOST_KNOWN = 64  # outcomes that a workbench remembers
@@ -83,9 +83,13 @@ class Workbench:
         if key not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            after = replay(self.nodes.ground.shape, change_of(changes, self.nodes))[self._entry]
-            self._known[key] = np.asarray(after, np.int64)
+            self._known[key] = self._replayed(changes)
         return self._known[key]
+
+    def _replayed(self, changes: Sequence[Change]) -> I64:
+        ground, change = self.nodes.ground, change_of(changes, self.nodes)
+        graph = graph_of(ground.shape, change.group, change.groups) if change.groups else ground.graph
+        return np.asarray(lengths(replay(ground.shape, graph, change))[self._entry], np.int64)
 
     def what_if(self, changes: Sequence[Change], budget: Budget | None = None) -> WhatIf:
         """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.

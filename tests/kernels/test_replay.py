@@ -3,14 +3,24 @@
 import numpy as np
 import pytest
 
-from overbudget.kernels.replay import NodeChanges, no_change, replay, shape_of
+from overbudget.kernels.columns import I64, Tree
+from overbudget.kernels.replay import NodeChanges, Shape, graph_of, no_change, replay, shape_of
+from overbudget.kernels.replay import lengths as lengths_of
 from tests.kernels.test_against_reference import random_traces, run
 from tests.trace_picture import MS, Drawn, draw
 
 
-def lengths(drawn: Drawn, change: NodeChanges) -> dict[str, int]:
+def shape(tree: Tree, request_of: np.ndarray, retry_of: np.ndarray | None = None) -> Shape:  # type: ignore[type-arg]
+    return shape_of(tree, request_of, tree.operation, np.zeros(len(tree.row), bool), retry_of)
+
+
+def replayed(one: Shape, change: NodeChanges) -> I64:
+    return lengths_of(replay(one, graph_of(one, change.group, change.groups), change))
+
+
+def lengths(drawn: Drawn, change: NodeChanges, retry_of: np.ndarray | None = None) -> dict[str, int]:  # type: ignore[type-arg]
     """The new duration of each span in ms."""
-    found = replay(shape_of(drawn.tree, drawn.request_of), change)
+    found = replayed(shape(drawn.tree, drawn.request_of, retry_of), change)
     return {drawn.name(node): int(ns) // MS for node, ns in enumerate(found)}
 
 
@@ -27,7 +37,7 @@ def changed(drawn: Drawn, factor: dict[str, float] | None = None, together: tupl
 def test_a_change_of_nothing_moves_nothing(seed: int) -> None:
     spans = random_traces(np.random.default_rng(seed), traces=300, most=25, span=30, outlive=0.4)
     tree, _, request_of, _ = run(spans)
-    found = replay(shape_of(tree, request_of), no_change(len(tree.row)))
+    found = replayed(shape(tree, request_of), no_change(len(tree.row)))
     assert (found == tree.end - tree.start).all()
 
 
@@ -37,7 +47,7 @@ def test_work_that_takes_no_time_makes_no_request_longer(seed: int) -> None:
     tree, requests, request_of, _ = run(random_traces(random, traces=300, most=25, span=30, outlive=0.2))
     change = no_change(len(tree.row))
     change.factor[random.random(len(tree.row)) < 0.3] = 0.0
-    found = replay(shape_of(tree, request_of), change)
+    found = replayed(shape(tree, request_of), change)
     assert (found[requests.entry] <= (tree.end - tree.start)[requests.entry]).all()
 
 
@@ -110,36 +120,31 @@ def test_siblings_after_a_child_that_ran_on_wait_for_all_of_it() -> None:
     assert lengths(drawn, changed(drawn, {"stream": 0.0}))["request"] < 22 - 3
 
 
-def repeating(drawn: Drawn, change: NodeChanges, again: str, failed: str, drop: bool = False) -> NodeChanges:
-    """`change` with the call `again` known as a repeat of `failed`."""
+def repeating(drawn: Drawn, change: NodeChanges, again: str, failed: str, drop: bool = False) -> dict[str, int]:
+    """The new durations with `change`, where the call `again` repeats `failed`."""
     node = {drawn.name(node): node for node in range(len(drawn.tree.row))}
-    retry_of = change.retry_of.copy()
+    retry_of = np.full(len(node), -1, np.int32)
     retry_of[node[again]] = node[failed]
-    dropped = change.dropped.copy()
-    dropped[node[failed]] = drop
-    return change._replace(retry_of=retry_of, dropped=dropped)
+    at_once = change.at_once.copy()
+    at_once[node[again]] = drop
+    return lengths(drawn, change._replace(at_once=at_once), retry_of)
+
+
+REPEATED = """
+    request  [==================]
+      first  [===]
+      again  ..........[====]
+      other  [======]
+"""
 
 
 def test_a_repeated_call_takes_the_place_of_the_failed_one_whatever_else_runs_meanwhile() -> None:
-    drawn = draw("""
-        request  [==================]
-          first  [===]
-          again  ..........[====]
-          other  [======]
-    """)
-    change = repeating(drawn, changed(drawn, {"first": 0.0}), "again", "first", drop=True)
-    assert lengths(drawn, change)["request"] == 20 - 16 + 8
+    drawn = draw(REPEATED)
+    assert repeating(drawn, changed(drawn, {"first": 0.0}), "again", "first", drop=True)["request"] == 20 - 16 + 8
 
 
 def test_a_repeated_call_waits_for_the_failed_one_alone() -> None:
-    drawn = draw("""
-        request  [==================]
-          first  [===]
-          again  ..........[====]
-          other  [======]
-    """)
-    kept = repeating(drawn, no_change(len(drawn.tree.row)), "again", "first")
-    assert lengths(drawn, kept)["request"] == 20
-    faster = repeating(drawn, changed(drawn, {"other": 0.0}), "again", "first")
-    assert lengths(drawn, faster)["request"] == 20
-    assert lengths(drawn, repeating(drawn, changed(drawn, {"first": 0.0}), "again", "first"))["request"] == 15
+    drawn = draw(REPEATED)
+    assert repeating(drawn, no_change(len(drawn.tree.row)), "again", "first")["request"] == 20
+    assert repeating(drawn, changed(drawn, {"other": 0.0}), "again", "first")["request"] == 20
+    assert repeating(drawn, changed(drawn, {"first": 0.0}), "again", "first")["request"] == 15

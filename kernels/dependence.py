@@ -1,0 +1,157 @@
+"""What waits for what, told from all traces at once (docs/reference/method.md, What waits for what).
+
+One trace shows only that a call began after another had ended. That it waited for it is told from how often the two overlap
+elsewhere, and from how soon the one begins when the other has ended.
+"""
+
+import numba
+import numpy as np
+
+from overbudget.kernels.tally import FREE, grown, slot_of, tally
+
+LEAST_CASES = 20  # fewer tell nothing
+RARELY = 50  # one in so many
+AT_ONCE_NS = 2_000_000  # a call that begins so soon after another has ended was let in by it
+LEVELS = 8  # ancestors that are counted apart
+MOST_KINDS = 256  # of children under one parent, beyond which its pairs are not counted
+N, OVERLAP, AFTER, SOON = range(4)  # counters of a pair of operations under a parent
+
+
+@numba.njit(cache=True, nogil=True)
+def resolution_ns(start, end):  # type: ignore[no-untyped-def]
+    """The clock's tick: 1 ms or 1 us where every start and end is a multiple of it, else 0."""
+    for tick in (1_000_000, 1_000):
+        even = start.size > 0
+        for i in range(start.size):
+            if start[i] % tick or end[i] % tick:
+                even = False
+                break
+        if even:
+            return tick
+    return 0
+
+
+@numba.njit(cache=True, nogil=True)
+def waiters(parent, end, kind, failed, kinds, tick):  # type: ignore[no-untyped-def]
+    """int32[nodes]: the ancestor that waits for each span, -1 for none.
+
+    It is the nearest one within which the span ends. An ancestor at a distance at which spans of this operation outlive it
+    more often than now and then waits for none of them. Parents that failed do not count: they gave up.
+    """
+    keys, counts = tally(2 * LEVELS)
+    used, n = 0, parent.size
+    for x in range(n):
+        up = parent[x]
+        if up < 0:
+            continue
+        if 2 * used > keys.size:
+            keys, counts = grown(keys, counts)
+        at = slot_of(keys, np.int64(kind[x]) * kinds + kind[up])
+        if keys[at] == FREE:
+            keys[at] = np.int64(kind[x]) * kinds + kind[up]
+            used += 1
+        counts[at, 0] += 1
+        if end[x] > end[up] + tick and not failed[up]:
+            counts[at, 1] += 1
+    for x in range(n):
+        if parent[x] < 0:
+            continue
+        at = slot_of(keys, np.int64(kind[x]) * kinds + kind[parent[x]])
+        up, level = parent[parent[x]], 1
+        while counts[at, 1] and up >= 0 and level < LEVELS:
+            counts[at, 2 * level] += 1
+            if end[x] > end[up] + tick and not failed[up]:
+                counts[at, 2 * level + 1] += 1
+            up, level = parent[up], level + 1
+    waiter = np.full(n, -1, np.int32)
+    for x in range(n):
+        if parent[x] < 0:
+            continue
+        at = slot_of(keys, np.int64(kind[x]) * kinds + kind[parent[x]])
+        up, level = parent[x], 0
+        while up >= 0:
+            cases = counts[at, 2 * level] if level < LEVELS else 0
+            outlives = cases >= LEAST_CASES and counts[at, 2 * level + 1] * RARELY > cases
+            if end[x] <= end[up] + tick and not outlives:
+                waiter[x] = up
+                break
+            up, level = parent[up], level + 1
+    return waiter
+
+
+@numba.njit(cache=True, nogil=True)
+def pairs_of_siblings(first, by_start, by_end, start, end, kind, kinds, tick):  # type: ignore[no-untyped-def]
+    """A table from (operation of the parent, of A, of B) to: parents that have both, those where the two overlap by more than
+    the clock's tick, B's that began after an A had ended, those that began at once then."""
+    keys, counts = tally(4)
+    used = 0
+    at_once = max(AT_ONCE_NS, 2 * tick)
+    local, stamp = np.zeros(kinds, np.int32), np.full(kinds, -1, np.int32)
+    names = np.empty(MOST_KINDS, np.int32)
+    place = np.empty(start.size, np.int32)
+    for up in range(first.size - 1):
+        low, high = first[up], first[up + 1]
+        if high - low < 2:
+            continue
+        m = 0
+        for i in range(low, high):
+            place[by_start[i]] = i
+            k = kind[by_start[i]]
+            if stamp[k] != up:
+                if m == MOST_KINDS:
+                    m = MOST_KINDS + 1
+                    break
+                stamp[k], local[k], names[m] = up, m, k
+                m += 1
+        if m > MOST_KINDS:
+            continue
+        members, overlap = np.zeros(m, np.int32), np.zeros((m, m), np.bool_)
+        after, soon = np.zeros((m, m), np.int32), np.zeros((m, m), np.int32)
+        running, since = np.full(m, np.int64(-(2**62))), np.zeros(m, np.int64)
+        ended = np.full(m, np.int64(-(2**62)))
+        j = low
+        for i in range(low, high):
+            y = by_start[i]
+            b = local[kind[y]]
+            while j < high and end[by_end[j]] <= start[y] + tick and place[by_end[j]] < i:
+                a = local[kind[by_end[j]]]
+                ended[a] = max(ended[a], end[by_end[j]])
+                j += 1
+            for a in range(m):
+                if running[a] > start[y] + tick and end[y] > since[a] + tick:
+                    overlap[a, b] = True
+                    overlap[b, a] = True
+                if ended[a] > -(2**62):
+                    after[a, b] += 1
+                    if start[y] - ended[a] <= at_once:
+                        soon[a, b] += 1
+            if end[y] > running[b]:
+                running[b], since[b] = end[y], start[y]
+            members[b] += 1
+        for a in range(m):
+            for b in range(m):
+                if a == b and members[a] < 2:
+                    continue
+                key = (np.int64(kind[up]) * kinds + names[a]) * kinds + names[b]
+                if 2 * used > keys.size:
+                    keys, counts = grown(keys, counts)
+                at = slot_of(keys, key)
+                if keys[at] == FREE:
+                    keys[at] = key
+                    used += 1
+                counts[at, N] += 1
+                counts[at, OVERLAP] += overlap[a, b]
+                counts[at, AFTER] += after[a, b]
+                counts[at, SOON] += soon[a, b]
+    return keys, counts
+
+
+@numba.njit(cache=True, nogil=True)
+def depends(keys, counts, up, a, b, kinds):  # type: ignore[no-untyped-def]
+    """Whether an operation `b` that begins after an `a` under an `up` waits for it."""
+    at = slot_of(keys, (np.int64(up) * kinds + a) * kinds + b)
+    if keys[at] == FREE or counts[at, N] < LEAST_CASES:
+        return True
+    if counts[at, OVERLAP] * RARELY <= counts[at, N]:
+        return True
+    return counts[at, AFTER] >= LEAST_CASES and counts[at, SOON] * 10 >= counts[at, AFTER] * 9

@@ -1,0 +1,44 @@
+"""Counters by a key, for kernels: an open table that grows as keys are added."""
+
+import numba
+import numpy as np
+
+FREE = np.int64(-1)  # no key is negative
+
+
+@numba.njit(cache=True, nogil=True)
+def tally(width):  # type: ignore[no-untyped-def]
+    """An empty table: keys, and `width` counters for each."""
+    return np.full(1024, FREE, np.int64), np.zeros((1024, width), np.int32)
+
+
+@numba.njit(cache=True, nogil=True)
+def mixed(value):  # type: ignore[no-untyped-def]
+    """A number's bits, well mixed (the finaliser of splitmix64)."""
+    h = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return h ^ (h >> np.uint64(31))
+
+
+@numba.njit(cache=True, nogil=True)
+def slot_of(keys, key):  # type: ignore[no-untyped-def]
+    """Where `key` is, or the free place where it belongs."""
+    mask = np.uint64(keys.size - 1)
+    at = mixed(key) & mask
+    while keys[at] != key and keys[at] != FREE:
+        at = (at + np.uint64(1)) & mask
+    return np.int64(at)
+
+
+@numba.njit(cache=True, nogil=True)
+def grown(keys, counts):  # type: ignore[no-untyped-def]
+    """The table with twice the room."""
+    more = np.full(2 * keys.size, FREE, np.int64)
+    moved = np.zeros((2 * keys.size, counts.shape[1]), np.int32)
+    for i in range(keys.size):
+        if keys[i] != FREE:
+            at = slot_of(more, keys[i])
+            more[at] = keys[i]
+            moved[at] = counts[i]
+    return more, moved
