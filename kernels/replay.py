@@ -227,7 +227,8 @@ def graph_of(shape: Shape, group: I32 | None = None, groups: int = 0) -> Graph:
     """What happens after what. The members of a group do not wait for one another, but for what its first one waits for."""
     group = np.full(len(shape.parent), -1, np.int32) if group is None else group
     before, later, lag, follows = _edges(shape, group, groups)
-    return Graph(*_by_first(before, later, 2 * len(shape.parent)), lag, follows)
+    first, after, waits = _by_first(before, later, 2 * len(shape.parent))
+    return Graph(first, after, waits, lag, follows)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -76,9 +76,7 @@ def read_replay_input(connection: duckdb.DuckDBPyConnection, budget: Budget | No
     retry_of = retries(np.where(request_of >= 0, tree.parent, -1), tree.start, tree.end, kind, failed)
     shape = shape_of(tree, request_of, kind, failed, retry_of)
     queued = reported_waits(connection).of_nodes(tree.row, tree, stage) / np.maximum(tree.end - tree.start, 1)
-    return ReplayInput(
-        connection, requests, tree, shape, request_of, stage, names, operation, kinds, failed, queued
-    )
+    return ReplayInput(connection, requests, tree, shape, request_of, stage, names, operation, kinds, failed, queued)
 
 
 _PREFIXED = " OR ".join(f"""starts_with(entry."key", '{prefix}')""" for prefix in INPUT_PREFIXES)

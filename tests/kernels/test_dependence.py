@@ -14,9 +14,7 @@ ODD = 7  # ns, so that no clock is coarse
 def tree_of(traces: list[list[tuple[int, int, int, int]]]) -> Tree:
     """Traces of (parent in the trace, operation, start ms, end ms), parents first."""
     rows = [
-        (t, p + sum(map(len, traces[:t])) if p >= 0 else -1, *r)
-        for t, trace in enumerate(traces)
-        for p, *r in trace
+        (t, p + sum(map(len, traces[:t])) if p >= 0 else -1, *r) for t, trace in enumerate(traces) for p, *r in trace
     ]
     trace, parent, operation, start, end = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     nothing = np.zeros(len(rows), np.int64)
