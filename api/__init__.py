@@ -1,1 +1,88 @@
-"""Which stage of an LLM system blows its latency budget, at which percentile, why, and what to change."""
+"""Which stage of an LLM system blows its latency budget, at which percentile, why, and what to change.
+
+    import overbudget
+
+    overbudget.ingest(["traces.jsonl.gz"], to="traces.duckdb")
+    traces = overbudget.open("traces.duckdb")
+    traces.review(budget="budget.toml")
+
+What each name is and gives: docs/reference/python.md. Importing this loads nothing else; what a call needs is loaded
+by the call.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from overbudget.analysis.budget.model import Budget
+    from overbudget.analysis.requests.table import Filters
+    from overbudget.answers.answer import Answer
+    from overbudget.choices import budget_of as load_budget
+    from overbudget.dataset import Dataset, ingest, open
+    from overbudget.store.errors import OverbudgetError
+
+    __version__: str
+
+__all__ = [
+    "Answer",
+    "Budget",
+    "Dataset",
+    "Filters",
+    "OverbudgetError",
+    "__version__",
+    "ingest",
+    "load_budget",
+    "open",
+]
+
+_HOME = {  # public name → module, and what it is called there
+    "Answer": ("overbudget.answers.answer", "Answer"),
+    "Budget": ("overbudget.analysis.budget.model", "Budget"),
+    "Dataset": ("overbudget.dataset", "Dataset"),
+    "Filters": ("overbudget.analysis.requests.table", "Filters"),
+    "OverbudgetError": ("overbudget.store.errors", "OverbudgetError"),
+    "load_budget": ("overbudget.choices", "budget_of"),
+    "open": ("overbudget.dataset", "open"),
+}
+
+
+class _IngestRoom(ModuleType):
+    """The package `overbudget.ingest`, which is called like the function: both names are promised."""
+
+    def __call__(self, *dumps: Any, **options: Any) -> Any:
+        from overbudget.dataset import ingest
+
+        return ingest(*dumps, **options)
+
+
+class _Package(ModuleType):
+    """This package. Python sets a sub-package as an attribute when it is first imported, wherever that happens."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "ingest" and type(value) is ModuleType:
+            value.__class__ = _IngestRoom
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ingest":
+        return importlib.import_module("overbudget.ingest")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("overbudget")
+    if name not in _HOME:
+        raise AttributeError(f"module 'overbudget' has no attribute {name!r}")
+    module, theirs = _HOME[name]
+    value = getattr(importlib.import_module(module), theirs)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

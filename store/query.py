@@ -2,13 +2,18 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TIMEOUT_S = 60.0
 
@@ -32,6 +37,26 @@ def run_sql(
 
     Errors: OverbudgetError with DuckDB's first line where the query is wrong, or after `timeout_s`.
     """
+    with _asked(dataset, query, timeout_s) as cursor:
+        if cursor.description is None:
+            return Answer([], [], False)
+        columns = [column[0] for column in cursor.description]
+        rows = cursor.fetchall() if most_rows is None else cursor.fetchmany(most_rows + 1)
+    more = most_rows is not None and len(rows) > most_rows
+    return Answer(columns, rows[:most_rows] if more else rows, more)
+
+
+def sql_frame(connection: duckdb.DuckDBPyConnection, query: str, timeout_s: float | None = None) -> "pd.DataFrame":
+    """The answer to one query as a pandas DataFrame. Errors: as run_sql."""
+    with _asked(connection, query, timeout_s) as cursor:
+        return cursor.df()
+
+
+@contextmanager
+def _asked(
+    dataset: str | os.PathLike[str] | duckdb.DuckDBPyConnection, query: str, timeout_s: float | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor that has run `query`, and is stopped after `timeout_s`, rows still to be fetched included."""
     connection = dataset if isinstance(dataset, duckdb.DuckDBPyConnection) else open_dataset(dataset)
     cursor = connection.cursor()
     late = threading.Event()
@@ -40,18 +65,16 @@ def run_sql(
         late.set()
         cursor.interrupt()
 
-    timer = threading.Timer(timeout_s, stop)
+    timer = threading.Timer(timeout_s or 0.0, stop)
     timer.daemon = True
-    timer.start()
+    if timeout_s is not None:
+        timer.start()
     try:
         statements = cursor.extract_statements(query)
         if len(statements) != 1:
             raise OverbudgetError(f"Write one statement: there are {len(statements) or 'none'}.")
         cursor.execute(statements[0])
-        if cursor.description is None:
-            return Answer([], [], False)
-        columns = [column[0] for column in cursor.description]
-        rows = cursor.fetchall() if most_rows is None else cursor.fetchmany(most_rows + 1)
+        yield cursor
     except duckdb.Error as error:
         if late.is_set():
             raise OverbudgetError(f"The query took longer than {timeout_s:.0f} s and was stopped.") from error
@@ -59,8 +82,6 @@ def run_sql(
     finally:
         timer.cancel()
         cursor.close()
-    more = most_rows is not None and len(rows) > most_rows
-    return Answer(columns, rows[:most_rows] if more else rows, more)
 
 
 def _first_lines(message: str) -> str:

@@ -87,3 +87,11 @@ def test_analysis_knows_no_screen_and_charts_know_no_streamlit() -> None:
         for name, path in MODULES.items():
             if name.startswith(f"{folder}."):
                 assert not {other.split(".")[0] for other in imported(path)} & forbidden, path
+
+
+def test_no_room_imports_the_python_api() -> None:
+    api = {f"overbudget.{path.stem}" for path in (ROOT / FOLDERS["overbudget"]).iterdir() if path.stem[0] != "_"}
+    assert {"overbudget.dataset", "overbudget.answers"} <= api
+    for name, path in MODULES.items():
+        found = {f"overbudget.{other}" for other in imported(path)}
+        assert not {other for other in found if ".".join(other.split(".")[:2]) in api}, name

@@ -1,31 +1,15 @@
 """What a request at each percentile is made of: a stack that adds up."""
 
-from collections.abc import Iterator
-
 import plotly.graph_objects as go
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Breakdown, Review
 from overbudget.app.charts.axes import plain_name
+from overbudget.app.charts.parts import WRITING, parts_of
 from overbudget.app.charts.theme import BUDGET, stage_colour
 from overbudget.app.text.marks import MARKS
 
 MS = 1e6
-WAITING, WRITING = "inference: first token", "inference: writing"
-
-
-def parts_of(known: list[Breakdown]) -> Iterator[tuple[str, str, list[int]]]:
-    """What the bars are made of: a name, the stage it belongs to, and its time in each bar; inference in its parts."""
-    for place, stage in enumerate(known[0].stages if known else ()):
-        times = [made_of.stages[place].mean_ns for made_of in known]
-        told = [made_of.streaming for made_of in known]
-        if stage.stage != "inference" or not any(told):
-            yield stage.stage, stage.stage, times
-            continue
-        yield WAITING, stage.stage, [one.waiting_ns if one else 0 for one in told]
-        yield WRITING, stage.stage, [one.writing_ns if one else 0 for one in told]
-        rest = [one.untold_ns if one else time for one, time in zip(told, times, strict=True)]
-        yield stage.stage, stage.stage, rest
 
 
 def _told(review: Review, made_of: Breakdown) -> str:

@@ -1,6 +1,5 @@
 """Parts of pages: results as HTML, with every name from the data escaped."""
 
-import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -16,6 +15,7 @@ from overbudget.app.dashboard.components.table import TableCell, table
 from overbudget.app.dashboard.examples import choose
 from overbudget.app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
 from overbudget.app.dashboard.wording import literal
+from overbudget.app.html.prose import prose
 from overbudget.app.text.tables import Cell, average_lines, percentile_lines
 from overbudget.app.text.words import headline, notes
 from overbudget.stages.names import stage_order
@@ -26,26 +26,21 @@ def say_headline(review: Review) -> None:
     """The answer in two sentences, and what else must be known."""
     first, second = headline(review)
     st.html(
-        f'<div data-ready="review"><p class="ob-head">{_prose(first)}</p><p class="ob-why">{_prose(second)}</p></div>'
+        f'<div data-ready="review"><p class="ob-head">{prose(first)}</p><p class="ob-why">{prose(second)}</p></div>'
     )
 
 
 def say_notes(review: Review) -> None:
     """What else the reader must know; nothing where there is nothing."""
     if found := notes(review):
-        st.html("".join(f'<p class="ob-note">{_prose(note)}</p>' for note in found))
-
-
-def _prose(text: str) -> str:
-    """A sentence as HTML: all of it escaped, names between backticks as code."""
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
+        st.html("".join(f'<p class="ob-note">{prose(note)}</p>' for note in found))
 
 
 def say(sentences: Sequence[str], ready: str) -> None:
     """What a page has found, in words: the first sentence large. `ready` tells tests that the page is there."""
     first, *others = sentences
-    rest = "".join(f'<p class="ob-why">{_prose(sentence)}</p>' for sentence in others)
-    st.html(f'<div data-ready="{escape(ready)}"><p class="ob-head">{_prose(first)}</p>{rest}</div>')
+    rest = "".join(f'<p class="ob-why">{prose(sentence)}</p>' for sentence in others)
+    st.html(f'<div data-ready="{escape(ready)}"><p class="ob-head">{prose(first)}</p>{rest}</div>')
 
 
 def chart(figure: go_figure.Figure, key: str, alt: str) -> None:

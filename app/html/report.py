@@ -1,6 +1,5 @@
 """The report that is sent round after a review: one HTML file, without scripts, fonts or anything from a network."""
 
-import re
 from collections.abc import Sequence
 from html import escape
 
@@ -17,6 +16,7 @@ from overbudget.analysis.review.result import Review
 from overbudget.analysis.tail.tail import tail
 from overbudget.analysis.trace.trace import load_trace
 from overbudget.app.charts.theme import stage_colour
+from overbudget.app.html.prose import prose
 from overbudget.app.html.svg import breakdown_svg, waterfall_svg
 from overbudget.app.text import advice as advice_words
 from overbudget.app.text import consistency as consistency_words
@@ -58,25 +58,20 @@ def review_html(
     """The whole report of a dataset called `name`: review, tail, advice, load and spread, three waterfalls."""
     first, *others = headline(review)
     parts = [
-        f"<h1>{_prose(first)}</h1>",
-        *(f"<p>{_prose(sentence)}</p>" for sentence in others),
+        f"<h1>{prose(first)}</h1>",
+        *(f"<p>{prose(sentence)}</p>" for sentence in others),
         f'<p class="soft">{escape(name)}: {escape(facts_text(review))}</p>',
         *_review(review),
         *_tail(connection, budget, filters),
         *_advice(connection, name, budget, filters),
         *_behaviour(connection, budget, filters),
         *_waterfalls(connection, budget, filters),
-        *(f'<p class="soft">{_prose(note)}</p>' for note in (*_good(review), *notes(review))),
+        *(f'<p class="soft">{prose(note)}</p>' for note in (*_good(review), *notes(review))),
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Latency review: {escape(name)}</title><style>{STYLE}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
     )
-
-
-def _prose(text: str) -> str:
-    """A sentence as HTML: all of it escaped, names between backticks as code."""
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
 def _good(review: Review) -> list[str]:
@@ -107,10 +102,10 @@ def _table(title: str, lines: Sequence[Line], columns: Sequence[str]) -> str:
     for line in lines:
         caps = f'<td class="soft">{escape(line.caps)}</td>' if capped else ""
         cells = "".join(
-            f'<td class="{cell.verdict or ""}">{_prose(cell.text)}{_small(cell.interval)}</td>' for cell in line.cells
+            f'<td class="{cell.verdict or ""}">{prose(cell.text)}{_small(cell.interval)}</td>' for cell in line.cells
         )
         total = ' class="total"' if line.label == "whole request" else ""
-        body += f"<tr{total}><td>{_prose(line.label)}</td>{caps}{cells}</tr>"
+        body += f"<tr{total}><td>{prose(line.label)}</td>{caps}{cells}</tr>"
     return f'<div class="scroll" tabindex="0"><table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
@@ -129,7 +124,7 @@ def _rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     if not rows:
         return ""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{_prose(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{prose(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll" tabindex="0"><table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
@@ -156,7 +151,7 @@ def _tail(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters:
     most = tail_words.MOST_ROWS
     return [
         "<h2>The tail</h2>",
-        *(f"<p>{_prose(sentence)}</p>" for sentence in tail_words.sentences(found)),
+        *(f"<p>{prose(sentence)}</p>" for sentence in tail_words.sentences(found)),
         _rows(
             "Where the slow requests spend more time",
             ["operation", "slow", "typical", "of the excess"],
@@ -179,9 +174,9 @@ def _advice(connection: duckdb.DuckDBPyConnection, name: str, budget: Budget | N
             for sign, those in (("+", one.evidence), ("−", one.against))
             for reason in those
         )
-        effect = _prose(advice_words.effect_text(one))
+        effect = prose(advice_words.effect_text(one))
         parts.append(
-            f'<div class="advice"><h3>{number}. {_prose(advice_words.title(one))}</h3><p>{effect}</p>'
+            f'<div class="advice"><h3>{number}. {prose(advice_words.title(one))}</h3><p>{effect}</p>'
             f'<ul style="list-style:none;padding-left:0">{reasons}</ul><pre>{escape(one.command)}</pre></div>'
         )
     return parts
@@ -191,7 +186,7 @@ def _behaviour(connection: duckdb.DuckDBPyConnection, budget: Budget | None, fil
     everyone = read_requests(connection, budget)
     load = load_words.sentences(load_of(connection, everyone, budget, filters))
     steady = consistency_words.sentences(consistency_of(connection, everyone.select(filters), budget))
-    return ["<h2>Under load, and how steady</h2>", *(f"<p>{_prose(sentence)}</p>" for sentence in (*load, *steady))]
+    return ["<h2>Under load, and how steady</h2>", *(f"<p>{prose(sentence)}</p>" for sentence in (*load, *steady))]
 
 
 def _waterfalls(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters: Filters) -> list[str]:

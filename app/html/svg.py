@@ -6,7 +6,7 @@ from html import escape
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.trace.result import Trace, TraceSpan
-from overbudget.app.charts.breakdown import parts_of
+from overbudget.app.charts.parts import parts_of
 from overbudget.app.charts.theme import BUDGET, stage_colour
 from overbudget.app.text.waterfall import clean
 

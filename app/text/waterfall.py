@@ -26,12 +26,8 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
             segments.setdefault(segment.span_id, []).append((segment.start_ns, segment.end_ns))
             if segment.hop_to:
                 hops[segment.span_id] = segment.hop_to
-    lines = [f"trace {trace.trace_id}: {count(len(trace.spans), 'span')}, {format_duration(total)}"]
-    for request in trace.requests:
-        note = "" if request.complete else " (incomplete)"
-        lines.append(
-            f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}; # is its critical path"
-        )
+    told, *requests = heading(trace)
+    lines = [told, *(f"{request}; # is its critical path" for request in requests)]
     lines.append("")
     for span in shown:
         label = _cut("  " * min(span.depth, 12) + _name(span), label_width).ljust(label_width)
@@ -45,6 +41,17 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
     if hidden:
         lines.append(f"{count(hidden, 'more span')} not shown; --all shows them.")
     return "\n".join(lines)
+
+
+def heading(trace: Trace) -> list[str]:
+    """The trace, and each of its requests: how long they take."""
+    told = [
+        f"trace {trace.trace_id}: {count(len(trace.spans), 'span')}, {format_duration(max(1, trace.end_ns - trace.start_ns))}"
+    ]
+    for request in trace.requests:
+        note = "" if request.complete else " (incomplete)"
+        told.append(f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}")
+    return told
 
 
 def clean(text: str) -> str:
