@@ -1,10 +1,6 @@
-"""Write docs/reference/warnings.md from ingest/warnings.py: python scripts/write_warnings.py."""
-
-from pathlib import Path
+"""docs/reference/warnings.md, made from ingest/warnings.py."""
 
 from overbudget.ingest.warnings import WARNINGS
-
-TARGET = Path(__file__).parent.parent / "docs" / "reference" / "warnings.md"
 
 
 def page() -> str:
@@ -18,7 +14,3 @@ def page() -> str:
     lines += ["| code | means | what to do |", "| --- | --- | --- |"]
     lines += [f"| `{code}` | {said.means} | {said.remedy or 'nothing'} |" for code, said in sorted(WARNINGS.items())]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    TARGET.write_text(page(), encoding="utf-8")

@@ -1,10 +1,7 @@
-"""Write docs/cookbook.md from app/dashboard/cookbook.py: python -m scripts.write_cookbook."""
-
-from pathlib import Path
+"""docs/cookbook.md, made from app/dashboard/cookbook.py."""
 
 from overbudget.app.dashboard.cookbook import COOKBOOK
 
-PAGE = Path(__file__).parent.parent / "docs" / "cookbook.md"
 HEAD = """# Asking a dataset in SQL
 
 A dataset is one DuckDB file. Any tool that speaks DuckDB reads it: `overbudget sql DATASET "SELECT …"`, the dashboard's SQL page,
@@ -20,8 +17,8 @@ or `duckdb.connect("traces.duckdb", read_only=True)` in a notebook. Several may 
 | `stage_time` | request and stage |
 | `ingest_report` | dump file, with every warning that was found in it |
 
-Times are integers in ns; `start_time` and `end_time` are timestamps in UTC. Every column says what it is:
-`SELECT table_name, column_name, comment FROM duckdb_columns()`.
+Times are integers in ns; `start_time` and `end_time` are timestamps in UTC. [reference/relations.md](reference/relations.md) has
+every column, and so has the dataset: `SELECT table_name, column_name, comment FROM duckdb_columns()`.
 
 The same relations are Parquet files after `overbudget export DATASET --parquet DIR`: write `'DIR/requests.parquet'` where it says
 `requests`. Your own table joins like any other: `SELECT … FROM requests JOIN read_csv('tenants.csv') USING (tenant)` (in a notebook
@@ -34,7 +31,3 @@ The queries below are made from app/dashboard/cookbook.py, and each is run by a 
 def page() -> str:
     """The whole page."""
     return HEAD + "".join(f"\n## {title}\n\n```sql\n{query}\n```\n" for title, query in COOKBOOK.items())
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
