@@ -1,19 +1,20 @@
 """The children of every span, in order."""
 
-import numba
 import numpy as np
+
+from overbudget.kernels.jit import kernel
 
 FEW = 48  # are sorted by insertion: they are nearly in order
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _earlier(a, b, key, tie):  # type: ignore[no-untyped-def]
     if key[a] != key[b]:
         return key[a] < key[b]
     return tie[a] < tie[b] if tie[a] != tie[b] else a < b
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def sort_nodes(nodes, key, tie):  # type: ignore[no-untyped-def]
     """Sort `nodes` in place by key, then tie, then node."""
     if nodes.size > FEW:
@@ -29,7 +30,7 @@ def sort_nodes(nodes, key, tie):  # type: ignore[no-untyped-def]
         nodes[j] = node
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def children_by(parent, key, tie):  # type: ignore[no-untyped-def]
     """The children of node n are `kids[first[n]:first[n + 1]]`, by (key, tie, node). A parent of -1 is none."""
     n = parent.size

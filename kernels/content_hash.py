@@ -5,20 +5,17 @@ bytes and only the distinct ones are ever looked at as objects. With a million d
 any two share a hash is about 3e-8.
 """
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from overbudget.kernels.jit import READ_I32, READ_U8, READ_U64, kernel
+
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 
-_BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
-_INDEX = numba.types.Array(numba.int32, 1, "C", readonly=True)
-_HASHES = numba.types.Array(numba.uint64, 1, "C", readonly=True)
 
-
-@numba.njit(numba.uint64(numba.uint64), cache=True, nogil=True, inline="always")
+@kernel(signature="uint64(uint64)")
 def mix(h):  # type: ignore[no-untyped-def]
     """Spread every bit of `h` over all 64 (the finaliser of SplitMix64)."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -26,7 +23,7 @@ def mix(h):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(31))
 
 
-@numba.njit(numba.uint64(_BYTES, numba.int64, numba.int64), cache=True, nogil=True)
+@kernel(signature=f"uint64({READ_U8}, int64, int64)")
 def hash_bytes(data, start, end):  # type: ignore[no-untyped-def]
     """FNV-1a over data[start:end], then mixed."""
     h = np.uint64(0xCBF29CE484222325)
@@ -35,7 +32,7 @@ def hash_bytes(data, start, end):  # type: ignore[no-untyped-def]
     return mix(h)
 
 
-@numba.njit(numba.uint64[:](_INDEX, _BYTES), cache=True, nogil=True)
+@kernel(signature=f"uint64[:]({READ_I32}, {READ_U8})")
 def _hash_all(offsets, data):  # type: ignore[no-untyped-def]
     out = np.empty(offsets.size - 1, np.uint64)
     for i in range(out.size):
@@ -77,7 +74,7 @@ def codes_of(array: pa.DictionaryArray) -> I32:
     return codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
 
 
-@numba.njit(numba.uint64[:](_INDEX, _INDEX, _HASHES, _INDEX, _BYTES), cache=True, nogil=True)
+@kernel(signature=f"uint64[:]({READ_I32}, {READ_I32}, {READ_U64}, {READ_I32}, {READ_U8})")
 def _hash_lists(lists, codes, key_hashes, offsets, data):  # type: ignore[no-untyped-def]
     out = np.zeros(lists.size - 1, np.uint64)
     for i in range(out.size):

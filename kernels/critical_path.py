@@ -5,13 +5,13 @@ child, or what runs past the end of a child further down and was handed up. With
 in, items that end in it are awaited; items that run on past it are offered the time that no awaited item explains.
 """
 
-import numba
 import numpy as np
 
 from overbudget.kernels.columns import I32, OperationColumns, Requests, Segments, Tree
+from overbudget.kernels.jit import kernel
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _items(parent, start, end, request_of):  # type: ignore[no-untyped-def]
     """Items by the span they are offered to: (first[n + 1], node, start, end).
 
@@ -47,7 +47,7 @@ def _items(parent, start, end, request_of):  # type: ignore[no-untyped-def]
     return first, item, begin, finish
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _later(a, b, key, tie, node, span_id):  # type: ignore[no-untyped-def]
     """Whether item a comes before item b: greater key, then greater tie, then greater span id."""
     if key[a] != key[b]:
@@ -57,7 +57,7 @@ def _later(a, b, key, tie, node, span_id):  # type: ignore[no-untyped-def]
     return span_id[node[a]] > span_id[node[b]]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sorted_items(first, node, key, tie, span_id):  # type: ignore[no-untyped-def]
     """Per span its items by (key, tie, span id), greatest first."""
     order = np.arange(node.size).astype(np.int32)
@@ -90,14 +90,14 @@ def _sorted_items(first, node, key, tie, span_id):  # type: ignore[no-untyped-de
     return order
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _grown(array):  # type: ignore[no-untyped-def]
     larger = np.empty(2 * array.size, array.dtype)
     larger[: array.size] = array
     return larger
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _walk(entry, start, end, first, item, begin, finish, by_end, by_begin):  # type: ignore[no-untyped-def]
     """Segments of all requests, each request's in time order: (request, node, start, end)."""
     size = 2 * item.size + entry.size + 16
@@ -193,7 +193,7 @@ def _walk(entry, start, end, first, item, begin, finish, by_end, by_begin):  # t
     return o_request[:count], o_node[:count], o_start[:count], o_end[:count]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _hops(node, seg_start, seg_end, parent, start, end, service, kind, peer):  # type: ignore[no-untyped-def]
     """Where each segment was passing to: the nearest remote child's service, a call's peer, or -1."""
     n = parent.size

@@ -4,9 +4,9 @@ One trace shows only that a call began after another had ended. That it waited f
 elsewhere, and from how soon the one begins when the other has ended.
 """
 
-import numba
 import numpy as np
 
+from overbudget.kernels.jit import kernel
 from overbudget.kernels.tally import FREE, grown, slot_of, tally
 
 LEAST_CASES = 20  # fewer tell nothing
@@ -17,7 +17,7 @@ MOST_KINDS = 256  # of children under one parent, beyond which its pairs are not
 N, OVERLAP, AFTER, SOON = range(4)  # counters of a pair of operations under a parent
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def resolution_ns(start, end):  # type: ignore[no-untyped-def]
     """The clock's tick: 1 ms or 1 us where every start and end is a multiple of it, else 0."""
     for tick in (1_000_000, 1_000):
@@ -31,7 +31,7 @@ def resolution_ns(start, end):  # type: ignore[no-untyped-def]
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def waiters(parent, end, kind, failed, kinds, tick):  # type: ignore[no-untyped-def]
     """int32[nodes]: the ancestor that waits for each span, -1 for none.
 
@@ -79,7 +79,7 @@ def waiters(parent, end, kind, failed, kinds, tick):  # type: ignore[no-untyped-
     return waiter
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def pairs_of_siblings(first, by_start, by_end, start, end, kind, kinds, tick):  # type: ignore[no-untyped-def]
     """A table from (operation of the parent, of A, of B) to: parents that have both, those where the two overlap by more than
     the clock's tick, B's that began after an A had ended, those that began at once then."""
@@ -146,7 +146,7 @@ def pairs_of_siblings(first, by_start, by_end, start, end, kind, kinds, tick):  
     return keys, counts
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def depends(keys, counts, up, a, b, kinds):  # type: ignore[no-untyped-def]
     """Whether an operation `b` that begins after an `a` under an `up` waits for it."""
     at = slot_of(keys, (np.int64(up) * kinds + a) * kinds + b)

@@ -1,19 +1,14 @@
 """Hexadecimal ids as 64-bit numbers, for the kernels."""
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.kernels.content_hash import string_buffers
-
-_ARGUMENTS = (
-    numba.types.Array(numba.int32, 1, "C", readonly=True),
-    numba.types.Array(numba.uint8, 1, "C", readonly=True),
-)
+from overbudget.kernels.jit import READ_I32, READ_U8, kernel
 
 
-@numba.njit(numba.uint64[:](*_ARGUMENTS, numba.int64, numba.int64), cache=True, nogil=True)
+@kernel(signature=f"uint64[:]({READ_I32}, {READ_U8}, int64, int64)")
 def _parse(offsets, data, skip, digits):  # type: ignore[no-untyped-def]
     out = np.zeros(offsets.size - 1, np.uint64)
     for i in range(out.size):

@@ -10,13 +10,13 @@ requests.
 import heapq
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from overbudget.kernels.children import children_by
 from overbudget.kernels.columns import I32, I64, Bool, Tree
 from overbudget.kernels.dependence import depends, pairs_of_siblings, resolution_ns, waiters
+from overbudget.kernels.jit import kernel
 
 F64 = npt.NDArray[np.float64]
 MOST_LOOKED_AT = 2_000  # earlier siblings of a span that it may depend on
@@ -110,7 +110,7 @@ def shape_of(tree: Tree, request_of: I32, kind: I32, failed: Bool, retry_of: I32
     )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sibling(parent, node, up):  # type: ignore[no-untyped-def]
     """The child of `up` that `node` is or is below of."""
     while parent[node] != up:
@@ -118,7 +118,7 @@ def _sibling(parent, node, up):  # type: ignore[no-untyped-def]
     return node
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _followed(shape, b, group, apart, found):  # type: ignore[no-untyped-def]
     """Fill `found` with what the start of `b` directly waits for, and return how many there are. What one of them waited for
     itself is left out, and the members of the group `apart`."""
@@ -157,7 +157,7 @@ def _followed(shape, b, group, apart, found):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _edges(shape, group, groups):  # type: ignore[no-untyped-def]
     """All pairs of events of which the second waits for the first, the lag of each event, and what each start followed."""
     parent, start, end = shape.parent, shape.start, shape.end
@@ -209,7 +209,7 @@ def _edges(shape, group, groups):  # type: ignore[no-untyped-def]
     return before[:count], later[:count], lag, follows
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _by_first(before, later, events):  # type: ignore[no-untyped-def]
     first, waits = np.zeros(events + 1, np.int64), np.zeros(events, np.int32)
     for i in range(before.size):
@@ -231,12 +231,12 @@ def graph_of(shape: Shape, group: I32 | None = None, groups: int = 0) -> Graph:
     return Graph(first, after, waits, lag, follows)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _scaled(ns, factor):  # type: ignore[no-untyped-def]
     return ns if factor == 1.0 else np.int64(np.round(ns * factor))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _changed_lags(parent, lag, factor, at_once):  # type: ignore[no-untyped-def]
     """The pauses before starts belong to the parent, the rest of a span after what it waited for to the span."""
     out = lag.copy()
@@ -247,7 +247,7 @@ def _changed_lags(parent, lag, factor, at_once):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _happen(graph, lag, parent, start, queues, servers):  # type: ignore[no-untyped-def]
     """When every event happens. Lines are served first come, first served: a heap of what is asked for and given back next."""
     line, ready, delta = queues.line, queues.ready, queues.delta
@@ -308,7 +308,7 @@ def _happen(graph, lag, parent, start, queues, servers):  # type: ignore[no-unty
             top += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def spread(parent, downwards, factor):  # type: ignore[no-untyped-def]
     """A factor other than 1 for all spans below its span too; below such a span no other factor counts."""
     out = factor.copy()

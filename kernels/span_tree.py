@@ -1,6 +1,5 @@
 """Spans in any order become trees: whole traces together, parents as positions, times cleaned and on one clock."""
 
-import numba
 import numpy as np
 
 from overbudget.kernels.columns import (
@@ -17,16 +16,17 @@ from overbudget.kernels.columns import (
     SpanColumns,
     Tree,
 )
+from overbudget.kernels.jit import kernel
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mix(h):  # type: ignore[no-untyped-def]
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return h ^ (h >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _table(n):  # type: ignore[no-untyped-def]
     size = 16
     while size < 2 * n:
@@ -34,7 +34,7 @@ def _table(n):  # type: ignore[no-untyped-def]
     return np.full(size, -1, np.int32)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _number_traces(hi, lo):  # type: ignore[no-untyped-def]
     """Which trace each row belongs to, numbered by first appearance, and how many there are."""
     table, trace = _table(hi.size), np.empty(hi.size, np.int32)
@@ -54,7 +54,7 @@ def _number_traces(hi, lo):  # type: ignore[no-untyped-def]
     return trace, count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _slot_of(table, trace, span_id, t, s):  # type: ignore[no-untyped-def]
     """Where (trace t, span s) is in the table, or the free slot where it belongs."""
     mask = np.uint64(table.size - 1)
@@ -64,7 +64,7 @@ def _slot_of(table, trace, span_id, t, s):  # type: ignore[no-untyped-def]
     return slot
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _index(trace, span_id, end):  # type: ignore[no-untyped-def]
     """A table from (trace, span id) to the row that is kept: the one that ended last, then the first."""
     table = _table(span_id.size)
@@ -79,7 +79,7 @@ def _index(trace, span_id, end):  # type: ignore[no-untyped-def]
     return table, lost
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _before(a, b, start, end, span_id):  # type: ignore[no-untyped-def]
     if start[a] != start[b]:
         return start[a] < start[b]
@@ -88,7 +88,7 @@ def _before(a, b, start, end, span_id):  # type: ignore[no-untyped-def]
     return span_id[a] < span_id[b]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sort_rows(rows, spare, start, end, span_id):  # type: ignore[no-untyped-def]
     """Merge sort of `rows` in place (insertion sort where they are few)."""
     n, width = rows.size, 8
@@ -114,7 +114,7 @@ def _sort_rows(rows, spare, start, end, span_id):  # type: ignore[no-untyped-def
         width *= 2
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _arrange(trace, traces, table, span_id, parent_id, start, end, kept):  # type: ignore[no-untyped-def]
     """Rows in node order, and each node's parent."""
     offsets = np.zeros(traces + 1, np.int64)
@@ -144,7 +144,7 @@ def _arrange(trace, traces, table, span_id, parent_id, start, end, kept):  # typ
     return rows, parent
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _cut_cycles(parent, problem):  # type: ignore[no-untyped-def]
     """Spans that are their own ancestors: the earliest of each cycle becomes an orphan, and is flagged."""
     seen = np.full(parent.size, -1, np.int32)  # on the way up from which span each was met first
@@ -162,7 +162,7 @@ def _cut_cycles(parent, problem):  # type: ignore[no-untyped-def]
             problem[earliest] |= 4
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _downwards(parent):  # type: ignore[no-untyped-def]
     """All nodes, parents before their children."""
     n = parent.size
@@ -187,7 +187,7 @@ def _downwards(parent):  # type: ignore[no-untyped-def]
     return order
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def clean(parent, downwards, start, end, problem):  # type: ignore[no-untyped-def]
     """Make times usable, and flag where they were not, before anything is computed from them.
 
@@ -213,7 +213,7 @@ def clean(parent, downwards, start, end, problem):  # type: ignore[no-untyped-de
             latest[parent[node]] = max(latest[parent[node]], latest[node])
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def adjust_skew(parent, downwards, start, end, skew, service, kind, enabled):  # type: ignore[no-untyped-def]
     """Bring every span on the clock of its parent, top down (the method of Jaeger's clock-skew adjuster).
 
@@ -275,7 +275,7 @@ def build_tree(spans: SpanColumns, operations: OperationColumns, skew: bool = Tr
     return tree, duplicates
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_entries(trace, parent, downwards, kind, problem, wanted, use_wanted):  # type: ignore[no-untyped-def]
     traces = trace[-1] + 1 if trace.size else 0
     roots, tops, servers = np.zeros(traces, np.int32), np.zeros(traces, np.int32), np.zeros(traces, np.int32)

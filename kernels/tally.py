@@ -1,18 +1,19 @@
 """Counters by a key, for kernels: an open table that grows as keys are added."""
 
-import numba
 import numpy as np
+
+from overbudget.kernels.jit import kernel
 
 FREE = np.int64(-1)  # no key is negative
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def tally(width):  # type: ignore[no-untyped-def]
     """An empty table: keys, and `width` counters for each."""
     return np.full(1024, FREE, np.int64), np.zeros((1024, width), np.int32)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def mixed(value):  # type: ignore[no-untyped-def]
     """A number's bits, well mixed (the finaliser of splitmix64)."""
     h = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
@@ -21,7 +22,7 @@ def mixed(value):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def slot_of(keys, key):  # type: ignore[no-untyped-def]
     """Where `key` is, or the free place where it belongs."""
     mask = np.uint64(keys.size - 1)
@@ -31,7 +32,7 @@ def slot_of(keys, key):  # type: ignore[no-untyped-def]
     return np.int64(at)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def grown(keys, counts):  # type: ignore[no-untyped-def]
     """The table with twice the room."""
     more = np.full(2 * keys.size, FREE, np.int64)

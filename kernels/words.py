@@ -6,19 +6,20 @@ made for.
 
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from overbudget.kernels.jit import kernel
+
 WORD = 8  # bytes
 SLACK = 4 * WORD  # zero bytes behind a text, so that no kernel needs to ask where it ends
 
 # Kernels that allocate nothing: without numba's counting of references they are four times as fast.
-outer = numba.njit(cache=True, nogil=True, _nrt=False)
+outer = kernel(allocates=False)
 # Called by other kernels only: needs no way in from Python.
-jit = numba.njit(cache=True, nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+jit = kernel(allocates=False, inner=True)
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:

@@ -1,16 +1,16 @@
 """Which stage does each span, and each nanosecond of a request, count for? (docs/reference/method.md, Operations and stages)"""
 
-import numba
 import numpy as np
 
 from overbudget.kernels.columns import I16, I32, I64, OperationColumns, Requests, Segments, Tree
+from overbudget.kernels.jit import kernel
 from overbudget.stages.names import DEFAULT_STAGES
 from overbudget.stages.server_queue import QUEUE, stage_segments
 
 ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _stage_of(parent, downwards, stage, weak, under, unattributed, transparent):  # type: ignore[no-untyped-def]
     out = np.full(parent.size, unattributed, np.int16)
     blocked = np.zeros(parent.size, np.bool_)  # a classified span, other than orchestration, stands at or above
@@ -51,7 +51,7 @@ def stage_of_nodes(
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _stage_times(order, request_of, stage_of, start, end, entry, seg_request, seg_stage, seg_ns, stages):  # type: ignore[no-untyped-def]
     r = entry.size
     stage_ns, busy_ns = np.zeros((r, stages), np.int64), np.zeros((r, stages), np.int64)

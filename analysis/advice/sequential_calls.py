@@ -10,12 +10,12 @@ turn       [==============================]
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from overbudget.analysis.whatif.changes import Nodes
 from overbudget.kernels.arrow import numbers
 from overbudget.kernels.columns import I32
+from overbudget.kernels.jit import kernel
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def calls_beside(nodes: Nodes, stages: Sequence[str]) -> Iterator[Beside]:
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _mix(value):  # type: ignore[no-untyped-def]
     h = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -83,7 +83,7 @@ def _mix(value):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _runs(first, by_start, start, end, operation, stage, request, pair, name, weak, wanted):  # type: ignore[no-untyped-def]
     """The calls of all runs, and of each run: where they begin, stage, operation of the parent, a hash of the set of
     operations and one of their order, the least and the median pause."""

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from scipy.stats import binom
 
 from overbudget.analysis.common.percentiles import F64, I64
+from overbudget.kernels.jit import kernel
 
 LEAST = 50  # values
 CELLS = 256
@@ -80,7 +80,7 @@ def _fit(x: F64, n: F64, width: float) -> tuple[F64, F64, F64, float]:
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _climb(x, n, width, low):  # type: ignore[no-untyped-def]
     """At most ROUNDS of EM from the cells `low` being of the first normal: means, standard deviations, weights, log likelihood."""
     cells, total = x.size, n.sum()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +13,7 @@ from overbudget.analysis.budget.problems import question
 from overbudget.analysis.common.durations import format_duration, parse_duration
 from overbudget.analysis.requests.table import I32, RequestTable
 from overbudget.analysis.whatif.replay_input import ReplayInput
+from overbudget.kernels.jit import kernel
 from overbudget.kernels.replay import F64, NodeChanges, no_change, spread
 from overbudget.store.errors import OverbudgetError
 
@@ -219,7 +219,7 @@ def _hits(change: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
     return hit
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def served(given, start, end, failed, ttl_ns):  # type: ignore[no-untyped-def]
     """Which calls (those of equal input together, in the order of their starts) a cache answers.
 

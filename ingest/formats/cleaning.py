@@ -1,6 +1,5 @@
 """Columns of text put in order: attribute lists, ids, doubles; spans that cannot be kept are left out."""
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -9,10 +8,9 @@ import pyarrow.compute as pc
 from overbudget.ingest.batch import ATTRIBUTES, SpanBatch
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.content_hash import codes_of, string_buffers
+from overbudget.kernels.jit import READ_I32, READ_U8, kernel
 
 I32 = npt.NDArray[np.int32]
-_OFFSETS = numba.types.Array(numba.int32, 1, "C", readonly=True)
-_BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
 
 # What an id turned out to be.
 ID_OK, ID_NONE, ID_BAD = range(3)
@@ -26,7 +24,7 @@ def text_of_doubles(values: pa.DoubleArray) -> pa.StringArray:
     return pc.if_else(pc.equal(text, "nan"), "NaN", text)
 
 
-@numba.njit(numba.boolean(_OFFSETS, _OFFSETS, numba.int64), cache=True, nogil=True)
+@kernel(signature=f"boolean({READ_I32}, {READ_I32}, int64)")
 def _repeats(lists, codes, keys):  # type: ignore[no-untyped-def]
     seen = np.full(keys, -1, np.int32)
     for i in range(lists.size - 1):
@@ -37,7 +35,7 @@ def _repeats(lists, codes, keys):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(numba.boolean[:](_OFFSETS, _OFFSETS, numba.int64), cache=True, nogil=True)
+@kernel(signature=f"boolean[:]({READ_I32}, {READ_I32}, int64)")
 def _last_of_each(lists, codes, keys):  # type: ignore[no-untyped-def]
     keep = np.ones(codes.size, np.bool_)
     seen, at = np.full(keys, -1, np.int32), np.zeros(keys, np.int32)
@@ -67,7 +65,7 @@ def attribute_lists(lists: I32, keys: pa.StringArray, values: pa.StringArray) ->
     return pa.ListArray.from_arrays(pa.array(lists), entries, type=ATTRIBUTES), dropped
 
 
-@numba.njit(numba.types.Tuple((numba.uint8[:], numba.uint8[:]))(_OFFSETS, _BYTES, numba.int64), cache=True, nogil=True)
+@kernel(signature=f"Tuple((uint8[:], uint8[:]))({READ_I32}, {READ_U8}, int64)")
 def _check_hex(offsets, data, digits):  # type: ignore[no-untyped-def]
     n = offsets.size - 1
     out, what = np.full(n * digits, 48, np.uint8), np.zeros(n, np.uint8)

@@ -5,7 +5,6 @@ Facts are held aside while a dataset is built, one row per span and fact, and fo
 
 import re
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from overbudget.ingest.batch import SpanBatch
 from overbudget.kernels.content_hash import codes_of, list_parts, one_chunk
+from overbudget.kernels.jit import READ_I8, READ_I32, kernel
 from overbudget.stages import attribute_keys
 
 # Per fact: the attribute keys that record it, best evidence first.
@@ -50,17 +50,7 @@ def _slot_of(key: str) -> tuple[int, int]:
     return -1, 0
 
 
-@numba.njit(
-    numba.types.Tuple((numba.int32[:], numba.int8[:], numba.int32[:]))(
-        numba.types.Array(numba.int32, 1, "C", readonly=True),
-        numba.types.Array(numba.int32, 1, "C", readonly=True),
-        numba.types.Array(numba.int8, 1, "C", readonly=True),
-        numba.types.Array(numba.int8, 1, "C", readonly=True),
-        numba.int64,
-    ),
-    cache=True,
-    nogil=True,
-)
+@kernel(signature=f"Tuple((int32[:], int8[:], int32[:]))({READ_I32}, {READ_I32}, {READ_I8}, {READ_I8}, int64)")
 def _pick(lists, codes, slot, rank, slots):  # type: ignore[no-untyped-def]
     """For each span and slot the entry whose key ranks first: (spans, slots, entries)."""
     hits = 0

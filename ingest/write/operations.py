@@ -6,7 +6,6 @@ that combination in one pass; only the first span of an operation is ever looked
 
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -22,6 +21,7 @@ from overbudget.kernels.content_hash import (
     one_chunk,
     string_buffers,
 )
+from overbudget.kernels.jit import READ_BOOL, READ_I8, READ_I32, READ_U8, READ_U64, kernel
 from overbudget.stages import attribute_keys
 
 UNKNOWN_SERVICE = "unknown_service"
@@ -53,21 +53,8 @@ def role_of_key(key: str) -> int:
     return IGNORED
 
 
-@numba.njit(
-    [
-        numba.uint64[:](
-            numba.types.Array(numba.uint64, 1, "C", readonly=True),
-            numba.types.Array(numba.boolean, 1, "C", readonly=True),
-            numba.types.Array(numba.int32, 1, "C", readonly=True),
-            numba.types.Array(numba.int32, 1, "C", readonly=True),
-            numba.types.Array(numba.int8, 1, "C", readonly=True),
-            numba.types.Array(numba.uint64, 1, "C", readonly=True),
-            numba.types.Array(numba.int32, 1, "C", readonly=True),
-            numba.types.Array(numba.uint8, 1, "C", readonly=True),
-        )
-    ],
-    cache=True,
-    nogil=True,
+@kernel(
+    signature=f"uint64[:]({READ_U64}, {READ_BOOL}, {READ_I32}, {READ_I32}, {READ_I8}, {READ_U64}, {READ_I32}, {READ_U8})"
 )
 def _add_keys(base, is_call, lists, codes, role, key_hashes, offsets, data):  # type: ignore[no-untyped-def]
     out = base.copy()

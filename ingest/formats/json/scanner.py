@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-import numba
 import numpy as np
 
 from overbudget.ingest.report import FileReport
+from overbudget.kernels.jit import READ_U8, kernel
 
 PIECE = 16 << 20  # bytes; a document larger than this is cut
 LARGEST = 256 << 20  # bytes; what cannot be cut and is larger than this is not read
@@ -18,14 +18,7 @@ _CUTTABLE = (b"resourceSpans", b"resource_spans", b"batches", b"scopeSpans", b"s
 _NEEDS_RESOURCE = _CUTTABLE[3:]
 
 
-@numba.njit(
-    numba.int64(
-        numba.types.Array(numba.uint8, 1, "C", readonly=True), numba.int64, numba.int64[:], numba.int64[:],
-        numba.int64[:], numba.int64[:], numba.int64[:, :]
-    ),
-    cache=True,
-    nogil=True,
-)  # fmt: skip
+@kernel(signature=f"int64({READ_U8}, int64, int64[:], int64[:], int64[:], int64[:], int64[:, :])")
 def _scan(data, base, state, opened, kind, closed, documents):  # type: ignore[no-untyped-def]
     """Advance over data[base:]; returns how many documents (start, end) were completed.
 

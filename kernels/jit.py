@@ -1,0 +1,78 @@
+"""`@kernel` compiles a function for this machine when it is first called, and keeps the machine code between runs.
+
+numba is imported by that first call and not before: commands that call no kernel start without it. With
+NUMBA_DISABLE_JIT=1 every kernel is the Python function that it is written as.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, TypeVar, cast, overload
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+AS_PYTHON = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+# Types in signatures: columns that are only read.
+READ_U8, READ_I8, READ_I32, READ_U64, READ_BOOL = (
+    f"Array({item}, 1, 'C', readonly=True)" for item in ("uint8", "int8", "int32", "uint64", "boolean")
+)
+
+_lock = threading.RLock()
+
+
+class Kernel:
+    """A function that is compiled when it is first called, from Python or from another kernel."""
+
+    def __init__(self, function: Callable[..., Any], signature: str | None, options: dict[str, Any]) -> None:
+        update_wrapper(self, function)
+        self._function, self._signature, self._options = function, signature, options
+        self._compiled: Any = None
+
+    @property
+    def compiled(self) -> Any:
+        """numba's dispatcher of the function."""
+        if self._compiled is None:
+            with _lock:
+                if self._compiled is None:
+                    from overbudget.kernels.machine_code import dispatcher, stand_for_dispatchers
+
+                    stand_for_dispatchers(Kernel)
+                    self._compiled = dispatcher(self._function, self._signature, self._options)
+        return self._compiled
+
+    def __call__(self, *arguments: Any) -> Any:
+        return (self._compiled or self.compiled)(*arguments)
+
+
+@overload
+def kernel(function: F) -> F: ...
+
+
+@overload
+def kernel(*, signature: str | None = None, allocates: bool = True, inner: bool = False) -> Callable[[F], F]: ...
+
+
+def kernel(
+    function: F | None = None, *, signature: str | None = None, allocates: bool = True, inner: bool = False
+) -> F | Callable[[F], F]:
+    """Make a function of columns and numbers a kernel; it lets other threads run while it does.
+
+    `signature`: the only types it is compiled for, in numba's words ("int64(int64[:])"), where calls differ in what does
+    not matter (writable or not); otherwise it is compiled for the types of each call. `allocates=False`: it makes no
+    array, and needs no counting of references (four times as fast where arrays are passed on). `inner`: only other
+    kernels call it, so that it needs no way in from Python.
+    """
+
+    def decorate(plain: F) -> F:
+        if AS_PYTHON:
+            return plain
+        options = {"nogil": True}
+        if not allocates:
+            options["_nrt"] = False
+        if inner:
+            options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return cast(F, Kernel(plain, signature, options))
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,153 @@
+"""The machine code of kernels, kept in the user's cache folder and never older than its source.
+
+A kernel's code has what other kernels and constants of other modules say compiled into it, so it is kept under a hash of
+its module and of every module of the package that this one imports, directly or not, and of the versions of Python,
+numba, llvmlite and numpy. Nothing kept is ever wrong for long: other sources, another hash. What was not used for a month goes.
+"""
+
+import hashlib
+import os
+import pickle
+import platform
+import re
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+from numba.extending import typeof_impl
+
+UNUSED_SECONDS = 30 * 24 * 3600
+_DAY_SECONDS = 24 * 3600
+_PACKAGE = __name__.partition(".")[0]
+_IMPORT = re.compile(r"^(?:from|import) +(" + _PACKAGE + r"[\w.]*)(?: +import +(\([^)]*\)|.*))?", re.MULTILINE)
+
+# Who wants to know, by its name, that a kernel is going to be compiled (a second or more for the large ones).
+on_compile: list[Callable[[str], None]] = []
+
+
+def cache_folder() -> Path:
+    """Where machine code is kept: OVERBUDGET_CACHE_DIR, or overbudget/ in the user's folder for caches."""
+    if given := os.environ.get("OVERBUDGET_CACHE_DIR"):
+        return Path(given)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "overbudget"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "overbudget"
+
+
+def dispatcher(function: Callable[..., Any], signature: str | None, options: dict[str, Any]) -> Any:
+    """numba's dispatcher of a function, with our cache; compiled (or loaded) at once where it has a signature."""
+    made = numba.njit(**options)(function)
+    made._cache = _Cache(function)
+    if signature is not None:
+        made.compile(signature)
+        made.disable_compile()
+    return made
+
+
+@cache
+def stand_for_dispatchers(kind: type) -> None:
+    """Where a kernel calls an object of this class, numba sees the dispatcher that is its attribute `compiled`."""
+    typeof_impl.register(kind)(lambda kernel, _context: numba.types.Dispatcher(kernel.compiled))
+
+
+@cache
+def _source(module: str) -> str | None:
+    loader = getattr(getattr(sys.modules.get(module), "__spec__", None), "loader", None)
+    try:
+        return loader.get_source(module) if hasattr(loader, "get_source") else None  # type: ignore[union-attr]
+    except OSError:
+        return None
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """The modules of the package that a module imports at its top: what else it imports, no kernel can see."""
+    found = set()
+    for name, given in _IMPORT.findall(_source(module) or ""):
+        found |= {name, *(f"{name}.{one}" for one in re.findall(r"\w+", given))}
+    return frozenset(found & sys.modules.keys())
+
+
+@cache
+def key_of(module: str) -> str | None:
+    """The hash under which the kernels of a module are kept; None where its source cannot be read."""
+    reached, waiting = {module}, [module]
+    while waiting:
+        new = _imports(waiting.pop()) - reached
+        reached |= new
+        waiting += new
+    settings = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
+    versions = (platform.python_implementation(), sys.version_info[:3], numba.__version__, llvmlite.__version__)
+    digest = hashlib.sha256(repr((versions, np.__version__, sys.platform, settings)).encode())
+    for name in sorted(reached):
+        source = _source(name)
+        if source is None:
+            return None
+        digest.update(f"{name} {len(source)}\n{source}".encode())
+    return digest.hexdigest()[:20]
+
+
+class _Cache(NullCache):
+    """One file for each kernel and the types of its arguments. Where nothing can be kept, every run compiles anew."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._name, key = f"{function.__module__}.{function.__qualname__}", key_of(function.__module__)
+        self._folder = cache_folder() / "kernels" / f"{function.__module__}-{key}" if key else None
+
+    def _file(self, folder: Path, signature: Any, machine: Any) -> Path:
+        digest = hashlib.sha256(repr((self._name, str(signature), machine)).encode()).hexdigest()
+        return folder / f"{self._name.rpartition('.')[2]}-{digest[:20]}.bin"
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        target_context.refresh()
+        if self._folder is not None:
+            try:
+                payload = self._file(self._folder, sig, target_context.codegen().magic_tuple()).read_bytes()
+                _mark_used(self._folder)
+                return CompileResult._rebuild(target_context, *pickle.loads(payload))
+            except OSError:
+                pass
+            except Exception as error:  # a file that was damaged is compiled anew and replaced
+                if os.environ.get("OVERBUDGET_DEBUG"):
+                    print(f"{self._name} is compiled anew: {error!r}", file=sys.stderr)
+        for told in on_compile:
+            told(self._name)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        if self._folder is None or data.library.has_dynamic_globals or any(not one.can_cache for one in data.lifted):
+            return
+        path = self._file(self._folder, sig, data.codegen.magic_tuple())
+        aside = path.with_suffix(f".{uuid.uuid4().hex[:12]}")
+        with suppress(OSError):  # a full disk, a folder that is not ours
+            if not self._folder.exists():
+                self._folder.mkdir(parents=True, exist_ok=True)
+                _sweep(self._folder.parent)
+            aside.write_bytes(dumps(data._reduce()))
+            aside.replace(path)
+
+
+@cache
+def _mark_used(folder: Path) -> None:
+    with suppress(OSError):  # a cache that came with an image may be read-only
+        if time.time() - folder.stat().st_mtime > _DAY_SECONDS:
+            os.utime(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what was kept for other sources and versions, and not used for a month."""
+    for old in folder.iterdir():
+        if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
