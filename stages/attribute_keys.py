@@ -148,6 +148,10 @@ REQUEST_ID_KEYS = (
     "correlation_id",
     "traceloop.correlation.id",
 )
+# Of resources: which build of the service it was, and where it ran.
+VERSION_KEYS = ("service.version",)
+ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
+HTTP_STATUS_KEYS = ("http.response.status_code", "http.status_code")
 SCORE_VALUE_KEYS = ("gen_ai.evaluation.score.value",)
 SCORE_LABEL_KEYS = ("gen_ai.evaluation.score.label",)
 # OpenInference flattens lists of evaluations (evaluations.0.evaluation.score), Langfuse's scores carry their name in the key.

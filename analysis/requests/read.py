@@ -9,7 +9,7 @@ from overbudget.analysis.budget.problems import question
 from overbudget.analysis.requests.judged_answers import judge_answers
 from overbudget.analysis.requests.server_queue import waits_of_requests
 from overbudget.analysis.requests.stored import read_stored
-from overbudget.analysis.requests.table import Filters, RequestTable
+from overbudget.analysis.requests.table import NAMED, Filters, RequestTable
 from overbudget.store.errors import OverbudgetError
 
 
@@ -50,7 +50,7 @@ def require_known(table: RequestTable, filters: Filters) -> None:
 
     Errors: OverbudgetError that says which there are.
     """
-    for name in ("route", "service", "model", "status"):
+    for name in NAMED:
         choice = getattr(filters, name)
         known = getattr(table, name).names
         for value in [choice] if isinstance(choice, str) else choice or []:

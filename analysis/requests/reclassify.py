@@ -4,7 +4,7 @@ Trees are not built anew: data.tree holds them as the kernels need them. Operati
 count by their operation (see stages.rule_evidence for rules about attributes that operations do not record).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -15,16 +15,17 @@ import pyarrow as pa
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.path import PathTable, load_places
 from overbudget.analysis.requests.stored import read_stored
-from overbudget.analysis.requests.table import I16, I32, I64, UNKNOWN, RequestTable
-from overbudget.kernels.arrow import Coded, coded, numbers, row_of
-from overbudget.kernels.columns import Segments, Tree
+from overbudget.analysis.requests.table import I16, I32, I64, UNKNOWN, Bool, RequestTable
+from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
+from overbudget.kernels.columns import Requests, Segments, Tree
 from overbudget.kernels.critical_path import critical_path
 from overbudget.kernels.span_tree import find_requests
 from overbudget.stages.assign import stage_of_nodes
 from overbudget.stages.classify import classify
+from overbudget.stages.entry_spans import ENVIRONMENT, FAILED, VERSION
 from overbudget.stages.operation_table import Catalogue, catalogue_of
 from overbudget.stages.rule_evidence import ask_spans, split_operations
-from overbudget.stages.server_queue import QUEUE, Reported, reported_waits, stage_segments
+from overbudget.stages.server_queue import QUEUE, reported_waits, stage_segments
 from overbudget.store.span_tree import load_tree
 
 
@@ -42,19 +43,26 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
     tree = tree._replace(operation=split.operation)
     stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
     stored = read_stored(connection)
-    reported = reported_waits(connection)
+    waits = reported_waits(connection).of_nodes(tree.row, tree, stage_of)
     if not budget.request_match:
-        segments = _stored_segments(connection, tree.row)
-        places = load_places(connection)
-        return _with_stages(stored, segments, catalogue, stage_of, tree, stored_request_of, places, reported)
+        segments, places = _stored_segments(connection, tree.row), load_places(connection)
+        staged = _staged(stored.request_no, segments, places, catalogue, stage_of, tree, stored_request_of, waits)
+        return replace(
+            stored,
+            stages=staged.stages,
+            present=staged.present,
+            stage_ns=staged.stage_ns,
+            path=staged.path,
+            stage_of_node=stage_of,
+        )
     named = classify(operations, budget.request_match, split.evidence)
     is_entry = np.array([decision.stage == "" for decision in named], bool)[tree.operation]
     tree = tree._replace(span_id=_span_ids(connection, tree.row))
     requests, request_of = find_requests(tree, catalogue.columns, is_entry)
     segments = critical_path(tree, requests, catalogue.columns, request_of)
-    complete = _complete_traces(tree, stored_request_of, stored)[requests.trace]
-    table = _requests_at(connection, requests.entry, complete, tree, catalogue, stored_request_of, stored)
-    return _with_stages(table, segments, catalogue, stage_of, tree, request_of, catalogue.places, reported)
+    numbered = np.arange(len(requests.entry), dtype=np.int32)
+    staged = _staged(numbered, segments, catalogue.places, catalogue, stage_of, tree, request_of, waits)
+    return _requests_at(connection, requests, staged, tree, catalogue, stored_request_of, stored, stage_of, request_of)
 
 
 def _stored_segments(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> Segments:
@@ -85,65 +93,33 @@ def _complete_traces(tree: Tree, stored_request_of: I32, stored: RequestTable) -
     return complete
 
 
-def _requests_at(
-    connection: duckdb.DuckDBPyConnection,
-    entry: I32,
-    complete: npt.NDArray[np.bool_],
-    tree: Tree,
-    catalogue: Catalogue,
-    stored_request_of: I32,
-    stored: RequestTable,
-) -> RequestTable:
-    """The requests that begin at the nodes `entry`, without stages yet.
+@dataclass(frozen=True)
+class _Staged:
+    """The columns of a RequestTable that stages decide."""
 
-    What a request says of itself (model, score) is that of the stored request its entry span is part of.
-    """
-    statuses = connection.sql("SELECT span_no, status_code FROM data.spans").to_arrow_table()
-    status = coded(statuses["status_code"]).take(row_of(numbers(statuses["span_no"]), tree.row[entry]))
-    operation = tree.operation[entry]
-    around = row_of(stored.request_no, stored_request_of[entry])
-
-    def said(values: npt.NDArray[Any], nothing: float) -> npt.NDArray[Any]:
-        return np.append(values, np.array([nothing], values.dtype))[around]
-
-    return RequestTable(
-        request_no=np.arange(len(entry), dtype=np.int32),
-        start_ns=tree.start[entry],
-        latency_ns=tree.end[entry] - tree.start[entry],
-        complete=complete,
-        route=Coded(catalogue.name_codes[operation], catalogue.names),
-        service=Coded(catalogue.columns.service[operation], catalogue.services),
-        model=Coded(said(stored.model.codes, -1), stored.model.names),
-        status=status,
-        score=said(stored.score, np.nan),
-        scored=said(stored.scored, False),
-        good=said(stored.good, UNKNOWN),
-        ttft_ns=said(stored.ttft_ns, -1),
-        stages=(),
-        present=(),
-        stage_ns=np.zeros((len(entry), 0), np.int64),
-        entry_span_no=tree.row[entry],
-    )
+    stages: tuple[str, ...]
+    present: tuple[bool, ...]
+    stage_ns: I64
+    path: PathTable
 
 
-def _with_stages(
-    table: RequestTable,
+def _staged(
+    request_no: I32,
     segments: Segments,
+    places: tuple[str, ...],
     catalogue: Catalogue,
     stage_of: I16,
     tree: Tree,
     request_of: I32,
-    places: tuple[str, ...],
-    reported: Reported,
-) -> RequestTable:
-    """`table` with the stage times that `segments` add up to, and with the segments themselves."""
+    waits: I64,
+) -> _Staged:
+    """The stage times that the `segments` of the requests `request_no` add up to, and the segments themselves."""
     stages = len(catalogue.stages)
-    waits = reported.of_nodes(tree.row, tree, stage_of)
     segments, stage = stage_segments(segments, tree, stage_of, waits)
     duration_ns: I64 = segments.end - segments.start
-    cell = row_of(table.request_no, segments.request).astype(np.int64) * stages + stage
+    cell = row_of(request_no, segments.request).astype(np.int64) * stages + stage
     # sums of ns below 2**53 (104 days) are exact as floats
-    stage_ns = np.bincount(cell, duration_ns, minlength=len(table) * stages).astype(np.int64)
+    stage_ns = np.bincount(cell, duration_ns, minlength=len(request_no) * stages).astype(np.int64)
     spans = np.bincount(stage_of[request_of >= 0], minlength=stages)
     spans[QUEUE] += np.count_nonzero(waits[request_of >= 0])
     path = PathTable(
@@ -156,12 +132,88 @@ def _with_stages(
         name=Coded(catalogue.name_codes, catalogue.names),
         places=places,
     )
-    return replace(
-        table,
-        stages=catalogue.stages,
-        present=tuple((spans > 0).tolist()),
-        stage_ns=stage_ns.reshape(len(table), stages),
-        path=path,
-        request_of_node=request_of if table.entry_span_no is not None else None,
+    return _Staged(catalogue.stages, tuple((spans > 0).tolist()), stage_ns.reshape(len(request_no), stages), path)
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """What the entry spans themselves record."""
+
+    status: Coded
+    version: Coded
+    environment: Coded
+    failed: Bool
+    open: Bool
+
+
+def _entries(connection: duckdb.DuckDBPyConnection, span_no: I32) -> _Entries:
+    """What the spans `span_no` record, in their order."""
+    connection.register("entry_spans", pa.table({"span_no": span_no}))
+    rows = connection.sql(
+        f"""SELECT s.span_no, s.status_code, coalesce({VERSION}, '') AS version, coalesce({ENVIRONMENT}, '') AS environment,
+                {FAILED}::TINYINT AS failed, (s.end_ns IS NULL)::TINYINT AS open
+            FROM data.spans s JOIN data.resources r USING (resource_id) JOIN entry_spans USING (span_no)"""
+    ).to_arrow_table()
+    connection.unregister("entry_spans")
+    order = row_of(numbers(rows["span_no"]), span_no)
+    return _Entries(
+        coded(rows["status_code"]).take(order),
+        coded(rows["version"], none="").take(order),
+        coded(rows["environment"], none="").take(order),
+        flags(rows["failed"])[order],
+        flags(rows["open"])[order],
+    )
+
+
+def _requests_at(
+    connection: duckdb.DuckDBPyConnection,
+    requests: Requests,
+    staged: _Staged,
+    tree: Tree,
+    catalogue: Catalogue,
+    stored_request_of: I32,
+    stored: RequestTable,
+    stage_of: I16,
+    request_of: I32,
+) -> RequestTable:
+    """The requests that the budget names.
+
+    What a request says of itself (model, score) is that of the stored request its entry span is part of.
+    """
+    entry = requests.entry
+    operation, entries = tree.operation[entry], _entries(connection, tree.row[entry])
+    around = row_of(stored.request_no, stored_request_of[entry])
+    duration_ns = tree.end[entry] - tree.start[entry]
+
+    def said(values: npt.NDArray[Any], nothing: float) -> npt.NDArray[Any]:
+        return np.append(values, np.array([nothing], values.dtype))[around]
+
+    return RequestTable(
+        request_no=np.arange(len(entry), dtype=np.int32),
+        start_ns=tree.start[entry],
+        duration_ns=duration_ns,
+        user_ns=np.zeros(len(entry), np.int64),
+        latency_ns=duration_ns,
+        complete=_complete_traces(tree, stored_request_of, stored)[requests.trace],
+        open=entries.open,
+        missing=np.zeros(len(entry), np.bool_),
+        failed=entries.failed,
+        weight=said(stored.weight, 1),
+        route=Coded(catalogue.name_codes[operation], catalogue.names),
+        service=Coded(catalogue.columns.service[operation], catalogue.services),
+        model=Coded(said(stored.model.codes, -1), stored.model.names),
+        status=entries.status,
+        version=entries.version,
+        environment=entries.environment,
+        score=said(stored.score, np.nan),
+        scored=said(stored.scored, False),
+        good=said(stored.good, UNKNOWN),
+        ttft_ns=said(stored.ttft_ns, -1),
+        stages=staged.stages,
+        present=staged.present,
+        stage_ns=staged.stage_ns,
+        path=staged.path,
+        request_of_node=request_of,
         stage_of_node=stage_of,
+        entry_span_no=tree.row[entry],
     )

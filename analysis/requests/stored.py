@@ -11,8 +11,10 @@ from overbudget.kernels.arrow import coded, flags, numbers, row_of
 def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
     """Every request as it was stored, by the default rules."""
     rows = connection.sql(
-        f"""SELECT request_no, start_ns, duration_ns, complete::TINYINT AS complete, route, service_name,
-               coalesce(model, '') AS model, status_code, coalesce(score, 'nan'::DOUBLE) AS score,
+        f"""SELECT request_no, start_ns, duration_ns, user_ns, latency_ns, complete::TINYINT AS complete,
+               (entry = 'open')::TINYINT AS open, (entry = 'missing')::TINYINT AS missing, failed::TINYINT AS failed,
+               weight, route, service_name, coalesce(model, '') AS model, coalesce(version, '') AS version,
+               coalesce(environment, '') AS environment, status_code, coalesce(score, 'nan'::DOUBLE) AS score,
                (good IS NOT NULL OR score IS NOT NULL)::TINYINT AS scored, coalesce(good::TINYINT, {UNKNOWN}) AS good,
                coalesce(ttft_ns, -1) AS ttft_ns
            FROM requests ORDER BY request_no"""
@@ -27,12 +29,20 @@ def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
     return RequestTable(
         request_no=request_no,
         start_ns=numbers(rows["start_ns"]),
-        latency_ns=numbers(rows["duration_ns"]),
+        duration_ns=numbers(rows["duration_ns"]),
+        user_ns=numbers(rows["user_ns"]),
+        latency_ns=numbers(rows["latency_ns"]),
         complete=flags(rows["complete"]),
+        open=flags(rows["open"]),
+        missing=flags(rows["missing"]),
+        failed=flags(rows["failed"]),
+        weight=numbers(rows["weight"]),
         route=coded(rows["route"]),
         service=coded(rows["service_name"]),
         model=coded(rows["model"], none=""),
         status=coded(rows["status_code"]),
+        version=coded(rows["version"], none=""),
+        environment=coded(rows["environment"], none=""),
         score=numbers(rows["score"]),
         scored=flags(rows["scored"]),
         good=numbers(rows["good"]),

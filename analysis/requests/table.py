@@ -19,6 +19,9 @@ I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
+Bool = npt.NDArray[np.bool_]
+F64 = npt.NDArray[np.float64]
+
 Choice = str | Sequence[str] | None
 Instant = datetime | int | None  # int: ns since the epoch
 
@@ -29,7 +32,7 @@ GOOD, BAD, UNKNOWN = 1, 0, -1
 class Filters:
     """Which requests to look at; None takes all. Several values of one field are alternatives.
 
-    `service` is the entry span's. `start` (included) and `end` (excluded) bound when a request starts; a datetime
+    `service` is the entry span's, `version` and `environment` those of its resource. `start` (included) and `end` (excluded) bound when a request starts; a datetime
     without a time zone is UTC. `model` "" are the requests that name none.
     """
 
@@ -39,11 +42,13 @@ class Filters:
     end: Instant = None
     model: Choice = None
     status: Choice = None
+    version: Choice = None
+    environment: Choice = None
 
     def as_dict(self) -> dict[str, str | list[str]]:
         """The filters that are set; times as ISO text."""
         found: dict[str, str | list[str]] = {}
-        for name in ("route", "service", "start", "end", "model", "status"):
+        for name in ("route", "service", "start", "end", "model", "status", "version", "environment"):
             value = getattr(self, name)
             if isinstance(value, str):
                 found[name] = value
@@ -58,7 +63,11 @@ class Filters:
 class RequestTable:
     """Requests by column, n rows in the order of request_no; `stage_ns` is int64[n, stages].
 
-    The stages of a row sum to its latency. `score` is the recorded score, NaN for none; `scored` tells whether a score
+    `duration_ns` is from the entry span's start to its end, `user_ns` how long of it the request waited for a person,
+    `latency_ns` the rest; the stages of a row, the stage `user` among them, sum to its duration. `complete` tells that
+    every span is there and has ended; `open` that the entry span has no end, so that the request took at least so long;
+    `missing` that the entry span is not in the data and only its children are. `failed` tells that the entry span failed,
+    `weight` how many requests a row stands for (1 unless sampled). `score` is the recorded score, NaN for none; `scored` tells whether a score
     or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `ttft_ns` is the time to the first token
     of its longest answer, -1 where none is recorded. `present` tells which stages any
     span of the dataset belongs to. `incomplete` counts the requests that were left out for being incomplete.
@@ -71,14 +80,22 @@ class RequestTable:
 
     request_no: I32
     start_ns: I64
+    duration_ns: I64
+    user_ns: I64
     latency_ns: I64
-    complete: npt.NDArray[np.bool_]
+    complete: Bool
+    open: Bool
+    missing: Bool
+    failed: Bool
+    weight: F64
     route: Coded
     service: Coded
     model: Coded
     status: Coded
-    score: npt.NDArray[np.float64]
-    scored: npt.NDArray[np.bool_]
+    version: Coded
+    environment: Coded
+    score: F64
+    scored: Bool
     good: I8
     ttft_ns: I64
     stages: tuple[str, ...]
@@ -97,7 +114,7 @@ class RequestTable:
     def take(self, rows: npt.NDArray[np.integer]) -> "RequestTable":
         """The given rows alone."""
         whole = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        coded = {name: getattr(self, name).take(rows) for name in ("route", "service", "model", "status")}
+        coded = {name: getattr(self, name).take(rows) for name in NAMED}
         entries = None if self.entry_span_no is None else self.entry_span_no[rows]
         waits = None if self.waits_ns is None else self.waits_ns[rows]
         return replace(self, **whole, **coded, entry_span_no=entries, waits_ns=waits)
@@ -112,11 +129,18 @@ class RequestTable:
             return self.ttft_ns
         return np.where(self.ttft_ns < 0, self.ttft_ns, np.maximum(self.ttft_ns - self.waits_ns, 0))
 
-    def select(self, filters: Filters | None = None, include_incomplete: bool = False) -> "RequestTable":
-        """The requests that `filters` leave, without the incomplete ones unless they are asked for."""
+    def select(
+        self, filters: Filters | None = None, include_incomplete: bool = False, whole_entries: bool = False
+    ) -> "RequestTable":
+        """The requests that `filters` leave, and in `incomplete` how many of these were left out for not being all there.
+
+        Left out are the incomplete ones, because what they are made of is not known for sure. With `whole_entries` only
+        those whose entry span is `missing`: how long the others took is known however many of their spans are lost, and of
+        the `open` ones how long at least (docs/reference/method.md). With `include_incomplete` none.
+        """
         chosen = np.ones(len(self), bool)
         if filters is not None:
-            for name in ("route", "service", "model", "status"):
+            for name in NAMED:
                 choice = getattr(filters, name)
                 if choice is not None:
                     chosen &= getattr(self, name).among(choice)
@@ -124,7 +148,7 @@ class RequestTable:
                 chosen &= self.start_ns >= _ns(filters.start)
             if filters.end is not None:
                 chosen &= self.start_ns < _ns(filters.end)
-        left_out = chosen & ~self.complete
+        left_out = chosen & (self.missing if whole_entries else ~self.complete)
         if include_incomplete:
             left_out[:] = False
         if chosen.all() and not left_out.any():
@@ -132,7 +156,11 @@ class RequestTable:
         return replace(self.take(np.flatnonzero(chosen & ~left_out)), incomplete=int(left_out.sum()))
 
 
-_COLUMNS = ("request_no", "start_ns", "latency_ns", "complete", "score", "scored", "good", "ttft_ns", "stage_ns")
+NAMED = ("route", "service", "model", "status", "version", "environment")  # columns of text that filters name
+_COLUMNS = (
+    *("request_no", "start_ns", "duration_ns", "user_ns", "latency_ns", "complete", "open", "missing", "failed"),
+    *("weight", "score", "scored", "good", "ttft_ns", "stage_ns"),
+)
 
 
 def _ns(instant: datetime | int) -> int:

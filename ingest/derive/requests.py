@@ -6,9 +6,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.ingest.write.facts import FACT_NAMES
-from overbudget.kernels.columns import Requests, Tree
+from overbudget.kernels.columns import NO_END_FLAG, Requests, Tree
 from overbudget.kernels.span_tree import in_flight
 from overbudget.stages.assign import stage_of_nodes
+from overbudget.stages.entry_spans import ENVIRONMENT, FAILED, VERSION
 from overbudget.stages.operation_table import Catalogue
 
 I32 = npt.NDArray[np.int32]
@@ -36,6 +37,8 @@ class RequestRows:
                     "span_no": span_no[entry],
                     "start_ns": tree.start[entry],
                     "duration_ns": tree.end[entry] - tree.start[entry],
+                    "user_ns": np.zeros(len(entry), np.int64),
+                    "open": (tree.problem[entry] & NO_END_FLAG) != 0,
                     "complete": requests.complete,
                     "span_count": requests.span_count,
                     "shape": shapes,
@@ -55,13 +58,16 @@ class RequestRows:
         base = base.append_column("in_flight", pa.array(in_flight(starts, starts + durations)))
         said = pa.concat_tables(self._facts)  # noqa: F841 - DuckDB reads it
         connection.execute(
-            """INSERT INTO requests BY NAME
+            f"""INSERT INTO requests BY NAME
                SELECT b.request_no, s.trace_id, s.span_id, o.name AS route, b.shape, o.service_name,
-                   make_timestamp_ns(b.start_ns) AS start_time, b.start_ns, b.duration_ns, s.status_code, b.complete,
-                   b.span_count, f.model, f.conversation_id, f.request_id, f.score, f.good, f.input_tokens,
-                   f.output_tokens, f.cached_tokens, f.ttft_ns, b.in_flight, s.source_id
+                   make_timestamp_ns(b.start_ns) AS start_time, b.start_ns, b.duration_ns, b.user_ns,
+                   b.duration_ns - b.user_ns AS latency_ns, s.status_code, {FAILED} AS failed,
+                   if(b.open, 'open', 'whole') AS entry, b.complete, 1.0 AS weight, b.span_count, f.model,
+                   f.conversation_id, f.request_id, f.score, f.good, f.input_tokens, f.output_tokens, f.cached_tokens,
+                   f.ttft_ns, b.in_flight, {VERSION} AS version,
+                   {ENVIRONMENT} AS environment, s.source_id
                FROM base b JOIN data.spans s USING (span_no) JOIN operations o USING (operation_id)
-               LEFT JOIN said f ON f.request_no = b.request_no
+               JOIN data.resources r USING (resource_id) LEFT JOIN said f ON f.request_no = b.request_no
                ORDER BY b.request_no"""
         )
 
