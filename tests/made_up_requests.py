@@ -56,6 +56,7 @@ def evidence(
     codes = np.tile(np.arange(len(STAGES), dtype=np.int32), n)
     path = PathTable(
         request_no=np.repeat(table.request_no, len(STAGES)),
+        span_no=np.arange(len(codes), dtype=np.int32),
         operation=codes,
         hop=np.full(n * len(STAGES), -1, np.int32),
         stage=codes.astype(np.int16),

@@ -22,6 +22,7 @@ class PathTable:
     """
 
     request_no: I32
+    span_no: I32
     operation: I32
     hop: I32
     stage: I16

@@ -124,6 +124,7 @@ def _staged(
     spans[QUEUE] += np.count_nonzero(waits[request_of >= 0])
     path = PathTable(
         request_no=segments.request,
+        span_no=tree.row[segments.node],
         operation=tree.operation[segments.node],
         hop=segments.hop,
         stage=stage,

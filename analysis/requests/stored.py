@@ -58,13 +58,14 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
     if table.path is not None:
         return table.path
     rows = connection.sql(
-        "SELECT request_no, operation_id, hop_to_id, stage_id, end_ns - start_ns AS duration_ns FROM data.segments"
+        "SELECT request_no, span_no, operation_id, hop_to_id, stage_id, end_ns - start_ns AS duration_ns FROM data.segments"
     ).to_arrow_table()
     operations = connection.sql(
         "SELECT operation_id, service_name, name FROM operations ORDER BY operation_id"
     ).to_arrow_table()
     return PathTable(
         request_no=numbers(rows["request_no"]),
+        span_no=numbers(rows["span_no"]),
         operation=row_of(numbers(operations["operation_id"]), numbers(rows["operation_id"])),
         hop=numbers(rows["hop_to_id"]),
         stage=numbers(rows["stage_id"]),

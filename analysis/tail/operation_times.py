@@ -7,7 +7,8 @@ from overbudget.analysis.common.percentiles import Ranking
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import I64, RequestTable
 from overbudget.analysis.review.measure import TYPICAL
-from overbudget.analysis.tail.tail import SlowOperation, Tail
+from overbudget.analysis.tail.operations import SlowOperation
+from overbudget.analysis.tail.tail import Tail
 from overbudget.kernels.arrow import row_of
 
 

@@ -12,12 +12,11 @@ import pyarrow as pa
 from scipy.stats import false_discovery_control, hypergeom
 
 from overbudget.analysis.budget.model import Budget, cap_at
-from overbudget.analysis.causes.causes import find_causes
-from overbudget.analysis.common.percentiles import LEAST_IN_BAND, Band, Ranking, quantiles
+from overbudget.analysis.common.percentiles import LEAST_IN_BAND, Ranking, quantiles
 from overbudget.analysis.requests.read import read_requests, require_known
-from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.analysis.review.measure import TYPICAL
+from overbudget.analysis.tail.operations import SlowOperation, slow_operations
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.store.errors import OverbudgetError
 
@@ -31,23 +30,6 @@ REQUEST = "request"  # what attributes of the request as a whole are on
 DURATION = re.compile(
     r"(?i)(time_(to|in|per)_|duration|latency|elapsed|_ms$|_ns$)"
 )  # keys of durations: the effect, not the cause
-
-
-@dataclass(frozen=True)
-class SlowOperation:
-    """An operation's own time, or its hops to a place, per request: means of both cohorts in ns.
-
-    `share_of_excess` is its part of the difference between a slow and a typical request; the parts of all sum to 1.
-    """
-
-    service_name: str
-    name: str
-    hop_to: str | None
-    stage: str
-    slow_mean_ns: int
-    typical_mean_ns: int
-    excess_ns: int
-    share_of_excess: float
 
 
 @dataclass(frozen=True)
@@ -85,7 +67,7 @@ class Tail:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
-        return asdict(self)
+        return {**asdict(self), "operations": [one.as_dict() for one in self.operations]}
 
 
 class TooFew(OverbudgetError):
@@ -135,9 +117,8 @@ def tail(
             len(slow),
             len(typical_rows),
         )
-    bands = [Band(rows, np.full(len(rows), 1 / len(rows))) for rows in (slow, typical_rows)]
     slow_mean, typical_mean = (float(table.latency_ns[rows].mean()) for rows in (slow, typical_rows))
-    operations = _operations(connection, table, bands, slow_mean - typical_mean)
+    operations = slow_operations(connection, table, slow, typical_rows)
     return Tail(
         percentile,
         threshold,
@@ -148,27 +129,6 @@ def tail(
         tuple(operations),
         tuple(_attributes(connection, table, slow, typical_rows, operations)),
     )
-
-
-def _operations(
-    connection: duckdb.DuckDBPyConnection, table: RequestTable, bands: Sequence[Band], excess: float
-) -> list[SlowOperation]:
-    causes = find_causes(load_path(connection, table), table)
-    slow, typical = (causes.mean_ns(band) for band in bands)
-    found = [
-        SlowOperation(
-            causes.services[causes.service[j]],
-            causes.names[causes.name[j]],
-            causes.places[causes.hop[j]] if causes.hop[j] >= 0 else None,
-            table.stages[causes.stage[j]],
-            round(slow[j]),
-            round(typical[j]),
-            round(slow[j]) - round(typical[j]),
-            round(float((slow[j] - typical[j]) / excess), 4) if excess else 0.0,
-        )
-        for j in np.argsort(typical - slow, kind="stable").tolist()
-    ]
-    return [one for one in found if one.slow_mean_ns or one.typical_mean_ns]
 
 
 # `members` are the spans of the requests at hand (see `_members`).

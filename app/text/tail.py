@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.tail.tail import REQUEST, SlowAttribute, SlowOperation, Tail
+from overbudget.analysis.tail.operations import SlowOperation
+from overbudget.analysis.tail.tail import REQUEST, SlowAttribute, Tail
 from overbudget.app.text.review import PLAIN_WIDTH
 from overbudget.app.text.words import count, quoted
 
@@ -27,11 +28,11 @@ def print_tail(found: Tail, file: TextIO | None = None) -> None:
         console.print(Text(sentence, style="" if number else "bold"))
     _heading(console, "Where the slow requests spend more time")
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in ("operation", "stage", "slow", "typical", "excess", "share"):
-        table.add_column(column, justify="left" if column in ("operation", "stage") else "right")
+    for column in ("operation", "stage", "slow", "typical", "excess", "share", "why"):
+        table.add_column(column, justify="left" if column in ("operation", "stage", "why") else "right")
     for one in [one for one in found.operations if one.share_of_excess >= LEAST_SHARE][:MOST_ROWS]:
         times = [format_duration(ns) for ns in (one.slow_mean_ns, one.typical_mean_ns, one.excess_ns)]
-        table.add_row(operation_text(one), one.stage, *times, f"{one.share_of_excess:.0%}")
+        table.add_row(operation_text(one), one.stage, *times, f"{one.share_of_excess:.0%}", one.why.sentence)
     console.print(table)
     if found.attributes:
         _heading(console, "What they have more often than typical ones")
@@ -59,7 +60,11 @@ def sentences(found: Tail) -> list[str]:
         f"{format_duration(found.typical_mean_ns)}."
     )
     worst = found.operations[0] if found.operations else None
-    why = f"{operation_text(worst)} takes {worst.share_of_excess:.0%} of the excess" if worst else "Nothing stands out"
+    why = (
+        f"{operation_text(worst)} takes {worst.share_of_excess:.0%} of the excess ({worst.why.sentence})"
+        if worst
+        else "Nothing stands out"
+    )
     if not found.attributes:
         return [first, f"{why}; no attribute tells the slow from the typical."]
     attribute = found.attributes[0]

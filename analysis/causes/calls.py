@@ -1,0 +1,113 @@
+"""Which calls the requests at hand made: overlapping calls of one operation under one parent are one call."""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from overbudget.analysis.requests.path import PathTable
+from overbudget.analysis.requests.table import I32, I64, RequestTable
+from overbudget.kernels.arrow import Coded, coded, numbers, row_of
+
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Calls by number: `row` of the request table, `service`, `name` and `place` (where the call leads, -1 for nowhere)
+    as codes of the path they were read for, `failed` where every attempt of the call failed.
+
+    `of_span[span_no]` is the call a span belongs to, -1 for none.
+    """
+
+    row: I32
+    service: I32
+    name: I32
+    place: I32
+    failed: Bool
+    of_span: I32
+
+
+def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path: PathTable) -> Calls:
+    """The calls of the requests in `table`; `path` is the table's own critical path, whose codes are used."""
+    nodes = connection.sql(
+        "SELECT span_no, parent, start_ns, end_ns, operation_id, request_no FROM data.tree ORDER BY node"
+    ).to_arrow_table()
+    operations = connection.sql(
+        "SELECT operation_id, service_name, name, coalesce(peer, '') AS peer FROM operations ORDER BY operation_id"
+    ).to_arrow_table()
+    operation = row_of(numbers(operations["operation_id"]), numbers(nodes["operation_id"]))
+    service = _as(coded(operations["service_name"]), path.service.names)[operation]
+    name = _as(coded(operations["name"]), path.name.names)[operation]
+    parent, span = numbers(nodes["parent"]), numbers(nodes["span_no"])
+    request = table.request_of_node if table.request_of_node is not None else numbers(nodes["request_no"])
+    place = _places(parent, operation, operations, path)
+    row = row_of(table.request_no, request)
+    wrong = _failed(connection, span)
+    called = service.astype(np.int64) * (len(path.name.names) + 1) + name
+    kind = np.unique(called, return_inverse=True)[1] * (len(path.places) + 1) + place + 1
+    call = _joined(parent, numbers(nodes["start_ns"]), numbers(nodes["end_ns"]), row, kind)
+    inside = np.flatnonzero(row >= 0)
+    first = inside[np.unique(call[inside], return_index=True)[1]] if len(inside) else inside
+    number = np.full(len(parent) + 1, -1, np.int32)
+    number[call[first]] = np.arange(len(first), dtype=np.int32)
+    of_node = np.where(row >= 0, number[call], -1)
+    fine = np.zeros(len(first), bool)
+    fine[of_node[inside[~wrong[inside]]]] = True
+    of_span = np.full(int(span.max(initial=-1)) + 1, -1, np.int32)
+    of_span[span] = of_node
+    return Calls(row[first], service[first], name[first], place[first], ~fine, of_span)
+
+
+def _as(column: Coded, names: tuple[str, ...]) -> I32:
+    """The column's codes as places in `names`; -1 for what is not among them."""
+    known = {name: place for place, name in enumerate(names)}
+    return np.array([known.get(name, -1) for name in column.names], np.int32)[column.codes]
+
+
+def _places(parent: I32, operation: I32, operations: object, path: PathTable) -> I32:
+    """Where each span's call leads: the service of a child in another service, else what its attributes name."""
+    known = {place: number for number, place in enumerate(path.places)}
+    services = [known.get(name, -1) for name in operations["service_name"].to_pylist()]  # type: ignore[index]
+    peers = [known.get(name, -1) for name in operations["peer"].to_pylist()]  # type: ignore[index]
+    service, place = (np.array(column, np.int32)[operation] for column in (services, peers))
+    place = np.where(place == service, -1, place)
+    child = np.flatnonzero(parent >= 0)
+    remote = child[service[child] != service[parent[child]]]
+    place[parent[remote]] = service[remote]
+    return place
+
+
+def _failed(connection: duckdb.DuckDBPyConnection, span: I32) -> Bool:
+    rows = connection.sql("SELECT span_no FROM data.spans WHERE status_code = 'ERROR'").to_arrow_table()
+    wrong = np.zeros(int(span.max(initial=-1)) + 1, bool)
+    failed = numbers(rows["span_no"])
+    wrong[failed[failed < len(wrong)]] = True
+    return wrong[span]
+
+
+def _joined(parent: I32, start: I64, end: I64, row: I32, kind: I64) -> I32:
+    """The first node of the call each node belongs to: itself, or the first of those of its kind that overlap."""
+    joined = np.arange(len(parent), dtype=np.int32)
+    below = np.flatnonzero((parent >= 0) & (row >= 0))
+    key = parent[below] * (kind.max(initial=0) + 1) + kind[below]
+    order = np.argsort(key, kind="stable")  # nodes of a trace stand by start, so equal ones do too
+    key, below = key[order], below[order]
+    same = np.zeros(len(key), bool)
+    same[1:] = key[1:] == key[:-1]
+    several = same.copy()
+    several[:-1] |= same[1:]
+    below, same = below[several], same[several]
+    if len(below) == 0:
+        return joined
+    group = np.cumsum(~same)
+    by_end = np.argsort(end[below], kind="stable")
+    rank = np.empty(len(below), np.int64)
+    rank[by_end] = np.arange(len(below))
+    reach = np.maximum.accumulate(group * np.int64(len(below) + 1) + rank) - group * np.int64(len(below) + 1)
+    upto = end[below][by_end][reach]
+    begins = ~same
+    begins[1:] |= start[below][1:] >= upto[:-1]
+    joined[below] = below[begins][np.cumsum(begins) - 1]
+    return joined

@@ -1,0 +1,60 @@
+"""Which operations take more of slow requests than of typical ones, and why."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from overbudget.analysis.causes.spending import read_spending
+from overbudget.analysis.causes.why import Why, explain
+from overbudget.analysis.common.percentiles import F64, I64
+from overbudget.analysis.requests.table import RequestTable
+
+
+@dataclass(frozen=True)
+class SlowOperation:
+    """An operation's own time, or its hops to a place, per request: means of both cohorts in ns, and why they differ.
+
+    `share_of_excess` is its part of the difference between a slow and a typical request; the parts of all sum to 1.
+    """
+
+    service_name: str
+    name: str
+    hop_to: str | None
+    stage: str
+    slow_mean_ns: int
+    typical_mean_ns: int
+    excess_ns: int
+    share_of_excess: float
+    why: Why
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "why": self.why.as_dict()}
+
+
+def slow_operations(
+    connection: duckdb.DuckDBPyConnection, table: RequestTable, slow: I64, typical: I64
+) -> list[SlowOperation]:
+    """The operations of both cohorts (rows of `table` that do not overlap), largest excess first."""
+    both = table.take(np.sort(np.concatenate([slow, typical])))
+    is_slow = np.isin(both.request_no, table.request_no[slow])
+    weights = [_even(~is_slow), _even(is_slow)]
+    excess = float(both.latency_ns @ weights[1] - both.latency_ns @ weights[0])
+    spent = read_spending(connection, both)
+    found = []
+    for stage in np.unique(spent.stage).tolist():
+        before, after = (spent.amounts(cohort, stage) for cohort in weights)
+        for cause, was, now in zip(spent.causes, before, after, strict=True):
+            typical_ns, slow_ns = (sum(amount.ns for amount in side) for side in (was, now))
+            grown = round(slow_ns) - round(typical_ns)
+            if round(slow_ns) or round(typical_ns):
+                share = round((slow_ns - typical_ns) / excess, 4) if excess else 0.0
+                name = table.stages[stage]
+                why = explain(was, now, grown)
+                found.append(SlowOperation(*cause, name, round(slow_ns), round(typical_ns), grown, share, why))
+    return sorted(found, key=lambda one: -one.excess_ns)
+
+
+def _even(cohort: np.ndarray) -> F64:  # type: ignore[type-arg]
+    return cohort / max(int(cohort.sum()), 1)
