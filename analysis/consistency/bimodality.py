@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom
 
 from overbudget.analysis.common.percentiles import F64, I64
+from overbudget.analysis.common.probability import binomial_up_to
 from overbudget.kernels.jit import kernel
 
 LEAST = 50  # values
@@ -58,7 +58,7 @@ def two_humps(times_ns: I64) -> Humps | None:
     top = float(mean[int(np.argmin(weight / sd))])
     reach = min(abs(valley - top), mean[1] - mean[0]) / 2
     here, there = (int(np.count_nonzero(np.abs(values - place) <= reach)) for place in (valley, top))
-    if binom.cdf(here, here + there, 0.5) > ALPHA:
+    if binomial_up_to(here, here + there, 0.5) > ALPHA:
         return None
     return Humps(round(float(np.exp(mean[0]))), round(float(np.exp(mean[1]))), round(float(weight[1]), 3))
 

@@ -6,10 +6,10 @@ from typing import Any
 import duckdb
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
 
 from overbudget.analysis.budget.model import Budget, request_cap
 from overbudget.analysis.common.percentiles import F64, I64, quantiles
+from overbudget.analysis.common.probability import student_above
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.analysis.review.judge import verdict
@@ -204,7 +204,7 @@ def welch(mean: F64, variance: F64, n: F64, mean0: F64, variance0: F64, n0: F64)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (mean - mean0) / error
         freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (n0 - 1))
-        chance = np.asarray(student.sf(statistic, freedom))
+        chance = student_above(statistic, freedom)
     return np.where(error > 0, chance, np.where(mean > mean0, 0.0, 1.0))
 
 

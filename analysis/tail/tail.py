@@ -9,10 +9,10 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.stats import false_discovery_control, hypergeom
 
 from overbudget.analysis.budget.model import Budget, cap_at
 from overbudget.analysis.common.percentiles import LEAST_IN_BAND, Ranking, quantiles
+from overbudget.analysis.common.probability import false_discovery_shares, hypergeometric_from
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.analysis.review.measure import TYPICAL
@@ -232,9 +232,9 @@ def _attributes(
     if not found:
         return []
     hits, both = (np.array([getattr(one, name) for one in found]) for name in ("slow", "both"))
-    p_value = np.minimum(hypergeom.sf(hits - 1, n_all, both, n_slow), 1.0)
+    p_value = hypergeometric_from(hits, n_all, both, n_slow)
     p_value[[i for i, one in enumerate(found) if (one.on, one.key) in numeric]] *= len(THRESHOLDS)
-    q_value = false_discovery_control(np.minimum(p_value, 1.0))
+    q_value = false_discovery_shares(np.minimum(p_value, 1.0))
     order = sorted(
         np.flatnonzero(q_value <= FALSE_DISCOVERIES).tolist(),
         key=lambda i: (
