@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from overbudget.ingest.files.prefetch import prefetch
 from overbudget.ingest.files.source import Dump, expand
 from overbudget.ingest.formats.read import read_dump
 from overbudget.ingest.report import FileReport
-from overbudget.store.dataset import build, insert, open_dataset
+from overbudget.ingest.write.operation_rows import store_counts, store_operations
+from overbudget.store.dataset import build, open_dataset
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.tables import insert, passing
 
 if TYPE_CHECKING:
     from overbudget.ingest.derive.derive import Derivation
     from overbudget.ingest.write.writer import Writer
-    from overbudget.stages.operation_table import Catalogue
 
 
 @dataclass(frozen=True)
@@ -185,22 +185,7 @@ def _nothing_kept(reports: Sequence[FileReport]) -> str:
     return f"{reports[0].source} holds no spans."
 
 
-def store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, catalogue: "Catalogue") -> None:
-    """Write the relation `operations`; how many spans each has is filled in later."""
-    connection.execute("DELETE FROM operations")
-    columns = {
-        "stage": pa.array([decision.stage for decision in catalogue.decisions], pa.string()),
-        "weak": pa.array([decision.weak for decision in catalogue.decisions], pa.bool_()),
-        "rule": pa.array([decision.rule for decision in catalogue.decisions], pa.string()),
-        "span_count": pa.array(np.zeros(catalogue.count, np.int64)),  # known once duplicates are gone
-        "peer": pa.array(catalogue.peers, pa.string()),
-    }
-    for name, column in columns.items():
-        table = table.append_column(name, column)
-    insert(connection, "operations", table)
-
-
-# What to show of the first span behind an warning that only shows in the trees.
+# What to show of the first span with a warning that only shows in the trees.
 _DERIVED_EXAMPLE = "'trace ' || trace_id || ', span ' || span_id"
 
 
@@ -209,20 +194,17 @@ def _complete(
 ) -> None:
     """Fill in what only the whole dataset tells of each file, and write the relation ingest_report."""
     of_source = dict(reports)
-    counted = outcome.spans_of_operation
-    counted = pa.table({"operation_id": np.arange(len(counted), dtype=np.int32), "spans": counted})
-    connection.execute(
-        "UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id"
-    )
+    store_counts(connection, outcome.spans_of_operation)
     for code, chunks in outcome.warnings.items():
-        behind = pa.table({"span_no": pa.chunked_array([pa.array(chunk) for chunk in chunks])})  # noqa: F841 - DuckDB reads it
+        warned = pa.table({"span_no": pa.chunked_array([pa.array(chunk) for chunk in chunks])})
         relation = (
             "removed_spans" if code.endswith("duplicate_span") or code == "conflicting_duplicate" else "data.spans"
         )
-        found = connection.execute(
-            f"""SELECT source_id, count(*), arg_min({_DERIVED_EXAMPLE}, span_no)
-                FROM {relation} JOIN behind USING (span_no) GROUP BY source_id"""
-        ).fetchall()
+        with passing(connection, warned=warned):
+            found = connection.execute(
+                f"""SELECT source_id, count(*), arg_min({_DERIVED_EXAMPLE}, span_no)
+                    FROM {relation} JOIN warned USING (span_no) GROUP BY source_id"""
+            ).fetchall()
         for source_id, count, example in found:
             if source_id in of_source:
                 of_source[source_id].warn(code, example, count)

@@ -10,15 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from overbudget.store.errors import OverbudgetError
 from overbudget.store.versions import require_readable, write_versions
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SCHEMA_DIR = Path(__file__).parent / "schema"
 TABLES = [
@@ -82,6 +78,7 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
         config = {
             "memory_limit": BUILD_MEMORY,
             "temp_directory": str(folder / "spill"),
+            "python_enable_replacements": False,  # a query sees the tables it is passed, no variables that happen to have their names
             "threads": "1",  # the readers' threads are busy beside it: a second one here made the whole slower
             "autoinstall_known_extensions": "false",
         }
@@ -144,6 +141,7 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "memory_limit": READ_MEMORY,
+                "python_enable_replacements": False,
                 "lock_configuration": "true",
             },
         )
@@ -173,12 +171,3 @@ def is_readable(path: Path) -> bool:
     except OverbudgetError:
         return False
     return True
-
-
-def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: "pa.Table") -> None:
-    """Append `rows`, whose columns are named as the relation's.
-
-    DuckDB finds `rows` as the variable of this function. A registered view would be kept, with all of its memory,
-    until the transaction ends.
-    """
-    connection.execute(f"INSERT INTO {relation} BY NAME SELECT * FROM rows")

@@ -32,7 +32,8 @@ from overbudget.kernels.span_tree import build_tree, find_requests
 from overbudget.stages.assign import stage_of_nodes, stage_times
 from overbudget.stages.operation_table import Catalogue
 from overbudget.stages.server_queue import Reported, reported_waits, stage_segments
-from overbudget.store.dataset import insert, schema_sql
+from overbudget.store.dataset import schema_sql
+from overbudget.store.tables import insert
 
 SPANS_PER_PARTITION = 250_000
 DERIVED = ["data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]

@@ -11,6 +11,7 @@ from overbudget.kernels.span_tree import in_flight
 from overbudget.stages.assign import stage_of_nodes
 from overbudget.stages.entry_spans import ENVIRONMENT, FAILED, VERSION
 from overbudget.stages.operation_table import Catalogue
+from overbudget.store.tables import passing
 
 I32 = npt.NDArray[np.int32]
 
@@ -56,9 +57,11 @@ class RequestRows:
         base = pa.concat_tables(self._bases)
         starts, durations = base["start_ns"].to_numpy(), base["duration_ns"].to_numpy()
         base = base.append_column("in_flight", pa.array(in_flight(starts, starts + durations)))
-        said = pa.concat_tables(self._facts)  # noqa: F841 - DuckDB reads it
-        connection.execute(
-            f"""INSERT INTO requests BY NAME
+        with passing(connection, base=base, said=pa.concat_tables(self._facts)):
+            connection.execute(_INSERT)
+
+
+_INSERT = f"""INSERT INTO requests BY NAME
                SELECT b.request_no, s.trace_id, s.span_id, o.name AS route, b.shape, o.service_name,
                    make_timestamp_ns(b.start_ns) AS start_time, b.start_ns, b.duration_ns, b.user_ns,
                    b.duration_ns - b.user_ns AS latency_ns, s.status_code, {FAILED} AS failed,
@@ -69,7 +72,6 @@ class RequestRows:
                FROM base b JOIN data.spans s USING (span_no) JOIN operations o USING (operation_id)
                JOIN data.resources r USING (resource_id) LEFT JOIN said f ON f.request_no = b.request_no
                ORDER BY b.request_no"""
-        )
 
 
 def fold_facts(
@@ -81,8 +83,6 @@ def fold_facts(
     both record the same call; without such spans the largest number any span records counts. The model and the time
     to first token are those of the longest span that records one, inference spans first.
     """
-    if connection.execute("SELECT count(*) FROM facts").fetchall()[0][0] == 0:
-        return _no_facts(connection)
     operations = catalogue.columns
     inference = operations.stage == catalogue.stages.index("inference")
     only_inference = operations._replace(
@@ -92,7 +92,7 @@ def fold_facts(
     is_inference = inference[tree.operation]
     parent = tree.parent
     enclosed = (parent >= 0) & below[np.maximum(parent, 0)]
-    nodes = pa.table(  # noqa: F841 - DuckDB reads it
+    nodes = pa.table(
         {
             "span_no": span_no,
             "request_no": request_of,
@@ -102,7 +102,8 @@ def fold_facts(
             "counts": is_inference & ~enclosed,
         }
     )
-    return connection.sql(_FOLD).to_arrow_table()
+    with passing(connection, nodes=nodes):
+        return connection.sql(_FOLD).to_arrow_table()
 
 
 def _fact(name: str) -> str:
@@ -149,11 +150,6 @@ WITH said AS (
 FROM said GROUP BY request_no)
 SELECT * REPLACE ({_FIRST_OF_LIST} AS request_id) FROM folded
 """
-
-
-def _no_facts(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    nodes = "(SELECT 0::INTEGER AS span_no, 0::INTEGER AS request_no, 0::BIGINT AS start_ns, 0::BIGINT AS skew_ns, 0::BIGINT AS weight, false AS counts)"
-    return connection.sql(_FOLD.replace("JOIN nodes n", f"JOIN {nodes} n")).to_arrow_table()
 
 
 def shape_texts(tree: Tree, requests: Requests, catalogue: Catalogue) -> pa.Array:

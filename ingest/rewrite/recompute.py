@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
+from overbudget.ingest.write.operation_rows import store_counts, store_operations
 from overbudget.store.dataset import build
 
 
@@ -23,7 +23,6 @@ def recompute(
         if change is None:
             return
         from overbudget.ingest.derive.derive import derive
-        from overbudget.ingest.pipeline import store_operations
         from overbudget.ingest.write.writer import Writer
         from overbudget.stages.operation_table import catalogue_of
 
@@ -38,12 +37,7 @@ def recompute(
         catalogue = catalogue_of(operations)
         store_operations(connection, operations, catalogue)
         outcome = derive(connection, catalogue)
-        counted = outcome.spans_of_operation
-        connection.register("counted", pa.table({"operation_id": range(len(counted)), "spans": counted}))
-        connection.execute(
-            "UPDATE operations o SET span_count = c.spans FROM counted c WHERE c.operation_id = o.operation_id"
-        )
-        connection.unregister("counted")
+        store_counts(connection, outcome.spans_of_operation)
         connection.execute(
             """UPDATE ingest_report i SET
                    spans = (SELECT count(*) FROM data.spans s WHERE s.source_id = i.source_id),

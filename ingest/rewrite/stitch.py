@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from overbudget.ingest.rewrite.recompute import recompute
 from overbudget.store.dataset import open_dataset
+from overbudget.store.tables import passing
 
 MARK = "overbudget.stitched_from"  # on the span that was given a parent: the trace id that it had
 
@@ -102,6 +103,17 @@ def _fit(span: _Span, entry: _Span) -> tuple[int, bool, bool, int, str]:
     return sticks_out, not called, span.kind not in ("CLIENT", "PRODUCER"), span.end - span.start, span.span_id
 
 
+_JOIN = f"""
+UPDATE data.spans s SET
+    parent_span_id = if(s.span_id = r.span_id, j.parent, s.parent_span_id),
+    attributes = if(s.span_id = r.span_id, list_append(list_filter(s.attributes, lambda e: e."key" <> '{MARK}'),
+        {{'key': '{MARK}', 'value': s.trace_id}}), s.attributes),
+    trace_id = j.trace_id
+FROM data.tree t, joins j, requests r
+WHERE t.span_no = s.span_no AND j.request = t.request_no AND r.request_no = t.request_no
+"""
+
+
 def stitch(dataset: Path, to: Path | None = None) -> int:
     """Join what was cut, and compute everything anew; how many requests became part of another one.
 
@@ -114,17 +126,8 @@ def stitch(dataset: Path, to: Path | None = None) -> int:
     joins = find_joins(dataset)
 
     def join(connection: duckdb.DuckDBPyConnection) -> None:
-        connection.register("joins", pa.Table.from_pylist([vars(one) for one in joins]))
-        connection.execute(
-            f"""UPDATE data.spans s SET
-                    parent_span_id = if(s.span_id = r.span_id, j.parent, s.parent_span_id),
-                    attributes = if(s.span_id = r.span_id, list_append(list_filter(s.attributes, lambda e: e."key" <> '{MARK}'),
-                        {{'key': '{MARK}', 'value': s.trace_id}}), s.attributes),
-                    trace_id = j.trace_id
-                FROM data.tree t, joins j, requests r
-                WHERE t.span_no = s.span_no AND j.request = t.request_no AND r.request_no = t.request_no"""
-        )
-        connection.unregister("joins")
+        with passing(connection, joins=pa.Table.from_pylist([vars(one) for one in joins])):
+            connection.execute(_JOIN)
 
     recompute(dataset, to or dataset, join if joins else None)
     return len(joins)

@@ -13,7 +13,7 @@ from overbudget.ingest.write import facts
 from overbudget.ingest.write.dimensions import Dimension
 from overbudget.ingest.write.operations import UNKNOWN_SERVICE, OperationCatalog, service_names
 from overbudget.kernels.content_hash import list_parts
-from overbudget.store.dataset import insert
+from overbudget.store.tables import insert
 
 
 @dataclass(frozen=True)

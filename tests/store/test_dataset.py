@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from overbudget.app.server.workspace import SAMPLES
@@ -11,6 +12,7 @@ from overbudget.store.dataset import RELATIONS, build, open_dataset
 from overbudget.store.errors import OverbudgetError
 from overbudget.store.export import export_parquet
 from overbudget.store.query import run_sql
+from overbudget.store.tables import insert, passing
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +122,21 @@ def test_parquet_holds_every_relation_with_its_comments(dataset: Path, tmp_path:
         assert file.metadata.num_rows == connection.execute(f"SELECT count(*) FROM {path.stem}").fetchall()[0][0]
         assert all(field.metadata[b"comment"] for field in file.schema_arrow)
     assert len(list((tmp_path / "out").iterdir())) == len(RELATIONS)
+
+
+def test_a_query_sees_no_python_variable_that_has_its_tables_name(dataset: Path) -> None:
+    mine = pa.table({"a": [1]})
+    with pytest.raises(duckdb.CatalogException):
+        open_dataset(dataset).execute("FROM mine")
+    connection = open_dataset(dataset)
+    with passing(connection, mine=mine):
+        assert connection.execute("FROM mine").fetchall() == [(1,)]
+    with pytest.raises(duckdb.CatalogException):
+        connection.execute("FROM mine")
+
+
+def test_rows_are_inserted_by_the_names_of_their_columns() -> None:
+    connection = duckdb.connect(config={"python_enable_replacements": False})
+    connection.execute('CREATE SCHEMA data; CREATE TABLE data.t (a INTEGER, "order" VARCHAR, c DOUBLE)')
+    insert(connection, "data.t", pa.table({"order": ["x"], "a": [7]}))
+    assert connection.execute("FROM data.t").fetchall() == [(7, "x", None)]
