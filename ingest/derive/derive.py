@@ -33,7 +33,7 @@ from overbudget.stages.assign import stage_of_nodes, stage_times
 from overbudget.stages.operation_table import Catalogue
 from overbudget.stages.server_queue import Reported, reported_waits, stage_segments
 from overbudget.store.dataset import schema_sql
-from overbudget.store.tables import insert
+from overbudget.store.tables import insert, passing
 
 SPANS_PER_PARTITION = 250_000
 DERIVED = ["data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]
@@ -190,18 +190,19 @@ def _remove_duplicates(connection: duckdb.DuckDBPyConnection, part: Part, outcom
     pairs = pa.table({"removed": span_no[duplicates.row], "kept": span_no[duplicates.kept]})
     compared = ["start_ns", "end_ns", "operation_id", "parent_span_id", "status_code", "status_message", "attributes"]
     a, b = (", ".join(f"{side}.{column}" for column in compared) for side in "ab")
-    pairs = connection.sql(
-        f"""SELECT removed, ({a}) IS DISTINCT FROM ({b}) AS differs FROM pairs
-            JOIN data.spans a ON a.span_no = removed JOIN data.spans b ON b.span_no = kept ORDER BY removed"""
-    ).to_arrow_table()
-    removed, differs = pairs["removed"].to_numpy(), pairs["differs"].to_numpy()
+    with passing(connection, pairs=pairs):
+        told = connection.sql(
+            f"""SELECT removed, ({a}) IS DISTINCT FROM ({b}) AS differs FROM pairs
+                JOIN data.spans a ON a.span_no = removed JOIN data.spans b ON b.span_no = kept ORDER BY removed"""
+        ).to_arrow_table()
+        connection.execute(
+            "INSERT INTO removed_spans SELECT * FROM data.spans WHERE span_no IN (SELECT removed FROM pairs)"
+        )
+        for relation in ("data.spans", "data.events", "data.links", "facts"):
+            connection.execute(f"DELETE FROM {relation} WHERE span_no IN (SELECT removed FROM pairs)")
+    removed, differs = told["removed"].to_numpy(), told["differs"].to_numpy()
     outcome.note("duplicate_span", removed[~differs])
     outcome.note("conflicting_duplicate", removed[differs])
-    connection.execute(
-        "INSERT INTO removed_spans SELECT * FROM data.spans WHERE span_no IN (SELECT removed FROM pairs)"
-    )
-    for relation in ("data.spans", "data.events", "data.links", "facts"):
-        connection.execute(f"DELETE FROM {relation} WHERE span_no IN (SELECT removed FROM pairs)")
 
 
 def _insert_nodes(

@@ -1,0 +1,272 @@
+"""Does the service stay fast under load? Latency and stage times against requests in flight and against arrivals."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student
+
+from overbudget.analysis.budget.model import Budget, request_cap
+from overbudget.analysis.common.percentiles import F64, I64, Quantile, quantiles
+from overbudget.analysis.requests.read import read_requests, require_known
+from overbudget.analysis.requests.table import Filters, RequestTable
+from overbudget.analysis.review.judge import verdict
+from overbudget.analysis.review.result import Verdict
+from overbudget.kernels.arrow import numbers, row_of
+from overbudget.kernels.span_tree import in_flight
+from overbudget.stages.attribute_keys import QUEUE_KEY
+
+EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1)  # finer at the top, where a service breaks
+LEAST_IN_BIN = 20  # requests
+GROWN = 1.2  # times as long as under the least load is growth
+LEAST_PART = 0.02  # of a request's time that a growth must make up
+ALPHA = 0.05
+PERCENTILES = (50, 95)
+ARRIVALS = 20  # arrivals that the window of the arrival rate holds on average
+WINDOW_NS = (1_000_000_000, 60_000_000_000)  # the least and the longest
+MODEL_KEYS = ("gen_ai.latency.time_in_model_prefill", "gen_ai.latency.time_in_model_decode", QUEUE_KEY)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Requests under a like load. Intervals are of 95 %, None where the requests are too few for one.
+
+    `server` holds the mean seconds the inference server reports, as ns per request, for the keys that occur.
+    """
+
+    low: float
+    high: float
+    requests: int
+    p50_ns: int
+    p50_low_ns: int | None
+    p50_high_ns: int | None
+    p95_ns: int
+    p95_low_ns: int | None
+    p95_high_ns: int | None
+    verdict: str | None
+    stages: tuple[dict[str, Any], ...]
+    server: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Load:
+    """Latency against load.
+
+    `breaks_at`: the requests in flight from which on p95 is over the cap for sure; `may_break_at`: from which on that
+    cannot be excluded. Both None without a cap, or where it is kept. `first_to_grow`: the stage whose time grows under
+    the least load; `grows_at` that load. `rate_window_ns`: over how long before a request its arrivals are counted.
+    """
+
+    bins: tuple[Bin, ...]
+    arrivals: tuple[Bin, ...]
+    rate_window_ns: int
+    first_to_grow: str | None
+    grows_at: int | None
+    breaks_at: int | None
+    may_break_at: int | None
+    budget_ns: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists with the keys of docs/reference/json.md."""
+        found = asdict(self)
+        for key, low, high, kind in (
+            ("bins", "in_flight_low", "in_flight_high", int),
+            ("arrivals", "per_second_low", "per_second_high", float),
+        ):
+            found[key] = [{low: kind(b.pop("low")), high: kind(b.pop("high")), **b} for b in found[key]]
+        return found
+
+
+def load(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None) -> Load:
+    """How latency depends on load, of the requests that `filters` leave; all requests make the load."""
+    everyone = read_requests(connection, budget)
+    require_known(everyone, filters or Filters())
+    return load_of(connection, everyone, budget, filters)
+
+
+def load_of(
+    connection: duckdb.DuckDBPyConnection,
+    everyone: RequestTable,
+    budget: Budget | None = None,
+    filters: Filters | None = None,
+) -> Load:
+    """As `load`, of requests that have been read."""
+    others = in_flight(everyone.start_ns, everyone.start_ns + everyone.latency_ns).astype(np.float64)
+    rate, window = arrival_rate(everyone.start_ns)
+    table = everyone.select(filters)
+    rows = row_of(everyone.request_no, table.request_no)
+    server = _server_times(connection, table)
+    cap = _cap(budget, table)
+    bins = _bins(table, others[rows], server, cap)
+    cuts = [bin_.low for bin_ in bins[1:]]
+    place = np.searchsorted(cuts, others[rows], side="right")
+    stage, at = first_to_grow(table, place, [int(bin_.low) for bin_ in bins])
+    return Load(
+        bins=bins,
+        arrivals=_bins(table, rate[rows], server, cap),
+        rate_window_ns=window,
+        first_to_grow=stage,
+        grows_at=at,
+        breaks_at=_from_here_on([bin_.verdict == "over" for bin_ in bins], bins),
+        may_break_at=_from_here_on([_may_break(bin_, cap) for bin_ in bins], bins),
+        budget_ns=cap,
+    )
+
+
+def arrival_rate(start_ns: I64) -> tuple[F64, int]:
+    """Per request the arrivals per second in the window that ends with it, itself included, and that window in ns."""
+    ordered = np.sort(start_ns)
+    span = int(ordered[-1] - ordered[0]) if len(ordered) else 0
+    window = int(np.clip(ARRIVALS * span / max(len(ordered), 1), *WINDOW_NS))
+    arrived = np.searchsorted(ordered, start_ns, side="right") - np.searchsorted(
+        ordered, start_ns - window, side="right"
+    )
+    return arrived / (window / 1e9), window
+
+
+def bin_cuts(load_of_each: npt.NDArray[np.floating[Any]]) -> list[float]:
+    """The loads at which bins begin, ascending; equal loads are never parted, no bin has fewer than 20 requests."""
+    values, count = np.unique(load_of_each, return_counts=True)
+    if len(values) == 0:
+        return []
+    below = np.concatenate([[0], np.cumsum(count)])
+    total = below[-1]
+    cuts = [0]
+    for edge in EDGES[1:-1]:
+        place = int(np.searchsorted(below, edge * total, side="left"))
+        if place < len(values) and below[place] - below[cuts[-1]] >= LEAST_IN_BIN <= total - below[place]:
+            cuts.append(place)
+    return [float(values[place]) for place in cuts]
+
+
+def _bins(table: RequestTable, load_of_each: F64, server: dict[str, F64], cap: int | None) -> tuple[Bin, ...]:
+    cuts = bin_cuts(load_of_each)
+    place = np.searchsorted(cuts[1:], load_of_each, side="right")
+    return tuple(_bin(table, load_of_each, server, np.flatnonzero(place == number), cap) for number in range(len(cuts)))
+
+
+def _bin(table: RequestTable, load_of_each: F64, server: dict[str, F64], rows: I64, cap: int | None) -> Bin:
+    p50, p95 = quantiles(table.latency_ns[rows], PERCENTILES, table.start_ns[rows])[0]
+    means = table.stage_ns[rows].mean(axis=0) if len(rows) else np.zeros(len(table.stages))
+    return Bin(
+        low=float(load_of_each[rows].min()),
+        high=float(load_of_each[rows].max()),
+        requests=len(rows),
+        p50_ns=p50.value_ns or 0,
+        p50_low_ns=p50.low_ns,
+        p50_high_ns=p50.high_ns,
+        p95_ns=p95.value_ns or 0,
+        p95_low_ns=p95.low_ns,
+        p95_high_ns=p95.high_ns,
+        verdict=_verdict(p50, p95, cap),
+        stages=tuple(
+            {"stage": stage, "mean_ns": round(float(mean))}
+            for stage, mean in zip(table.stages, means, strict=True)
+            if mean > 0
+        ),
+        server={key: round(float(ns[rows].mean())) for key, ns in server.items()},
+    )
+
+
+def _verdict(p50: Quantile, p95: Quantile, cap: int | None) -> Verdict | None:
+    """The verdict on p95 of a bin; where its requests are too few or too alike for an interval, `over` still holds if even
+    half of them exceed the cap: requests under one load are often one stretch of time, as when traffic ramps up."""
+    found = verdict(p95, cap)
+    if found == "unknown" and cap is not None and p95.independence in ("assumed", "unknown"):
+        return "over" if (p50.value_ns or 0) > cap else found
+    return found
+
+
+def first_to_grow(table: RequestTable, place: I64, loads: list[int]) -> tuple[str | None, int | None]:
+    """The stage that grows under the least load, and that load; of several in one bin the one that grows most.
+
+    `place` is each request's bin, `loads` the load from which on each bin is. A stage has grown in a bin where its mean
+    is 20 % above that of the first bin, the difference is 2 % of the request at least, and Welch's test (B. L. Welch,
+    Biometrika 34 (1947), one-sided) says so at 5 % after Holm's correction (S. Holm, Scandinavian Journal of Statistics
+    6 (1979)) over all stages and bins.
+    """
+    number = len(loads)
+    if number < 2:
+        return None, None
+    count = np.bincount(place, minlength=number).astype(np.float64)
+    mean = np.zeros((number, len(table.stages)))
+    variance = np.zeros_like(mean)
+    for stage in range(len(table.stages)):
+        time = table.stage_ns[:, stage].astype(np.float64)
+        mean[:, stage] = np.bincount(place, time, minlength=number) / count
+        variance[:, stage] = np.bincount(place, (time - mean[place, stage]) ** 2, minlength=number) / (count - 1)
+    p = welch(mean[1:], variance[1:], count[1:, None], mean[0], variance[0], count[0])
+    grown = holm(p.ravel()).reshape(p.shape) <= ALPHA
+    change = mean[1:] - mean[0]
+    grown &= (mean[1:] >= GROWN * mean[0]) & (change >= LEAST_PART * float(mean[0].sum()))
+    for bin_, stages in enumerate(grown):
+        if stages.any():
+            return table.stages[int(np.argmax(np.where(stages, change[bin_], -1)))], loads[bin_ + 1]
+    return None, None
+
+
+def welch(mean: F64, variance: F64, n: F64, mean0: F64, variance0: F64, n0: F64) -> F64:
+    """The chance that a mean is so far above `mean0` by chance alone: Welch's t-test, one-sided, of summaries."""
+    a, b = variance / n, variance0 / n0
+    error = np.sqrt(a + b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = (mean - mean0) / error
+        freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (n0 - 1))
+        chance = np.asarray(student.sf(statistic, freedom))
+    return np.where(error > 0, chance, np.where(mean > mean0, 0.0, 1.0))
+
+
+def holm(p: F64) -> F64:
+    """Chances corrected for how many were looked at (Holm 1979)."""
+    order = np.argsort(p)
+    corrected = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
+    found = np.empty_like(p)
+    found[order] = corrected
+    return found
+
+
+def _cap(budget: Budget | None, table: RequestTable) -> int | None:
+    """The cap on p95 that holds for the requests chosen."""
+    if budget is None:
+        return None
+    names = [table.route.names[code] for code in np.flatnonzero(table.route.count())]
+    held_to = budget.for_route(names[0]) if len(names) == 1 else budget
+    return held_to.caps.get(95) or request_cap(held_to.caps)
+
+
+def _may_break(bin_: Bin, cap: int | None) -> bool:
+    return cap is not None and (bin_.p95_ns if bin_.p95_high_ns is None else bin_.p95_high_ns) > cap
+
+
+def _from_here_on(broken: list[bool], bins: tuple[Bin, ...]) -> int | None:
+    """The load of the first bin from which on no bin but a broken one follows."""
+    first = len(bins)
+    while first and broken[first - 1]:
+        first -= 1
+    return int(bins[first].low) if first < len(bins) else None
+
+
+def _server_times(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dict[str, F64]:
+    """Per request the times that its inference server reports, in ns (recorded in seconds); only keys that occur."""
+    found = connection.sql(
+        """SELECT node, request_no, entry."key" AS name, sum(try_cast(entry."value" AS DOUBLE)) * 1e9 AS ns
+           FROM (SELECT t.node, t.request_no, unnest(s.attributes) AS entry FROM data.tree t JOIN data.spans s USING (span_no)
+                 WHERE t.operation_id IN (SELECT operation_id FROM operations WHERE stage IN ('inference', 'queue')))
+           WHERE list_contains($keys, entry."key") AND try_cast(entry."value" AS DOUBLE) IS NOT NULL GROUP BY ALL""",
+        params={"keys": list(MODEL_KEYS)},
+    ).to_arrow_table()  # fmt: skip
+    if found.num_rows == 0:
+        return {}
+    request = numbers(found["request_no"])
+    if table.request_of_node is not None:
+        request = table.request_of_node[numbers(found["node"])]
+    rows = row_of(table.request_no, request)
+    names = np.array(found["name"].to_pylist())
+    ns = numbers(found["ns"])
+    held = rows >= 0
+    return {
+        str(key): np.bincount(rows[held & (names == key)], ns[held & (names == key)], len(table)).astype(np.float64)
+        for key in np.unique(names[held])
+    }

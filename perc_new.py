@@ -1,0 +1,129 @@
+"""Percentiles with what can be known of them.
+
+Quantiles interpolate linearly between order statistics (definition 7 of Hyndman and Fan, "Sample Quantiles in
+Statistical Packages", The American Statistician 50 (1996)); numpy and DuckDB's `quantile_cont` do the same. Their 95 %
+intervals stand at the effective size of the sample: see effective_size and binomial.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from overbudget.analysis.common.binomial import least_n
+from overbudget.analysis.common.effective_size import (
+    EffectiveSize,
+    Independence,
+    effective_size,
+    effective_sizes,
+)
+
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+
+_DECIDING = (50, 90)  # take part in deciding what a sample is worth, whichever percentile is asked for
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """A percentile of n values. `low_ns` or `high_ns` is None where the values cannot bound it on that side.
+
+    `value_ns` is the sample's own percentile; without both bounds it says nothing about other requests. `n_effective` is
+    how many independent requests the n are worth, None where that is not known; `independence` says how the interval
+    stands (see EffectiveSize), `needs` how many requests a full one takes.
+    """
+
+    percentile: int
+    n: int
+    value_ns: int | None
+    low_ns: int | None
+    high_ns: int | None
+    n_effective: float | None = None
+    independence: Independence = "held"
+    needs: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether the interval exists; below 40 requests on the assumption that they are independent."""
+        return self.low_ns is not None and self.high_ns is not None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the sample is large enough to reach that percentile, whatever it is worth."""
+        return self.n >= least_n(self.percentile)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of n requests that have something, and between what it lies (95 %); None where that cannot be told."""
+
+    share: float
+    low: float | None
+    high: float | None
+    n: int
+    n_effective: float | None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """With the keys of the JSON."""
+        return {
+            "share": self.share,
+            "ci_low": self.low,
+            "ci_high": self.high,
+            "n": self.n,
+            "n_effective": None if self.n_effective is None else round(self.n_effective, 1),
+        }
+
+
+def share_of(happened: npt.NDArray[np.bool_], started_ns: I64) -> Share | None:
+    """The share of requests with something; None where there is no request. Below 40 requests as if independent."""
+    if len(happened) == 0:
+        return None
+    size = effective_size(happened[np.argsort(started_ns, kind="stable")])
+    count = int(np.count_nonzero(happened))
+    low, high = size.share_interval(count) or (None, None)
+    return Share(count / len(happened), low, high, len(happened), size.n_effective)
+
+
+def quantiles(values: I64, percentiles: Sequence[int], started_ns: I64 | None = None) -> list[list[Quantile]]:
+    """Per column of `values` (int64[n] or int64[n, columns]) the given percentiles with their intervals.
+
+    `started_ns` (int64[n]) says in which order the requests arrived; without it they stand in that order.
+    """
+    matrix = values[:, None] if values.ndim == 1 else values
+    if len(matrix) == 0:
+        return [
+            [Quantile(p, 0, None, None, None, None, "assumed") for p in percentiles] for _ in range(matrix.shape[1])
+        ]
+    if started_ns is not None and (np.diff(started_ns) < 0).any():
+        matrix = matrix[np.argsort(started_ns, kind="stable")]
+    return [_of_column(np.ascontiguousarray(column), percentiles) for column in matrix.T]
+
+
+def _of_column(column: I64, percentiles: Sequence[int]) -> list[Quantile]:
+    n = len(column)
+    ordered = np.sort(column)
+    at = {p: _interpolated(ordered, p) for p in {*percentiles, *_DECIDING}}
+    sizes = effective_sizes(column, at)
+    return [_quantile(ordered, n, p, at[p], sizes[p]) for p in percentiles]
+
+
+def _quantile(ordered: I64, n: int, percentile: int, value: int, size: EffectiveSize) -> Quantile:
+    low, high = size.ranks(percentile)
+    return Quantile(
+        percentile,
+        n,
+        value,
+        int(ordered[low - 1]) if low else None,
+        int(ordered[high - 1]) if high else None,
+        size.n_effective,
+        size.independence,
+        size.needs(percentile),
+    )
+
+
+def _interpolated(ordered: I64, percentile: int) -> int:
+    """Half a nanosecond is rounded up."""
+    place, hundredths = divmod((len(ordered) - 1) * percentile, 100)
+    below, above = int(ordered[place]), int(ordered[min(place + 1, len(ordered) - 1)])
+    return below + ((above - below) * hundredths + 50) // 100
