@@ -21,8 +21,12 @@ def evidence(
     routes: list[str] | None = None,
     scored: np.ndarray | None = None,
     ttft_ns: np.ndarray | None = None,
+    arrival: np.ndarray | None = None,
 ) -> Evidence:
-    """Requests with the given stage times (ns; columns as STAGES), one operation per stage, without any dataset."""
+    """Requests with the given stage times (ns; columns as STAGES), one operation per stage, without any dataset.
+
+    Request i arrives in second `arrival[i]`, or i.
+    """
     n = len(stage_ns)
     route = routes or ["POST /chat"] * n
     names = tuple(dict.fromkeys(route)) or ("POST /chat",)
@@ -30,7 +34,7 @@ def evidence(
     good = np.full(n, UNKNOWN, np.int8) if scored is None else scored.astype(np.int8)
     table = RequestTable(
         request_no=np.arange(n, dtype=np.int32),
-        start_ns=np.arange(n, dtype=np.int64) * S,
+        start_ns=(np.arange(n) if arrival is None else arrival).astype(np.int64) * S,
         duration_ns=stage_ns.sum(1),
         user_ns=np.zeros(n, np.int64),
         latency_ns=stage_ns.sum(1),

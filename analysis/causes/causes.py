@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from overbudget.analysis.common.percentiles import F64, Band
+from overbudget.analysis.common.bands import F64, Band
 from overbudget.analysis.requests.path import PathTable
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import I32, I64, RequestTable

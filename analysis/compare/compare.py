@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from overbudget.analysis.budget.model import Budget, cap_at
-from overbudget.analysis.common.percentiles import F64, I64, interval_ranks
+from overbudget.analysis.common.binomial import interval_ranks
+from overbudget.analysis.common.percentiles import F64, I64
 from overbudget.analysis.compare.growth import OperationGrowth, ServiceGrowth, operation_growth, service_growth
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.stored import load_path

@@ -153,7 +153,7 @@ def _spread(
     cap = request_cap(caps)
     told = table.good[rows] != UNKNOWN
     middle = p50.value_ns or 0
-    known95, known99 = (one.value_ns if one.known else None for one in (p95, p99))
+    known95, known99 = (one.value_ns if one.reached else None for one in (p95, p99))
     windows, over = _over_budget(window[rows], times, cap_at(caps, 95)[0])
     return {
         "name": name,
@@ -191,7 +191,7 @@ def _models(
         inference = table.stage_ns[rows, place] if place is not None else np.zeros(len(rows), np.int64)
         p50, p95 = quantiles(inference, (50, 95))[0]
         told = table.good[rows] != UNKNOWN
-        slow = p95.value_ns if p95.known else None
+        slow = p95.value_ns if p95.reached else None
         both = (table.good[rows] == GOOD) & (table.latency_ns[rows] <= (cap or 0))
         means: dict[str, Any] = {name: _mean(values[rows]) for name, values in recorded.items()}
         found.append(
@@ -219,7 +219,7 @@ def _streaming(table: RequestTable, rows: I64, inference: I64, tokens: F64) -> d
     found: dict[str, Any] = {}
     for name, values in (("ttft", first[first >= 0]), ("time_per_output_token", each)):
         for quantile in quantiles(values, (50, 95))[0]:
-            found[f"{name}_p{quantile.percentile}_ns"] = quantile.value_ns if quantile.known else None
+            found[f"{name}_p{quantile.percentile}_ns"] = quantile.value_ns if quantile.reached else None
     return found
 
 

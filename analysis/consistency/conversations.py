@@ -63,4 +63,4 @@ def conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable) ->
 
 
 def _known(quantile: Quantile) -> int | None:
-    return quantile.value_ns if quantile.known else None
+    return quantile.value_ns if quantile.reached else None

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from overbudget.analysis.budget.model import Budget, request_cap
-from overbudget.analysis.common.percentiles import F64, I64, quantiles
+from overbudget.analysis.common.percentiles import F64, I64, Quantile, quantiles
 from overbudget.analysis.common.probability import student_above
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.analysis.review.judge import verdict
+from overbudget.analysis.review.result import Verdict
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.span_tree import in_flight
 from overbudget.stages.attribute_keys import QUEUE_KEY
@@ -147,7 +148,7 @@ def _bins(table: RequestTable, load_of_each: F64, server: dict[str, F64], cap: i
 
 
 def _bin(table: RequestTable, load_of_each: F64, server: dict[str, F64], rows: I64, cap: int | None) -> Bin:
-    p50, p95 = quantiles(table.latency_ns[rows], PERCENTILES)[0]
+    p50, p95 = quantiles(table.latency_ns[rows], PERCENTILES, table.start_ns[rows])[0]
     means = table.stage_ns[rows].mean(axis=0) if len(rows) else np.zeros(len(table.stages))
     return Bin(
         low=float(load_of_each[rows].min()),
@@ -159,7 +160,7 @@ def _bin(table: RequestTable, load_of_each: F64, server: dict[str, F64], rows: I
         p95_ns=p95.value_ns or 0,
         p95_low_ns=p95.low_ns,
         p95_high_ns=p95.high_ns,
-        verdict=verdict(p95, cap),
+        verdict=_verdict(p50, p95, cap),
         stages=tuple(
             {"stage": stage, "mean_ns": round(float(mean))}
             for stage, mean in zip(table.stages, means, strict=True)
@@ -167,6 +168,15 @@ def _bin(table: RequestTable, load_of_each: F64, server: dict[str, F64], rows: I
         ),
         server={key: round(float(ns[rows].mean())) for key, ns in server.items()},
     )
+
+
+def _verdict(p50: Quantile, p95: Quantile, cap: int | None) -> Verdict | None:
+    """The verdict on p95 of a bin; where its requests are too few or too alike for an interval, `over` still holds if even
+    half of them exceed the cap: requests under one load are often one stretch of time, as when traffic ramps up."""
+    found = verdict(p95, cap)
+    if found == "unknown" and cap is not None and p95.independence in ("assumed", "unknown"):
+        return "over" if (p50.value_ns or 0) > cap else found
+    return found
 
 
 def first_to_grow(table: RequestTable, place: I64, loads: list[int]) -> tuple[str | None, int | None]:

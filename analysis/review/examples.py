@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from overbudget.analysis.common.percentiles import Ranking
+from overbudget.analysis.common.bands import Ranking
 from overbudget.analysis.requests.table import I64, RequestTable
 from overbudget.analysis.review.result import TOTAL
 from overbudget.kernels.arrow import Coded, numbers, row_of

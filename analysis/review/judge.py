@@ -5,7 +5,9 @@ from dataclasses import asdict
 import numpy as np
 
 from overbudget.analysis.budget.model import Budget, Caps, cap_at, request_cap
-from overbudget.analysis.common.percentiles import LEAST_IN_BAND, Quantile, least_n, quantiles, whole_parts
+from overbudget.analysis.common.bands import LEAST_IN_BAND, whole_parts
+from overbudget.analysis.common.binomial import least_n
+from overbudget.analysis.common.percentiles import Quantile, quantiles
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
 from overbudget.analysis.review.measure import TYPICAL, BandMeans, Measured
 from overbudget.analysis.review.result import (
@@ -267,7 +269,7 @@ def _good(measured: Measured, budget: Budget) -> GoodAnswers | None:
     capped = is_good & (cap_of_row >= 0)
     within = int(np.count_nonzero(capped & (table.latency_ns <= cap_of_row))) if (caps >= 0).any() else None
     here = set(cap_of_row.tolist())
-    rows = quantiles(table.latency_ns[is_good], measured.percentiles)[0] if told_apart else []
+    rows = quantiles(table.latency_ns[is_good], measured.percentiles, table.start_ns[is_good])[0] if told_apart else []
     return GoodAnswers(
         requests_scored=scored,
         good=int(np.count_nonzero(is_good)) if told_apart else None,

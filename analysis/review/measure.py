@@ -12,7 +12,8 @@ import numpy as np
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.causes import Causes, find_causes
-from overbudget.analysis.common.percentiles import F64, Band, Quantile, Ranking, quantiles
+from overbudget.analysis.common.bands import Band, Ranking
+from overbudget.analysis.common.percentiles import F64, Quantile, quantiles
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable, iso
@@ -144,8 +145,8 @@ def measure(
         percentiles=percentiles,
         table=table,
         causes=evidence.causes,
-        total=quantiles(table.latency_ns, percentiles)[0],
-        stages=quantiles(table.stage_ns, percentiles),
+        total=quantiles(table.latency_ns, percentiles, table.start_ns)[0],
+        stages=quantiles(table.stage_ns, percentiles, table.start_ns),
         bands={p: means(band) for p, band in bands.items()},
         band_requests={p: len(band.rows) for p, band in bands.items()},
         typical=means(ranking.between(*TYPICAL)),
@@ -193,8 +194,8 @@ def _routes(table: RequestTable, percentiles: tuple[int, ...], named: Sequence[s
             RouteMeasure(
                 route=table.route.names[code],
                 requests=len(rows),
-                total=quantiles(table.latency_ns[rows], percentiles)[0],
-                stages=quantiles(table.stage_ns[rows], percentiles),
+                total=quantiles(table.latency_ns[rows], percentiles, table.start_ns[rows])[0],
+                stages=quantiles(table.stage_ns[rows], percentiles, table.start_ns[rows]),
             )
         )
     return measured, len(codes) - len(told)

@@ -3,7 +3,7 @@
 import duckdb
 import numpy as np
 
-from overbudget.analysis.common.percentiles import Ranking
+from overbudget.analysis.common.bands import Ranking
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import I64, RequestTable
 from overbudget.analysis.review.measure import TYPICAL

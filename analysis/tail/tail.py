@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.analysis.budget.model import Budget, cap_at
-from overbudget.analysis.common.percentiles import LEAST_IN_BAND, Ranking, quantiles
+from overbudget.analysis.common.bands import LEAST_IN_BAND, Ranking
+from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.common.probability import false_discovery_shares, hypergeometric_from
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import Filters, RequestTable

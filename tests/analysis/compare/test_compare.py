@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from overbudget.analysis.budget.file import parse_budget
-from overbudget.analysis.common.percentiles import interval_ranks
+from overbudget.analysis.common.binomial import interval_ranks
 from overbudget.analysis.compare.compare import Comparison, Side, _difference, _Weighted, compare, hold_to
 from overbudget.analysis.requests.table import Filters
 from overbudget.app.text.compare import sentences

@@ -13,7 +13,7 @@ import pytest
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.causes import find_causes
-from overbudget.analysis.common.percentiles import Band
+from overbudget.analysis.common.bands import Band
 from overbudget.analysis.requests.read import load_requests, read_requests, require_known
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import BAD, GOOD, UNKNOWN, Filters, RequestTable, iso

@@ -1,0 +1,143 @@
+"""How many independent requests some requests are worth.
+
+Requests that arrive together share what slows them (a busy pool, a cold cache), so a thousand of them may tell as
+little as a hundred independent ones. In order of arrival they are cut into 20 runs of equal count. Were they
+independent, the runs' sums would vary as chance has it; `tau` says how many times as much they vary. This is the method
+of batch means (A. M. Law and W. D. Kelton, "Simulation Modeling and Analysis"; N. M. Steiger and J. R. Wilson,
+Operations Research 50 (2002)). No rule sees what the requests at hand do not contain: an interval speaks of their time.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from overbudget.analysis.common.binomial import (
+    RUNS,
+    TAIL,
+    interval_ranks,
+    least_n,
+    scaled_ranks,
+    share_interval,
+    student_tail,
+)
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+
+Independence = Literal["held", "corrected", "assumed", "unknown"]
+
+BY_CHANCE = 1.6  # the 95 % point of chi-square with 19 degrees of freedom, over 19: runs vary so much by chance alone
+LEAST = 40  # requests, or the worth of so many: with fewer neither dependence nor an interval is told
+MOST_DRIFT = 0.4  # correlation of neighbouring runs beyond which the window has too few changes of conditions
+
+
+@dataclass(frozen=True)
+class EffectiveSize:
+    """What n requests are worth for one percentile or share.
+
+    `independence` says how an interval stands: `held` (nothing speaks against independent requests, n_effective = n),
+    `corrected` (they are worth n_effective < n), `assumed` (too few to tell: it holds only if they are independent;
+    n_effective None), `unknown` (too alike: no interval; n_effective None).
+    """
+
+    n: int
+    n_effective: float | None
+    independence: Independence
+
+    def ranks(self, percentile: int, tail: float = TAIL) -> tuple[int | None, int | None]:
+        """The ranks (from 1) that bound the percentile; None where nothing does."""
+        if self.independence == "unknown":
+            return None, None
+        if self.independence == "corrected" and self.n_effective is not None:
+            return scaled_ranks(self.n, self.n_effective, percentile, tail)
+        return interval_ranks(self.n, percentile, tail)
+
+    def share_interval(self, k: int, tail: float = TAIL) -> tuple[float, float] | None:
+        """Between what the true share lies where k of the n have something; None where that cannot be told."""
+        if self.independence == "unknown" or self.n == 0:
+            return None
+        if self.independence == "corrected" and self.n_effective is not None:
+            small = max(1, math.floor(self.n_effective))
+            tail = student_tail(tail)
+            below, above = k * small // self.n, -(-k * small // self.n)
+            return share_interval(below, small, tail)[0], share_interval(above, small, tail)[1]
+        return share_interval(k, self.n, tail)
+
+    def needs(self, percentile: int) -> int:
+        """How many requests like these the percentile's interval takes."""
+        if self.independence != "corrected" or self.n_effective is None:
+            return max(least_n(percentile), LEAST)
+        return max(math.ceil(least_n(percentile, student_tail(TAIL)) * self.n / self.n_effective), LEAST)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How 20 runs of a series vary: `tau` times as much as by chance, neighbours correlated by `drift`."""
+
+    tau: float
+    drift: float
+
+
+def variation(series: npt.NDArray[np.generic]) -> Variation:
+    """How the runs of `series` (n values in order of arrival: true or false, or numbers) vary about their mean.
+
+    tau = sum over runs of (c_j - m k_j)^2 * 20/19 / (n v): c_j the sum of run j, k_j its size, m and v the mean and the
+    variance of the whole (m (1 - m) for true and false). 1 and no drift where nothing varies or n < 20.
+    """
+    n = len(series)
+    if n < RUNS:
+        return Variation(1.0, 0.0)
+    edges = np.arange(RUNS + 1) * n // RUNS
+    if series.dtype == np.bool_:
+        sums = np.array([np.count_nonzero(series[a:b]) for a, b in itertools.pairwise(edges)], np.float64)
+        mean = float(sums.sum()) / n
+        spread = mean * (1 - mean)
+    else:
+        numbers = series.astype(np.float64)
+        sums = np.add.reduceat(numbers, edges[:-1])
+        mean, spread = float(numbers.mean()), float(numbers.var())
+    if spread <= 0:
+        return Variation(1.0, 0.0)
+    sizes = np.diff(edges)
+    off = sums - mean * sizes
+    tau = float(off @ off) * RUNS / (RUNS - 1) / (n * spread)
+    shares = sums / sizes
+    shares -= shares.mean()
+    square = float(shares @ shares)
+    return Variation(tau, float(shares[1:] @ shares[:-1]) / square if square > 0 else 0.0)
+
+
+def effective_sizes(series: npt.NDArray[np.number], at: Mapping[int, float]) -> dict[int, EffectiveSize]:
+    """What the n values of `series`, in order of arrival, are worth for each percentile.
+
+    `at` gives each percentile's value in the sample; p50 and p90 must be among them, because they take part in
+    deciding whether anything is told.
+    """
+    if len(series) < LEAST:
+        return {p: EffectiveSize(len(series), None, "assumed") for p in at}
+    found = {p: variation(series > value) for p, value in at.items()}
+    usual = (found[50], found[90])
+    return {p: _worth(len(series), one, usual, found[90] if p > 90 else None) for p, one in found.items()}
+
+
+def effective_size(happened: npt.NDArray[np.bool_]) -> EffectiveSize:
+    """What requests in order of arrival are worth for the share of those with something (`happened`)."""
+    if len(happened) < LEAST:
+        return EffectiveSize(len(happened), None, "assumed")
+    return _worth(len(happened), variation(happened))
+
+
+def _worth(n: int, own: Variation, usual: tuple[Variation, ...] = (), upper: Variation | None = None) -> EffectiveSize:
+    """The rule: `own` (and `upper`, p90, above p90) tells how much the sample is worth, all whether it is told."""
+    tau = max(1.0, own.tau, upper.tau if upper else 1.0)
+    most = max(tau, *(one.tau for one in usual), 1.0)
+    if most <= BY_CHANCE:
+        return EffectiveSize(n, float(n), "held")
+    if n / most < LEAST or max(own.drift, *(one.drift for one in usual), -1.0) > MOST_DRIFT:
+        return EffectiveSize(n, None, "unknown")
+    return EffectiveSize(n, n / tau, "corrected")
