@@ -10,7 +10,7 @@ PIP := --disable-pip-version-check --no-input
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs bench accuracy screenshots samples golden notebook lint format lock clean browser port
+.PHONY: help run test docs bench accuracy screenshots samples golden notebook lint format lock dist clean browser port
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,9 +78,12 @@ notebook: $(VENV)/.dev ## Open the example notebook
 	$(BIN)/python -m jupyter lab notebooks/latency_review.ipynb
 
 lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --extra dashboard pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --extra dev --extra notebook -c requirements-dev.lock pyproject.toml -o requirements-notebook.lock
+
+dist: $(VENV)/.dev ## Build the wheel and the source archive into dist/
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 clean: ## Remove what make made: the environment and caches. Datasets stay: delete workspaces yourself
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,8 +6,8 @@ import socket
 import threading
 from pathlib import Path
 
+from overbudget.app.extras import needs
 from overbudget.app.server.jobs import Job
-from overbudget.app.server.upload import upload_route
 from overbudget.app.server.workspace import Workspace, samples
 from overbudget.store.dataset import is_readable
 from overbudget.store.errors import OverbudgetError
@@ -36,7 +36,10 @@ def serve(workspace: Path, port: int = 8501) -> None:
     older version has made.
     """
     require_free(port)
-    import streamlit as st
+    with needs("streamlit", "dashboard", "overbudget serve"):
+        import streamlit as st
+
+        from overbudget.app.server.upload import upload_route
 
     place = Workspace(workspace.resolve())
     place.clean_up()
