@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
+import threading
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -193,21 +193,12 @@ def free_port() -> int:
 
 
 def answers(url: str) -> bool:
-    """Whether anybody does, tried for at most a second."""
+    """Whether anybody does; where nobody listens yet a moment passes."""
     try:
         with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
             return bool(answer.status == 200)
-    except urllib.error.HTTPError:
-        raise
     except OSError:
-        with socket.socket() as waiting:  # refused at once: let a moment pass
-            waiting.settimeout(0.1)
-            waiting.bind(("127.0.0.1", 0))
-            waiting.listen()
-            try:
-                waiting.accept()
-            except TimeoutError:
-                return False
+        threading.Event().wait(0.1)
         return False
 
 
