@@ -10,7 +10,7 @@ HEAD = """# The commands
 Made from `overbudget COMMAND --help`. Names of commands and options change only with a note in CHANGELOG.md.
 
 Exit status: 0 fine; 1 the answer is "over budget" (`check`, and `compare` with `--fail-on-regression`); 2 wrong usage or
-unreadable input, said in one sentence on stderr. `--json` prints what docs/reference/json.md describes.
+unreadable input, said in one sentence on stderr. `--json` prints what [json.md](json.md) describes.
 """
 
 

@@ -1,0 +1,150 @@
+"""app/schemas/budget.schema.json, which lets editors complete a budget file, and the tables of docs/reference/budget-file.md.
+
+The parser (analysis/budget/parse.py) decides what a budget is and says what is wrong in far better words; the schema
+says the keys and the form of their values. tests/analysis/budget/test_schema.py holds the two to each other.
+"""
+
+import json
+from typing import Any
+
+from overbudget.analysis.budget.parse import SECTIONS
+from overbudget.analysis.budget.rules import CONDITIONS
+from overbudget.kernels.otlp import KINDS
+from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED
+
+Schema = dict[str, Any]
+
+UNITS = "ns|us|µs|μs|ms|s|m|min|h"
+DURATION: Schema = {
+    "type": "string",
+    "pattern": rf"^\s*(?=.*[1-9])(([0-9]+([.][0-9]+)?|[.][0-9]+)\s*({UNITS})\s*)+$",
+    "examples": ["400ms", "1.5s", "250us"],
+}
+PERCENTILE = "^p[1-9][0-9]?$"
+SUGGESTED = ("p50", "p75", "p90", "p95", "p99")
+TEXT: Schema = {"type": "string", "minLength": 1}
+
+CONDITION_MEANS = {
+    "attribute": "The operation's spans have this attribute; with `equals`, with this value",
+    "name": "Pattern for the span's name: `*` any text, `?` any one character",
+    "service": "Pattern for the service's name",
+    "scope": "Pattern for the name of the instrumentation scope",
+    "kind": "The span's kind",
+}
+STAGE_MEANS = {
+    "retrieval": "Searching documents: vector stores, embeddings, rerankers",
+    "database": "Other databases",
+    "context": "Assembling prompts",
+    "inference": "Model calls",
+    "tools": "Tool calls",
+    "safety": "Guardrails, moderation, evaluation",
+    "shaping": "Parsing and formatting answers",
+    "queue": "Waiting for a free slot",
+    "orchestration": "Chains and agents themselves",
+    "user": "Waiting for a person",
+    UNATTRIBUTED: "Time in no classified span; it can be capped, not matched",
+}
+
+
+def caps(what: str) -> Schema:
+    """A table of caps by percentile."""
+    return {
+        "type": "object",
+        "description": what,
+        "properties": {p: {**DURATION, "description": f"Longest time at {p}"} for p in SUGGESTED},
+        "patternProperties": {PERCENTILE: DURATION},
+        "additionalProperties": False,
+    }
+
+
+def rules(of_stage: bool) -> Schema:
+    """A `match`: one rule or several."""
+    rule: Schema = {
+        "type": "object",
+        "properties": {
+            **{key: {**TEXT, "description": CONDITION_MEANS[key]} for key in CONDITIONS},
+            "equals": {
+                "description": "Accepted values of `attribute`",
+                "anyOf": [_VALUE, {"type": "array", "items": _VALUE, "minItems": 1}],
+            },
+        },
+        "dependentRequired": {"equals": ["attribute"]},
+        "anyOf": [{"required": [key]} for key in CONDITIONS],
+        "additionalProperties": False,
+    }
+    rule["properties"]["kind"] = {"enum": list(KINDS), "description": CONDITION_MEANS["kind"]}
+    if of_stage:
+        rule["properties"]["weak"] = {
+            "type": "boolean",
+            "description": "Counts only where no classified span stands above",
+        }
+    return {
+        "description": "One rule, or several of which one must hold; in a rule every condition must",
+        "anyOf": [rule, {"type": "array", "items": rule, "minItems": 1}],
+    }
+
+
+_VALUE: Schema = {"type": ["string", "boolean", "number"]}
+
+
+def stages() -> Schema:
+    """The caps and rules of stages; a stage of one's own needs a rule."""
+    known = {}
+    for name in (*DEFAULT_STAGES, UNATTRIBUTED):
+        known[name] = caps(STAGE_MEANS[name])
+        if name != UNATTRIBUTED:
+            known[name]["properties"]["match"] = rules(of_stage=True)
+    own = caps("A stage of your own")
+    own["properties"]["match"] = rules(of_stage=True)
+    own["required"] = ["match"]
+    return {
+        "type": "object",
+        "description": "Caps of stages, and rules",
+        "properties": known,
+        "additionalProperties": own,
+    }
+
+
+def schema() -> Schema:
+    """The schema of the whole file."""
+    route = caps("Caps for requests of this route, instead of those of [budget]")
+    route["properties"]["stages"] = {
+        "type": "object",
+        "description": "Caps of stages for this route; rules stand in [stages.NAME]",
+        "properties": {name: caps(STAGE_MEANS[name]) for name in (*DEFAULT_STAGES, UNATTRIBUTED)},
+        "additionalProperties": caps("A stage of your own"),
+    }
+    score: Schema = {
+        "type": "object",
+        "description": "The score that tells good answers from bad ones",
+        "properties": {
+            "name": {**TEXT, "description": "Name of the score; without it, whichever is recorded"},
+            "at_least": {"type": "number", "description": "Least score of a good answer"},
+            "at_most": {"type": "number", "description": "Largest score of a good answer"},
+        },
+        "anyOf": [{"required": ["at_least"]}, {"required": ["at_most"]}],
+        "additionalProperties": False,
+    }
+    sections: dict[str, Schema] = {
+        "budget": caps("Caps for the whole request"),
+        "request": _section("Which spans are requests, when roots are not", match=rules(of_stage=False)),
+        "good": _section("What counts as a good answer", score=score),
+        "stages": stages(),
+        "routes": {"type": "object", "description": "Other caps for one route", "additionalProperties": route},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A latency budget of overbudget",
+        "type": "object",
+        "properties": {name: sections[name] for name in SECTIONS},
+        "additionalProperties": False,
+    }
+
+
+def text() -> str:
+    """The schema as it is kept."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _section(what: str, **properties: Schema) -> Schema:
+    return {"type": "object", "description": what, "properties": properties, "additionalProperties": False}

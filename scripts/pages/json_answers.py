@@ -1,0 +1,72 @@
+"""What every command prints with --json, over samples and small datasets chosen so that every key occurs."""
+
+import io
+import json
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from overbudget.app.cli import app
+from overbudget.app.server.workspace import SAMPLES
+from overbudget.ingest.pipeline import ingest
+
+ROUTES = '[routes."POST /chat"]\np95 = "1s"\nstages.retrieval.p95 = "100ms"\n'
+BROKEN = "not a dump\n"  # a line that a dump may hold, so that ingest has something to warn of
+SPAN = {
+    "traceId": "1" * 32,
+    "spanId": "2" * 16,
+    "name": "GET /one",
+    "startTimeUnixNano": "1790000000000000000",
+    "endTimeUnixNano": "1790000001000000000",
+}
+
+Answers = dict[str, list[Any]]
+
+
+def read_answers(folder: Path) -> Answers:
+    """For each command every document that it printed; `folder` takes the datasets."""
+    (folder / "one.json").write_text(
+        json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [SPAN]}]}]}) + "\n" + BROKEN
+    )
+    (folder / "routes.toml").write_text(ROUTES)
+    one, tenant, several, cut = (folder / f"{name}.duckdb" for name in ("one", "tenant", "several", "cut"))
+    found: Answers = {"ingest": [printed("ingest", folder / "one.json", "--to", one)]}
+    ingest([_sample("slow_database_tenant")], tenant)
+    ingest([_sample("streamed_answers"), _sample("tools_in_a_row"), _sample("erratic_big_model")], several)
+    ingest([_sample("lost_context")], cut)
+    budget = SAMPLES / "slow_database_tenant.budget.toml"
+    for answers in (of_dataset(one), of_dataset(tenant, budget), of_dataset(several, folder / "routes.toml")):
+        for command, documents in answers.items():
+            found.setdefault(command, []).extend(documents)
+    found["compare"] = [printed("compare", tenant, other, "--budget", budget) for other in (several, one)]
+    found["audit"].append(printed("audit", cut, "--stitch", "--to", folder / "stitched.duckdb"))
+    return found
+
+
+def of_dataset(dataset: Path, budget: Path | None = None) -> Answers:
+    """What the commands that look at one dataset print of it, with and without a budget."""
+    held = ("--budget", budget) if budget else ()
+    first = printed("sql", dataset, "SELECT trace_id, duration_ns FROM requests ORDER BY duration_ns DESC LIMIT 1")
+    return {
+        **{command: [printed(command, dataset, *held)] for command in ("tail", "advise", "load", "consistency")},
+        "review": [printed("review", dataset, *options) for options in {(), held}],
+        "check": [printed("check", dataset, *held)] if held else [],
+        "whatif": [printed("whatif", dataset, *held, "--scale", "inference=0.5", "--drop-retries")],
+        "audit": [printed("audit", dataset)],
+        "sql": [first],
+        "trace": [printed("trace", dataset, row["trace_id"]) for row in first],
+    }
+
+
+def _sample(name: str) -> Path:
+    return SAMPLES / f"{name}.otlp.jsonl.gz"
+
+
+def printed(*arguments: object) -> Any:
+    """The JSON that a command prints."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        typer.main.get_command(app)([str(one) for one in (*arguments, "--json")], standalone_mode=False)
+    return json.loads(out.getvalue())
