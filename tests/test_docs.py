@@ -9,7 +9,7 @@ from overbudget.app.dashboard.cookbook import COOKBOOK
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.query import run_sql
-from scripts.pages.commands import undocumented
+from scripts.pages import commands, python_api
 from scripts.write_docs import PAGES
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +22,11 @@ def test_a_page_that_is_made_is_up_to_date(name: str) -> None:
 
 
 def test_every_command_and_option_says_what_it_is_for() -> None:
-    assert undocumented() == []
+    assert commands.undocumented() == []
+
+
+def test_every_public_name_of_the_python_api_says_what_it_is() -> None:
+    assert python_api.undocumented() == []
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
