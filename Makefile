@@ -73,9 +73,9 @@ samples: $(VENV)/.dev ## Rewrite sample_traces/dumps/, byte for byte
 golden: $(VENV)/.dev ## Record the golden files anew; read the diff before you commit it
 	OVERBUDGET_GOLDEN=1 $(BIN)/python -m pytest -q -k golden
 
-notebook: $(VENV)/.dev ## Open the example notebook
+notebook: $(VENV)/.dev ## Open the example notebooks
 	$(BIN)/python -m pip install $(PIP) -r requirements-notebook.lock
-	$(BIN)/python -m jupyter lab notebooks/latency_review.ipynb
+	$(BIN)/python -m jupyter lab notebooks
 
 lock: $(VENV)/.dev ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-emit-find-links --no-header --extra dashboard pyproject.toml -o requirements.lock

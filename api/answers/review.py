@@ -40,8 +40,13 @@ def form(found: Review) -> Form:
     """The percentiles of the whole request and of each stage."""
     said = found.as_dict()
     percentiles = [{"stage": WHOLE, **row} for row in said["end_to_end"]] + said["stages"]
-    sentences = [*headline(found), *notes(found), facts_text(found)]
-    return Form(sentences, {"percentiles": percentiles, **tables_in(said)}, _shown(found))
+    breakdown = [
+        {"percentile": made_of["percentile"], "band_latency_ns": made_of["band_latency_ns"], **stage}
+        for made_of in said["breakdown"]
+        for stage in made_of["stages"]
+    ]
+    tables = {"percentiles": percentiles, **tables_in(said), "breakdown": breakdown}
+    return Form([*headline(found), *notes(found), facts_text(found)], tables, _shown(found))
 
 
 def _shown(found: Review) -> Rows:

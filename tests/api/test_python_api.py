@@ -113,6 +113,9 @@ def test_a_frame_has_the_numbers_of_the_answer(traces: "overbudget.Dataset", bud
     whole = frame[(frame["stage"] == "whole request") & (frame["percentile"] == 95)]
     assert whole["latency_ns"].item() == answer.result.row(95).latency_ns
     assert set(frame["stage"]) > {"tools", "inference"}
+    parts = answer.frame("breakdown")
+    sums = parts.groupby("percentile")["mean_ns"].sum()
+    assert (sums - parts.groupby("percentile")["band_latency_ns"].first()).abs().max() <= len(set(parts["stage"]))
     assert list(traces.tail().frame("attributes")) == list(traces.tail().as_dict()["attributes"][0])
 
 
