@@ -260,15 +260,22 @@ def compare(
         Optional[list[str]],  # noqa: UP045
         typer.Option("--candidate", metavar="KEY=VALUE", help="Only these requests of the candidate."),
     ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(min=0.001, max=10, help="Up to which share of the base two percentiles count as equally fast."),
+    ] = 0.1,
     json: Json = False,
     fail_on_regression: Annotated[
-        bool, typer.Option("--fail-on-regression", help="Exit with status 1 where the candidate is slower.")
+        bool,
+        typer.Option("--fail-on-regression", help="Exit with status 1 where the candidate is slower or fails more."),
     ] = False,
 ) -> None:
     """Say what changed between two datasets, or two parts of one, and which service makes the change."""
     from overbudget.app.commands.compare import run
 
-    raise typer.Exit(run(base, candidate, budget, base_only or [], candidate_only or [], json, fail_on_regression))
+    raise typer.Exit(
+        run(base, candidate, budget, base_only or [], candidate_only or [], margin, json, fail_on_regression)
+    )
 
 
 @app.command(epilog="Example: overbudget trace traces.duckdb 5b8efff798038103d269b633813fc60c")

@@ -38,20 +38,21 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
         "SELECT operation_id, service_name, name, coalesce(peer, '') AS peer FROM operations ORDER BY operation_id"
     ).to_arrow_table()
     operation = row_of(numbers(operations["operation_id"]), numbers(nodes["operation_id"]))
-    service = _as(coded(operations["service_name"]), path.service.names)[operation]
-    name = _as(coded(operations["name"]), path.name.names)[operation]
+    service = _as(coded(operations["service_name"]), path.service.names)
+    name = _as(coded(operations["name"]), path.name.names)
+    called = np.unique(service.astype(np.int64) * (len(path.name.names) + 1) + name, return_inverse=True)[1]
+    service, name = service[operation], name[operation]
     parent, span = numbers(nodes["parent"]), numbers(nodes["span_no"])
     request = table.request_of_node if table.request_of_node is not None else numbers(nodes["request_no"])
     place = _places(parent, operation, operations, path)
     row = row_of(table.request_no, request)
     wrong = _failed(connection, span)
-    called = service.astype(np.int64) * (len(path.name.names) + 1) + name
-    kind = np.unique(called, return_inverse=True)[1] * (len(path.places) + 1) + place + 1
+    kind = called[operation] * (len(path.places) + 1) + place + 1
     call = _joined(parent, numbers(nodes["start_ns"]), numbers(nodes["end_ns"]), row, kind)
     inside = np.flatnonzero(row >= 0)
-    first = inside[np.unique(call[inside], return_index=True)[1]] if len(inside) else inside
-    number = np.full(len(parent) + 1, -1, np.int32)
-    number[call[first]] = np.arange(len(first), dtype=np.int32)
+    first = np.flatnonzero((row >= 0) & (call == np.arange(len(call))))
+    number = np.full(len(parent), -1, np.int32)
+    number[first] = np.arange(len(first), dtype=np.int32)
     of_node = np.where(row >= 0, number[call], -1)
     fine = np.zeros(len(first), bool)
     fine[of_node[inside[~wrong[inside]]]] = True

@@ -1,252 +1,153 @@
-"""What makes requests slower: the growth of each operation's time between two cohorts, and the services behind it.
+"""How much each cause's time grew between two sides, apart: it is slower where it occurs, or it occurs more often.
 
-Everything is per request of the candidate, and like with like: an operation's mean time is taken over the requests of
-one route that have it on their critical path, and weighted as the candidate's requests have it. So a changed mix of
-routes, or an operation that occurs more often because other things are asked, is not told as growth.
+Per route, weighted as the candidate asks for routes: with p the share of requests that have the cause on their critical
+path and m its mean time in those, slow = mean p * (m1 - m0) and often = (p1 - p0) * mean m. A side without the cause takes
+the other's m. Errors are standard errors over requests, as if requests were independent; `tau` says how many times as
+much the cause's time varies from one run of requests to the next.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
-from overbudget.analysis.causes.causes import find_causes
+from overbudget.analysis.causes.spending import Cause, Spending, numbered
+from overbudget.analysis.common.effective_size import BY_CHANCE
 from overbudget.analysis.common.percentiles import F64, I64
-from overbudget.analysis.requests.path import PathTable
 from overbudget.analysis.requests.table import RequestTable
 
-SURE = NormalDist().inv_cdf(0.90)  # standard errors below an estimate at which it is still there with 90 % confidence
-MAD = 1.4826  # standard deviations in a median absolute deviation, of a normal distribution
-FEWEST_OTHERS = 3  # services that tell how much services change by themselves
-LEAST_SHARE = 0.02  # of all growth of hops that a service must explain to be charged with hops it makes
-MOST_CHARGED = 8  # services
-MOST_COUNTED = 20_000_000
-
-Cause = tuple[str, str, str | None]  # service, operation, and the place a hop leads to
+RUNS = 20
+OFTEN = 2.0  # standard errors beyond which occurring more often counts
 
 
 @dataclass(frozen=True)
-class OperationGrowth:
-    """Mean time per candidate request of an operation's own time, or of its hops to a place, before and after.
+class Growth:
+    """One cause's growth per request of the candidate, in ns, with its standard errors.
 
-    `only_in` says that the other cohort has no such operation ("base" or "candidate"); None where both have it.
-    `error_ns` is the standard error of the change, `share` the share of the candidate's requests that have it.
+    `share` is the share of requests that have it, on the side where more do.
     """
 
-    service_name: str
-    name: str
-    hop_to: str | None
-    base_mean_ns: float
-    candidate_mean_ns: float
-    error_ns: float
+    cause: Cause
+    slow_ns: float
+    often_ns: float
+    slow_error_ns: float
+    often_error_ns: float
     share: float
-    only_in: str | None
+    tau: float
 
     @property
     def change_ns(self) -> float:
-        return self.candidate_mean_ns - self.base_mean_ns
-
-
-@dataclass(frozen=True)
-class ServiceGrowth:
-    """Mean time per candidate request of a service's own time and the hops charged to it, of what both cohorts have.
-
-    `sure_ns` is what the growth is at least, with 90 % confidence, beyond what services of these cohorts change by
-    anyway (`_drift`); services are ranked by it.
-    """
-
-    service_name: str
-    base_mean_ns: float
-    candidate_mean_ns: float
-    sure_ns: float
+        return self.slow_ns + self.often_ns
 
     @property
-    def change_ns(self) -> float:
-        return self.candidate_mean_ns - self.base_mean_ns
+    def told_ns(self) -> float:
+        """The growth that a ranking counts: what occurs more often only as far as chance does not explain it."""
+        beyond = max(abs(self.often_ns) - OFTEN * self.often_error_ns, 0.0)
+        return self.slow_ns + float(np.sign(self.often_ns)) * beyond
 
 
 @dataclass(frozen=True)
-class _Times:
-    """Of each cause and route: how many requests have it, their mean time and sum of squared deviations."""
+class _Cell:
+    """The requests of one route that have a cause: how many, their mean time, and the sum of squared deviations."""
 
     requests: int
-    cells: Mapping[tuple[Cause, str], tuple[int, float, float]]
+    mean: float
+    squares: float
 
 
-def _times(path: PathTable, table: RequestTable, by_route: bool) -> _Times:
-    causes = find_causes(path, table)
-    called = [
-        (causes.services[s], causes.names[n], causes.places[h] if h >= 0 else None)
-        for s, n, h in zip(causes.service.tolist(), causes.name.tolist(), causes.hop.tolist(), strict=True)
+_NONE = _Cell(0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side: requests by route, cells by cause and route, tau by cause."""
+
+    by_route: Mapping[str, int]
+    cells: Mapping[tuple[Cause, str], _Cell]
+    tau: Mapping[Cause, float]
+
+
+def growths(
+    base: tuple[Spending, RequestTable], candidate: tuple[Spending, RequestTable], by_route: bool = True
+) -> list[Growth]:
+    """How each cause of either side grew. Both sides are to hold the same routes; without `by_route` routes do not matter."""
+    before, after = _side(*base, by_route), _side(*candidate, by_route)
+    routes: dict[Cause, set[str]] = {}
+    for cause, route in (*before.cells, *after.cells):
+        routes.setdefault(cause, set()).add(route)
+    return [
+        _grown(cause, [_of_route(cause, route, before, after) for route in sorted(those)], before, after)
+        for cause, those in routes.items()
     ]
-    distinct = {name: number for number, name in enumerate(dict.fromkeys(called))}  # stages do not matter here
-    number = np.array([distinct[name] for name in called], np.int64)
-    request = np.repeat(np.arange(len(table), dtype=np.int64), np.diff(causes.first))
-    held = slice(int(causes.first[0]), int(causes.first[-1])) if len(table) else slice(0, 0)
-    pair, inverse, _ = _distinct(request * len(distinct) + number[causes.of_segment[held]], len(table) * len(distinct))
-    time = np.bincount(inverse, causes.duration_ns[held].astype(np.float64), minlength=len(pair))
-    request, number = np.divmod(pair, max(len(distinct), 1))
+
+
+def _grown(cause: Cause, parts: Sequence[F64], before: _Side, after: _Side) -> Growth:
+    slow, often, slow_square, often_square, share = np.sum(parts, axis=0).tolist()
+    tau = max(side.tau.get(cause, 1.0) for side in (before, after))
+    return Growth(cause, slow, often, slow_square**0.5, often_square**0.5, share, tau if tau > BY_CHANCE else 1.0)
+
+
+def _of_route(cause: Cause, route: str, before: _Side, after: _Side) -> F64:
+    """slow, often, the squares of their errors, and the share of requests: a route's part in each."""
+    n0, n1 = before.by_route.get(route, 0), after.by_route.get(route, 0)
+    if not n0 or not n1:
+        return np.zeros(5)
+    a, b = before.cells.get((cause, route), _NONE), after.cells.get((cause, route), _NONE)
+    weight = n1 / sum(after.by_route.values())
+    p0, p1 = a.requests / n0, b.requests / n1
+    m0, m1 = (a.mean if a.requests else b.mean), (b.mean if b.requests else a.mean)
+    slow, often = (p0 + p1) / 2 * (m1 - m0), (p1 - p0) * (m0 + m1) / 2
+    freedom = a.requests + b.requests - 2
+    if not a.requests or not b.requests:
+        slow_square = 0.0
+    elif freedom == 0:
+        slow_square = slow**2  # measured once on each side: its whole change may be chance
+    else:
+        spread = (a.squares + b.squares) / freedom * (1 / a.requests + 1 / b.requests)
+        slow_square = ((p0 + p1) / 2) ** 2 * spread
+    often_square = ((m0 + m1) / 2) ** 2 * (_variance(a.requests, n0) + _variance(b.requests, n1))
+    parts = [weight * slow, weight * often, weight**2 * slow_square, weight**2 * often_square, weight * max(p0, p1)]
+    return np.array(parts)
+
+
+def _variance(k: int, n: int) -> float:
+    """The variance of a share of n requests, one of each kind added, so that none or all of a few is not certain."""
+    share = (k + 1) / (n + 2)
+    return share * (1 - share) / (n + 2)
+
+
+def _side(spending: Spending, table: RequestTable, by_route: bool) -> _Side:
+    causes = max(len(spending.causes), 1)
+    pair, of_segment = numbered(spending.row.astype(np.int64) * causes + spending.cause, len(table) * causes)
+    time: F64 = np.bincount(of_segment, spending.ns.astype(np.float64), minlength=len(pair)).astype(np.float64)
+    row, cause = np.divmod(pair, causes)
     names = table.route.names if by_route else ("",)
-    cell = number * max(len(names), 1) + (table.route.codes[request] if by_route else 0)
-    found, inverse, count = _distinct(cell, len(distinct) * max(len(names), 1))
-    mean = np.bincount(inverse, time, minlength=len(found)) / np.maximum(count, 1)
-    spread = np.bincount(inverse, (time - mean[inverse]) ** 2, minlength=len(found))
-    by_number = list(distinct)
-    return _Times(
-        len(table),
-        {
-            (by_number[key // len(names)], names[key % len(names)]): (n, m, ss)
-            for key, n, m, ss in zip(found.tolist(), count.tolist(), mean.tolist(), spread.tolist(), strict=True)
-        },
-    )
+    route = table.route.codes[row].astype(np.int64) if by_route else np.zeros(len(row), np.int64)
+    many = max(len(names), 1)
+    cell, of_pair = numbered(cause * many + route, causes * many)
+    count = np.bincount(of_pair, minlength=len(cell))
+    mean = np.bincount(of_pair, time, minlength=len(cell)) / np.maximum(count, 1)
+    squares = np.bincount(of_pair, (time - mean[of_pair]) ** 2, minlength=len(cell))
+    cells = {
+        (spending.causes[key // many], names[key % many]): _Cell(*one)
+        for key, *one in zip(cell.tolist(), count.tolist(), mean.tolist(), squares.tolist(), strict=True)
+    }
+    requests = table.route.count().tolist() if by_route else [len(table)]
+    return _Side(dict(zip(names, requests, strict=True)), cells, _taus(spending, table, row, cause, time))
 
 
-def _distinct(keys: I64, size: int) -> tuple[I64, I64, I64]:
-    """The distinct keys, ascending; for each key its place among them; how often each occurs. All are below `size`.
-
-    Counting is ten times as fast as sorting, where there is room to count.
-    """
-    if size > MOST_COUNTED:
-        return np.unique(keys, return_inverse=True, return_counts=True)
-    count = np.bincount(keys, minlength=size)
-    place = np.cumsum(count > 0) - 1
-    found = np.flatnonzero(count)
-    return found, place[keys], count[found]
-
-
-def operation_growth(
-    base_path: PathTable,
-    base: RequestTable,
-    candidate_path: PathTable,
-    candidate: RequestTable,
-    by_route: bool = True,
-    off_path: Mapping[tuple[str, str, str], int] | None = None,
-) -> list[OperationGrowth]:
-    """How the time of each operation on the critical path changed, largest growth first.
-
-    `off_path` counts the base's requests that have an operation at all, by route ("" where routes do not matter),
-    service and name: one that ran beside the critical path and took none of it has grown where it now takes some, and is
-    not new.
-
-    The standard error is Student's with pooled variance, over requests; a cause that is measured once on each side is
-    given its whole change as error.
-    """
-    before, after = _times(base_path, base, by_route), _times(candidate_path, candidate, by_route)
-    grown: dict[Cause, list[float]] = {}
-    for (cause, route), (n_after, mean_after, spread_after) in after.cells.items():
-        entry = grown.setdefault(cause, [0.0, 0.0, 0.0, 0.0, 0.0])
-        weight = n_after / after.requests
-        known = before.cells.get((cause, route))
-        if known is None and (aside := (off_path or {}).get((route, *cause[:2]), 0)):
-            known = aside, 0.0, 0.0
-        if known is None:
-            entry[3] += weight * mean_after
-            continue
-        n_before, mean_before, spread_before = known
-        freedom = n_after + n_before - 2
-        error = (spread_after + spread_before) / freedom * (1 / n_after + 1 / n_before) if freedom else np.inf
-        entry[4] += weight
-        entry[0] += weight * mean_before
-        entry[1] += weight * mean_after
-        entry[2] += weight**2 * min(error, (mean_after - mean_before) ** 2 if not freedom else error)
-    found = []
-    for cause, (base_mean, candidate_mean, error, new, share) in grown.items():
-        if share:
-            found.append(OperationGrowth(*cause, base_mean, candidate_mean, float(np.sqrt(error)), share, None))
-        elif new:
-            found.append(OperationGrowth(*cause, 0.0, new, 0.0, 0.0, "candidate"))
-    gone = {cause for cause, _ in before.cells} - set(grown)
-    for cause in gone:
-        mean = sum(n * m for (c, _), (n, m, _) in before.cells.items() if c == cause) / before.requests
-        found.append(OperationGrowth(*cause, mean, 0.0, 0.0, 0.0, "base"))
-    return sorted(found, key=lambda one: (-one.change_ns, one.service_name, one.name, one.hop_to or ""))
-
-
-def service_growth(operations: Sequence[OperationGrowth]) -> list[ServiceGrowth]:
-    """Which services make the change, the surest growth first: own time, and the hops charged to it.
-
-    A hop is charged to the service it leads to, unless the service it comes from explains it better (`_charges`).
-    """
-    charges = _charges(operations)
-    totals: dict[str, list[float]] = {}
-    for one in operations:
-        if one.only_in is not None:
-            continue
-        shares = {one.service_name: 1.0} if one.hop_to is None else charges[one.service_name, one.hop_to]
-        for service, share in shares.items():
-            entry = totals.setdefault(service, [0.0, 0.0, 0.0])
-            entry[0] += share * one.base_mean_ns
-            entry[1] += share * one.candidate_mean_ns
-            entry[2] += (share * one.error_ns) ** 2
-    names = list(totals)
-    before, now, error = np.array([totals[name] for name in names]).reshape(-1, 3).T
-    at_least = now - before - SURE * np.sqrt(error + (_drift(before, now) * before) ** 2)
-    found = [ServiceGrowth(*one) for one in zip(names, before.tolist(), now.tolist(), at_least.tolist(), strict=True)]
-    return sorted(found, key=lambda one: (-one.sure_ns, one.service_name))
-
-
-def _drift(before: F64, now: F64) -> F64:
-    """For each service by which part of its time the others changed, as a standard deviation; 0 with too few others.
-
-    Two windows of one system differ by more than chance within each of them tells: machines are shared. How far
-    services drift apart from one window to the next shows in the services that have no fault, which are most of
-    them: the spread between studies of a random-effects model (R. DerSimonian and N. Laird, "Meta-analysis in clinical
-    trials", Controlled Clinical Trials 7 (1986)), here by the median absolute deviation, which the faulty one does
-    not move, and from no change at all, so that where everything is slower nothing stands out.
-    """
-    known = before > 0
-    change = np.abs(now / np.where(known, before, 1.0) - 1)
-    drift = np.zeros(len(before))
-    for place in range(len(before)):
-        others = np.delete(change, place)[np.delete(known, place)]
-        if len(others) >= FEWEST_OTHERS:
-            drift[place] = MAD * np.median(others)
-    return drift
-
-
-def _charges(operations: Sequence[OperationGrowth]) -> dict[tuple[str, str], dict[str, float]]:
-    """Of the hops from one service to another: which share each of the two is charged with.
-
-    A service whose network or processor is slow delays every hop it takes part in, those it makes and those to it; a
-    hop between two services says nothing of which of them it is. So services are charged one after the other, each
-    with the growth that at least half of its hops share (the median over the services it talks to), the one that
-    explains most first (matching pursuit; Mallat and Zhang, IEEE Transactions on Signal Processing 41 (1993), with the
-    median in place of the projection, because a gateway has many hops of which one may grow). What nobody explains
-    stays with the service that is called. It is estimates that are charged, not what is sure of them: where few
-    requests suffer, no hop alone is sure, and what they have in common is all there is to tell.
-    """
-    growth: dict[tuple[str, str], float] = {}
-    weight: dict[tuple[str, str], float] = {}
-    for one in operations:
-        if one.hop_to is not None and one.only_in is None:
-            hop = one.service_name, one.hop_to
-            growth[hop] = growth.get(hop, 0.0) + one.change_ns
-            weight[hop] = weight.get(hop, 0.0) + one.share
-    left = {hop: max(0.0, change) / weight[hop] for hop, change in growth.items()}  # of one that occurs
-    all_growth = sum(weight[hop] * change for hop, change in left.items())
-    talks: dict[str, list[tuple[str, str]]] = {}
-    for hop in left:
-        for service in dict.fromkeys(hop):
-            talks.setdefault(service, []).append(hop)
-    charged: dict[tuple[str, str], dict[str, float]] = {hop: {} for hop in left}
-    for _ in range(MOST_CHARGED):
-        shared = {service: float(np.median([left[hop] for hop in hops])) for service, hops in talks.items()}
-        explained = {
-            service: sum(weight[hop] * min(left[hop], shared[service]) for hop in hops)
-            for service, hops in talks.items()
-        }
-        guilty = max(explained, key=lambda service: (explained[service], service), default=None)
-        if guilty is None or explained[guilty] <= LEAST_SHARE * all_growth:
-            break
-        for hop in talks[guilty]:
-            taken = min(left[hop], shared[guilty])
-            left[hop] -= taken
-            charged[hop][guilty] = charged[hop].get(guilty, 0.0) + taken
-    result = {}
-    for hop, taken_by in charged.items():
-        total = sum(taken_by.values()) + left[hop]
-        shares = {service: taken / total for service, taken in taken_by.items()} if total else {}
-        shares[hop[1]] = shares.get(hop[1], 0.0) + 1 - sum(shares.values())
-        result[hop] = shares
-    return result
+def _taus(spending: Spending, table: RequestTable, row: I64, cause: I64, time: F64) -> dict[Cause, float]:
+    """Per cause how much more its time per request varies between 20 runs of requests than chance has it; see
+    `effective_size.variation`, here for all causes at once."""
+    n, causes = len(table), len(spending.causes)
+    if n < RUNS:
+        return {}
+    run = np.empty(n, np.int64)
+    edges = np.arange(RUNS + 1) * n // RUNS
+    run[np.argsort(table.start_ns, kind="stable")] = np.repeat(np.arange(RUNS), np.diff(edges))
+    sums = np.bincount(run[row] * causes + cause, time, minlength=RUNS * causes).reshape(RUNS, causes)
+    mean = sums.sum(0) / n
+    spread = np.bincount(cause, time**2, minlength=causes) / n - mean**2
+    off = ((sums - np.diff(edges)[:, None] * mean) ** 2).sum(0) * RUNS / (RUNS - 1)
+    tau = np.where(spread > 1e-9 * mean**2, off / np.maximum(n * spread, 1e-300), 1.0)
+    return dict(zip(spending.causes, tau.tolist(), strict=True))

@@ -18,19 +18,20 @@ def run(
     budget_file: Path | None,
     only_base: Sequence[str],
     only_candidate: Sequence[str],
+    margin: float,
     as_json: bool,
     fail_on_regression: bool,
 ) -> int:
-    """Print what changed; 1 where that is a regression and `fail_on_regression` is set, else 0."""
+    """Print what changed; 1 where it is slower or fails more and `fail_on_regression` is set, else 0."""
     budget = load_budget(budget_file) if budget_file else None
     before, after = (
         Side(open_dataset(dataset), filters_of(only))
         for dataset, only in ((base, only_base), (candidate, only_candidate))
     )
-    found = compare(before, after, budget)
+    found = compare(before, after, budget, margin)
     with until_the_reader_leaves():
         if as_json:
             print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
         else:
             print_comparison(found)
-    return 1 if fail_on_regression and found.regressions else 0
+    return 1 if fail_on_regression and found.regressed else 0

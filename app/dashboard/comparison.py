@@ -77,12 +77,16 @@ def changes(found: Comparison) -> None:
         [TableCell(stage, "total" if number == 0 else ""), *(_cell(change) for change in those)]
         for number, (stage, those) in enumerate(by_stage.items())
     ]
-    table(["", *(f"p{p}" for p in percentiles)], rows, "changes", "PercentileChange of each stage at each percentile")
+    table(["", *(f"p{p}" for p in percentiles)], rows, "changes", "Change of each stage at each percentile")
 
 
 def _cell(change: PercentileChange) -> TableCell:
-    if change.change_ns is None or change.ci_low_ns is None or change.ci_high_ns is None:
-        return TableCell("too few", "unknown")
+    if change.change_ns is None:
+        return TableCell("–", "unknown")
+    if not change.deciding:
+        return TableCell(_signed(change.change_ns), "unknown")
+    if change.ci_low_ns is None or change.ci_high_ns is None:
+        return TableCell(f"{_signed(change.change_ns)}\ncannot be told", "unknown")
     interval = f"{_signed(change.ci_low_ns)} to {_signed(change.ci_high_ns)}"
     return TableCell(f"{MARKS[change.verdict]}{_signed(change.change_ns)}\n{interval}", LOOKS.get(change.verdict, ""))
 
@@ -92,9 +96,13 @@ def _signed(ns: float) -> str:
 
 
 def services(found: Comparison) -> None:
-    """Services by the growth that is certain."""
+    """Services as they are ranked, and what is certain of their growth."""
     rows = [
-        [TableCell(one.service_name, "wide"), *_means(one), TableCell(format_duration(max(0, round(one.sure_ns))))]
+        [
+            TableCell(one.service_name, "wide"),
+            *_means(one),
+            TableCell("–" if one.certain_ns is None else format_duration(one.certain_ns)),
+        ]
         for one in found.services[:MOST_ROWS]
     ]
     table(["service", "before", "now", "change", "for certain"], rows, "services", "Services by their growth")
@@ -106,8 +114,14 @@ def operations(found: Comparison) -> None:
     for one in found.operations[:MOST_ROWS]:
         hop = f" → {one.hop_to}" if one.hop_to else ""
         new = f" (only in the {one.only_in})" if one.only_in else ""
-        rows.append([TableCell(f"{one.service_name}: {one.name}{hop}{new}", "wide"), *_means(one)])
-    table(["operation", "before", "now", "change"], rows, "operations", "Operations by their growth")
+        rows.append(
+            [
+                TableCell(f"{one.service_name}: {one.name}{hop}{new}", "wide"),
+                *_means(one),
+                TableCell(one.why.sentence, "wide"),
+            ]
+        )
+    table(["operation", "before", "now", "change", "why"], rows, "operations", "Operations by their growth")
 
 
 def _means(one: Any) -> list[TableCell]:

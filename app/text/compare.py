@@ -11,13 +11,14 @@ from rich.text import Text
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.compare.compare import Comparison, PercentileChange
+from overbudget.analysis.compare.operations import OperationGrowth
+from overbudget.analysis.compare.services import ServiceGrowth
 from overbudget.app.text.review import PLAIN_WIDTH
 from overbudget.app.text.words import count, quoted
 
 MOST_ROWS = 8
 MARKS = {"slower": "▲ ", "faster": "▼ ", "same": "", "unknown": ""}
 STYLES = {"slower": "bold white on red", "faster": "green", "unknown": "dim"}
-USUAL = 95
 
 
 def print_comparison(found: Comparison, file: TextIO | None = None) -> None:
@@ -36,38 +37,117 @@ def print_comparison(found: Comparison, file: TextIO | None = None) -> None:
 
 
 def sentences(found: Comparison) -> list[str]:
-    """What changed, and who makes the change."""
-    told = [change for change in found.end_to_end if change.verdict == found.verdict]
+    """What changed, and who makes the change; what fails more, or cannot be known, comes first."""
     if found.base["requests"] and found.base["only_here"] == found.base["requests"]:
         return [
-            "The two sides have no kind of request in common.",
-            "Requests are compared with those of the same route and shape; choose sides that serve the same routes.",
+            "The two sides have no route in common.",
+            "Requests are compared with those of the same route; choose sides that serve the same routes.",
         ]
-    if found.verdict == "unknown":
-        return ["There are too few requests to tell whether anything changed."]
+    said = [_fails(found)] if found.fails_more else []
+    said.append(_headline(found))
+    said += _who(found)
+    if found.far_apart:
+        said.append("The base is from another day; one nearer in time tells more.")
+    return said
+
+
+def _fails(found: Comparison) -> str:
+    before, now = (_percent(side.share) for side in found.failed)
+    return f"{now} of the requests fail, {before} before: a request that fails early is no faster one."
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
+
+
+def _headline(found: Comparison) -> str:
+    deciding = [change for change in found.end_to_end if change.deciding]
+    names = _listed([f"p{change.percentile}" for change in deciding])
+    moved = [change for change in deciding if change.verdict in ("slower", "faster")]
+    if found.verdict == "slower" and not any(change.verdict == "slower" for change in moved):
+        return _slower_by_growth(found, names)
+    if found.verdict in ("slower", "faster"):
+        first = sorted(moved, key=lambda change: (change.verdict != found.verdict, -change.percentile))
+        return f"The candidate is {found.verdict}: " + "; ".join(map(_moved, first)) + "."
     if found.verdict == "same":
-        at = f" up to p{told[-1].percentile}" if told[-1].percentile < found.end_to_end[-1].percentile else ""
-        first = f"The candidate is as fast as the base{at}, as far as the data can tell."
-    else:
-        change = next((one for one in reversed(told) if one.percentile <= USUAL), told[-1])
-        moved = format_duration(abs(change.change_ns or 0))
-        first = (
-            f"The candidate is {found.verdict}: p{change.percentile} is {moved} "
-            f"{'longer' if found.verdict == 'slower' else 'shorter'} "
-            f"({format_duration(change.base_ns or 0)} before, {format_duration(change.candidate_ns or 0)} now)."
-        )
+        return f"The candidate is as fast as the base, at {names} (within {_within(deciding)})."
+    return _not_proven(deciding, names)
+
+
+def _moved(change: PercentileChange) -> str:
+    way = "longer" if (change.change_ns or 0) > 0 else "shorter"
+    return (
+        f"p{change.percentile} is {format_duration(abs(change.change_ns or 0))} {way} "
+        f"({format_duration(change.base_ns or 0)} before, {format_duration(change.candidate_ns or 0)} now; "
+        f"the change is {_between(change)})"
+    )
+
+
+def _between(change: PercentileChange) -> str:
+    return f"between {_signed(change.ci_low_ns or 0)} and {_signed(change.ci_high_ns or 0)}"
+
+
+def _within(deciding: Sequence[PercentileChange]) -> str:
+    return _listed([format_duration(change.margin_ns or 0) for change in deciding])
+
+
+def _slower_by_growth(found: Comparison, names: str) -> str:
+    grown = found.certain
+    if grown is None:
+        return f"Not proven at {names}."
+    return (
+        f"The candidate is slower: {quoted(grown.service_name)} takes {format_duration(grown.change_ns)} more a request, "
+        f"at least {format_duration(grown.certain_ns or 0)} of it for certain; {names} alone do not prove a change."
+    )
+
+
+def _not_proven(deciding: Sequence[PercentileChange], names: str) -> str:
+    known = [change for change in deciding if change.ci_low_ns is not None and change.ci_high_ns is not None]
+    if not known:
+        few = min((change.n_effective or 0 for change in deciding), default=0)
+        why = f"they are worth {few:,.0f} independent ones" if few else "there are too few, or they are too alike"
+        return f"Not proven: these requests cannot tell whether {names} changed ({why})."
+    told = [f"the change at p{change.percentile} is {_between(change)}" for change in known]
+    untold = [f"p{change.percentile}" for change in deciding if change not in known]
+    rest = f"; {_listed(untold)} cannot be told" if untold else ""
+    return f"Not proven, neither slower nor as fast: {_listed(told)}{rest}."
+
+
+def _who(found: Comparison) -> list[str]:
+    """Who makes the change: for certain, or as far as the data go."""
+    if found.verdict in ("faster", "same"):
+        return []
     guilty = found.services[0] if found.services else None
-    if found.verdict == "faster" or guilty is None or guilty.sure_ns <= 0:
-        return [first]
-    return [
-        first,
-        f"{quoted(guilty.service_name)} grew most: {format_duration(round(guilty.change_ns))} a request, "
-        f"at least {format_duration(round(guilty.sure_ns))} of it for certain, hops to it included.",
+    if guilty is None or guilty.rank_ns <= 0 or guilty.change_ns <= 0:
+        return []
+    sure = f", at least {format_duration(guilty.certain_ns)} of it for certain" if guilty.certain_ns is not None else ""
+    grew = "grew most" if found.verdict == "slower" else "grew most, if anything did"
+    why = _because(found, guilty)
+    return [f"{quoted(guilty.service_name)} {grew}: {format_duration(guilty.change_ns)} a request{sure}{why}."]
+
+
+def _because(found: Comparison, service: ServiceGrowth) -> str:
+    """The operation of the service that grew most, and why."""
+    own = [
+        one
+        for one in found.operations
+        if service.service_name in (one.service_name, one.hop_to) and 2 * one.change_ns > service.change_ns
     ]
+    return f"; {operation_text(own[0])}: {own[0].why.sentence}" if own else ""
+
+
+def operation_text(one: OperationGrowth) -> str:
+    """An operation, or its wait for a place."""
+    waiting = f" waiting for {quoted(one.hop_to)}" if one.hop_to else ""
+    return f"{quoted(one.name)}{waiting}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else "no percentile"
 
 
 def _changes(console: Console, found: Comparison) -> None:
-    table = _table(console, "PercentileChange at each percentile, with its 95 % interval")
+    table = _table(console, "Change at each percentile, with the interval that decides where there is one")
     table.add_column("")
     for change in found.end_to_end:
         table.add_column(f"p{change.percentile}", justify="right", no_wrap=True)
@@ -81,8 +161,12 @@ def _changes(console: Console, found: Comparison) -> None:
 
 
 def _cell(change: PercentileChange) -> Text:
-    if change.change_ns is None or change.ci_low_ns is None or change.ci_high_ns is None:
-        return Text("too few", style="dim")
+    if change.change_ns is None:
+        return Text("–", style="dim")
+    if not change.deciding:
+        return Text(_signed(change.change_ns), style="dim")
+    if change.ci_low_ns is None or change.ci_high_ns is None:
+        return Text.assemble(_signed(change.change_ns), "\n", ("cannot be told", "dim"))
     text = f"{MARKS[change.verdict]}{_signed(change.change_ns)}"
     interval = f"{_signed(change.ci_low_ns)} … {_signed(change.ci_high_ns)}"
     return Text.assemble((text, STYLES.get(change.verdict, "")), "\n", (interval, "dim"))
@@ -99,19 +183,21 @@ def _growth(console: Console, found: Comparison) -> None:
         for column in ("service", "before", "now", "change", "for certain"):
             table.add_column(column, justify="left" if column == "service" else "right")
         for one in slower:
-            sure = format_duration(round(one.sure_ns)) if one.sure_ns > 0 else "–"
+            sure = format_duration(one.certain_ns) if one.certain_ns is not None else "–"
             table.add_row(one.service_name, *_means(one.base_mean_ns, one.candidate_mean_ns, one.change_ns), sure)
         console.print(table)
     grown = [one for one in found.operations if one.change_ns > 0][:MOST_ROWS]
     if grown:
         table = _table(console, "Operations that take more time a request")
-        for column in ("operation", "before", "now", "change"):
-            table.add_column(column, justify="left" if column == "operation" else "right")
+        for column in ("operation", "before", "now", "change", "why"):
+            table.add_column(column, justify="left" if column in ("operation", "why") else "right")
         for operation in grown:
             waiting = f", waiting for {operation.hop_to}" if operation.hop_to else ""
             new = " (new)" if operation.only_in else ""
             means = _means(operation.base_mean_ns, operation.candidate_mean_ns, operation.change_ns)
-            table.add_row(f"{operation.service_name}: {quoted(operation.name)}{waiting}{new}", *means)
+            table.add_row(
+                f"{operation.service_name}: {quoted(operation.name)}{waiting}{new}", *means, operation.why.sentence
+            )
         console.print(table)
 
 
@@ -130,9 +216,7 @@ def _notes(found: Comparison) -> list[str]:
     for name, side in (("base", found.base), ("candidate", found.candidate)):
         said.append(f"{count(side['requests'], 'request')} in the {name}.")
         if side["only_here"]:
-            said.append(
-                f"{count(side['only_here'], 'request')} of a route or shape that only the {name} has, left out."
-            )
+            said.append(f"{count(side['only_here'], 'request')} of a route or kind that only the {name} has, left out.")
         if side["incomplete_left_out"]:
             said.append(f"{count(side['incomplete_left_out'], 'incomplete request')} of the {name} left out.")
     return [" ".join(said)]

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from overbudget.analysis.compare.compare import compare, hold_to
+from overbudget.analysis.compare.compare import compare
 from overbudget.app.charts.aggregated_path import aggregated_path_figure
 from overbudget.app.dashboard import blocks, cache, comparison, sidebar
 from overbudget.app.text.compare import sentences
@@ -10,13 +10,10 @@ from overbudget.app.text.compare import sentences
 view = sidebar.view(filtered=False)
 base, candidate, other = comparison.sides(view)
 before, now = (comparison.side(view, *chosen) for chosen in (base, candidate))
-compared = cache.ask(
-    "compare", view, lambda: compare(before, now, view.budget), base, candidate, also=other, capped=False
-)
-found = hold_to(compared, view.budget)
+found = cache.ask("compare", view, lambda: compare(before, now, view.budget), base, candidate, also=other)
 blocks.say(sentences(found), "compare")
 blocks.caption(
-    "Change at each percentile, with its 95 % interval; grey: too few to be sure; like with like (routes and shapes held fixed)"
+    "Change at each percentile; those that decide with their interval; like with like (the mix of routes held fixed)"
 )
 comparison.changes(found)
 left, right = st.columns(2)

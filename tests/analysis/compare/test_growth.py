@@ -6,20 +6,31 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from overbudget.analysis.compare.growth import OperationGrowth, _drift, operation_growth, service_growth
+from overbudget.analysis.causes.spending import read_spending
+from overbudget.analysis.compare.growth import Growth, growths
+from overbudget.analysis.compare.services import _drift, charges, rank
 from overbudget.analysis.requests.read import load_requests
-from overbudget.analysis.requests.stored import load_path
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, Work
 
 
-def growth(tmp_path: Path, base: DatasetBuilder, candidate: DatasetBuilder) -> list[OperationGrowth]:
+def growth(tmp_path: Path, base: DatasetBuilder, candidate: DatasetBuilder) -> list[Growth]:
     found = []
     for name, builder in (("base", base), ("candidate", candidate)):
         connection = open_dataset(builder.write(tmp_path / f"{name}.duckdb"))
         table = load_requests(connection)
-        found += [load_path(connection, table), table]
-    return operation_growth(*found)  # type: ignore[arg-type]
+        found.append((read_spending(connection, table), table))
+    return growths(found[0], found[1])
+
+
+def ranked(grown: list[Growth], base_mean_ns: dict[str, float] | None = None) -> list[str]:
+    """Services, the first to suspect first."""
+    found = rank(grown, charges(grown), base_mean_ns or {}, MS, 100)
+    return sorted(found, key=lambda name: -found[name].rank_ns)
+
+
+def of_name(grown: list[Growth], name: str) -> Growth:
+    return next(one for one in grown if one.cause[1] == name)
 
 
 def of_hops(
@@ -48,7 +59,7 @@ CALLS = {
 
 def guilty(tmp_path: Path, **slower: int) -> str:
     delayed = {hop: CALLS[hop] + slower.get("_".join(hop), 0) for hop in CALLS}
-    return service_growth(growth(tmp_path, of_hops(CALLS, 1), of_hops(delayed, 2)))[0].service_name
+    return ranked(growth(tmp_path, of_hops(CALLS, 1), of_hops(delayed, 2)))[0]
 
 
 def test_a_hop_is_charged_to_the_service_it_leads_to(tmp_path: Path) -> None:
@@ -70,9 +81,9 @@ def test_a_few_slow_requests_are_less_sure_than_a_small_steady_growth(tmp_path: 
         base.request(Work("tools", 10 * MS, "steady", "a"), Work("tools", 10 * MS, "erratic", "b"))
         stall = 900 if number == 7 else 0
         candidate.request(Work("tools", 18 * MS, "steady", "a"), Work("tools", (10 + stall) * MS, "erratic", "b"))
-    operations = growth(tmp_path, base, candidate)
-    assert operations[0].name == "erratic"
-    assert next(one.service_name for one in service_growth(operations)) == "a"
+    grown = growth(tmp_path, base, candidate)
+    assert max(grown, key=lambda one: one.change_ns).cause[1] == "erratic"
+    assert ranked(grown)[0] == "a"
 
 
 def test_calls_that_few_requests_suffer_are_charged_to_the_service_that_all_of_them_share(tmp_path: Path) -> None:
@@ -80,7 +91,7 @@ def test_calls_that_few_requests_suffer_are_charged_to_the_service_that_all_of_t
     delayed = {hop: ms + 380 for hop, ms in calls.items()}
     base, candidate = of_hops(calls, 1, requests=8), of_hops(calls, 2, requests=6)
     of_hops(delayed, 3, requests=2, builder=candidate)  # so few that no hop alone is sure to have grown
-    assert service_growth(growth(tmp_path, base, candidate))[0].service_name == "orders"
+    assert ranked(growth(tmp_path, base, candidate))[0] == "orders"
 
 
 def test_a_service_that_grows_as_the_others_do_is_less_sure_than_one_that_stands_out(tmp_path: Path) -> None:
@@ -92,9 +103,9 @@ def test_a_service_that_grows_as_the_others_do_is_less_sure_than_one_that_stands
         for _ in range(70):
             stretched = {service: int(ms * MS * random.uniform(0.9, 1.1)) for service, ms in usual.items()}
             builder.request(*(Work("tools", ns, f"work of {service}", service) for service, ns in stretched.items()))
-    found = service_growth(growth(tmp_path, *builders))
-    assert max(found, key=lambda one: one.change_ns).service_name == "search"
-    assert found[0].service_name == "mail"
+    grown = growth(tmp_path, *builders)
+    assert max(grown, key=lambda one: one.change_ns).cause[0] == "search"
+    assert ranked(grown, {service: ms * MS for service, ms in times.items()})[0] == "mail"
 
 
 def test_how_far_services_drift_is_the_standard_deviation_of_their_changes_and_no_faulty_one_moves_it() -> None:
@@ -111,20 +122,68 @@ def test_what_is_asked_more_often_has_not_grown(tmp_path: Path) -> None:
     for number in range(40):
         base.request(Work("tools", 400 * MS, "report"), route="POST /report" if number < 4 else "POST /other")
         candidate.request(Work("tools", 400 * MS, "report"), route="POST /report" if number < 36 else "POST /other")
-    report = next(one for one in growth(tmp_path, base, candidate) if one.name == "report")
-    assert report.change_ns == pytest.approx(0)
+    assert of_name(growth(tmp_path, base, candidate), "report").change_ns == pytest.approx(0)
 
 
-def test_what_only_one_side_has_is_said_and_blames_no_service(tmp_path: Path) -> None:
+def test_a_new_step_and_one_that_is_gone_are_growth_of_how_often(tmp_path: Path) -> None:
     base, candidate = DatasetBuilder(), DatasetBuilder()
-    for _ in range(10):
+    for _ in range(30):
         base.request(Work("tools", 5 * MS, "old", "a"), Work("tools", 5 * MS, "kept", "b"))
         candidate.request(Work("safety", 50 * MS, "new", "c"), Work("tools", 5 * MS, "kept", "b"))
-    operations = growth(tmp_path, base, candidate)
-    found = {one.name: (one.only_in, round(one.change_ns)) for one in operations}
-    assert found["new"] == ("candidate", 50 * MS)
-    assert found["old"] == ("base", -5 * MS)
-    assert {one.service_name for one in service_growth(operations)} == {"b"}
+    grown = growth(tmp_path, base, candidate)
+    assert {one.cause[1]: (round(one.slow_ns), round(one.often_ns)) for one in grown if one.change_ns} == {
+        "new": (0, 50 * MS),
+        "old": (0, -5 * MS),
+    }
+    assert ranked(grown)[0] == "c"
+
+
+def test_occurring_more_often_counts_only_beyond_two_errors() -> None:
+    def of(often: float, error: float) -> float:
+        return Growth(("a", "x", None), 10.0, often, 0.0, error, 1.0, 1.0).told_ns
+
+    assert of(50.0, 20.0) == 20.0
+    assert of(40.0, 20.0) == 10.0
+    assert of(-50.0, 20.0) == 0.0
+
+
+def test_what_shrank_hides_no_growth_of_the_same_service(tmp_path: Path) -> None:
+    base, candidate = DatasetBuilder(), DatasetBuilder()
+    for _ in range(30):
+        base.request(Work("tools", 90 * MS, "old way", "a"), Work("tools", 40 * MS, "steady", "b"))
+        candidate.request(Work("tools", 80 * MS, "new way", "a"), Work("tools", 60 * MS, "steady", "b"))
+    assert ranked(growth(tmp_path, base, candidate)) == ["a", "b"]
+
+
+def test_where_caller_and_callee_explain_as_much_it_is_the_one_that_is_called() -> None:
+    for callee in ("alpha", "zeta"):
+        hop = Growth(("middle", "call", callee), 30 * MS, 0.0, MS, 0.0, 1.0, 1.0)
+        assert charges([hop]) == {("middle", callee): {callee: 1.0}}
+
+
+def test_growth_is_certain_only_beyond_chance_drift_and_what_matters() -> None:
+    def certain(change: float, error: float, share: float = 1.0, tau: float = 1.0, least: float = 5 * MS) -> int | None:
+        one = Growth(("a", "x", None), change, 0.0, error, 0.0, share, tau)
+        return rank([one], {}, {"a": 100.0 * MS}, least, 100)["a"].certain_ns
+
+    student = float(stats.t.ppf(1 - 0.02, 19))
+    assert certain(10 * MS, 2 * MS) == pytest.approx(10 * MS - student * 2 * MS, abs=1)
+    assert certain(10 * MS, 10 * MS / student) is None
+    assert certain(10 * MS, 2 * MS, tau=9.0) is None
+    assert certain(4.9 * MS, 0.1 * MS) is None
+    assert certain(4.9 * MS, 0.1 * MS, share=0.5) is not None
+    assert certain(5 * MS, 0.1 * MS) is not None
+
+
+def test_time_that_comes_in_bursts_is_told_by_tau(tmp_path: Path) -> None:
+    steady, bursty = DatasetBuilder(), DatasetBuilder()
+    random = np.random.default_rng(3)
+    for number in range(400):
+        time = int(random.uniform(50, 150) * MS)
+        steady.request(Work("tools", time, "work"))
+        bursty.request(Work("tools", time + (200 * MS if number % 100 < 30 else 0), "work"))
+    assert of_name(growth(tmp_path, steady, steady), "work").tau == 1.0
+    assert of_name(growth(tmp_path, steady, bursty), "work").tau > 5
 
 
 def test_the_standard_error_is_that_of_students_t_test(tmp_path: Path) -> None:
@@ -134,23 +193,14 @@ def test_the_standard_error_is_that_of_students_t_test(tmp_path: Path) -> None:
     for builder, values in zip(builders, times, strict=True):
         for value in values.tolist():
             builder.request(Work("tools", value, "work"))
-    one = next(one for one in growth(tmp_path, *builders) if one.name == "work")
+    one = of_name(growth(tmp_path, *builders), "work")
     student = stats.ttest_ind(times[1], times[0], equal_var=True)
-    assert one.change_ns / one.error_ns == pytest.approx(student.statistic)
+    assert one.slow_ns / one.slow_error_ns == pytest.approx(student.statistic)
 
 
-def test_what_ran_beside_the_path_and_now_takes_it_has_grown_and_is_not_new(tmp_path: Path) -> None:
+def test_what_is_measured_once_on_each_side_may_have_grown_by_chance(tmp_path: Path) -> None:
     base, candidate = DatasetBuilder(), DatasetBuilder()
-    for _ in range(40):
-        base.request(Work("retrieval", 50 * MS, "search"))
-        candidate.request(Work("retrieval", 50 * MS, "search"), Work("safety", 80 * MS, "check", "guard"))
-    found = {}
-    for name, builder in (("base", base), ("candidate", candidate)):
-        connection = open_dataset(builder.write(tmp_path / f"{name}.duckdb"))
-        table = load_requests(connection)
-        found[name] = load_path(connection, table), table
-    new = operation_growth(*found["base"], *found["candidate"])
-    aside = operation_growth(*found["base"], *found["candidate"], off_path={("POST /chat", "guard", "check"): 40})
-    assert next(one for one in new if one.name == "check").only_in == "candidate"
-    assert next(one for one in aside if one.name == "check").only_in is None
-    assert service_growth(aside)[0].service_name == "guard"
+    base.request(Work("tools", 10 * MS, "work"))
+    candidate.request(Work("tools", 90 * MS, "work"))
+    one = of_name(growth(tmp_path, base, candidate), "work")
+    assert one.slow_ns == one.slow_error_ns == 80 * MS

@@ -1,0 +1,85 @@
+"""What is asked held fixed: which requests of two sides are alike, and what each of the base counts for.
+
+Requests are told apart by route, and by shape (the operations directly below the entry span) where both sides have the
+same shapes as often. An operation that appears within a route, or occurs more often there, is growth and not another mix:
+a cache that misses makes the shape of a miss more frequent, and holding that fixed would hide it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from overbudget.analysis.common.percentiles import F64, I64
+from overbudget.analysis.requests.table import RequestTable
+from overbudget.kernels.arrow import coded, numbers, row_of
+
+LEAST_COVERED = 0.95  # of the candidate's requests of a route that shapes of both sides must hold, to be told apart
+BY_CHANCE = 3.0  # standard errors that a shape's share may change by, for shapes to be told apart
+
+Kind = tuple[str, str]  # route and shape
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Rows of each side that have their like on the other, and the weights of the base's, which sum to 1."""
+
+    base: I64
+    candidate: I64
+    weights: F64
+
+
+def mix(base: Sequence[Kind], candidate: Sequence[Kind]) -> Mix:
+    """Which rows are compared, each side's rows given by route and shape."""
+    apart = _by_shape(base, candidate)
+    kinds = [[kind if kind[0] in apart else (kind[0], "") for kind in side] for side in (base, candidate)]
+    common = set(kinds[0]) & set(kinds[1])
+    rows = [np.array([i for i, kind in enumerate(side) if kind in common], np.int64) for side in kinds]
+    kept = [[side[i] for i in those.tolist()] for side, those in zip(kinds, rows, strict=True)]
+    return Mix(rows[0], rows[1], _weights(*kept))
+
+
+def _by_shape(base: Sequence[Kind], candidate: Sequence[Kind]) -> set[str]:
+    """The routes whose shapes are told apart."""
+    before, after = Counter(base), Counter(candidate)
+    was, now = (Counter(route for route, _ in side) for side in (base, candidate))
+    covered: Counter[str] = Counter()
+    for (route, shape), requests in after.items():
+        covered[route] += requests * ((route, shape) in before)
+    moved = {
+        route
+        for route, shape in before | after
+        if _moved(before[route, shape], was[route], after[route, shape], now[route])
+    }
+    return {route for route, n in now.items() if covered[route] >= LEAST_COVERED * n} - moved
+
+
+def _moved(k0: int, n0: int, k1: int, n1: int) -> bool:
+    """Whether k1 of n1 is another share than k0 of n0, beyond chance."""
+    if not n0 or not n1:
+        return False
+    both = (k0 + k1 + 1) / (n0 + n1 + 2)
+    error = (both * (1 - both) * (1 / n0 + 1 / n1)) ** 0.5
+    return abs(k1 / n1 - k0 / n0) > BY_CHANCE * error
+
+
+def _weights(base: Sequence[Kind], candidate: Sequence[Kind]) -> F64:
+    number = {kind: i for i, kind in enumerate(dict.fromkeys(candidate))}
+    of_base = np.array([number[kind] for kind in base], np.int64)
+    share = np.bincount([number[kind] for kind in candidate], minlength=len(number)) / max(len(candidate), 1)
+    return np.asarray((share / np.maximum(np.bincount(of_base, minlength=len(number)), 1))[of_base], np.float64)
+
+
+def kinds(connection: duckdb.DuckDBPyConnection, table: RequestTable, by_route: bool) -> list[Kind]:
+    """Route and shape of each request; without `by_route` the route is "" for all."""
+    if table.entry_span_no is not None or len(table) == 0:
+        shapes = [""] * len(table)  # the budget made other spans the requests: their shapes are not stored
+    else:
+        rows = connection.sql("SELECT request_no, shape FROM requests").to_arrow_table()
+        shape = coded(rows["shape"])
+        place = row_of(numbers(rows["request_no"]), table.request_no)
+        shapes = [shape.names[code] for code in shape.codes[place].tolist()]
+    routes = [table.route.names[code] if by_route else "" for code in table.route.codes.tolist()]
+    return list(zip(routes, shapes, strict=True))
