@@ -231,7 +231,7 @@ def test_a_base_from_another_day_is_said(tmp_path: Path) -> None:
 def test_a_service_that_grew_for_certain_decides_where_percentiles_cannot(tmp_path: Path) -> None:
     random = np.random.default_rng(7)
     sides = []
-    for query in (5, 45):
+    for query in (5, 75):
         builder = DatasetBuilder()
         for _ in range(200):
             long = int(random.uniform(100, 1500) * MS)
