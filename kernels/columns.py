@@ -81,3 +81,5 @@ class Segments(NamedTuple):
     start: I64
     end: I64
     hop: I32  # place the request was passing to, or -1 where the time is the span's own
+    awaited: Bool  # False where the trace shows what ran then, not that the request waited for it
+    while_running: I32  # node that ran then and went on after the request's end, or -1; the time is `node`'s own

@@ -1,237 +1,145 @@
-"""The critical path of every request: who it was waiting for, at every instant (docs/reference/method.md, Critical path and Hops).
+"""The critical path of every request: who it was waiting for, at every instant.
 
-The walk goes backwards from the end of the entry span. An *item* of a span is something it may have waited for: a
-child, or what runs past the end of a child further down and was handed up. Within the part of a span that the walk is
-in, items that end in it are awaited; items that run on past it are offered the time that no awaited item explains.
+Each span is walked once, by itself (kernels.path_walk). The path of a request is the walk of its entry span with every
+piece that is another span's put in place: the part of that span's own path between the piece's ends.
+Method: docs/reference/method.md, "Critical path".
 """
 
 import numpy as np
 
 from overbudget.kernels.columns import I32, OperationColumns, Requests, Segments, Tree
+from overbudget.kernels.hops import hops
 from overbudget.kernels.jit import kernel
+from overbudget.kernels.path_items import path_items
+from overbudget.kernels.path_walk import AWAITED, MOST_PIECES, OWN, PIECE, RAN, walk_span
+
+SEGMENT = np.dtype(
+    [
+        ("request", np.int32),
+        ("node", np.int32),
+        ("start", np.int64),
+        ("end", np.int64),
+        ("while_running", np.int32),
+        ("awaited", np.bool_),
+    ],
+    align=True,
+)
+# a part of a span that the path is inside of, and the next piece of its walk to be put in place
+FRAME = np.dtype(
+    [("span", np.int64), ("piece", np.int64), ("low", np.int64), ("high", np.int64), ("awaited", np.bool_)], align=True
+)
 
 
-@kernel
-def _items(parent, start, end, request_of):  # type: ignore[no-untyped-def]
-    """Items by the span they are offered to: (first[n + 1], node, start, end).
-
-    A child is an item of its parent. What runs past the end of an ancestor is handed to the next one as an item that
-    starts there, up to the entry span.
-    """
-    n = parent.size
-    count = np.zeros(n + 1, np.int64)
-    for node in range(n):
-        up, reach = parent[node], start[node]
-        while up >= 0 and request_of[up] == request_of[node] and request_of[node] >= 0:
-            if end[node] > max(reach, start[node]) and reach < end[node]:
-                count[up + 1] += 1
-            if end[node] <= end[up]:
-                break
-            reach = max(reach, end[up])
-            up = parent[up]
-    first = np.cumsum(count)
-    fill = first.copy()
-    total = first[-1]
-    item, begin, finish = np.empty(total, np.int32), np.empty(total, np.int64), np.empty(total, np.int64)
-    for node in range(n):
-        up, reach = parent[node], start[node]
-        while up >= 0 and request_of[up] == request_of[node] and request_of[node] >= 0:
-            if end[node] > max(reach, start[node]) and reach < end[node]:
-                k = fill[up]
-                item[k], begin[k], finish[k] = node, reach, end[node]
-                fill[up] += 1
-            if end[node] <= end[up]:
-                break
-            reach = max(reach, end[up])
-            up = parent[up]
-    return first, item, begin, finish
+@kernel(allocates=False)
+def _first_row(first, span):  # type: ignore[no-untyped-def]
+    """Where the pieces of a span begin: every span has room for as many as its items can make."""
+    return MOST_PIECES * first[span] + span
 
 
-@kernel
-def _later(a, b, key, tie, node, span_id):  # type: ignore[no-untyped-def]
-    """Whether item a comes before item b: greater key, then greater tie, then greater span id."""
-    if key[a] != key[b]:
-        return key[a] > key[b]
-    if tie[a] != tie[b]:
-        return tie[a] > tie[b]
-    return span_id[node[a]] > span_id[node[b]]
+@kernel(allocates=False)
+def earliest_piece(pieces, at, count, low):  # type: ignore[no-untyped-def]
+    """Of `count` pieces from row `at` on, which stand latest first, the earliest that ends after `low`."""
+    a, b = at, at + count - 1
+    while a < b:
+        middle = (a + b + 1) // 2
+        if pieces[middle].high > low:
+            a = middle
+        else:
+            b = middle - 1
+    return a
 
 
-@kernel
-def _sorted_items(first, node, key, tie, span_id):  # type: ignore[no-untyped-def]
-    """Per span its items by (key, tie, span id), greatest first."""
-    order = np.arange(node.size).astype(np.int32)
-    spare = np.empty(node.size, np.int32)
-    for span in range(first.size - 1):
-        low, high = first[span], first[span + 1]
-        if high - low < 2:
-            continue
-        for at in range(low, high, 8):
-            for i in range(at + 1, min(at + 8, high)):
-                x, j = order[i], i
-                while j > at and _later(x, order[j - 1], key, tie, node, span_id):
-                    order[j] = order[j - 1]
-                    j -= 1
-                order[j] = x
-        width = 8
-        while width < high - low:
-            for at in range(low, high, 2 * width):
-                middle, stop = min(at + width, high), min(at + 2 * width, high)
-                i, j = at, middle
-                for k in range(at, stop):
-                    if i < middle and (j >= stop or not _later(order[j], order[i], key, tie, node, span_id)):
-                        spare[k] = order[i]
-                        i += 1
-                    else:
-                        spare[k] = order[j]
-                        j += 1
-            order[low:high] = spare[low:high]
-            width *= 2
-    return order
+@kernel(allocates=False)
+def add_segment(segments, count, request, node, start, end, awaited, while_running):  # type: ignore[no-untyped-def]
+    """Append a segment to the first `count`, or lengthen the last one where nothing differs; how many there are then."""
+    if count > 0:
+        last = segments[count - 1]
+        if (
+            last.request == request
+            and last.node == node
+            and last.awaited == awaited
+            and last.while_running == while_running
+        ):
+            last.end = end
+            return count
+    one = segments[count]
+    one.request, one.node, one.start, one.end = request, node, start, end
+    one.awaited, one.while_running = awaited, while_running
+    return count + 1
 
 
-@kernel
-def _grown(array):  # type: ignore[no-untyped-def]
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
+@kernel(allocates=False)
+def _enter(frame, span, low, high, awaited, first, counts, pieces):  # type: ignore[no-untyped-def]
+    """Make `frame` the part from `low` to `high` of a walked span, at its earliest piece."""
+    frame.span, frame.low, frame.high, frame.awaited = span, low, high, awaited
+    row = _first_row(first, span)
+    frame.piece = earliest_piece(pieces, row, counts[span], low) if counts[span] else row - 1
 
 
-@kernel
-def _walk(entry, start, end, first, item, begin, finish, by_end, by_begin):  # type: ignore[no-untyped-def]
-    """Segments of all requests, each request's in time order: (request, node, start, end)."""
-    size = 2 * item.size + entry.size + 16
-    o_request, o_node = np.empty(size, np.int32), np.empty(size, np.int32)
-    o_start, o_end = np.empty(size, np.int64), np.empty(size, np.int64)
-    count = 0
-    depth_size = 64
-    # One frame per span the walk is inside of: the part [low, high] of the span, the time t reached, how far into
-    # its items by end and by begin, and (owed > t) an awaited item still to be walked once the gap before it is filled.
-    f_node, f_low = np.empty(depth_size, np.int32), np.empty(depth_size, np.int64)
-    f_high, f_time = np.empty(depth_size, np.int64), np.empty(depth_size, np.int64)
-    f_end, f_begin = np.empty(depth_size, np.int64), np.empty(depth_size, np.int64)
-    for request in range(entry.size):
-        at = count
-        f_node[0], f_low[0], f_high[0], f_time[0] = (
-            entry[request],
-            start[entry[request]],
-            end[entry[request]],
-            end[entry[request]],
-        )
-        f_end[0], f_begin[0] = first[entry[request]], first[entry[request]]
-        depth = 0
-        while depth >= 0:
-            span, low, high, t = f_node[depth], f_low[depth], f_high[depth], f_time[depth]
-            if t <= low:
-                depth -= 1
-                continue
-            stop = first[span + 1]
-            # The awaited item that ended last at or before t.
-            k = f_end[depth]
-            if k == first[span] and stop - k > 8:  # a late part of a span with many items: find the place
-                a, b = k, stop
-                while a < b:
-                    middle = (a + b) // 2
-                    if finish[by_end[middle]] > t:
-                        a = middle + 1
-                    else:
-                        b = middle
-                k = a
-            while k < stop and finish[by_end[k]] > t:
-                k += 1
-            f_end[depth] = k
-            awaited = -1
-            until = low
-            if k < stop and finish[by_end[k]] > low:
-                awaited = by_end[k]
-                until = finish[awaited]
-            if until == t:
-                f_end[depth] = k + 1
-                child, from_ = item[awaited], max(begin[awaited], low)
-                f_time[depth] = from_
-            else:
-                # Nothing awaited explains (until, t): offer it to what runs on past this part.
-                q = f_begin[depth]
-                while q < stop and (begin[by_begin[q]] >= t or finish[by_begin[q]] <= high):
-                    q += 1
-                f_begin[depth] = q
-                if q == stop:
-                    if count == o_node.size:
-                        o_request, o_node, o_start, o_end = (
-                            _grown(o_request),
-                            _grown(o_node),
-                            _grown(o_start),
-                            _grown(o_end),
-                        )
-                    o_request[count], o_node[count], o_start[count], o_end[count] = request, span, until, t
-                    count += 1
-                    f_time[depth] = until
-                    continue
-                child, from_ = item[by_begin[q]], max(begin[by_begin[q]], until)
-                f_time[depth] = from_
+@kernel(allocates=False)
+def _tile(request, entry, start, end, first, items, counts, pieces, order, heap, frames, segments, count):  # type: ignore[no-untyped-def]
+    """Write the segments of one request in time order from row `count` of `segments` on; the row after the last."""
+    child, low, high, awaited, depth = entry, start[entry], end[entry], True, -1
+    while True:
+        if child >= 0:
+            if counts[child] == 0:
+                counts[child] = walk_span(
+                    child, start[child], end[child], end[entry], items, first[child], first[child + 1],
+                    order, heap, pieces, _first_row(first, child),
+                )  # fmt: skip
             depth += 1
-            if depth == f_node.size:
-                f_node, f_low, f_high = _grown(f_node), _grown(f_low), _grown(f_high)
-                f_time, f_end, f_begin = _grown(f_time), _grown(f_end), _grown(f_begin)
-            f_node[depth], f_low[depth], f_high[depth], f_time[depth] = child, from_, t, t
-            f_end[depth], f_begin[depth] = first[child], first[child]
-        # Backwards becomes forwards; touching pieces of one span become one segment.
-        i, j = at, count - 1
-        while i < j:
-            o_node[i], o_node[j] = o_node[j], o_node[i]
-            o_start[i], o_start[j] = o_start[j], o_start[i]
-            o_end[i], o_end[j] = o_end[j], o_end[i]
-            i, j = i + 1, j - 1
-        kept = at
-        for i in range(at, count):
-            if kept > at and o_node[kept - 1] == o_node[i]:
-                o_end[kept - 1] = o_end[i]
-            else:
-                o_request[kept], o_node[kept], o_start[kept], o_end[kept] = request, o_node[i], o_start[i], o_end[i]
-                kept += 1
-        count = kept
-    return o_request[:count], o_node[:count], o_start[:count], o_end[:count]
+            _enter(frames[depth], child, low, high, awaited, first, counts, pieces)
+        frame = frames[depth]
+        span, row = frame.span, _first_row(first, frame.span)
+        at = frame.piece
+        bottom = start[span] if at == row + counts[span] - 1 else pieces[at + 1].high
+        child = -1
+        if at < row or bottom >= frame.high:
+            depth -= 1
+            if depth < 0:
+                return count
+            continue
+        frame.piece -= 1
+        piece = pieces[at]
+        low, high = max(frame.low, bottom), min(frame.high, piece.high)
+        awaited = frame.awaited and (piece.how == AWAITED or piece.how == OWN)
+        if piece.how == RAN:
+            count = add_segment(segments, count, request, span, low, high, False, piece.node)
+        elif piece.how == OWN or first[piece.node] == first[piece.node + 1]:
+            count = add_segment(segments, count, request, piece.node, low, high, awaited, -1)
+        else:
+            child = piece.node
 
 
 @kernel
-def _hops(node, seg_start, seg_end, parent, start, end, service, kind, peer):  # type: ignore[no-untyped-def]
-    """Where each segment was passing to: the nearest remote child's service, a call's peer, or -1."""
-    n = parent.size
-    last, previous = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # remote children per span, latest start first
-    for child in range(n):
-        up = parent[child]
-        if up >= 0 and service[child] != service[up]:
-            previous[child] = last[up]
-            last[up] = child
-    hop = np.full(node.size, -1, np.int32)
-    for i in range(node.size):
-        span = node[i]
-        child = last[span]
-        if child < 0:
-            if (kind[span] == 3 or kind[span] == 4) and peer[span] >= 0:
-                hop[i] = peer[span]
-            continue
-        best, nearest = child, np.int64(2**62)
-        looked = 0
-        while child >= 0 and looked < 64:
-            distance = max(start[child] - seg_end[i], seg_start[i] - end[child], np.int64(0))
-            if distance < nearest:
-                nearest, best = distance, child
-            child = previous[child]
-            looked += 1
-        hop[i] = service[best]
-    return hop
+def _tile_all(entry, start, end, first, items, deepest):  # type: ignore[no-untyped-def]
+    """The segments of all requests, requests together and each in time order."""
+    counts, pieces = np.zeros(start.size, np.int32), np.empty(MOST_PIECES * items.size + start.size, PIECE)
+    widest = 0
+    for span in range(start.size):
+        widest = max(widest, first[span + 1] - first[span])
+    order, heap = np.empty(widest, np.int64), np.empty(widest, np.int64)
+    frames = np.empty(deepest + 1, FRAME)
+    segments, count = np.empty(MOST_PIECES * items.size + entry.size, SEGMENT), 0  # each ends where a piece ends
+    for r in range(entry.size):
+        count = _tile(r, entry[r], start, end, first, items, counts, pieces, order, heap, frames, segments, count)
+    return segments[:count]
 
 
 def critical_path(tree: Tree, requests: Requests, operations: OperationColumns, request_of: I32) -> Segments:
-    """The critical path of every request, hops marked. `sum(end - start)` of a request is its duration, to the ns."""
-    first, item, begin, finish = _items(tree.parent, tree.start, tree.end, request_of)
-    by_end = _sorted_items(first, item, finish, begin, tree.span_id)
-    by_begin = _sorted_items(first, item, begin, begin, tree.span_id)
-    request, node, start, end = _walk(
-        requests.entry, tree.start, tree.end, first, item, begin, finish, by_end, by_begin
-    )
-    service = operations.service[tree.operation]
+    """The critical path of every request, hops marked. `sum(end - start)` of a request is its duration, to the ns.
+
+    `request_of` gives each node's request; spans that are part of none (-1) own nothing. Time of the walk that is handed
+    to what runs past the request's end stays with the span that had it to give: see `Segments.while_running`.
+    """
     kind, peer = operations.kind[tree.operation], operations.peer[tree.operation]
-    hop = _hops(node, start, end, tree.parent, tree.start, tree.end, service, kind, peer)
-    return Segments(request, node, start, end, hop)
+    first, items = path_items(tree, kind, request_of)
+    deepest = int(requests.span_count.max(initial=1))
+    found = _tile_all(requests.entry, tree.start, tree.end, first, items, deepest)
+    node, start, end, running = (
+        np.ascontiguousarray(found[name]) for name in ("node", "start", "end", "while_running")
+    )
+    hop = hops(node, start, end, tree, operations.service[tree.operation], kind, peer)
+    hop[running >= 0] = -1
+    awaited = np.ascontiguousarray(found["awaited"])
+    return Segments(np.ascontiguousarray(found["request"]), node, start, end, hop, awaited, running)

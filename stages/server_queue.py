@@ -65,13 +65,7 @@ def stage_segments(segments: Segments, tree: Tree, stage_of: I16, waits: I64) ->
     places = np.repeat(np.arange(len(cut)), 1 + cut)
     second = np.append(False, places[1:] == places[:-1])
     first = np.append(second[1:], False)
-    parts = Segments(
-        segments.request[places],
-        segments.node[places],
-        segments.start[places],
-        segments.end[places],
-        segments.hop[places],
-    )
+    parts = Segments._make(column[places] for column in segments)
     start, end, until = (
         np.where(second, until[places], parts.start),
         np.where(first, until[places], parts.end),

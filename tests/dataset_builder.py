@@ -280,6 +280,8 @@ class DatasetBuilder:
                     "operation_id": operation,
                     "hop_to_id": hop,
                     "stage_id": self._stage(stage),
+                    "awaited": True,
+                    "while_running": -1,
                 }
             )
 

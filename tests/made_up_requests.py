@@ -65,6 +65,7 @@ def evidence(
         hop=np.full(n * len(STAGES), -1, np.int32),
         stage=codes.astype(np.int16),
         duration_ns=stage_ns.ravel(),
+        awaited=np.ones(n * len(STAGES), bool),
         service=Coded(np.zeros(len(STAGES), np.int32), ("api",)),
         name=Coded(np.arange(len(STAGES), dtype=np.int32), tuple(f"do {stage}" for stage in STAGES)),
         places=(),

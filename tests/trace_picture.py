@@ -44,11 +44,24 @@ class Drawn:
         return self.names[self.tree.row[node]]
 
     def path(self) -> list[tuple[str, int, int]]:
-        """The critical path in time order: (span, start ms, end ms)."""
-        return [
-            (self.name(n), (s - self.origin) // MS, (e - self.origin) // MS)
-            for n, s, e in zip(self.segments.node, self.segments.start, self.segments.end, strict=True)
-        ]
+        """The critical path in time order: (span, start ms, end ms); touching segments of a span are one."""
+        joined: list[tuple[str, int, int]] = []
+        for name, start, end, _ in self.waits():
+            if joined and joined[-1][0] == name:
+                joined[-1] = (name, joined[-1][1], end)
+            else:
+                joined.append((name, start, end))
+        return joined
+
+    def waits(self) -> list[tuple[str, int, int, str]]:
+        """The critical path in time order: (span, start ms, end ms, how), and how is "awaited", "offered" or "while X"."""
+        found = []
+        for i, node in enumerate(self.segments.node):
+            start, end = ((int(t[i]) - self.origin) // MS for t in (self.segments.start, self.segments.end))
+            runner = self.segments.while_running[i]
+            how = "awaited" if self.segments.awaited[i] else "offered" if runner < 0 else f"while {self.name(runner)}"
+            found.append((self.name(node), start, end, how))
+        return found
 
     def own(self) -> dict[str, int]:
         """Critical-path ms of each span that has any."""

@@ -18,7 +18,8 @@ class PathTable:
     """Critical-path segments by column, s rows.
 
     `operation` numbers the rows of `service` and `name`, which say what an operation is called; `hop` is a place in
-    `places`, or -1 where the time is the span's own; `stage` a place in the request table's `stages`.
+    `places`, or -1 where the time is the span's own; `stage` a place in the request table's `stages`. Where `awaited` is
+    False the trace shows what ran then, not that the request waited for it.
     """
 
     request_no: I32
@@ -27,6 +28,7 @@ class PathTable:
     hop: I32
     stage: I16
     duration_ns: I64
+    awaited: npt.NDArray[np.bool_]
     service: Coded
     name: Coded
     places: tuple[str, ...]

@@ -66,13 +66,19 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
 
 
 def _stored_segments(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> Segments:
-    rows = connection.sql("SELECT request_no, span_no, start_ns, end_ns, hop_to_id FROM data.segments").to_arrow_table()
+    rows = connection.sql(
+        """SELECT request_no, span_no, start_ns, end_ns, hop_to_id, awaited::TINYINT AS awaited, while_running
+           FROM data.segments"""
+    ).to_arrow_table()
+    running = numbers(rows["while_running"])
     return Segments(
         request=numbers(rows["request_no"]),
         node=row_of(span_of_node, numbers(rows["span_no"])),
         start=numbers(rows["start_ns"]),
         end=numbers(rows["end_ns"]),
         hop=numbers(rows["hop_to_id"]),
+        awaited=flags(rows["awaited"]),
+        while_running=np.where(running >= 0, row_of(span_of_node, running), np.int32(-1)),
     )
 
 
@@ -129,6 +135,7 @@ def _staged(
         hop=segments.hop,
         stage=stage,
         duration_ns=duration_ns,
+        awaited=segments.awaited,
         service=Coded(catalogue.columns.service, catalogue.services),
         name=Coded(catalogue.name_codes, catalogue.names),
         places=places,

@@ -58,7 +58,8 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
     if table.path is not None:
         return table.path
     rows = connection.sql(
-        "SELECT request_no, span_no, operation_id, hop_to_id, stage_id, end_ns - start_ns AS duration_ns FROM data.segments"
+        """SELECT request_no, span_no, operation_id, hop_to_id, stage_id, end_ns - start_ns AS duration_ns,
+               awaited::TINYINT AS awaited FROM data.segments"""
     ).to_arrow_table()
     operations = connection.sql(
         "SELECT operation_id, service_name, name FROM operations ORDER BY operation_id"
@@ -70,6 +71,7 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
         hop=numbers(rows["hop_to_id"]),
         stage=numbers(rows["stage_id"]),
         duration_ns=numbers(rows["duration_ns"]),
+        awaited=flags(rows["awaited"]),
         service=coded(operations["service_name"]),
         name=coded(operations["name"]),
         places=load_places(connection),

@@ -6,13 +6,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Segment:
-    """A critical-path segment of a request, ns since the epoch on the adjusted clock."""
+    """A critical-path segment of a request, ns since the epoch on the adjusted clock.
+
+    Where it is not `awaited` the trace shows what ran then, not that the request waited for it. `while_running` is the span
+    that ran then and went on after the request had ended: the time is not that span's.
+    """
 
     span_id: str
     start_ns: int
     end_ns: int
     stage: str
     hop_to: str | None
+    awaited: bool = True
+    while_running: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,16 @@ class Trace:
     def end_ns(self) -> int:
         return max(span.end_ns for span in self.spans)
 
+    @property
+    def meanwhile_ns(self) -> dict[str, int]:
+        """How much of a request passed while a span ran that went on after the request's end, by that span's id."""
+        passed: dict[str, int] = {}
+        for segment in (segment for request in self.requests for segment in request.critical_path):
+            if segment.while_running is not None:
+                before = passed.get(segment.while_running, 0)
+                passed[segment.while_running] = before + segment.end_ns - segment.start_ns
+        return passed
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON of `overbudget trace --json`."""
         return {"trace_id": self.trace_id, "requests": [_request_dict(request) for request in self.requests]}
@@ -80,7 +96,15 @@ def _request_dict(request: TraceRequest) -> dict[str, Any]:
         "duration_ns": request.duration_ns,
         "complete": request.complete,
         "critical_path": [
-            {"span_id": s.span_id, "start_ns": s.start_ns, "end_ns": s.end_ns, "stage": s.stage, "hop_to": s.hop_to}
+            {
+                "span_id": s.span_id,
+                "start_ns": s.start_ns,
+                "end_ns": s.end_ns,
+                "stage": s.stage,
+                "hop_to": s.hop_to,
+                "awaited": s.awaited,
+                "while_running": s.while_running,
+            }
             for s in request.critical_path
         ],
     }

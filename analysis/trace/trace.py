@@ -161,12 +161,12 @@ def _requests(cursor: duckdb.DuckDBPyConnection, trace_id: str) -> tuple[list[Tr
     segments: dict[str, list[Segment]] = {}
     own: dict[str, int] = {}
     paths = cursor.execute(
-        """SELECT request_span_id, span_id, start_ns, end_ns, stage, hop_to FROM critical_path WHERE trace_id = $1
-           ORDER BY request_span_id, start_ns""",
+        """SELECT request_span_id, span_id, start_ns, end_ns, stage, hop_to, awaited, while_running
+           FROM critical_path WHERE trace_id = $1 ORDER BY request_span_id, start_ns""",
         [trace_id],
     ).fetchall()
-    for request, span_id, start, end, stage, hop_to in paths:
-        segments.setdefault(request, []).append(Segment(span_id, start, end, stage, hop_to))
+    for request, span_id, start, end, *what in paths:
+        segments.setdefault(request, []).append(Segment(span_id, start, end, *what))
         own[span_id] = own.get(span_id, 0) + end - start
     rows = cursor.execute(
         "SELECT span_id, route, duration_ns, complete FROM requests WHERE trace_id = $1 ORDER BY start_ns, request_no",

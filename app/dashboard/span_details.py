@@ -46,6 +46,9 @@ def span_details(trace: Trace, selected: str | None, usual: dict[str, Usual]) ->
     facts = {
         "duration": format_duration(span.end_ns - span.start_ns) if span.ended else "no end recorded",
         "on the critical path": format_duration(span.critical_ns),
+        "passed while it ran": format_duration(meanwhile)
+        if (meanwhile := trace.meanwhile_ns.get(span.span_id))
+        else "",
         "among its like": _rank(usual.get(span.span_id)),
         "starts after": format_duration(span.start_ns - trace.start_ns),
         "stage": span.stage,

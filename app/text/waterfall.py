@@ -26,6 +26,7 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
             segments.setdefault(segment.span_id, []).append((segment.start_ns, segment.end_ns))
             if segment.hop_to:
                 hops[segment.span_id] = segment.hop_to
+    meanwhile = trace.meanwhile_ns
     told, *requests = heading(trace)
     lines = [told, *(f"{request}; # is its critical path" for request in requests)]
     lines.append("")
@@ -37,6 +38,8 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
         marks += ["ERROR"] if span.status_code == "ERROR" else []
         marks += ["orphan"] if span.orphan else []
         marks += [f"→ {clean(hops[span.span_id])}"] if span.span_id in hops else []
+        if span.span_id in meanwhile:
+            marks.append(f"({format_duration(meanwhile[span.span_id])} of the request passed while it ran)")
         lines.append(f"{label} {bar} {duration:>8} {' '.join(marks)}".rstrip())
     if hidden:
         lines.append(f"{count(hidden, 'more span')} not shown; --all shows them.")

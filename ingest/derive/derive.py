@@ -233,7 +233,7 @@ def _insert_nodes(
 
 
 def _insert_path(connection: duckdb.DuckDBPyConnection, part: Part, first_request: int) -> None:
-    segments = part.segments
+    segments, running = part.segments, part.segments.while_running
     insert(
         connection,
         "data.segments",
@@ -246,6 +246,8 @@ def _insert_path(connection: duckdb.DuckDBPyConnection, part: Part, first_reques
                 "operation_id": part.tree.operation[segments.node],
                 "hop_to_id": segments.hop,
                 "stage_id": part.segment_stage,
+                "awaited": segments.awaited,
+                "while_running": np.where(running >= 0, part.span_no[running], -1).astype(np.int32),
             }
         ),
     )

@@ -1,7 +1,8 @@
 -- The critical path as it is stored. Ask the view critical_path instead.
 CREATE TABLE data.segments (
     request_no INTEGER NOT NULL, span_no INTEGER NOT NULL, start_ns BIGINT NOT NULL, end_ns BIGINT NOT NULL,
-    operation_id INTEGER NOT NULL, hop_to_id INTEGER NOT NULL, stage_id SMALLINT NOT NULL
+    operation_id INTEGER NOT NULL, hop_to_id INTEGER NOT NULL, stage_id SMALLINT NOT NULL,
+    awaited BOOLEAN NOT NULL, while_running INTEGER NOT NULL
 );
 COMMENT ON TABLE data.segments IS 'One row per critical-path segment, requests together, in time order; the view critical_path is the one to ask';
 COMMENT ON COLUMN data.segments.request_no IS 'The request';
@@ -11,3 +12,5 @@ COMMENT ON COLUMN data.segments.end_ns IS 'End of the segment, ns since the epoc
 COMMENT ON COLUMN data.segments.operation_id IS 'Operation of the span';
 COMMENT ON COLUMN data.segments.hop_to_id IS 'Place the request was passing to; -1 where the time is the span''s own';
 COMMENT ON COLUMN data.segments.stage_id IS 'Stage the segment counts for, by the default rules';
+COMMENT ON COLUMN data.segments.awaited IS 'Whether the request is known to have waited for it; false where the trace only shows what ran then';
+COMMENT ON COLUMN data.segments.while_running IS 'The span that ran then and went on after the request had ended; -1 for none. The time is not that span''s';

@@ -43,7 +43,7 @@ def test_busy_time_is_the_union_and_stage_time_what_was_waited_for() -> None:
     k = 10
     codes = np.array([{"unattributed": 9, "tools": 4}[drawn.stages()[drawn.name(n)]] for n in range(3)], np.int16)
     stage_ns, busy_ns, count = stage_times(drawn.tree, drawn.requests, drawn.request_of, drawn.segments, codes, k)
-    assert stage_ns[0, 4] == 8 * MS  # who runs beside b was not waited for, but for what b left
+    assert stage_ns[0, 4] == 10 * MS  # a ran before b began
     assert busy_ns[0, 4] == 10 * MS
     assert count[0, 4] == 2
     assert stage_ns.sum() == 10 * MS

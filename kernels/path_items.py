@@ -1,0 +1,135 @@
+"""What a span may have waited for: its children, and what runs past the end of a descendant and was handed up.
+
+Method: docs/reference/method.md, "Critical path".
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from overbudget.kernels.columns import I8, I32, I64, PRODUCER, Bool, Tree
+from overbudget.kernels.jit import kernel
+
+ITEM = np.dtype(
+    [("node", np.int32), ("detached", np.bool_), ("begin", np.int64), ("end", np.int64), ("span_id", np.uint64)],
+    align=True,
+)
+
+
+class Items(NamedTuple):
+    """Items by the span they belong to: those of span s stand at `first[s]:first[s + 1]` of `item`.
+
+    An item is the part of the span `node` from `begin` to `end` (ns), where that span ends. Nobody waits on for a
+    `detached` one: a PRODUCER span between it and s only sent it off.
+    """
+
+    first: I64
+    item: np.ndarray  # type: ignore[type-arg]  # of ITEM
+
+
+@kernel
+def outliving_ancestor(parent, end, downwards, request_of):  # type: ignore[no-untyped-def]
+    """int32[n]: the nearest ancestor within the request that ends later than the span itself; -1 for none."""
+    later = np.full(parent.size, -1, np.int32)
+    for i in range(downwards.size):
+        node = downwards[i]
+        up = parent[node]
+        if up < 0 or request_of[up] != request_of[node]:
+            continue
+        while up >= 0 and end[up] <= end[node]:
+            up = later[up]
+        later[node] = up
+    return later
+
+
+@kernel
+def sending_ancestor(parent, downwards, kind):  # type: ignore[no-untyped-def]
+    """int32[n]: the nearest PRODUCER span above each span; -1 for none."""
+    sender = np.full(parent.size, -1, np.int32)
+    for i in range(downwards.size):
+        node = downwards[i]
+        up = parent[node]
+        if up >= 0:
+            sender[node] = up if kind[up] == PRODUCER else sender[up]
+    return sender
+
+
+@kernel
+def _grown(array):  # type: ignore[no-untyped-def]
+    larger = np.empty(2 * array.size, array.dtype)
+    larger[: array.size] = array
+    return larger
+
+
+@kernel
+def _handed_up(parent, start, end, request_of, later):  # type: ignore[no-untyped-def]
+    """Every item in the order of its node: (the span it belongs to, node, begin).
+
+    A child is an item of its parent. What runs past the end of an ancestor is handed to the next one that is still
+    running then, as an item that begins there.
+    """
+    owner, node_of = np.empty(parent.size + 1, np.int32), np.empty(parent.size + 1, np.int32)
+    begin_of = np.empty(parent.size + 1, np.int64)
+    count = 0
+    for node in range(parent.size):
+        up, begin = parent[node], start[node]
+        if up < 0 or request_of[node] < 0 or request_of[up] != request_of[node]:
+            continue
+        while up >= 0 and begin < end[node]:
+            if begin < end[up]:
+                if count == owner.size:
+                    owner, node_of, begin_of = _grown(owner), _grown(node_of), _grown(begin_of)
+                owner[count], node_of[count], begin_of[count] = up, node, begin
+                count += 1
+                begin = end[up]
+            up = later[up]
+    return owner[:count], node_of[:count], begin_of[:count]
+
+
+@kernel
+def _by_owner(owner, node, begin, end, span_id, sender):  # type: ignore[no-untyped-def]
+    """Items together by their span, the later nodes first: calls in a row then stand in the order of their ends."""
+    first = np.zeros(end.size + 1, np.int64)
+    for i in range(owner.size):
+        first[owner[i] + 1] += 1
+    first = np.cumsum(first)
+    fill, items = first[1:].copy(), np.empty(owner.size, ITEM)
+    for i in range(owner.size):
+        up = owner[i]
+        fill[up] -= 1
+        one = items[fill[up]]
+        one.node, one.begin, one.end, one.span_id = node[i], begin[i], end[node[i]], span_id[node[i]]
+        one.detached = sender[node[i]] != sender[up]
+    return first, items
+
+
+def path_items(tree: Tree, kind: I8, request_of: I32) -> Items:
+    """The items of every span. `kind` and `request_of` are per span; those outside requests (-1) are items of nobody."""
+    later = outliving_ancestor(tree.parent, tree.end, tree.downwards, request_of)
+    owner, node, begin = _handed_up(tree.parent, tree.start, tree.end, request_of, later)
+    sender = sending_ancestor(tree.parent, tree.downwards, kind)
+    return Items(*_by_owner(owner, node, begin, tree.end, tree.span_id, sender))
+
+
+@kernel
+def _above(parent, downwards, background):  # type: ignore[no-untyped-def]
+    above = parent.copy()
+    for i in range(downwards.size):
+        node = downwards[i]
+        up = parent[node]
+        if up >= 0 and background[up]:
+            above[node] = above[up]
+    return above
+
+
+def without_background(tree: Tree, request_of: I32, entry: I32, background: Bool) -> tuple[Tree, I32]:
+    """The tree and the request of each span, with `background` spans (bool[n]) in no request and their children handed up.
+
+    Entry spans (`entry`) stay what they are: a request is never in the background of itself.
+    """
+    background = background.copy()
+    background[entry] = False
+    if not background.any():
+        return tree, request_of
+    above = _above(tree.parent, tree.downwards, background)
+    return tree._replace(parent=above), np.where(background, np.int32(-1), request_of).astype(np.int32)
