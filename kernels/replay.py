@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from overbudget.kernels.jit import kernel
 from overbudget.kernels.children import children_by
 from overbudget.kernels.columns import I32, I64, Bool, Tree
 from overbudget.kernels.dependence import depends, pairs_of_siblings, resolution_ns, waiters
-from overbudget.kernels.jit import kernel
 
 F64 = npt.NDArray[np.float64]
 MOST_LOOKED_AT = 2_000  # earlier siblings of a span that it may depend on
@@ -61,6 +61,7 @@ class NodeChanges(NamedTuple):
     group: I32  # spans of one group start together; -1 for none
     groups: int
     at_once: Bool  # spans that begin without the pause before them
+    gone: Bool  # spans that do not happen: they stand in no line
 
 
 class Queues(NamedTuple):
@@ -77,7 +78,8 @@ class Queues(NamedTuple):
 
 def no_change(nodes: int) -> NodeChanges:
     """A change of nothing."""
-    return NodeChanges(np.ones(nodes), np.full(nodes, -1, np.int32), 0, np.zeros(nodes, np.bool_))
+    none, nothing = np.full(nodes, -1, np.int32), np.zeros(nodes, np.bool_)
+    return NodeChanges(np.ones(nodes), none, 0, nothing, nothing.copy())
 
 
 def no_queues(nodes: int) -> Queues:
@@ -119,9 +121,9 @@ def _sibling(parent, node, up):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _followed(shape, b, group, apart, found):  # type: ignore[no-untyped-def]
+def _followed(shape, b, group, apart, line, found):  # type: ignore[no-untyped-def]
     """Fill `found` with what the start of `b` directly waits for, and return how many there are. What one of them waited for
-    itself is left out, and the members of the group `apart`."""
+    itself is left out, and so are the members of the group `apart` and of the same `line`."""
     parent, start, end, kind = shape.parent, shape.start, shape.end, shape.kind
     up, count, looked = parent[b], 0, 0
     low, high = shape.begins[up], shape.begins[up + 1]
@@ -139,12 +141,12 @@ def _followed(shape, b, group, apart, found):  # type: ignore[no-untyped-def]
             break
         if a == b or start[a] > start[b] or (start[a] == start[b] and (end[a], a) > (end[b], b)):
             continue
-        if apart >= 0 and group[a] == apart:
+        if (apart >= 0 and group[a] == apart) or (line[b] >= 0 and line[a] == line[b]):
             continue
         covered = False
         for k in range(count):
             d = _sibling(parent, found[k], up)
-            plain = d != a and shape.retry_of[d] < 0 and group[d] < 0
+            plain = d != a and shape.retry_of[d] < 0 and group[d] < 0 and (line[d] < 0 or line[a] != line[d])
             if plain and end[c] <= start[d] and start[a] < start[d]:
                 covered = depends(shape.pair_keys, shape.pairs, kind[up], kind[a], kind[d], shape.kinds)
             if covered:
@@ -158,7 +160,7 @@ def _followed(shape, b, group, apart, found):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _edges(shape, group, groups):  # type: ignore[no-untyped-def]
+def _edges(shape, group, groups, line):  # type: ignore[no-untyped-def]
     """All pairs of events of which the second waits for the first, the lag of each event, and what each start followed."""
     parent, start, end = shape.parent, shape.start, shape.end
     n = parent.size
@@ -175,7 +177,7 @@ def _edges(shape, group, groups):  # type: ignore[no-untyped-def]
                 found[0] = shape.retry_of[b]
                 held = 1
             else:
-                held = _followed(shape, b, group, -1, found)
+                held = _followed(shape, b, group, -1, line, found)
             base = start[up]
             for k in range(held):
                 base = max(base, end[found[k]])
@@ -185,7 +187,7 @@ def _edges(shape, group, groups):  # type: ignore[no-untyped-def]
             if group[b] >= 0 and shape.retry_of[b] < 0:
                 if opener[group[b]] < 0:
                     opener[group[b]] = b
-                held = _followed(shape, opener[group[b]], group, group[b], found)
+                held = _followed(shape, opener[group[b]], group, group[b], line, found)
             if count + held + 1 > before.size:
                 before, later = np.append(before, np.empty_like(before)), np.append(later, np.empty_like(later))
             for k in range(held):
@@ -223,10 +225,12 @@ def _by_first(before, later, events):  # type: ignore[no-untyped-def]
     return first, after, waits
 
 
-def graph_of(shape: Shape, group: I32 | None = None, groups: int = 0) -> Graph:
-    """What happens after what. The members of a group do not wait for one another, but for what its first one waits for."""
-    group = np.full(len(shape.parent), -1, np.int32) if group is None else group
-    before, later, lag, follows = _edges(shape, group, groups)
+def graph_of(shape: Shape, group: I32 | None = None, groups: int = 0, line_of: I32 | None = None) -> Graph:
+    """What happens after what. The members of a group do not wait for one another, but for what its first one waits for;
+    siblings with the same number in `line_of` do not wait for one another, but for a server."""
+    none = np.full(len(shape.parent), -1, np.int32)
+    group, line_of = none if group is None else group, none if line_of is None else line_of
+    before, later, lag, follows = _edges(shape, group, groups, line_of)
     first, after, waits = _by_first(before, later, 2 * len(shape.parent))
     return Graph(first, after, waits, lag, follows)
 
@@ -237,13 +241,13 @@ def _scaled(ns, factor):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _changed_lags(parent, lag, factor, at_once):  # type: ignore[no-untyped-def]
-    """The pauses before starts belong to the parent, the rest of a span after what it waited for to the span."""
-    out = lag.copy()
+def _changed(parent, ns, factor, at_once):  # type: ignore[no-untyped-def]
+    """Times before events: those before a start belong to the parent, those before an end to the span."""
+    out = ns.copy()
     for node in range(parent.size):
         if parent[node] >= 0:
-            out[2 * node] = 0 if at_once[node] else _scaled(lag[2 * node], factor[parent[node]])
-        out[2 * node + 1] = _scaled(lag[2 * node + 1], factor[node])
+            out[2 * node] = 0 if at_once[node] else _scaled(ns[2 * node], factor[parent[node]])
+        out[2 * node + 1] = _scaled(ns[2 * node + 1], factor[node])
     return out
 
 
@@ -323,8 +327,16 @@ def spread(parent, downwards, factor):  # type: ignore[no-untyped-def]
 def replay(shape: Shape, graph: Graph, change: NodeChanges, queues: Queues | None = None) -> I64:
     """int64[2 * nodes]: when each span starts and ends (2 * node, 2 * node + 1). Without lines and with no change as it was, to
     the nanosecond. `graph` is that of the change's groups."""
-    lag = _changed_lags(shape.parent, graph.lag, change.factor, change.at_once)
-    queues = queues or no_queues(len(shape.parent))
+    lag = _changed(shape.parent, graph.lag, change.factor, change.at_once)
+    if queues is None or not len(queues.servers):
+        queues = no_queues(len(shape.parent))
+    else:
+        out = np.repeat(change.gone, 2) & (queues.line >= 0)
+        lag[out] = 0  # what passed before was the wait
+        delta = queues.delta.copy()
+        delta[1::2] = np.round(delta[1::2] * change.factor)  # the end of a call that waits within its own time
+        ready = _changed(shape.parent, queues.ready, change.factor, change.at_once)
+        queues = queues._replace(line=np.where(out, np.int32(-1), queues.line), ready=ready, delta=delta)
     return np.asarray(_happen(graph, lag, shape.parent, shape.start, queues, queues.servers))
 
 

@@ -147,7 +147,7 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
 
     Errors: OverbudgetError where a change names no stage or operation, or one whose calls record no input.
     """
-    factor, group, groups, at_once = no_change(len(nodes.request))
+    factor, group, groups, at_once, _ = no_change(len(nodes.request))
     retry_of = nodes.ground.shape.retry_of
     dropped = np.zeros(len(factor), bool)  # failed calls that do not occur: their repeat takes their place
     for change in changes:
@@ -166,7 +166,8 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
             case Parallel():
                 group, groups = _grouped(change, nodes, group, groups)
     at_once |= (retry_of >= 0) & dropped[retry_of]
-    return NodeChanges(factor, group, groups, at_once)
+    gone = _below(np.where(dropped, 0.0, 1.0), nodes) == 0
+    return NodeChanges(factor, group, groups, at_once, gone)
 
 
 def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:

@@ -12,9 +12,12 @@ import pyarrow as pa
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.table import I16, I32, RequestTable
+from overbudget.analysis.whatif.candidates import callers_of
+from overbudget.analysis.whatif.lines import Line, System, find_lines, system_of
+from overbudget.analysis.whatif.server_names import is_sampled, servers_named
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.columns import Tree
-from overbudget.kernels.replay import F64, Graph, Shape, graph_of, shape_of
+from overbudget.kernels.replay import F64, Shape, graph_of, shape_of
 from overbudget.kernels.retries import retries
 from overbudget.stages.attribute_keys import INPUT_KEYS, INPUT_PREFIXES, QUERY_KEYS, QUERY_PLACEHOLDER
 from overbudget.stages.server_queue import reported_waits
@@ -51,9 +54,19 @@ class ReplayInput:
     queued: F64  # the share of each span that it begins with in its server's queue
 
     @cached_property
-    def graph(self) -> Graph:
-        """What happened after what, with nothing changed."""
-        return graph_of(self.shape)
+    def system(self) -> System:
+        """What waits for what, and in which lines; looked for when first asked for."""
+        entries = np.flatnonzero((self.request_of >= 0) & (self.shape.parent < 0)).astype(np.int32)
+        found: tuple[Line, ...] = ()
+        if not is_sampled(self.connection):
+            found = find_lines(callers_of(self.shape, graph_of(self.shape), self._codes()), self.kinds)
+        return system_of(self.shape, found, entries)
+
+    def _codes(self) -> tuple[I32, I32, I32, I32]:
+        """Of each node: its service, and what it says of pod, peer and model."""
+        services = {name: place for place, name in enumerate(dict.fromkeys(service for service, _ in self.kinds))}
+        service = np.array([services[name] for name, _ in self.kinds], np.int32)[self.shape.kind]
+        return service, *servers_named(self.connection, self.tree)
 
     @cached_property
     def inputs(self) -> Inputs:

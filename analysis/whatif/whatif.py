@@ -12,9 +12,10 @@ from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import I64, Filters
 from overbudget.analysis.whatif.changes import Change, Nodes, change_of
+from overbudget.analysis.whatif.lines import line_of_node, queues_of
 from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
 from overbudget.kernels.arrow import row_of
-from overbudget.kernels.replay import graph_of, lengths, replay
+from overbudget.kernels.replay import NodeChanges, graph_of, lengths, replay
 
 PERCENTILES = (50, 75, 90, 95, 99)
 MOST_KNOWN = 64  # outcomes that a workbench remembers
@@ -87,9 +88,17 @@ class Workbench:
         return self._known[key]
 
     def _replayed(self, changes: Sequence[Change]) -> I64:
-        ground, change = self.nodes.ground, change_of(changes, self.nodes)
-        graph = graph_of(ground.shape, change.group, change.groups) if change.groups else ground.graph
-        return np.asarray(lengths(replay(ground.shape, graph, change))[self._entry], np.int64)
+        system, change = self.nodes.ground.system, change_of(changes, self.nodes)
+        moved = lengths(self._events(change)) - lengths(system.nothing)
+        return np.asarray(self.table.latency_ns + moved[self._entry], np.int64)
+
+    def _events(self, change: NodeChanges) -> I64:
+        shape, system = self.nodes.ground.shape, self.nodes.ground.system
+        graph = system.graph
+        if change.groups:
+            line_of = line_of_node(system.lines, len(shape.parent))
+            graph = graph_of(shape, change.group, change.groups, line_of)
+        return replay(shape, graph, change, queues_of(system.lines, shape, system.graph))
 
     def what_if(self, changes: Sequence[Change], budget: Budget | None = None) -> WhatIf:
         """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.

@@ -1,0 +1,180 @@
+"""Where a limited number of servers may stand: sets of calls that may share them (docs/reference/method.md, Lines)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from overbudget.kernels.columns import I32, I64, Bool
+from overbudget.kernels.replay import Graph, Shape
+from overbudget.kernels.server_lines import grouped, overlaps_a_sibling
+
+LEAST_CALLS = 50
+LEAST_QUEUED = 20
+LEAST_SHARE = 0.005
+WITHIN = "within one request"  # the servers of a candidate are those of one parent
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Every span by node: what may stand in line, and what tells the servers apart (codes, -1 for not known)."""
+
+    shape: Shape
+    base: I64  # when all that the span waits for had happened
+    follows: I32  # operation of what it followed
+    service: I32
+    pod: I32
+    peer: I32
+    model: I32
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Calls that may share servers: by instance (`begins`), then start. `node` asks, the end of `last` gives back."""
+
+    per: str  # "", "pod", "peer", "model", "caller", "rate" or WITHIN
+    node: I32
+    last: I32
+    begins: I64
+    start: I64
+    end: I64
+    base: I64
+    place: I64  # what the call is and what it followed
+    period_ns: int = 0
+
+
+def callers_of(shape: Shape, graph: Graph, codes: tuple[I32, I32, I32, I32]) -> Callers:
+    """`codes` are service, pod, peer and model of each node."""
+    follows = np.where(graph.follows >= 0, shape.kind[np.maximum(graph.follows, 0)], -1).astype(np.int32)
+    return Callers(shape, shape.start - graph.lag[0::2], follows, *codes)
+
+
+def candidates(callers: Callers) -> Iterator[Candidate]:
+    """All sets of calls that may share servers and some of which begin later than they might."""
+    shape = callers.shape
+    late = _kinds_that_begin_late(callers)
+    may = (shape.parent >= 0) & late[shape.kind]
+    for per, codes in (("", None), ("pod", callers.pod), ("peer", callers.peer), ("model", callers.model)):
+        for kind in np.unique(shape.kind[may]).tolist():
+            node = np.flatnonzero(may & (shape.kind == kind)).astype(np.int32)
+            instance = np.zeros(len(node), np.int64) if codes is None else codes[node].astype(np.int64)
+            if codes is None or len(np.unique(instance)) > 1:
+                yield _candidate(callers, per, node, instance)
+    for per, codes in (("peer", callers.peer), ("model", callers.model)):
+        for code in np.unique(codes[may & (codes >= 0)]).tolist():
+            node = np.flatnonzero((codes == code) & (shape.parent >= 0)).astype(np.int32)
+            if len(np.unique(shape.kind[node])) > 1:
+                yield _candidate(callers, per, node, np.zeros(len(node), np.int64))
+    yield from _connections(callers, may)
+    yield from _within_requests(callers)
+    yield from _rates(callers, may)
+
+
+def _kinds_that_begin_late(callers: Callers) -> Bool:
+    """Operations of which enough calls begin later than the soonest do."""
+    shape = callers.shape
+    called = np.flatnonzero(shape.parent >= 0)
+    kind, gap = shape.kind[called], (shape.start - callers.base)[called]
+    order = np.lexsort((gap, kind))
+    kind, gap = kind[order], gap[order]
+    begins = np.searchsorted(kind, np.arange(shape.kinds + 1))
+    late = np.zeros(shape.kinds, bool)
+    for one in range(shape.kinds):
+        gaps = gap[begins[one] : begins[one + 1]]
+        if len(gaps) >= LEAST_CALLS:
+            soon = gaps[len(gaps) // 100]
+            begins_late = len(gaps) - np.searchsorted(gaps, 2 * max(soon, 0) + 100_000)
+            late[one] = begins_late >= max(LEAST_QUEUED, LEAST_SHARE * len(gaps))
+    return late
+
+
+def _candidate(
+    callers: Callers, per: str, node: I32, instance: I64, last: I32 | None = None, base: I64 | None = None
+) -> Candidate:
+    order, begins = grouped(node, instance, callers.shape.start[node])
+    last = node if last is None else last
+    base = callers.base[node] if base is None else base
+    node, last = node[order], last[order]
+    place = callers.shape.kind[node].astype(np.int64) * (callers.shape.kinds + 1) + callers.follows[node] + 1
+    return Candidate(per, node, last, begins, callers.shape.start[node], callers.shape.end[last], base[order], place)
+
+
+def _connections(callers: Callers, may: Bool) -> Iterator[Candidate]:
+    """What one pod of a service shares to reach a peer: for each call alone, and held from a parent's first call to its last."""
+    shape = callers.shape
+    calls = (callers.peer >= 0) & (shape.parent >= 0)
+    for service in np.unique(callers.service[calls & may]).tolist():
+        node = np.flatnonzero(calls & (callers.service == service)).astype(np.int32)
+        instance = (callers.pod[node].astype(np.int64) + 1) << 32 | callers.peer[node]
+        if len(np.unique(shape.kind[node])) > 1:
+            yield _candidate(callers, "caller", node, instance)
+        run = shape.parent[node].astype(np.int64) << 32 | np.unique(instance, return_inverse=True)[1]
+        order = np.lexsort((node, shape.start[node], run))
+        first = np.flatnonzero(np.append(True, run[order][1:] != run[order][:-1]))
+        if len(first) == len(node):
+            continue
+        ends = shape.end[node[order]]
+        latest = np.maximum.reduceat(ends, first)
+        lengths = np.diff(np.append(first, len(node)))
+        is_last = ends == np.repeat(latest, lengths)
+        last = np.maximum.reduceat(np.where(is_last, np.arange(len(node)), -1), first)
+        opens = node[order][first]
+        yield _candidate(callers, "caller", opens, instance[order][first], node[order][last])
+
+
+def _within_requests(callers: Callers) -> Iterator[Candidate]:
+    """Siblings that overlap, but never more than so many: a limit of each parent's own."""
+    shape = callers.shape
+    overlaps = overlaps_a_sibling(shape.first, shape.by_start, shape.start, shape.end)
+    called = shape.parent >= 0
+    up = np.where(called, shape.kind[np.maximum(shape.parent, 0)], 0)
+    pair = up.astype(np.int64) * shape.kinds + shape.kind
+    pairs, number = np.unique(pair[called], return_inverse=True)
+    share = np.bincount(number, overlaps[called], minlength=len(pairs)) / np.bincount(number, minlength=len(pairs))
+    at_once = np.zeros(len(pair), bool)
+    at_once[called] = share[number] > 0.5
+    for kind in np.unique(up[at_once]).tolist():
+        node = np.flatnonzero(at_once & (up == kind)).astype(np.int32)
+        if len(node) >= LEAST_CALLS:
+            base = _after_others(callers, node, at_once)
+            yield _candidate(callers, WITHIN, node, shape.parent[node].astype(np.int64), base=base)
+
+
+def _after_others(callers: Callers, node: I32, members: Bool) -> I64:
+    """When the siblings that are no members had ended, or the parent started, before each node."""
+    shape = callers.shape
+    base = shape.start[shape.parent[node]].copy()
+    others = np.flatnonzero((shape.parent >= 0) & ~members & np.isin(shape.parent, shape.parent[node]))
+    if not len(others):
+        return base
+    order = others[np.lexsort((shape.end[others], shape.parent[others]))]
+    key = shape.parent[order].astype(np.int64)
+    lowest = int(shape.start.min())
+    span = int(shape.end.max()) - lowest + 2
+    if span * (int(key.max()) + 2) >= 2**62:  # too long a time to number both in one
+        return base
+    at = np.searchsorted(key * span + shape.end[order] - lowest, shape.parent[node] * span + shape.start[node] - lowest, "right") - 1
+    fits = (at >= 0) & (key[np.maximum(at, 0)] == shape.parent[node])
+    base[fits] = np.maximum(base[fits], shape.end[order][at[fits]])
+    return base
+
+
+def _rates(callers: Callers, may: Bool) -> Iterator[Candidate]:
+    """Operations that, when they begin late, begin at a constant distance: so many a second are let through."""
+    shape = callers.shape
+    for kind in np.unique(shape.kind[may]).tolist():
+        node = np.flatnonzero((shape.kind == kind) & (shape.parent >= 0)).astype(np.int32)
+        one = _candidate(callers, "rate", node, np.zeros(len(node), np.int64))
+        gap = one.start - one.base
+        late = gap > 3 * np.quantile(gap, 0.1) + 1_000_000
+        late[0] = False
+        apart = np.diff(one.start, prepend=one.start[0])
+        if late.sum() < LEAST_QUEUED:
+            continue
+        period = int(np.median(apart[late]))
+        near = np.abs(apart - period) <= max(0.02 * period, 1_000)
+        if period > 0 and near[late].mean() >= 0.9 and (apart[1:] < 0.98 * period).mean() <= 0.01:
+            period = int(np.quantile(apart[late & near], 0.01))
+            yield Candidate(
+                "rate", one.node, one.node, one.begins, one.start, one.start + period, one.base, one.place, period
+            )

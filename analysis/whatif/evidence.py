@@ -1,0 +1,128 @@
+"""Whether calls stand in line for servers, and whether in the order in which they come (docs/reference/method.md, Lines)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from overbudget.analysis.whatif.candidates import LEAST_CALLS, LEAST_QUEUED, LEAST_SHARE, WITHIN, Candidate
+from overbudget.kernels.columns import I64, Bool
+from overbudget.kernels.replay import F64
+from overbudget.kernels.server_lines import all_taken, ready_times, same_one_lets_in, walk
+
+RECALL = 0.9  # of the calls that had to wait, how many began when a server was given back
+MOST_LATE = 0.05  # of those that found a server free and began late all the same
+MOST_OVERTAKEN = 0.05  # of those that stood in line
+SAME_ONE = 0.8  # more often let in by the same one: the order of code, not a line
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a candidate shows. `late`: share of calls that began late though a server was free; `overtaken`: share of those in
+    line."""
+
+    candidate: Candidate
+    servers: I64  # of each instance
+    queued: Bool
+    grant: I64
+    ready: I64
+    rank: I64
+    recall: float
+    late: float
+    overtaken: float
+    wait_ns: int  # all waiting together
+
+    @property
+    def first_come(self) -> bool:
+        """Whether it is served first come, first served, as far as its traces tell."""
+        return self.late <= MOST_LATE and self.overtaken <= MOST_OVERTAKEN
+
+
+def evidence_of(one: Candidate) -> Evidence | None:
+    """What speaks for a line before these calls; None where too few wait, or they do not begin when a server is free."""
+    if one.per == WITHIN:
+        one = _crowded(one)
+    if len(one.node) < LEAST_CALLS:
+        return None
+    servers, freed, free_since, queued, full_since = walk(one.begins, one.start, one.end, one.base)
+    if queued.sum() < RECALL * LEAST_QUEUED:
+        return None
+    found_free = free_since <= one.base
+    lead, spread = _lead(one, found_free)
+    wish = one.base + lead
+    due = all_taken(one.begins, one.start, one.end, freed, servers, wish)
+    if due.sum() < max(LEAST_QUEUED, LEAST_SHARE * len(due)) or (queued & due).sum() < RECALL * due.sum():
+        return None
+    if one.per == WITHIN and not _anyone_lets_in(one, queued, free_since, servers):
+        return None
+    late = found_free & (one.start - one.base > 3 * np.maximum(lead, 100_000) + 1_000_000)
+    grant = np.where(queued, free_since, one.start)
+    slack = np.maximum(np.maximum(2 * spread, 0.1 * (grant - one.base)), 1_000_000.0)
+    ready, rank, overtaken = ready_times(one.begins, one.start, grant, queued, wish, full_since, slack)
+    return Evidence(
+        one, servers, queued, grant, ready, rank,
+        recall=float((queued & due).sum() / due.sum()),
+        late=float(late.sum() / found_free.sum()) if found_free.any() else 0.0,
+        overtaken=overtaken / int(queued.sum()),
+        wait_ns=int((grant - ready)[queued].sum()),
+    )  # fmt: skip
+
+
+def _lead(one: Candidate, free: Bool) -> tuple[I64, F64]:
+    """How long after its base a call begins that finds a server free, and how much that varies; per place where enough do."""
+    gap = one.start - one.base
+    n = len(gap)
+    usual = float(np.median(gap[free])) if free.sum() >= LEAST_QUEUED else float(np.quantile(gap, 0.1))
+    lead, spread = np.full(n, usual), np.full(n, 1e6)
+    places, number = np.unique(one.place, return_inverse=True)
+    order = np.argsort(number, kind="stable")
+    begins = np.searchsorted(number[order], np.arange(len(places) + 1))
+    for k in range(len(places)):
+        here = order[begins[k] : begins[k + 1]]
+        gaps = gap[here][free[here]]
+        if len(gaps) >= LEAST_QUEUED:
+            middle = float(np.median(gaps))
+            lead[here], spread[here] = middle, float(np.quantile(gaps, 0.9)) - middle
+        elif len(here) >= LEAST_QUEUED and free.sum() >= LEAST_QUEUED:
+            lead[here] = float(np.quantile(gap[here], 0.1))
+    return lead.astype(np.int64), spread
+
+
+def _crowded(one: Candidate) -> Candidate:
+    """The instances that have more members than run at once in any, if nearly all of them reach that many."""
+    servers = walk(one.begins, one.start, one.end, one.base)[0]
+    c, members = int(servers.max(initial=0)), np.diff(one.begins)
+    large = members > c
+    if c < 2 or large.sum() < LEAST_QUEUED or (servers[large] == c).mean() < 0.95:
+        large[:] = False
+    kept = np.repeat(large, members)
+    begins = np.append(0, np.cumsum(members[large])).astype(np.int64)
+    columns = (column[kept] for column in (one.start, one.end, one.base, one.place))
+    return Candidate(one.per, one.node[kept], one.last[kept], begins, *columns)
+
+
+def _anyone_lets_in(one: Candidate, queued: Bool, free_since: I64, servers: I64) -> bool:
+    """Whether it varies who lets whom in; in a fixed order of code it is always the same one."""
+    kind = one.place  # of operation and what it followed
+    place = _place_among_equals(one)
+    by = same_one_lets_in(one.begins, queued, free_since, one.end, place, kind)
+    whom = (kind << 20) + place
+    told = by >= 0
+    pairs, counts = np.unique(np.stack([whom[told], by[told]], axis=1), axis=0, return_counts=True)
+    _, of = np.unique(pairs[:, 0], return_inverse=True)
+    most = np.zeros(of.max(initial=-1) + 1, np.int64)
+    np.maximum.at(most, of, counts)
+    return bool(most.sum() <= SAME_ONE * counts.sum())
+
+
+def _place_among_equals(one: Candidate) -> I64:
+    """The how-manieth of its kind each hold of an instance is."""
+    instance = np.repeat(np.arange(len(one.begins) - 1), np.diff(one.begins))
+    order = np.lexsort((one.start, one.place, instance))
+    key_changes = np.append(
+        True,
+        (np.diff(instance[order]) != 0) | (np.diff(one.place[order]) != 0),
+    )
+    first = np.maximum.accumulate(np.where(key_changes, np.arange(len(order)), 0))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order)) - first
+    return place

@@ -1,0 +1,151 @@
+"""The lines of a dataset: limited numbers of servers that its calls wait for, found from the traces and ready to be replayed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from overbudget.analysis.common.percentiles import quantiles
+from overbudget.analysis.whatif.candidates import WITHIN, Callers, candidates
+from overbudget.analysis.whatif.evidence import Evidence, evidence_of
+from overbudget.analysis.whatif.own_time import OwnTime, waits_in_own_time
+from overbudget.kernels.columns import I32, I64
+from overbudget.kernels.replay import Graph, Queues, Shape, graph_of, lengths, no_change, no_queues, replay
+
+REPRODUCED_WITHIN = 0.005  # of a percentile
+PERCENTILES = (50, 90, 95)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Calls that wait for one of `servers` (of each instance of what they share).
+
+    `first_come` tells whether they are served in the order in which they come, as far as the traces tell: only then is it
+    replayed. `node` are the calls, `waited_ns` how long each stood in line.
+    """
+
+    operations: tuple[tuple[str, str], ...]
+    per: str  # what has servers of its own: "", "pod", "peer", "model", "caller", WITHIN; "rate": so many a second
+    servers: int
+    instances: int
+    node: I32
+    waited_ns: I64
+    first_come: bool
+    period_ns: int
+    evidence: Evidence | OwnTime
+
+    @property
+    def within_calls(self) -> bool:
+        """Whether the calls wait within their own time, not before it."""
+        return isinstance(self.evidence, OwnTime)
+
+    def waits(self) -> tuple[int, int, int]:
+        """How many calls waited, and p50 and p95 of what those waited (ns)."""
+        waited = self.waited_ns[self.waited_ns > 0]
+        p50, p95 = (one.value_ns or 0 for one in quantiles(waited, (50, 95))[0]) if len(waited) else (0, 0)
+        return len(waited), p50, p95
+
+
+def find_lines(callers: Callers, kinds: Sequence[tuple[str, str]]) -> tuple[Line, ...]:
+    """The lines of all requests together, none sharing a call with another: those that are first come, first served before others,
+    then those that explain most of the waiting, then those of the fewest instances. `kinds` are service and name."""
+    shape, found = callers.shape, []
+    for own in waits_in_own_time(shape):
+        waited = np.maximum(own.grant - shape.start[own.node], 0)
+        found.append(Line(_operations(shape, own.node, kinds), "", own.servers, 1, own.node, waited, True, 0, own))
+    for one in candidates(callers):
+        seen = evidence_of(one)
+        if seen is not None:
+            c = seen.candidate
+            found.append(
+                Line(
+                    _operations(shape, c.node, kinds), c.per, int(seen.servers.max()), len(seen.servers), c.node,
+                    np.where(seen.queued, seen.grant - seen.ready, 0), seen.first_come, c.period_ns, seen,
+                )  # fmt: skip
+            )
+    found.sort(key=lambda line: (not line.first_come, -int(line.waited_ns.sum()), line.instances, line.per))
+    taken, kept = np.zeros(len(shape.start), bool), []
+    for line in found:
+        if not taken[line.node].any():
+            taken[line.node] = True
+            kept.append(line)
+    return tuple(kept)
+
+
+def _operations(shape: Shape, node: I32, kinds: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(kinds[kind] for kind in np.unique(shape.kind[node]).tolist()))
+
+
+def line_of_node(lines: Sequence[Line], nodes: int) -> I32:
+    """int32[nodes]: siblings with the same number, other than -1, do not wait for one another but for a server."""
+    of = np.full(nodes, -1, np.int32)
+    for line in lines:
+        if line.per == WITHIN and isinstance(line.evidence, Evidence):
+            of[line.node] = len(of)
+    return of
+
+
+def queues_of(lines: Sequence[Line], shape: Shape, graph: Graph, servers: dict[int, int] | None = None) -> Queues:
+    """What the replay needs to know of the lines. `servers` replaces the number of servers of a line, by its place."""
+    nodes, given = len(shape.parent), servers or {}
+    queues = no_queues(nodes)
+    if not lines:
+        return queues
+    ready, delta, rank, lag = (np.zeros(2 * nodes, np.int64) for _ in range(4))
+    release = np.full(2 * nodes, -1, np.int32)
+    of, count = queues.line, []
+    for number, line in enumerate(lines):
+        seen = line.evidence
+        if isinstance(seen, OwnTime):
+            event, start, end = 2 * seen.node + 1, shape.start[seen.node], shape.end[seen.node]
+            let_in = np.minimum(np.maximum(seen.grant, start + seen.before_ns), end)
+            ready[event] = np.minimum(seen.before_ns, end - start)
+            delta[event], rank[event], release[event] = end - let_in, seen.rank, event
+            of[event] = len(count)
+            count.append(given.get(number, seen.servers))
+            continue
+        one = seen.candidate
+        event, base = 2 * one.node, shape.start[one.node] - graph.lag[2 * one.node]
+        ready[event] = seen.ready - base
+        delta[event], rank[event] = np.where(seen.queued, one.start - seen.grant, 0), seen.rank
+        release[event] = event if line.period_ns else 2 * one.last + 1
+        lag[event] = line.period_ns
+        instance = np.repeat(np.arange(len(seen.servers)), np.diff(one.begins))
+        of[event] = len(count) + instance
+        usual = np.full(len(seen.servers), line.servers) if one.per == WITHIN else seen.servers
+        count += [given.get(number, int(c)) for c in usual]
+    return Queues(of, np.array(count, np.int64), ready, delta, rank, release, lag)
+
+
+@dataclass(frozen=True)
+class System:
+    """A dataset's replay with its lines. `nothing` are all events with nothing changed, `unlike` the lines that do not give the
+    percentiles of the observed durations back, and are left out."""
+
+    graph: Graph
+    lines: tuple[Line, ...]  # replayed
+    unclear: tuple[Line, ...]  # known, but not replayed: their waits stay as they were
+    nothing: I64
+    reproduced: float  # share of the requests whose duration the replay gives back, give or take 0.5 %
+
+
+def system_of(shape: Shape, found: Sequence[Line], entries: I32) -> System:
+    """The lines that the replay can serve. All of them together must reproduce p50, p90 and p95 of the entries' durations."""
+    served = tuple(line for line in found if line.first_come)
+    unclear = tuple(line for line in found if not line.first_come)
+    observed = shape.end[entries] - shape.start[entries]
+    while True:
+        graph = graph_of(shape, line_of=line_of_node(served, len(shape.parent)))
+        events = replay(shape, graph, no_change(len(shape.parent)), queues_of(served, shape, graph))
+        took = lengths(events)[entries]
+        if not served or _alike(observed, took):
+            near = np.abs(took - observed) <= REPRODUCED_WITHIN * observed
+            return System(graph, served, unclear, events, float(near.mean()) if len(near) else 1.0)
+        worst = served[-1]  # the one that explains least
+        served, unclear = served[:-1], (*unclear, worst)
+
+
+def _alike(a: I64, b: I64) -> bool:
+    old, new = (quantiles(one, PERCENTILES)[0] for one in (a, b))
+    pairs = [(x.value_ns or 0, y.value_ns or 0) for x, y in zip(old, new, strict=True)]
+    return all(abs(y - x) <= REPRODUCED_WITHIN * x for x, y in pairs)

@@ -1,0 +1,77 @@
+"""Calls that wait for a lock or for few slots within their own time (docs/reference/method.md, Lines)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from overbudget.analysis.whatif.candidates import LEAST_QUEUED
+from overbudget.kernels.columns import I32, I64, Bool
+from overbudget.kernels.replay import Shape
+from overbudget.kernels.server_lines import own_time_walk
+
+LEAST_CALLS = 100
+SLOTS = (1, 2, 3, 4, 6, 8)
+MOST_OVERTAKEN = 0.05
+
+
+@dataclass(frozen=True)
+class OwnTime:
+    """Leaf calls that hold one of `servers` from `grant` to their end; `before_ns` of work passes before they ask."""
+
+    node: I32
+    servers: int
+    grant: I64
+    queued: Bool
+    before_ns: int
+    rank: I64
+
+
+def waits_in_own_time(shape: Shape) -> Iterator[OwnTime]:
+    """Leaf operations whose calls take longer by what remains of the one before, and are alike but for that."""
+    leaf = (shape.parent >= 0) & (shape.first[1:] == shape.first[:-1])
+    leaves, calls = (np.bincount(shape.kind[some], minlength=shape.kinds) for some in (leaf, shape.parent >= 0))
+    for kind in np.flatnonzero((leaves >= LEAST_CALLS) & (leaves >= 0.95 * calls)).tolist():
+        node = np.flatnonzero(leaf & (shape.kind == kind)).astype(np.int32)
+        for servers in SLOTS:
+            found, more = _told(shape, node, servers)
+            if found is not None:
+                yield found
+            if found is not None or not more:
+                break
+
+
+def _told(shape: Shape, node: I32, servers: int) -> tuple[OwnTime | None, bool]:
+    """The line of so many slots, if the calls show it; and whether more slots are worth a look."""
+    start, end = shape.start[node], shape.end[node]
+    order = np.lexsort((start, end)) if servers == 1 else np.lexsort((end, start))
+    most_bad = int(0.01 * len(node))
+    grant, bad = own_time_walk(order, start, end, servers, most_bad)
+    if bad > most_bad:
+        return None, True
+    queued = grant > start
+    waited, free = int(queued.sum()), int((~queued).sum())
+    if waited < max(LEAST_QUEUED, 0.01 * len(node)):
+        return None, False
+    if free < LEAST_QUEUED or bad > 0.01 * waited:
+        return None, True
+    hold, took = (end - grant).astype(np.float64), (end - start).astype(np.float64)
+    if servers == 1 and _overtaken(order, start, grant, queued) > MOST_OVERTAKEN:
+        return None, True
+    (low_q, mid_q, high_q), (low_f, mid_f, high_f) = (
+        np.quantile(hold[some], (0.05, 0.5, 0.95)) for some in (queued, ~queued)
+    )
+    alike = low_q >= 0.5 * low_f and 0.5 * mid_f <= mid_q <= 1.5 * mid_f and high_q <= 1.5 * high_f
+    if not alike or np.median(took[queued]) < 1.25 * np.median(took[~queued]):
+        return None, True
+    rank = np.empty(len(node), np.int64)
+    rank[order] = np.arange(len(node))
+    return OwnTime(node, servers, grant, queued, max(0, int(mid_f - mid_q)), rank), False
+
+
+def _overtaken(order: I64, start: I64, grant: I64, queued: Bool) -> float:
+    """Of those that waited, the share let in well after one that came later."""
+    latest = np.maximum.accumulate(start[order])
+    by = np.empty(len(start), np.int64)
+    by[order] = latest - start[order]
+    return float((by[queued] > 0.1 * (grant - start)[queued] + 1_000_000).mean())

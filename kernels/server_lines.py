@@ -1,0 +1,166 @@
+"""Lines before a limited number of servers: who stood in line, when a server was given, how many there are.
+
+A hold is the time for which a server is taken. Holds are given by instance of the resource (`begins`), by start within it. As many
+servers as were ever taken at once are all there are; whoever starts takes the one that has been free for the longest.
+"""
+
+import heapq
+
+import numpy as np
+
+from overbudget.kernels.jit import kernel
+from overbudget.kernels.columns import I32, I64, Bool
+
+LEAST_TOLERANCE_NS = 100_000
+NEVER = -(2**62)
+
+
+@kernel
+def most_at_once(start, freed):  # type: ignore[no-untyped-def]
+    """The greatest number of holds at one time, of those of one instance: starts and ends in order, ends first at ties."""
+    gone, most = 0, 0
+    for i in range(start.size):
+        while gone < i and freed[gone] <= start[i]:
+            gone += 1
+        most = max(most, i + 1 - gone)
+    return most
+
+
+@kernel
+def walk(begins, start, end, base):  # type: ignore[no-untyped-def]
+    """Per instance the servers, and the ends in order; per hold when its server had become free, whether it stood in line for it,
+    and since when all had been taken."""
+    n = start.size
+    servers = np.zeros(begins.size - 1, np.int64)
+    freed, free_since = np.empty(n, np.int64), np.full(n, NEVER, np.int64)
+    queued, full_since = np.zeros(n, np.bool_), np.full(n, NEVER, np.int64)
+    for k in range(begins.size - 1):
+        low, high = begins[k], begins[k + 1]
+        if low == high:
+            continue
+        freed[low:high] = np.sort(end[low:high])
+        c = most_at_once(start[low:high], freed[low:high])
+        servers[k] = c
+        hold = np.median((end[low:high] - start[low:high]).astype(np.float64))
+        between = (freed[high - 1] - start[low]) / (high - low)
+        tolerance = max(float(LEAST_TOLERANCE_NS), min(0.1 * between, 0.1 * hold))
+        gone, full = low, np.int64(NEVER)
+        for i in range(low, high):
+            while gone < i and freed[gone] <= start[i]:
+                gone += 1
+            if i - c >= low:
+                free_since[i] = freed[i - c]
+                queued[i] = free_since[i] > base[i] and start[i] - free_since[i] <= tolerance
+            if not queued[i] and i + 1 - gone >= c:
+                full = start[i]
+            full_since[i] = full
+    return servers, freed, free_since, queued, full_since
+
+
+@kernel
+def all_taken(begins, start, end, freed, servers, wish):  # type: ignore[no-untyped-def]
+    """Whether all servers were taken by others when each hold was wished for."""
+    due = np.zeros(start.size, np.bool_)
+    for k in range(begins.size - 1):
+        low, high = begins[k], begins[k + 1]
+        for i in range(low, high):
+            begun = np.searchsorted(start[low:high], wish[i], side="right")
+            over = np.searchsorted(freed[low:high], wish[i], side="right")
+            itself = 1 if start[i] <= wish[i] < end[i] else 0
+            due[i] = begun - over - itself >= servers[k]
+    return due
+
+
+@kernel
+def ready_times(begins, start, grant, queued, wish, full_since, slack):  # type: ignore[no-untyped-def]
+    """When each hold joined the line, its place in the order of grants, and how many of those that stood in line were overtaken:
+    their wish is later than they could have had it by more than `slack`, for the sake of one that was let in before."""
+    ready, rank, overtaken = start.copy(), np.zeros(start.size, np.int64), 0
+    for k in range(begins.size - 1):
+        low, high = begins[k], begins[k + 1]
+        order = low + np.argsort(grant[low:high], kind="mergesort")
+        latest = np.int64(NEVER)
+        for place in range(order.size):
+            i = order[place]
+            rank[i] = place
+            if queued[i]:
+                own = min(max(wish[i], full_since[i]), grant[i])
+                ready[i] = max(own, latest)
+                overtaken += ready[i] - own > slack[i]
+            latest = max(latest, ready[i])
+    return ready, rank, overtaken
+
+
+@kernel
+def own_time_walk(order, start, end, servers, most_bad):  # type: ignore[no-untyped-def]
+    """For calls that may wait within their own time: when each got its server, taken in `order`; None of it counts where more
+    than `most_bad` would have held it for no time. (grants, bad)"""
+    grant, bad = start.copy(), 0
+    free = [np.int64(NEVER) for _ in range(servers)]
+    for i in order:
+        since = heapq.heappop(free)
+        grant[i] = max(start[i], since)
+        bad += end[i] <= grant[i] and since > start[i]
+        if bad > most_bad:
+            break
+        heapq.heappush(free, max(end[i], since))
+    return grant, bad
+
+
+@kernel
+def overlaps_a_sibling(first, by_start, start, end):  # type: ignore[no-untyped-def]
+    """Which spans run at the same time as a sibling."""
+    found = np.zeros(start.size, np.bool_)
+    for up in range(first.size - 1):
+        latest, who = np.int64(NEVER), -1
+        for i in range(first[up], first[up + 1]):
+            x = by_start[i]
+            if who >= 0 and start[x] < latest and end[x] > start[x]:
+                found[x] = True
+                found[who] = True
+            if end[x] > latest:
+                latest, who = end[x], x
+    return found
+
+
+@kernel
+def same_one_lets_in(begins, queued, free_since, end, place, kind):  # type: ignore[no-untyped-def]
+    """Of the holds of one instance that stood in line: a number of who it is (operation and place among them) and of whose end
+    let it in. -1 where it did not stand in line."""
+    let_in = np.full(queued.size, -1, np.int64)
+    for k in range(begins.size - 1):
+        for i in range(begins[k], begins[k + 1]):
+            if not queued[i]:
+                continue
+            for j in range(begins[k], begins[k + 1]):
+                if end[j] == free_since[i]:
+                    let_in[i] = (np.int64(kind[j]) << 20) + place[j]
+                    break
+    return let_in
+
+
+def levels(begun: I64, over: I64, at: I64) -> I64:
+    """How many were running at each time: begun at or before it, not over yet."""
+    run = np.searchsorted(np.sort(begun), at, side="right") - np.searchsorted(np.sort(over), at, side="right")
+    return np.asarray(run, np.int64)
+
+
+def grouped(nodes: I32, instance: I64, start: I64) -> tuple[I32, I64]:
+    """`nodes` by instance, then start (of each), and where each instance begins."""
+    order = np.lexsort((nodes, start, instance))
+    of = instance[order]
+    first = np.flatnonzero(np.append(True, of[1:] != of[:-1])) if len(of) else np.zeros(0, np.int64)
+    return order.astype(np.int32), np.append(first, len(of)).astype(np.int64)
+
+
+def spearman(a: I64, b: I64, chosen: Bool | None = None) -> float:
+    """Rank correlation; ties share their mean rank. 0 where either does not vary."""
+    x, y = (_ranks(one if chosen is None else one[chosen]) for one in (a, b))
+    x, y = x - x.mean(), y - y.mean()
+    size = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / size if size else 0.0
+
+
+def _ranks(values: I64):  # type: ignore[no-untyped-def]
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place]
