@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from overbudget.kernels.jit import kernel
 from overbudget.kernels.children import children_by
 from overbudget.kernels.columns import I32, I64, Bool, Tree
 from overbudget.kernels.dependence import depends, pairs_of_siblings, resolution_ns, waiters
+from overbudget.kernels.jit import kernel
 
 F64 = npt.NDArray[np.float64]
 MOST_LOOKED_AT = 2_000  # earlier siblings of a span that it may depend on

@@ -8,8 +8,8 @@ import heapq
 
 import numpy as np
 
-from overbudget.kernels.jit import kernel
 from overbudget.kernels.columns import I32, I64, Bool
+from overbudget.kernels.jit import kernel
 
 LEAST_TOLERANCE_NS = 100_000
 NEVER = -(2**62)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Confidence, Proposal, ask, with_services
 from overbudget.analysis.common.durations import MINUTE
 from overbudget.analysis.requests.table import I32
-from overbudget.analysis.whatif.changes import Cache, Scale, served
+from overbudget.analysis.whatif.changes import Cache, Scale
+from overbudget.analysis.whatif.factors import served
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.kernels.arrow import numbers
 from overbudget.stages.attribute_keys import OUTPUT_KEYS, OUTPUT_PREFIX, PROMPT_KEYS

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overbudget.analysis.whatif.changes import Nodes
+from overbudget.analysis.whatif.factors import Nodes
 from overbudget.kernels.arrow import numbers
 from overbudget.kernels.columns import I32
 from overbudget.kernels.jit import kernel

@@ -153,7 +153,12 @@ def _after_others(callers: Callers, node: I32, members: Bool) -> I64:
     span = int(shape.end.max()) - lowest + 2
     if span * (int(key.max()) + 2) >= 2**62:  # too long a time to number both in one
         return base
-    at = np.searchsorted(key * span + shape.end[order] - lowest, shape.parent[node] * span + shape.start[node] - lowest, "right") - 1
+    at = (
+        np.searchsorted(
+            key * span + shape.end[order] - lowest, shape.parent[node] * span + shape.start[node] - lowest, "right"
+        )
+        - 1
+    )
     fits = (at >= 0) & (key[np.maximum(at, 0)] == shape.parent[node])
     base[fits] = np.maximum(base[fits], shape.end[order][at[fits]])
     return base

@@ -35,6 +35,11 @@ class Line:
     evidence: Evidence | OwnTime
 
     @property
+    def name(self) -> str:
+        """The names of its operations."""
+        return ", ".join(dict.fromkeys(name for _, name in self.operations))
+
+    @property
     def within_calls(self) -> bool:
         """Whether the calls wait within their own time, not before it."""
         return isinstance(self.evidence, OwnTime)
@@ -59,8 +64,15 @@ def find_lines(callers: Callers, kinds: Sequence[tuple[str, str]]) -> tuple[Line
             c = seen.candidate
             found.append(
                 Line(
-                    _operations(shape, c.node, kinds), c.per, int(seen.servers.max()), len(seen.servers), c.node,
-                    np.where(seen.queued, seen.grant - seen.ready, 0), seen.first_come, c.period_ns, seen,
+                    _operations(shape, c.node, kinds),
+                    c.per,
+                    int(seen.servers.max()),
+                    len(seen.servers),
+                    c.node,
+                    np.where(seen.queued, seen.grant - seen.ready, 0),
+                    seen.first_come,
+                    c.period_ns,
+                    seen,
                 )  # fmt: skip
             )
     found.sort(key=lambda line: (not line.first_come, -int(line.waited_ns.sum()), line.instances, line.per))

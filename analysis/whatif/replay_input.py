@@ -12,9 +12,11 @@ import pyarrow as pa
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.table import I16, I32, RequestTable
+from overbudget.analysis.whatif.bounds import Suspect, suspects
 from overbudget.analysis.whatif.candidates import callers_of
 from overbudget.analysis.whatif.lines import Line, System, find_lines, system_of
 from overbudget.analysis.whatif.server_names import is_sampled, servers_named
+from overbudget.analysis.whatif.token_costs import ModelCalls, read_model_calls
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.columns import Tree
 from overbudget.kernels.replay import F64, Shape, graph_of, shape_of
@@ -67,6 +69,16 @@ class ReplayInput:
         services = {name: place for place, name in enumerate(dict.fromkeys(service for service, _ in self.kinds))}
         service = np.array([services[name] for name, _ in self.kinds], np.int32)[self.shape.kind]
         return service, *servers_named(self.connection, self.tree)
+
+    @cached_property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """Operations that get slower when many want them, though no line explains it."""
+        return suspects(self.shape, self.system)
+
+    @cached_property
+    def model_calls(self) -> ModelCalls:
+        """What model calls read and wrote, and what that costs in time."""
+        return read_model_calls(self.connection, self.tree, self.shape.parent)
 
     @cached_property
     def inputs(self) -> Inputs:

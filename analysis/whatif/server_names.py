@@ -16,8 +16,10 @@ def servers_named(connection: duckdb.DuckDBPyConnection, tree: Tree) -> tuple[I3
 
 
 def _pods(connection: duckdb.DuckDBPyConnection, tree: Tree) -> I32:
-    keys = ", ".join(f"list_filter(attributes, lambda e: e.\"key\" = '{key}')[1].\"value\"" for key in POD_KEYS)
-    rows = connection.sql(f"SELECT resource_id, coalesce({keys}, '') AS pod FROM data.resources ORDER BY 1").to_arrow_table()
+    keys = ", ".join(f'list_filter(attributes, lambda e: e."key" = \'{key}\')[1]."value"' for key in POD_KEYS)
+    rows = connection.sql(
+        f"SELECT resource_id, coalesce({keys}, '') AS pod FROM data.resources ORDER BY 1"
+    ).to_arrow_table()
     pod = coded(rows["pod"], "")
     if len(pod.names) < 2:
         return np.full(len(tree.row), -1, np.int32)
@@ -34,7 +36,7 @@ def _peers(connection: duckdb.DuckDBPyConnection, tree: Tree) -> I32:
 
 def _models(connection: duckdb.DuckDBPyConnection, tree: Tree) -> I32:
     """The model of each span of the stage inference."""
-    keys = ", ".join(f"list_filter(attributes, lambda e: e.\"key\" = '{key}')[1].\"value\"" for key in MODEL_KEYS)
+    keys = ", ".join(f'list_filter(attributes, lambda e: e."key" = \'{key}\')[1]."value"' for key in MODEL_KEYS)
     query = f"""SELECT span_no, coalesce({keys}, '') AS model FROM data.spans
         WHERE operation_id IN (SELECT operation_id FROM operations WHERE stage = 'inference') ORDER BY span_no"""
     rows = connection.sql(query).to_arrow_table()

@@ -11,11 +11,13 @@ from overbudget.analysis.budget.model import Budget, request_cap
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import I64, Filters
-from overbudget.analysis.whatif.changes import Change, Nodes, change_of
-from overbudget.analysis.whatif.lines import line_of_node, queues_of
+from overbudget.analysis.whatif.bounds import Bound, Doubt, bound_of, doubts, is_closed_loop
+from overbudget.analysis.whatif.changes import Change
+from overbudget.analysis.whatif.factors import Nodes, change_of, servers_of
+from overbudget.analysis.whatif.lines import Line, line_of_node, queues_of
 from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
 from overbudget.kernels.arrow import row_of
-from overbudget.kernels.replay import NodeChanges, graph_of, lengths, replay
+from overbudget.kernels.replay import graph_of, lengths, replay
 
 PERCENTILES = (50, 75, 90, 95, 99)
 MOST_KNOWN = 64  # outcomes that a workbench remembers
@@ -23,7 +25,11 @@ MOST_KNOWN = 64  # outcomes that a workbench remembers
 
 @dataclass(frozen=True)
 class WhatIf:
-    """Percentiles before and after, in ns. `within` are the shares of requests within `budget_ns`, None without a cap."""
+    """Percentiles before and after, in ns. `within` are the shares of requests within `budget_ns`, None without a cap.
+
+    `lines` are the limits that were replayed, `kept` those whose waits stay as they were; `bound` tells on which side of the
+    truth `after` is where `doubts` say that it is not exact. With doubts and no bound nothing is provable.
+    """
 
     changes: tuple[str, ...]
     before: tuple[tuple[int, int | None], ...]  # percentile, latency
@@ -32,6 +38,10 @@ class WhatIf:
     budget_ns: int | None
     requests: int
     requests_changed: int
+    lines: tuple[Line, ...] = ()
+    kept: tuple[Line, ...] = ()
+    bound: Bound | None = None
+    doubts: tuple[Doubt, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts with the keys of docs/reference/json.md."""
@@ -46,7 +56,24 @@ class WhatIf:
             "budget_ns": self.budget_ns,
             "requests": self.requests,
             "requests_changed": self.requests_changed,
+            "queues": [_queue(line, True) for line in self.lines] + [_queue(line, False) for line in self.kept],
+            "bound": self.bound,
+            "doubts": [{"why": doubt.why, "operation": doubt.operation or None} for doubt in self.doubts],
         }
+
+
+def _queue(line: Line, replayed: bool) -> dict[str, Any]:
+    waited, p50, p95 = line.waits()
+    return {
+        "operation": line.name,
+        "servers": line.servers,
+        "per": line.per or None,
+        "calls": len(line.node),
+        "calls_waited": waited,
+        "wait_p50_ns": p50,
+        "wait_p95_ns": p95,
+        "replayed": replayed,
+    }
 
 
 class Workbench:
@@ -76,36 +103,50 @@ class Workbench:
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries
         self._cap_ns = request_cap(budget.caps) if budget else None
-        self._known: dict[tuple[Change, ...], I64] = {}
+        self._known: dict[tuple[Change, ...], tuple[I64, tuple[Doubt, ...]]] = {}
 
     def durations(self, changes: Sequence[Change]) -> I64:
-        """int64[requests]: how long each request takes with the changes made."""
+        """int64[requests]: how long each request takes with the changes made.
+
+        Errors: OverbudgetError where a change names what is not there.
+        """
+        return self._replayed(changes)[0]
+
+    def _replayed(self, changes: Sequence[Change]) -> tuple[I64, tuple[Doubt, ...]]:
         key = tuple(changes)
         if key not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            self._known[key] = self._replayed(changes)
+            system, after = self.nodes.ground.system, self._events(changes)
+            moved = (lengths(after) - lengths(system.nothing))[self._entry]
+            self._known[key] = np.asarray(self.table.latency_ns + moved, np.int64), self._doubts(changes, after)
         return self._known[key]
 
-    def _replayed(self, changes: Sequence[Change]) -> I64:
-        system, change = self.nodes.ground.system, change_of(changes, self.nodes)
-        moved = lengths(self._events(change)) - lengths(system.nothing)
-        return np.asarray(self.table.latency_ns + moved[self._entry], np.int64)
-
-    def _events(self, change: NodeChanges) -> I64:
+    def _events(self, changes: Sequence[Change]) -> I64:
         shape, system = self.nodes.ground.shape, self.nodes.ground.system
-        graph = system.graph
+        change, graph = change_of(changes, self.nodes), system.graph
         if change.groups:
-            line_of = line_of_node(system.lines, len(shape.parent))
-            graph = graph_of(shape, change.group, change.groups, line_of)
-        return replay(shape, graph, change, queues_of(system.lines, shape, system.graph))
+            graph = graph_of(shape, change.group, change.groups, line_of_node(system.lines, len(shape.parent)))
+        queues = queues_of(system.lines, shape, system.graph, servers_of(changes, system.lines))
+        return replay(shape, graph, change, queues)
+
+    def _doubts(self, changes: Sequence[Change], after: I64) -> tuple[Doubt, ...]:
+        if not changes:
+            return ()
+        ground = self.nodes.ground
+        names = tuple(name for _, name in ground.kinds)
+        requests = ground.requests
+        closed = bool(ground.system.lines) and is_closed_loop(
+            requests.start_ns, requests.start_ns + requests.latency_ns
+        )
+        return doubts(ground.shape, ground.system, ground.suspects, names, after, closed)
 
     def what_if(self, changes: Sequence[Change], budget: Budget | None = None) -> WhatIf:
         """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.
 
         Errors: OverbudgetError where a change names what is not there.
         """
-        before, after = self.table.latency_ns, self.durations(changes)
+        before, (after, doubted) = self.table.latency_ns, self._replayed(changes)
         cap = request_cap(budget.caps) if budget else self._cap_ns
         within = None
         if cap is not None and len(before):
@@ -115,4 +156,8 @@ class Workbench:
             for values in (before, after)
         )
         changed = int((after != before).sum())
-        return WhatIf(tuple(str(change) for change in changes), old, new, within, cap, len(before), changed)
+        system = self.nodes.ground.system
+        return WhatIf(
+            tuple(str(change) for change in changes), old, new, within, cap, len(before), changed, system.lines,
+            system.unclear, bound_of(doubted, before, after), doubted,
+        )  # fmt: skip

@@ -7,7 +7,8 @@ import pytest
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.requests.read import load_requests
 from overbudget.analysis.requests.table import Filters
-from overbudget.analysis.whatif.changes import parse_changes, served
+from overbudget.analysis.whatif.changes import parse_changes
+from overbudget.analysis.whatif.factors import served
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest

@@ -1,0 +1,165 @@
+"""Changes as factors and flags of every span, for the replay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from overbudget.analysis.budget.problems import question
+from overbudget.analysis.requests.table import I32, RequestTable
+from overbudget.analysis.whatif.changes import Cache, Cap, Change, Drop, DropRetries, Parallel, Scale, Servers, Tokens
+from overbudget.analysis.whatif.lines import Line
+from overbudget.analysis.whatif.replay_input import ReplayInput
+from overbudget.analysis.whatif.token_costs import token_factor
+from overbudget.kernels.jit import kernel
+from overbudget.kernels.replay import F64, NodeChanges, no_change, spread
+from overbudget.store.errors import OverbudgetError
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The spans of the requests at hand, which `table` holds: `request` is the row of the table each node belongs to, -1 for none."""
+
+    connection: duckdb.DuckDBPyConnection
+    ground: ReplayInput
+    request: I32
+    table: RequestTable
+
+
+def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
+    """The changes together: factors multiply, caps hold before other changes.
+
+    Errors: OverbudgetError where a change names no stage or operation, or one whose calls record no input.
+    """
+    factor, group, groups, at_once, _ = no_change(len(nodes.request))
+    retry_of = nodes.ground.shape.retry_of
+    dropped = np.zeros(len(factor), bool)  # failed calls that do not occur: their repeat takes their place
+    for change in changes:
+        match change:
+            case Cap() | Scale():
+                factor *= _time_factor(change, nodes)
+            case Cache():
+                hit = _hits(change, nodes)
+                factor *= _below(np.where(hit, 0.0, 1.0), nodes)
+                dropped |= hit
+            case DropRetries():
+                again = np.zeros(len(factor), bool)
+                again[retry_of[retry_of >= 0]] = True
+                factor *= _below(np.where(again, 0.0, 1.0), nodes)
+                dropped |= again
+            case Parallel():
+                group, groups = _grouped(change, nodes, group, groups)
+            case Drop():
+                here = _is_operation(change.operation, nodes)
+                factor *= _below(np.where(here, 0.0, 1.0), nodes)
+                dropped |= here
+                at_once |= here
+            case Tokens():
+                factor *= _below(token_factor(change, nodes.ground.model_calls, len(factor)), nodes)
+            case Servers():
+                _is_operation(change.operation, nodes)
+    at_once |= (retry_of >= 0) & dropped[retry_of]
+    gone = _below(np.where(dropped, 0.0, 1.0), nodes) == 0
+    return NodeChanges(factor, group, groups, at_once, gone)
+
+
+def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:
+    """The nodes of an operation."""
+    if name not in nodes.ground.names:
+        known = [*nodes.table.stages, *nodes.ground.names]
+        raise OverbudgetError(f"There is no stage or operation `{name}`.{question(name, known)}")
+    return np.asarray(nodes.ground.operation == nodes.ground.names.index(name))
+
+
+def _time_factor(change: Cap | Scale, nodes: Nodes) -> F64:
+    if change.what in nodes.table.stages:
+        stage = nodes.table.stages.index(change.what)
+        if isinstance(change, Scale):
+            factor = np.full(len(nodes.ground.stage), change.factor)
+        else:
+            took = nodes.table.stage_ns[:, stage]
+            of_request = np.append(np.where(took > change.ns, change.ns / np.maximum(took, 1), 1.0), 1.0)
+            factor = of_request[nodes.request]
+        of_waits = 1 - nodes.ground.queued * (1 - factor) if change.what == "queue" else 1.0
+        return np.where(nodes.ground.stage == stage, factor + nodes.ground.queued * (1 - factor), of_waits)
+    here = _is_operation(change.what, nodes)
+    if isinstance(change, Scale):
+        return _below(np.where(here, change.factor, 1.0), nodes)
+    took = nodes.ground.tree.end - nodes.ground.tree.start
+    return _below(np.where(here & (took > change.ns), change.ns / np.maximum(took, 1), 1.0), nodes)
+
+
+def _below(factor: F64, nodes: Nodes) -> F64:
+    """A factor for the spans that have one counts for all that is below them; below one, no other one counts."""
+    return np.asarray(spread(nodes.ground.shape.parent, nodes.ground.shape.downwards, factor))
+
+
+def _hits(change: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
+    """The calls that a cache would have answered."""
+    _is_operation(change.operation, nodes)
+    ground = nodes.ground
+    node, given = ground.inputs
+    here = ground.operation[node] == ground.names.index(change.operation)
+    if not here.any():
+        raise OverbudgetError(
+            f"No call of `{change.operation}` records its input (such as input.value), so nothing tells which of them repeat."
+        )
+    node, given = node[here], given[here]
+    start, end = ground.tree.start, ground.tree.end
+    order = np.lexsort((node, start[node], given))
+    node, given = node[order], given[order]
+    hit = np.zeros(len(nodes.request), bool)
+    hit[node[served(given, start[node], end[node], ground.failed[node], change.ttl_ns)]] = True
+    return hit
+
+
+@kernel
+def served(given, start, end, failed, ttl_ns):  # type: ignore[no-untyped-def]
+    """Which calls (those of equal input together, in the order of their starts) a cache answers.
+
+    The first call fills it when it ends; calls that start until then are made too, and so is the first one after the
+    time to live, which fills it again. A call that fails fills nothing.
+    """
+    hit = np.zeros(given.size, np.bool_)
+    filled, full = np.int64(0), False
+    for i in range(given.size):
+        if i > 0 and given[i] != given[i - 1]:
+            full = False
+        if full and filled <= start[i] <= filled + ttl_ns:
+            hit[i] = True
+        elif not failed[i] and not (full and start[i] < filled):
+            filled, full = end[i], True
+    return hit
+
+
+def _grouped(change: Parallel, nodes: Nodes, group: I32, groups: int) -> tuple[I32, int]:
+    """Number the groups: the calls of the named operations under one parent."""
+    here = np.zeros(len(group), bool)
+    for name in change.operations:
+        here |= _is_operation(name, nodes)
+    here &= nodes.ground.shape.parent >= 0
+    parents, number = np.unique(nodes.ground.shape.parent[here], return_inverse=True)
+    group = group.copy()
+    group[here] = (groups + number).astype(np.int32)
+    return group, groups + len(parents)
+
+
+def servers_of(changes: Sequence[Change], lines: Sequence[Line]) -> dict[int, int]:
+    """The changed numbers of servers, by the place of the line.
+
+    Errors: OverbudgetError where no limit is known before an operation.
+    """
+    found = {}
+    for change in changes:
+        if isinstance(change, Servers):
+            here = [
+                place for place, line in enumerate(lines) if change.operation in {name for _, name in line.operations}
+            ]
+            if not here:
+                known = "; ".join(f"`{line.name}`" for line in lines)
+                rest = f" Limits are known of {known}." if known else " No limit at all shows in these traces."
+                raise OverbudgetError(f"No limit on `{change.operation}` is known that could be raised.{rest}")
+            found[here[0]] = change.servers
+    return found
