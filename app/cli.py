@@ -165,6 +165,21 @@ def whatif(
     drop_retries: Annotated[
         bool, typer.Option("--drop-retries", help="Failed calls that were made again do not occur.")
     ] = False,
+    drop: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="OP", help="An operation does not happen, nor what is below it."),
+    ] = None,
+    servers: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar='"OP=5"', help="So many calls may run at once, where a limit on them shows."),
+    ] = None,
+    tokens: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar='"input<=4000"',
+            help='Prompts or answers have other numbers of tokens: "input=0.5", "input<=4000", "output<=200" (quoted).',
+        ),
+    ] = None,
     budget: BudgetFile = None,
     route: Route = None,
     only: Only = None,
@@ -175,7 +190,9 @@ def whatif(
     from overbudget.app.commands.choice import filters_of
     from overbudget.app.commands.whatif import run
 
-    changes = parse_changes(cap or (), scale or (), parallel or (), cache or (), drop_retries)
+    changes = parse_changes(
+        cap or (), scale or (), parallel or (), cache or (), drop_retries, drop or (), servers or (), tokens or ()
+    )
     run(dataset, budget, filters_of(only or [], route), changes, json)
 
 

@@ -124,6 +124,22 @@ def overlaps_a_sibling(first, by_start, start, end):  # type: ignore[no-untyped-
 
 
 @kernel
+def after_others(first, by_start, parent, start, end, nodes, members):  # type: ignore[no-untyped-def]
+    """When the siblings of each of `nodes` that are no members and ended before it had ended, or its parent started."""
+    base = np.empty(nodes.size, np.int64)
+    for k in range(nodes.size):
+        node = nodes[k]
+        base[k] = start[parent[node]]
+        for i in range(first[parent[node]], first[parent[node] + 1]):
+            x = by_start[i]
+            if start[x] > start[node]:
+                break
+            if not members[x] and end[x] <= start[node]:
+                base[k] = max(base[k], end[x])
+    return base
+
+
+@kernel
 def same_one_lets_in(begins, queued, free_since, end, place, kind):  # type: ignore[no-untyped-def]
     """Of the holds of one instance that stood in line: a number of who it is (operation and place among them) and of whose end
     let it in. -1 where it did not stand in line."""

@@ -15,7 +15,18 @@ from overbudget.analysis.advice.sources import SOURCES
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.durations import duration_literal
 from overbudget.analysis.requests.table import Filters
-from overbudget.analysis.whatif.changes import Cache, Cap, Change, DropRetries, Parallel, Scale, join_names
+from overbudget.analysis.whatif.changes import (
+    Cache,
+    Cap,
+    Change,
+    Drop,
+    DropRetries,
+    Parallel,
+    Scale,
+    Servers,
+    Tokens,
+    join_names,
+)
 from overbudget.analysis.whatif.whatif import WhatIf, Workbench
 
 LEAST_EFFECT = 0.01  # of p95, or of p50 or p99
@@ -131,6 +142,14 @@ def what_if_command(
                 words += ["--cache", _quoted(f"{change.operation}={duration_literal(change.ttl_ns)}")]
             case DropRetries():
                 words.append("--drop-retries")
+            case Drop():
+                words += ["--drop", _quoted(change.operation)]
+            case Servers():
+                words += ["--servers", _quoted(f"{change.operation}={change.servers}")]
+            case Tokens(most=None):
+                words += ["--tokens", _quoted(f"{change.side}={change.factor:g}")]
+            case Tokens():
+                words += ["--tokens", _quoted(f"{change.side}<={change.most}")]
     if budget_file:
         words += ["--budget", _quoted(budget_file)]
     for key, values in (filters or Filters()).as_dict().items():

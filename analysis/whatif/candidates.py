@@ -7,7 +7,7 @@ import numpy as np
 
 from overbudget.kernels.columns import I32, I64, Bool
 from overbudget.kernels.replay import Graph, Shape
-from overbudget.kernels.server_lines import grouped, overlaps_a_sibling
+from overbudget.kernels.server_lines import after_others, grouped, overlaps_a_sibling
 
 LEAST_CALLS = 50
 LEAST_QUEUED = 20
@@ -136,32 +136,8 @@ def _within_requests(callers: Callers) -> Iterator[Candidate]:
     for kind in np.unique(up[at_once]).tolist():
         node = np.flatnonzero(at_once & (up == kind)).astype(np.int32)
         if len(node) >= LEAST_CALLS:
-            base = _after_others(callers, node, at_once)
+            base = after_others(shape.first, shape.by_start, shape.parent, shape.start, shape.end, node, at_once)
             yield _candidate(callers, WITHIN, node, shape.parent[node].astype(np.int64), base=base)
-
-
-def _after_others(callers: Callers, node: I32, members: Bool) -> I64:
-    """When the siblings that are no members had ended, or the parent started, before each node."""
-    shape = callers.shape
-    base = shape.start[shape.parent[node]].copy()
-    others = np.flatnonzero((shape.parent >= 0) & ~members & np.isin(shape.parent, shape.parent[node]))
-    if not len(others):
-        return base
-    order = others[np.lexsort((shape.end[others], shape.parent[others]))]
-    key = shape.parent[order].astype(np.int64)
-    lowest = int(shape.start.min())
-    span = int(shape.end.max()) - lowest + 2
-    if span * (int(key.max()) + 2) >= 2**62:  # too long a time to number both in one
-        return base
-    at = (
-        np.searchsorted(
-            key * span + shape.end[order] - lowest, shape.parent[node] * span + shape.start[node] - lowest, "right"
-        )
-        - 1
-    )
-    fits = (at >= 0) & (key[np.maximum(at, 0)] == shape.parent[node])
-    base[fits] = np.maximum(base[fits], shape.end[order][at[fits]])
-    return base
 
 
 def _rates(callers: Callers, may: Bool) -> Iterator[Candidate]:

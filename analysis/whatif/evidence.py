@@ -96,8 +96,8 @@ def _crowded(one: Candidate) -> Candidate:
         large[:] = False
     kept = np.repeat(large, members)
     begins = np.append(0, np.cumsum(members[large])).astype(np.int64)
-    columns = (column[kept] for column in (one.start, one.end, one.base, one.place))
-    return Candidate(one.per, one.node[kept], one.last[kept], begins, *columns)
+    start, end, base, place = (column[kept] for column in (one.start, one.end, one.base, one.place))
+    return Candidate(one.per, one.node[kept], one.last[kept], begins, start, end, base, place)
 
 
 def _anyone_lets_in(one: Candidate, queued: Bool, free_since: I64, servers: I64) -> bool:

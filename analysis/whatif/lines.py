@@ -61,20 +61,7 @@ def find_lines(callers: Callers, kinds: Sequence[tuple[str, str]]) -> tuple[Line
     for one in candidates(callers):
         seen = evidence_of(one)
         if seen is not None:
-            c = seen.candidate
-            found.append(
-                Line(
-                    _operations(shape, c.node, kinds),
-                    c.per,
-                    int(seen.servers.max()),
-                    len(seen.servers),
-                    c.node,
-                    np.where(seen.queued, seen.grant - seen.ready, 0),
-                    seen.first_come,
-                    c.period_ns,
-                    seen,
-                )  # fmt: skip
-            )
+            found.append(_before_calls(shape, seen, kinds))
     found.sort(key=lambda line: (not line.first_come, -int(line.waited_ns.sum()), line.instances, line.per))
     taken, kept = np.zeros(len(shape.start), bool), []
     for line in found:
@@ -82,6 +69,15 @@ def find_lines(callers: Callers, kinds: Sequence[tuple[str, str]]) -> tuple[Line
             taken[line.node] = True
             kept.append(line)
     return tuple(kept)
+
+
+def _before_calls(shape: Shape, seen: Evidence, kinds: Sequence[tuple[str, str]]) -> Line:
+    one = seen.candidate
+    waited = np.where(seen.queued, seen.grant - seen.ready, 0)
+    return Line(
+        _operations(shape, one.node, kinds), one.per, int(seen.servers.max()), len(seen.servers), one.node, waited,
+        seen.first_come, one.period_ns, seen,
+    )  # fmt: skip
 
 
 def _operations(shape: Shape, node: I32, kinds: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -105,7 +101,7 @@ def queues_of(lines: Sequence[Line], shape: Shape, graph: Graph, servers: dict[i
         return queues
     ready, delta, rank, lag = (np.zeros(2 * nodes, np.int64) for _ in range(4))
     release = np.full(2 * nodes, -1, np.int32)
-    of, count = queues.line, []
+    of, count = queues.line, list[int]()
     for number, line in enumerate(lines):
         seen = line.evidence
         if isinstance(seen, OwnTime):

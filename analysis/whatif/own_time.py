@@ -8,11 +8,12 @@ import numpy as np
 from overbudget.analysis.whatif.candidates import LEAST_QUEUED
 from overbudget.kernels.columns import I32, I64, Bool
 from overbudget.kernels.replay import Shape
-from overbudget.kernels.server_lines import own_time_walk
+from overbudget.kernels.server_lines import levels, own_time_walk, spearman
 
 LEAST_CALLS = 100
 SLOTS = (1, 2, 3, 4, 6, 8)
 MOST_OVERTAKEN = 0.05
+MOST_WITH_LOAD = 0.3  # rank correlation of what those that find a server free take with how many others do
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def _told(shape: Shape, node: I32, servers: int) -> tuple[OwnTime | None, bool]:
     alike = low_q >= 0.5 * low_f and 0.5 * mid_f <= mid_q <= 1.5 * mid_f and high_q <= 1.5 * high_f
     if not alike or np.median(took[queued]) < 1.25 * np.median(took[~queued]):
         return None, True
+    if spearman(levels(start, end, start), hold.astype(np.int64), ~queued) >= MOST_WITH_LOAD:
+        return None, True  # slower with each that works beside it, a server free or not: no line but shared capacity
     rank = np.empty(len(node), np.int64)
     rank[order] = np.arange(len(node))
     return OwnTime(node, servers, grant, queued, max(0, int(mid_f - mid_q)), rank), False

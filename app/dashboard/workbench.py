@@ -19,10 +19,13 @@ def changes(view: View) -> list[Change]:
     edited = st.data_editor(
         grid, hide_index=True, disabled=["stage"], key=f"workbench {view.dataset}", alt="Changes of stages"
     )
-    with st.expander("Operations: run in parallel, cache, cap; leave out retries"):
+    with st.expander("Operations: run in parallel, cache, cap, leave out; servers and tokens"):
         parallel = st.text_input("Run in parallel", placeholder="tool a, tool b", key="workbench parallel")
         cached = st.text_input("Cache", placeholder="search=10m", key="workbench cache")
         capped = st.text_input("Cap an operation", placeholder="SELECT docs=60ms", key="workbench cap")
+        dropped = st.text_input("Leave out an operation", placeholder="rerank", key="workbench drop")
+        servers = st.text_input("How many may run at once", placeholder="SELECT docs=5", key="workbench servers")
+        tokens = st.text_input("Tokens of model calls", placeholder="input<=4000", key="workbench tokens")
         retries = st.checkbox("Leave out retries", key="workbench retries")
     caps = [f"{row['stage']}={row['takes at most']}" for _, row in edited.iterrows() if row["takes at most"]]
     factors = [
@@ -32,7 +35,14 @@ def changes(view: View) -> list[Change]:
     ]
     try:
         return parse_changes(
-            [*caps, *filter(None, [capped])], factors, [*filter(None, [parallel])], [*filter(None, [cached])], retries
+            [*caps, *filter(None, [capped])],
+            factors,
+            [*filter(None, [parallel])],
+            [*filter(None, [cached])],
+            retries,
+            [*filter(None, [dropped])],
+            [*filter(None, [servers])],
+            [*filter(None, [tokens])],
         )
     except OverbudgetError as error:
         st.error(literal(error))

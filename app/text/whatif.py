@@ -9,11 +9,27 @@ from rich.table import Table
 from rich.text import Text
 
 from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.whatif.lines import Line
 from overbudget.analysis.whatif.whatif import WhatIf
 from overbudget.app.text.review import PLAIN_WIDTH
-from overbudget.app.text.words import count
+from overbudget.app.text.words import count, quoted
 
 USUAL = 95
+MOST_LINES = 5  # that are told
+PER = {
+    "pod": " per pod",
+    "peer": " per server that is called",
+    "model": " per model",
+    "caller": " per caller",
+    "within one request": " within each request",
+}
+DOUBTS = {
+    "unclear_line": "calls of {} stand in a line that is not first come, first served, and keep the waits that they had",
+    "grows_with_load": "{} takes longer when many want it at once, and nothing tells by what rule; it is replayed as it was",
+    "closed_loop": "requests seem to come only as others are answered, so faster answers bring more requests",
+    "upstream": "{} would be asked at other times, and takes longer when many want it at once: what is gained before it may be "
+    "lost there",
+}
 
 
 def print_what_if(found: WhatIf, file: TextIO | None = None) -> None:
@@ -44,7 +60,7 @@ def print_what_if(found: WhatIf, file: TextIO | None = None) -> None:
 
 
 def sentences(found: WhatIf) -> list[str]:
-    """What is changed, and what becomes of p95."""
+    """What is changed, what becomes of p95, how far that can be relied on, and which limits calls wait for."""
     if not found.requests:
         return ["There are no complete requests to replay."]
     what = "; ".join(found.changes) or "nothing is changed"
@@ -52,7 +68,34 @@ def sentences(found: WhatIf) -> list[str]:
     moved = f"p{USUAL} stays {format_duration(before or 0)}"
     if before != after:
         moved = f"p{USUAL} goes from {format_duration(before or 0)} to {format_duration(after or 0)}"
+    limits = [line_text(line) for line in found.lines[:MOST_LINES]]
     return [
         f"If {what}: {moved}.",
+        *doubt_texts(found),
         f"{found.requests_changed:,} of {count(found.requests, 'request')} take another time.",
+        *limits,
+        *[f"{line_text(line)} It is not first come, first served: its waits stay as they were." for line in found.kept],
     ]
+
+
+def line_text(line: Line) -> str:
+    """A limit on what runs at once: of what, how many, and how long calls wait for it."""
+    waited, p50, p95 = line.waits()
+    limit = f"A limit of {line.servers} at once{PER.get(line.per, '')} stands before {quoted(line.name)}"
+    if line.period_ns:
+        limit = f"{quoted(line.name)} is let through once every {format_duration(line.period_ns)}"
+    elif line.within_calls:
+        limit = (
+            f"No more than {line.servers} of {quoted(line.name)} work at once; the others wait within their own time"
+        )
+    waits = f"{format_duration(p50)} at the median and {format_duration(p95)} at p95"
+    return f"{limit}: {waited:,} of {count(len(line.node), 'call')} waited, {waits}."
+
+
+def doubt_texts(found: WhatIf) -> list[str]:
+    """Why the answer is a bound, or why nothing can be proved."""
+    if not found.doubts:
+        return []
+    sides = {"at_most": "At most so long", "at_least": "At least so long", None: "Nothing is provable here"}
+    reasons = [f"{DOUBTS[doubt.why].format(quoted(doubt.operation))}" for doubt in found.doubts[:MOST_LINES]]
+    return [f"{sides[found.bound]}: {'; '.join(reasons)}."]
