@@ -158,6 +158,9 @@ class Dataset:
         parallel: Sequence[str] | Sequence[Sequence[str]] = (),
         cache: Mapping[str, str] | None = None,
         drop_retries: bool = False,
+        drop: Sequence[str] = (),
+        servers: Mapping[str, int] | None = None,
+        tokens: Sequence[str] = (),
         budget: "BudgetLike" = None,
         only: "Only" = None,
     ) -> "Answer[WhatIf]":
@@ -167,6 +170,8 @@ class Dataset:
         `scale={"inference": 0.5}`: it takes so many times as long. `parallel=["tool a", "tool b"]` (or a list of such
         groups): calls of these operations under one parent start together. `cache={"embed": "10m"}`: repeats with the
         same input within so long take no time. `drop_retries`: failed calls that were made again do not occur.
+        `drop=["rerank"]`: an operation does not happen. `servers={"SELECT docs": 5}`: so many may run at once, where a
+        limit on them shows. `tokens=["input<=4000"]`: prompts or answers have other numbers of tokens.
 
         Errors: OverbudgetError where a change names what is not there.
         """
@@ -175,7 +180,9 @@ class Dataset:
         from overbudget.choices import chosen, groups, optional_budget, pairs
 
         together = [join_names(names) for names in groups(parallel)]
-        changes = parse_changes(pairs(cap), pairs(scale), together, pairs(cache), drop_retries)
+        changes = parse_changes(
+            pairs(cap), pairs(scale), together, pairs(cache), drop_retries, drop, pairs(servers), tokens
+        )
         return what_if.ask(self.connection, optional_budget(budget), chosen(only), changes)
 
     def advise(self, budget: "BudgetLike" = None, *, only: "Only" = None) -> "Answer[list[Advice]]":

@@ -257,7 +257,7 @@ def batching(chat: float = 1.0) -> Body:
         span = s.open(n, entry, "chat")
         s.running += 1
         while left > 0:
-            rate = 1 / (1 + 0.15 * (s.running - 1))
+            rate = 1 / (1 + 0.25 * (s.running - 1))
             step = min(5.0 * MS, left / rate)
             yield max(1, int(step))
             left -= step * rate
@@ -272,8 +272,8 @@ def test_a_model_that_batches_is_no_line_but_under_suspicion_and_its_bound_holds
     world = found(batching(), **load)
     assert world.system.lines == ()
     assert world.suspected() == {"chat"}
-    truth = durations(simulated(batching(0.7), **load))
-    at_most = world.predicted({"chat": 0.7})
+    truth = durations(simulated(batching(0.8), **load))
+    at_most = world.predicted({"chat": 0.8})
     for p in (50, 90, 95):
         assert np.percentile(truth, p) <= np.percentile(at_most, p) <= 1.25 * np.percentile(truth, p)
 
