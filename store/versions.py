@@ -43,6 +43,6 @@ def require_readable(connection: "duckdb.DuckDBPyConnection", path: Path) -> Non
         )
     what = "tables" if form < FORMAT else "definitions"
     raise OverbudgetError(
-        f"{path} was made by {by}, with other {what} than {PROGRAM} has. "
+        f"{path} was made by {by}, whose {what} are not those of this one. "
         f"Make it again with: overbudget ingest DUMP --to {path}"
     )

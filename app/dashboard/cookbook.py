@@ -46,5 +46,5 @@ FROM requests GROUP BY in_flight ORDER BY in_flight""",
 FROM spans WHERE status_code = 'ERROR' GROUP BY ALL ORDER BY failures DESC LIMIT 20""",
     "What no stage explains": """SELECT route, round(100.0 * sum(stage_ns) / (SELECT sum(duration_ns) FROM requests), 1) AS percent_of_all_time
 FROM stage_time WHERE stage = 'unattributed' GROUP BY route ORDER BY percent_of_all_time DESC""",
-    "What was odd in the dumps": """SELECT source, unnest(warnings, recursive := true) FROM ingest_report""",
+    "Warnings about the dumps": """SELECT source, unnest(warnings, recursive := true) FROM ingest_report""",
 }

@@ -33,8 +33,8 @@ def test_a_dataset_carries_the_versions_it_was_made_with(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("form", "method", "said"),
     [
-        (versions.FORMAT - 1, versions.METHOD, "other tables"),
-        (versions.FORMAT, versions.METHOD - 1, "other definitions"),
+        (versions.FORMAT - 1, versions.METHOD, "whose tables"),
+        (versions.FORMAT, versions.METHOD - 1, "whose definitions"),
         (versions.FORMAT + 1, versions.METHOD, "newer than this one"),
         (versions.FORMAT, versions.METHOD + 1, "newer than this one"),
         (versions.FORMAT + 1, versions.METHOD - 1, "newer than this one"),
