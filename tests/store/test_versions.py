@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from overbudget.store import versions
-from overbudget.store.dataset import build, open_dataset
+from overbudget.store.dataset import build, is_readable, open_dataset
 from overbudget.store.errors import OverbudgetError
 
 HERE = Path(__file__).parent
@@ -69,3 +69,9 @@ def test_a_dataset_of_a_released_format_is_read_or_refused_by_a_sentence(kept: P
 def test_the_version_of_the_program_is_that_of_its_distribution() -> None:
     project = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == versions.PROGRAM
+
+
+def test_what_can_be_read_is_told_from_what_cannot(tmp_path: Path) -> None:
+    assert is_readable(made(tmp_path / "now.duckdb"))
+    assert not is_readable(made(tmp_path / "older.duckdb", form=versions.FORMAT - 1))
+    assert not is_readable(tmp_path / "gone.duckdb")
