@@ -1,6 +1,7 @@
 """Documentation that is made from the code says what the code says."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ from scripts.pages import commands, python_api
 from scripts.write_docs import PAGES
 
 ROOT = Path(__file__).parent.parent
+ROOMS = (
+    *("kernels", "stages", "store", "ingest", "analysis", "app", "api", "sample_traces", "bench", "scripts", "tests"),
+    "docs",
+)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -33,6 +38,30 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_paths_that_are_named_in_prose_and_code_are_there() -> None:
+    """Records of decisions and the changelog tell of what was; everything else of what is."""
+    named = re.compile(rf"\b(?:{'|'.join(ROOMS)})/[\w/.-]*\w/?")
+    gone = []
+    for page in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs" / "reference").glob("*.md"),
+        *sources(),
+    ]:
+        for path in named.findall(page.read_text(encoding="utf-8") if page.name != "CHANGELOG.md" else ""):
+            known = (ROOT / path, ROOT / f"{path}.py")
+            if path.endswith((".py", ".md", ".sql", ".toml", "/")) and not any(one.exists() for one in known):
+                gone.append(f"{page.relative_to(ROOT)} names {path}")
+    assert gone == []
+
+
+def sources() -> Iterator[Path]:
+    for room in ROOMS:
+        if room != "docs":
+            for ending in ("*.py", "*.sql"):
+                yield from (ROOT / room).rglob(ending)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ MADE = (
     ".hypothesis/x",
     "analysis/__pycache__/x.pyc",
 )
-OTHERS = ("workspace/mine.duckdb", "workspace/incoming/dump.json", "other.duckdb", "analysis/x.py", "budget.toml")
+OTHERS = ("workspace/mine.duckdb", "workspace/incoming/dump.json", "other.duckdb", "analysis/mine.txt", "budget.toml")
 
 
 def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:

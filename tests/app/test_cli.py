@@ -47,7 +47,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def test_ingest_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+def test_ingest_prints_the_json_that_is_promised(tmp_path: Path) -> None:
     found = json_of("ingest", str(SAMPLES / f"{NAME}.otlp.binpb.gz"), "--to", str(tmp_path / "d.duckdb"))
     assert {"dataset", "spans", "traces", "requests", "duplicates", "rejected", "warnings", "files"} <= found.keys()
     assert (found["spans"], found["requests"], found["duplicates"], found["rejected"]) == (12_180, 420, 0, 0)
@@ -177,7 +177,7 @@ def test_an_error_is_one_readable_sentence_and_exit_status_2(dataset: str, argum
     assert 10 < len(done.stderr.strip()) < 600
 
 
-def test_compare_prints_the_json_of_the_contract_and_fails_on_a_regression(dataset: str, tmp_path: Path) -> None:
+def test_compare_prints_the_json_that_is_promised_and_fails_on_a_regression(dataset: str, tmp_path: Path) -> None:
     healthy = str(tmp_path / "healthy.duckdb")
     assert call("ingest", str(SAMPLES / "healthy.otlp.jsonl.gz"), "--to", healthy).returncode == 0
     found = json_of("compare", healthy, dataset)
@@ -208,7 +208,7 @@ def test_tail_names_the_tenant_and_the_query(dataset: str) -> None:
     assert "tenant = umbrella on `SELECT docs` is in 100% of the slow" in said
 
 
-def test_whatif_prints_the_json_of_the_contract(dataset: str) -> None:
+def test_whatif_prints_the_json_that_is_promised(dataset: str) -> None:
     found = json_of("whatif", dataset, "--cap", "SELECT docs=60ms", "--scale", "inference=0.9", "--budget", BUDGET)
     assert {"changes", "percentiles", "within_budget", "requests_changed"} <= found.keys()
     assert len(found["changes"]) == 2
@@ -220,7 +220,7 @@ def test_whatif_prints_the_json_of_the_contract(dataset: str) -> None:
     assert "Did you mean `SELECT docs`?" in wrong.stderr
 
 
-def test_advise_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+def test_advise_prints_the_json_that_is_promised(tmp_path: Path) -> None:
     path = str(tmp_path / "d.duckdb")
     assert call("ingest", str(SAMPLES / "tools_in_a_row.otlp.jsonl.gz"), "--to", path).returncode == 0
     (advice,) = json_of("advise", path)["advice"]
@@ -230,7 +230,7 @@ def test_advise_prints_the_json_of_the_contract(tmp_path: Path) -> None:
     assert "1. Run in parallel: `execute_tool orders`" in call("advise", path).stdout
 
 
-def test_audit_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+def test_audit_prints_the_json_that_is_promised(tmp_path: Path) -> None:
     path = str(tmp_path / "d.duckdb")
     assert call("ingest", str(SAMPLES / "lost_context.otlp.jsonl.gz"), "--to", path).returncode == 0
     found = json_of("audit", path)
@@ -239,7 +239,7 @@ def test_audit_prints_the_json_of_the_contract(tmp_path: Path) -> None:
     assert "lost_context: 214" in call("audit", path).stdout
 
 
-def test_load_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+def test_load_prints_the_json_that_is_promised(tmp_path: Path) -> None:
     path = str(tmp_path / "d.duckdb")
     assert call("ingest", str(SAMPLES / "load_ramp.otlp.jsonl.gz"), "--to", path).returncode == 0
     found = json_of("load", path, "--budget", str(SAMPLES / "load_ramp.budget.toml"))
@@ -252,7 +252,7 @@ def test_load_prints_the_json_of_the_contract(tmp_path: Path) -> None:
     assert "The first stage to grow is queue" in call("load", path).stdout
 
 
-def test_consistency_prints_the_json_of_the_contract(tmp_path: Path) -> None:
+def test_consistency_prints_the_json_that_is_promised(tmp_path: Path) -> None:
     path = str(tmp_path / "d.duckdb")
     assert call("ingest", str(SAMPLES / "erratic_big_model.otlp.jsonl.gz"), "--to", path).returncode == 0
     found = json_of("consistency", path, "--budget", str(SAMPLES / "erratic_big_model.budget.toml"))

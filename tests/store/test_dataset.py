@@ -35,7 +35,7 @@ def test_every_relation_and_column_has_a_comment(dataset: Path) -> None:
     assert relations.fetchall() == []
 
 
-def test_the_relations_of_the_contract_answer(dataset: Path) -> None:
+def test_the_relations_that_are_promised_answer(dataset: Path) -> None:
     connection = open_dataset(dataset)
     for relation in RELATIONS:
         connection.execute(f"SELECT * FROM {relation} LIMIT 5").fetchall()
