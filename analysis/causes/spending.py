@@ -52,6 +52,21 @@ class Spending:
         each = [Amount(*one) for one in zip(made.tolist(), on_path.tolist(), ns.tolist(), strict=True)]
         return list(zip(each[::2], each[1::2], strict=True))
 
+    def amount(self, cause: Cause, weights: F64, stage: int) -> tuple[Amount, Amount]:
+        """The same of one cause and one stage."""
+        j = self.causes.index(cause)
+        here = np.flatnonzero((self.cause == j) & (self.stage == stage))
+        made = np.flatnonzero(self.made_cause == j)
+        weight, first = weights[self.row[here]], self.first[here]
+        failed, of_call = self.failed[here].astype(np.int64), self.made_failed[made].astype(np.int64)
+        parts = (
+            np.bincount(of_call, weights[self.made_row[made]], minlength=2),
+            np.bincount(failed[first], weight[first], minlength=2),
+            np.bincount(failed, weight * self.ns[here], minlength=2),
+        )
+        fine, wrong = (Amount(*(float(part[kind]) for part in parts)) for kind in (0, 1))
+        return fine, wrong
+
 
 def read_spending(
     connection: duckdb.DuckDBPyConnection, table: RequestTable, path: PathTable | None = None

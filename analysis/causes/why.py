@@ -47,7 +47,7 @@ class Why:
 
     def as_dict(self) -> dict[str, Any]:
         """The keys of `why` in JSON."""
-        return {**asdict(self), "calls_before": round(self.calls_before, 4), "calls_after": round(self.calls_after, 4)}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def explain(
         often,
         large,
         excess_ns - often - large,
-        sum(one.made for one in before),
-        sum(one.made for one in after),
+        round(sum(one.made for one in before), 4),
+        round(sum(one.made for one in after), 4),
         _sentence(kinds, excess_ns, excess_ns - often - large, width),
     )
 

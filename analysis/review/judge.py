@@ -217,15 +217,18 @@ def _operation(measured: Measured, band: BandMeans, stage: BandStage, percentile
     callee = None
     if hop is not None and hop in causes.services:
         callee = round(float(mean[causes.service[inside] == causes.services.index(hop)].sum()))
+    service, name = causes.services[causes.service[cause]], causes.names[causes.name[cause]]
+    grown = round(float(excess[place]))
     return CauseOperation(
-        service_name=causes.services[causes.service[cause]],
-        name=causes.names[causes.name[cause]],
+        service_name=service,
+        name=name,
         hop_to=hop,
-        excess_ns=round(float(excess[place])),
+        excess_ns=grown,
         mean_ns=round(float(mean[place])),
         typical_ns=round(float(typical[place])) if typical is not None else None,
         callee_ns=callee,
         tail=tail,
+        why=measured.why(percentile, (service, name, hop), names.index(stage.stage), grown) if tail else None,
     )
 
 

@@ -4,14 +4,17 @@ Three steps, so that a screen redoes only what a change asks for: `read_evidence
 budget's own), `measure` (filters), `analysis.review.judge` (caps).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import duckdb
 import numpy as np
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.causes import Causes, find_causes
+from overbudget.analysis.causes.spending import Cause, Spending, read_spending
+from overbudget.analysis.causes.why import Why, explain
 from overbudget.analysis.common.bands import Band, Ranking
 from overbudget.analysis.common.percentiles import F64, Quantile, quantiles
 from overbudget.analysis.requests.read import read_requests
@@ -39,11 +42,15 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything a review reads from a dataset: all requests, and what their critical paths are made of."""
+    """Everything a review reads from a dataset: all requests, and what their critical paths are made of.
+
+    `spending` reads which calls they made, when a culprit asks for it; None where there is no dataset to ask.
+    """
 
     facts: DatasetFacts
     requests: RequestTable
     causes: Causes
+    spending: Callable[[], Spending] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,32 @@ class Measured:
     overall: BandMeans | None
     routes: list[RouteMeasure]
     other_routes: int
+    rows: np.ndarray  # type: ignore[type-arg]  # of each request of `table` among all that were read
+    cohorts: dict[int, Band]
+    usual: Band
+    evidence: Evidence
+
+    def why(self, percentile: int, cause: Cause, stage: int, excess_ns: int) -> Why | None:
+        """Why a cause takes `excess_ns` more at a percentile than in typical requests; None without a dataset to ask."""
+        if self.evidence.spending is None:
+            return None
+        spent = self.evidence.spending()
+        before, after = (
+            spent.amount(cause, self._weights(band), stage) for band in (self.usual, self.cohorts[percentile])
+        )
+        return explain(before, after, excess_ns)
+
+    def _weights(self, band: Band) -> F64:
+        weights = np.zeros(len(self.evidence.requests))
+        weights[self.rows[band.rows]] = band.weights
+        return weights
 
 
 def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None) -> Evidence:
     """All that a review needs of a dataset. Depends on the dataset and `budget.reading` alone: worth caching."""
     requests = read_requests(connection, budget)
-    causes = find_causes(load_path(connection, requests), requests)
+    path = load_path(connection, requests)
+    causes = find_causes(path, requests)
     spans, start, end = connection.sql(
         "SELECT count(*), min(start_ns), greatest(max(start_ns), max(end_ns)) FROM data.spans"
     ).fetchall()[0]
@@ -107,7 +134,7 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         start=iso(start) if spans else None,
         end=iso(end) if spans else None,
     )
-    return Evidence(facts, requests, causes)
+    return Evidence(facts, requests, causes, lru_cache(1)(lambda: read_spending(connection, requests, path)))
 
 
 def measure(
@@ -136,6 +163,7 @@ def measure(
 
     ranking = Ranking(table.latency_ns)
     bands = {p: ranking.band(p) for p in percentiles}
+    usual = ranking.between(*TYPICAL)
     everyone = Band(np.arange(len(table)), np.full(len(table), 1 / max(len(table), 1)))
     told, other_routes = _routes(table, percentiles, routes)
     return Measured(
@@ -149,10 +177,14 @@ def measure(
         stages=quantiles(table.stage_ns, percentiles, table.start_ns),
         bands={p: means(band) for p, band in bands.items()},
         band_requests={p: len(band.rows) for p, band in bands.items()},
-        typical=means(ranking.between(*TYPICAL)),
+        typical=means(usual),
         overall=_means(everyone, table, rows, evidence.causes) if len(table) else None,
         routes=told,
         other_routes=other_routes,
+        rows=rows,
+        cohorts=bands,
+        usual=usual,
+        evidence=evidence,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
+from overbudget.analysis.causes.why import Why
 from overbudget.analysis.review.measure import DatasetFacts
 
 Verdict = Literal["over", "at_risk", "within", "unknown"]
@@ -55,7 +56,8 @@ class CauseOperation:
 
     `excess_ns` is what it takes beyond `typical_ns`, its mean in typical requests. `tail` says whether that growth is
     the reason; else it takes about as long in every request and is the largest part of the stage.
-    `callee_ns` is the time the called place then takes itself, None where it is not instrumented.
+    `callee_ns` is the time the called place then takes itself, None where it is not instrumented. `why` says why it takes
+    more, where growth is the reason.
     """
 
     service_name: str
@@ -66,6 +68,7 @@ class CauseOperation:
     typical_ns: int | None
     callee_ns: int | None
     tail: bool
+    why: Why | None = None
 
 
 @dataclass(frozen=True)

@@ -205,12 +205,20 @@ def _because(culprit: Culprit) -> str:
         waiting = f", waiting for {quoted(operation.hop_to)}" if operation.hop_to else ""
         return f"; most of it is {name}{waiting}, in typical requests too"
     if operation.hop_to is None:
-        return f"; {name} is why"
+        return f"; {name} is why{_grown(operation)}"
     place = quoted(operation.hop_to)
     if operation.callee_ns is None:
-        return f"; {name} waiting for {place} is why"
+        return f"; {name} waiting for {place} is why{_grown(operation)}"
     passes = format_duration(operation.mean_ns)
     return f"; {passes} pass before {place} starts on {name}, which then runs {format_duration(operation.callee_ns)}"
+
+
+def _grown(operation: CauseOperation) -> str:
+    """Why it grew, where that is more than that it takes longer, which is said already."""
+    why = operation.why
+    if why is None or abs(why.how_slow_ns) > abs(operation.excess_ns) / 2:
+        return ""
+    return f" ({why.sentence})"
 
 
 def _stage_over(review: Review) -> str | None:

@@ -10,6 +10,7 @@ from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.measure import Measured, measure
 from overbudget.analysis.review.review import TOTAL, judge, over, review
+from overbudget.app.text.words import headline
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
 from tests.dataset_builder import MS, DatasetBuilder, S, Work
@@ -157,3 +158,20 @@ def test_judging_again_needs_no_measuring_again() -> None:
     strict, lax = (judge(measured, parse_budget(f'[budget]\np95 = "{cap}"')) for cap in ("1ms", "1h"))
     assert (strict.row(95).verdict, lax.row(95).verdict) == ("over", "within")
     assert strict.row(95).latency_ns == lax.row(95).latency_ns
+
+
+def test_a_loop_that_runs_more_often_is_told_as_how_often_and_the_parts_sum_to_the_excess(tmp_path: Path) -> None:
+    random = np.random.default_rng(11)
+    builder = DatasetBuilder()
+    for number in range(300):
+        times = 10 if number % 10 == 0 else 4
+        builder.request(*(Work("inference", int(random.uniform(90, 110) * MS), "chat") for _ in range(times)))
+    found = review(open_dataset(builder.write(tmp_path / "loop.duckdb")))
+    operation = found.made_of(95).culprit.operation  # type: ignore[union-attr]
+    assert operation is not None
+    assert operation.why is not None
+    why = operation.why
+    assert (why.calls_before, why.calls_after) == (4, 10)
+    assert why.how_often_ns + why.how_large_ns + why.how_slow_ns == operation.excess_ns
+    assert why.how_often_ns > 0.9 * operation.excess_ns
+    assert "(10 calls a request instead of 4, each as long as before)" in headline(found)[1]
