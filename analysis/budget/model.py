@@ -51,6 +51,7 @@ class Budget:
     stages: Mapping[str, StageBudget] = field(default_factory=dict)
     routes: Mapping[str, RouteBudget] = field(default_factory=dict)
     request_match: tuple[Rule, ...] = ()
+    background: tuple[Rule, ...] = ()  # spans that nobody waits for
     good: Good | None = None
     as_read: Mapping[str, Any] = field(default_factory=dict)
     name: str = "budget.toml"
@@ -61,9 +62,9 @@ class Budget:
         return tuple(rule for stage in self.stages.values() for rule in stage.rules)
 
     @property
-    def reading(self) -> tuple[tuple[Rule, ...], tuple[Rule, ...], Good | None]:
+    def reading(self) -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rule, ...], Good | None]:
         """All of the budget that changes which times are measured (caps do not). Hashable: a key for caches."""
-        return self.rules, self.request_match, self.good
+        return self.rules, self.request_match, self.background, self.good
 
     def has_caps(self) -> bool:
         """Whether anything is capped for requests of any route."""

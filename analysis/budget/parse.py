@@ -13,7 +13,7 @@ from overbudget.analysis.common.durations import duration_literal, parse_duratio
 from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED, stage_order
 from overbudget.store.errors import OverbudgetError
 
-SECTIONS = ("budget", "request", "good", "stages", "routes")
+SECTIONS = ("budget", "request", "background", "good", "stages", "routes")
 KNOWN_STAGES = (*DEFAULT_STAGES, UNATTRIBUTED)
 
 _UNQUOTED = re.compile(r"^\s*([\w.\"-]+)\s*=\s*([+-]?[\d.,]+\s*[a-zA-Zµμ]+)\s*(?:#.*)?$")
@@ -68,7 +68,8 @@ class _Reader:
             caps=self.caps(section["budget"], ("budget",)),
             stages=stages,
             routes={route: self.route(route, value, known) for route, value in section["routes"].items()},
-            request_match=self.requests(section["request"]),
+            request_match=self.spans(section["request"], "request"),
+            background=self.spans(section["background"], "background"),
             good=self.good(section["good"]),
             as_read=document,
             name=name,
@@ -162,9 +163,10 @@ class _Reader:
             stages[stage] = self.caps(own, where, ("match",))
         return RouteBudget(self.caps(table, path, ("stages",)), {stage: caps for stage, caps in stages.items() if caps})
 
-    def requests(self, table: dict[str, Any]) -> tuple[Any, ...]:
-        self.problems.only(table, ("match",), ("request",))
-        return read_rules(table["match"], ("request", "match"), "", self.problems) if "match" in table else ()
+    def spans(self, table: dict[str, Any], section: str) -> tuple[Any, ...]:
+        """The rules of a section that says which spans are something: requests, or the background."""
+        self.problems.only(table, ("match",), (section,))
+        return read_rules(table["match"], (section, "match"), "", self.problems) if "match" in table else ()
 
     def good(self, table: dict[str, Any]) -> Good | None:
         self.problems.only(table, ("score",), ("good",))

@@ -12,7 +12,7 @@ EXAMPLE = 'match = [ { name = "search_*" } ]'
 
 
 def read_rules(value: Any, path: Path, stage: str, problems: Problems) -> tuple[Rule, ...]:
-    """The rules of one `match`, a table or a list of them; `stage` is "" for the rules that name requests."""
+    """The rules of one `match`, a table or a list of them; `stage` is "" for rules that name requests or the background."""
     if isinstance(value, dict):
         found = [_rule(value, path, stage, problems)]
     elif isinstance(value, list) and value:
@@ -32,7 +32,7 @@ def _rule(value: Any, path: Path, stage: str, problems: Problems) -> Rule | None
     texts: dict[str, str] = {}
     for key, given in value.items():
         if key == "weak" and not stage:
-            problems.add((*path, key), "`weak` belongs to the rules of a stage; a span is a request or it is not.")
+            problems.add((*path, key), "`weak` belongs to the rules of a stage; these match a span or they do not.")
         elif key not in keys:
             asked = question(key, keys) or f" A rule has {either(keys)}."
             problems.add((*path, key), f"`{key}` means nothing in a rule.{asked}")

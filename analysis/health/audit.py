@@ -12,6 +12,7 @@ USUAL_STAGE = 0.9  # the share of a route's requests that makes a stage usual
 LEAST_REQUESTS = 20  # of a route, to know what is usual
 MUCH_UNATTRIBUTED = 0.2  # of a request's time
 MOST_SERVICES = 10
+COVERS = 0.9  # of its parent, by a span that may be a heartbeat
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,19 @@ _CHECKS = (
             WHERE s.stage = '{UNATTRIBUTED}' AND t.stage_ns > {MUCH_UNATTRIBUTED} * r.duration_ns""",
         f"Requests spend more than {MUCH_UNATTRIBUTED:.0%} of their time in no span of a known stage.",
         "Instrument what runs there, or name its spans in the budget's `match` rules.",
+    ),
+    _Check(
+        "covering_span",
+        f"""SELECT s.trace_id, s.span_id, o.service_name FROM data.tree t JOIN data.tree p ON p.node = t.parent
+            JOIN operations o ON o.operation_id = t.operation_id JOIN data.spans s ON s.span_no = t.span_no
+            WHERE o.stage IS NULL AND p.request_no >= 0
+                AND least(t.end_ns, p.end_ns) - t.start_ns > {COVERS} * (p.end_ns - p.start_ns)
+                AND NOT EXISTS (FROM data.tree c WHERE c.parent = t.node)
+                AND EXISTS (FROM data.tree c JOIN operations k USING (operation_id)
+                            WHERE c.parent = t.parent AND k.stage IS NOT NULL)""",
+        f"Spans without a stage or children of their own cover more than {COVERS:.0%} of a parent whose other children have "
+        "stages: they take the time that no other child explains.",
+        "Where nobody waits for them, as for a heartbeat, name them in the budget file: [background] match = { name = \"…\" }.",
     ),
     _Check(
         "outlived_request",

@@ -32,7 +32,7 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
     Where the budget brings rules of its own, the stages (and, with `[request] match`, the requests) are computed anew.
     """
     budget = budget or Budget()
-    if budget.rules or budget.request_match:
+    if budget.rules or budget.request_match or budget.background:
         from overbudget.analysis.requests.reclassify import apply_rules  # loads compiled kernels
 
         table = apply_rules(connection, budget)

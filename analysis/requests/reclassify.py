@@ -19,12 +19,14 @@ from overbudget.analysis.requests.table import I16, I32, I64, UNKNOWN, Bool, Req
 from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
 from overbudget.kernels.columns import Requests, Segments, Tree
 from overbudget.kernels.critical_path import critical_path
+from overbudget.kernels.path_items import without_background
 from overbudget.kernels.span_tree import find_requests
 from overbudget.stages.assign import stage_of_nodes
 from overbudget.stages.classify import classify
 from overbudget.stages.entry_spans import ENVIRONMENT, FAILED, VERSION
 from overbudget.stages.operation_table import Catalogue, catalogue_of
-from overbudget.stages.rule_evidence import ask_spans, split_operations
+from overbudget.stages.rule_evidence import Split, ask_spans, split_operations
+from overbudget.stages.rules import Rule
 from overbudget.stages.server_queue import QUEUE, reported_waits, stage_segments
 from overbudget.store.span_tree import load_tree
 
@@ -35,16 +37,26 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
     operations = connection.sql(
         "SELECT operation_id, service_name, scope_name, name, kind, keys FROM operations ORDER BY operation_id"
     ).to_arrow_table()
-    recorded = ask_spans(connection, (*budget.rules, *budget.request_match))
+    recorded = ask_spans(connection, (*budget.rules, *budget.request_match, *budget.background))
     of_node = row_of(numbers(operations["operation_id"]), tree.operation)
     split = split_operations(of_node, tree.row, recorded)
     operations = operations.take(pa.array(split.original))
     catalogue = catalogue_of(operations, decisions=classify(operations, budget.rules, split.evidence))
     tree = tree._replace(operation=split.operation)
-    stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
     stored = read_stored(connection)
+    anew = budget.request_match or budget.background  # paths are walked anew
+    if anew:
+        tree = tree._replace(span_id=_span_ids(connection, tree.row))
+    requests, request_of = _stored_requests(tree, stored_request_of, stored.complete), stored_request_of
+    if budget.request_match:
+        is_entry = _matched(operations, budget.request_match, split)[tree.operation]
+        requests, request_of = find_requests(tree, catalogue.columns, is_entry)
+    if budget.background:
+        background = _matched(operations, budget.background, split)[tree.operation]
+        tree, request_of = without_background(tree, request_of, requests.entry, background)
+    stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
     waits = reported_waits(connection).of_nodes(tree.row, tree, stage_of)
-    if not budget.request_match:
+    if not anew:
         segments, places = _stored_segments(connection, tree.row), load_places(connection)
         staged = _staged(stored.request_no, segments, places, catalogue, stage_of, tree, stored_request_of, waits)
         return replace(
@@ -55,14 +67,39 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
             path=staged.path,
             stage_of_node=stage_of,
         )
-    named = classify(operations, budget.request_match, split.evidence)
-    is_entry = np.array([decision.stage == "" for decision in named], bool)[tree.operation]
-    tree = tree._replace(span_id=_span_ids(connection, tree.row))
-    requests, request_of = find_requests(tree, catalogue.columns, is_entry)
     segments = critical_path(tree, requests, catalogue.columns, request_of)
     numbered = np.arange(len(requests.entry), dtype=np.int32)
     staged = _staged(numbered, segments, catalogue.places, catalogue, stage_of, tree, request_of, waits)
-    return _requests_at(connection, requests, staged, tree, catalogue, stored_request_of, stored, stage_of, request_of)
+    parent = tree.parent if budget.background else None
+    if not budget.request_match:
+        return replace(
+            stored,
+            stages=staged.stages,
+            present=staged.present,
+            stage_ns=staged.stage_ns,
+            path=staged.path,
+            stage_of_node=stage_of,
+            request_of_node=request_of,
+            parent_of_node=parent,
+        )
+    table = _requests_at(connection, requests, staged, tree, catalogue, stored_request_of, stored, stage_of, request_of)
+    return replace(table, parent_of_node=parent)
+
+
+def _matched(operations: pa.Table, rules: tuple[Rule, ...], split: Split) -> Bool:
+    """bool[operations]: which ones a rule without a stage (of requests, of the background) names."""
+    return np.array([decision.stage == "" for decision in classify(operations, rules, split.evidence)], bool)
+
+
+def _stored_requests(tree: Tree, request_of: I32, complete: Bool) -> Requests:
+    """The requests as they were stored, in the order of request_no, for the kernels."""
+    inside = request_of >= 0
+    above = np.where(tree.parent >= 0, request_of[tree.parent], np.int32(-1))
+    entry = np.empty(len(complete), np.int32)
+    top = np.flatnonzero(inside & (above != request_of))
+    entry[request_of[top]] = top
+    count = np.bincount(request_of[inside], minlength=len(entry)).astype(np.int32)
+    return Requests(entry, tree.trace[entry], complete, count, np.zeros(len(entry), np.int32))
 
 
 def _stored_segments(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> Segments:

@@ -73,8 +73,9 @@ class RequestTable:
     span of the dataset belongs to. `incomplete` counts the requests that were left out for being incomplete.
 
     `path` and `stage_of_node` (the stage of each row of data.tree) are there where the budget's own rules made the stored
-    ones obsolete, `request_of_node` (the
-    request_no of each row of data.tree, -1 for none) and `entry_span_no` where they made other spans the requests.
+    ones obsolete, `request_of_node` (the request_no of each row of data.tree, -1 for none) where it names requests or the
+    background, `entry_span_no` where it made other spans the requests, and `parent_of_node` where spans of the background
+    were taken out of the trees.
     `waits_ns` is there where inference servers report how long each request waited in their queue.
     """
 
@@ -104,6 +105,7 @@ class RequestTable:
     incomplete: int = 0
     path: PathTable | None = None
     request_of_node: I32 | None = None
+    parent_of_node: I32 | None = None
     stage_of_node: I16 | None = None
     entry_span_no: I32 | None = None
     waits_ns: I64 | None = None

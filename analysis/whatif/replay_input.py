@@ -93,6 +93,8 @@ def read_replay_input(connection: duckdb.DuckDBPyConnection, budget: Budget | No
     tree, request_of = load_tree(connection)
     if requests.request_of_node is not None:
         request_of = requests.request_of_node
+    if requests.parent_of_node is not None:
+        tree = tree._replace(parent=requests.parent_of_node)
     stage = requests.stage_of_node
     if stage is None:
         stage = numbers(connection.sql("SELECT stage_id FROM data.tree ORDER BY node").to_arrow_table()["stage_id"])

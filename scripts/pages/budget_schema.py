@@ -128,6 +128,7 @@ def schema() -> Schema:
     sections: dict[str, Schema] = {
         "budget": caps("Caps for the whole request"),
         "request": _section("Which spans are requests, when roots are not", match=rules(of_stage=False)),
+        "background": _section("Which spans nobody waits for: heartbeats, polls", match=rules(of_stage=False)),
         "good": _section("What counts as a good answer", score=score),
         "stages": stages(),
         "routes": {"type": "object", "description": "Other caps for one route", "additionalProperties": route},

@@ -271,7 +271,8 @@ MEANINGS = {
     "requests.complete": "Whether all of its spans are there",
     "critical_path": "Its segments, in the order of time; they sum to its duration",
     "critical_path.hop_to": "Null for the span's own time; else the service or place it waits for",
-    "awaited": "Whether the request waited for it; false where the time was only offered",
+    "awaited": "Whether the request waited for it; false where the trace only shows what ran then",
+    "while_running": "Span id of what ran then and went on after the request's end: the time is not that span's; else null",
 }
 
 

@@ -64,6 +64,14 @@ def whole(number: int, trace: int, about: dict[str, str] | None = None, start: i
 
 
 CASES: dict[str, tuple[list[dict[str, Any]], int]] = {
+    "covering_span": (
+        [
+            span(1, None, 0, 1_000, name="turn"),
+            span(2, 1, 0, 901, name="heartbeat"),
+            span(3, 1, 100, 999, name="chat", about=LLM),
+        ],
+        1,
+    ),
     "orphan_span": ([*whole(1, 1), span(9, 77, 10, 20)], 1),
     "multiple_roots": ([*whole(1, 1), *whole(5, 1)], 2),
     "lost_context": ([*whole(1, 1, REQUEST_ID), *whole(5, 2, REQUEST_ID)], 2),
@@ -121,3 +129,18 @@ def test_the_sample_with_lost_context_is_told_and_the_healthy_one_is_not(tmp_pat
     truth = json.loads((SAMPLES / "lost_context.truth.json").read_text())
     assert codes["healthy"] == {}
     assert codes["lost_context"]["lost_context"] == 2 * truth["happened"]["lost_contexts"]
+
+
+def test_a_span_that_covers_nine_tenths_has_children_or_no_classified_sibling_is_no_covering_span(
+    tmp_path: Path,
+) -> None:
+    just = [span(1, None, 0, 1_000, name="turn"), span(2, 1, 0, 900, name="beat"), span(3, 1, 1, 99, about=LLM)]
+    parent = [
+        span(1, None, 0, 1_000, 2, name="turn"),
+        span(2, 1, 0, 999, 2, name="step"),
+        span(4, 2, 1, 9, 2),
+        span(3, 1, 1, 99, 2, about=LLM),
+    ]
+    alone = [span(1, None, 0, 1_000, 3, name="turn"), span(2, 1, 0, 999, 3, name="step")]
+    found = {problem.code for problem in audited(tmp_path, *just, *parent, *alone).problems}
+    assert "covering_span" not in found
