@@ -71,7 +71,10 @@ def _places(parent: I32, operation: I32, operations: object, path: PathTable) ->
     """Where each span's call leads: the service of a child in another service, else what its attributes name."""
     known = {place: number for number, place in enumerate(path.places)}
     services = [known.get(name, -1) for name in operations["service_name"].to_pylist()]  # type: ignore[index]
-    peers = [known.get(name, -1) for name in operations["peer"].to_pylist()]  # type: ignore[index]
+    peers = [
+        known.get(path.siblings[number].place if number in path.siblings else peer, -1)
+        for number, peer in zip(operations["operation_id"].to_pylist(), operations["peer"].to_pylist(), strict=True)  # type: ignore[index]
+    ]
     service, place = (np.array(column, np.int32)[operation] for column in (services, peers))
     place = np.where(place == service, -1, place)
     child = np.flatnonzero(parent >= 0)

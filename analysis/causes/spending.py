@@ -1,5 +1,6 @@
 """What each cause takes of each request: time on the critical path, calls on it, calls made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -39,6 +40,7 @@ class Spending:
     made_row: I32
     made_cause: I64
     made_failed: Bool
+    widths: Mapping[Cause, int]  # of equal siblings: how many calls run at once and count as one
 
     def amounts(self, weights: F64, stage: int | None = None) -> list[tuple[Amount, Amount]]:
         """Per cause the means of a cohort in which row i counts `weights[i]` (they sum to 1): calls that did not fail,
@@ -106,7 +108,21 @@ def spend(path: PathTable, table: RequestTable, calls: Calls) -> Spending:
         made_row=calls.row,
         made_cause=cause[segments:],
         made_failed=calls.failed,
+        widths=_widths(path),
     )
+
+
+def _widths(path: PathTable) -> dict[Cause, int]:
+    """The causes that are equal siblings. A place for several belongs to the operations that were told together alone."""
+    wide = {group.place: group.width for group in path.siblings.values()}
+    pairs = np.unique(np.stack([path.operation, path.hop]), axis=1).T.tolist() if wide else []
+    return {
+        (path.service.names[path.service.codes[o]], path.name.names[path.name.codes[o]], path.places[h]): wide[
+            path.places[h]
+        ]
+        for o, h in pairs
+        if h >= 0 and path.places[h] in wide
+    }
 
 
 def _first_of_call(call: I32, cause: I64) -> Bool:

@@ -44,6 +44,7 @@ class Why:
     calls_before: float
     calls_after: float
     sentence: str
+    width: int = 1  # how many equal calls run at once and count as one
 
     def as_dict(self) -> dict[str, Any]:
         """The keys of `why` in JSON."""
@@ -79,6 +80,7 @@ def explain(
         round(sum(one.made for one in before), 4),
         round(sum(one.made for one in after), 4),
         _sentence(kinds, excess_ns, excess_ns - often - large, width),
+        width,
     )
 
 
@@ -116,7 +118,7 @@ def _sentence(kinds: Sequence[_Parts], excess_ns: int, slow: int, width: int) ->
         (failed.often, _calls(failed, "failed call", width)),
         (sum(kind.prompt for kind in kinds), _tokens("prompts", fine.before.prompt_tokens, fine.after.prompt_tokens)),
         (sum(kind.answer for kind in kinds), _tokens("answers", fine.before.answer_tokens, fine.after.answer_tokens)),
-        (float(slow), _each(kinds, slow)),
+        (float(slow), _each(kinds, slow, width)),
     ]
     sizes = [size for size, _ in told]
     if max(sizes) > abs(excess_ns) and min(sizes) < -abs(excess_ns):
@@ -144,10 +146,11 @@ def _tokens(what: str, before: float | None, after: float | None) -> str:
     return f"{what} of {after or 0:,.0f} tokens instead of {before or 0:,.0f}"
 
 
-def _each(kinds: Sequence[_Parts], slow: int) -> str:
+def _each(kinds: Sequence[_Parts], slow: int, width: int) -> str:
     calls = sum((kind.before.on_path + kind.after.on_path) / 2 for kind in kinds)
     moved = format_duration(round(abs(slow) / calls) if calls else abs(slow))
-    return f"each call {moved} {'slower' if slow > 0 else 'faster'}"
+    which = f"the slowest of {width} calls" if width > 1 else "each call"
+    return f"{which} {moved} {'slower' if slow > 0 else 'faster'}"
 
 
 def _share(share: float) -> str:

@@ -47,10 +47,17 @@ def operation_growths(
     after = dict(zip(candidate.causes, candidate.amounts(even), strict=True))
     causes = [*before, *(cause for cause in after if cause not in before)]
     amounts = [(before.get(cause, NOTHING), after.get(cause, NOTHING)) for cause in causes]
+    widths = {**base.widths, **candidate.widths}
     means = [_whole([amount[side] for amount in amounts]) for side in (0, 1)]
     made = [_made(side) for side in (before, after)]
     found = [
-        _operation(cause, was, now, _only_in(cause, *made), explain(both[0], both[1], now - was, cost_of(cause)))
+        _operation(
+            cause,
+            was,
+            now,
+            _only_in(cause, *made),
+            explain(both[0], both[1], now - was, cost_of(cause), widths.get(cause, 1)),
+        )
         for cause, both, was, now in zip(causes, amounts, *means, strict=True)
         if was or now
     ]

@@ -1,11 +1,13 @@
 """Critical paths as columns."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from overbudget.analysis.requests.siblings import EqualSiblings
 from overbudget.kernels.arrow import Coded
 
 I16 = npt.NDArray[np.int16]
@@ -32,6 +34,7 @@ class PathTable:
     service: Coded
     name: Coded
     places: tuple[str, ...]
+    siblings: Mapping[int, EqualSiblings] = field(default_factory=dict)
 
 
 def load_places(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

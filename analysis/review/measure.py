@@ -109,7 +109,7 @@ class Measured:
         before, after = (
             spent.amount(cause, self._weights(band), stage) for band in (self.usual, self.cohorts[percentile])
         )
-        return explain(before, after, excess_ns)
+        return explain(before, after, excess_ns, width=spent.widths.get(cause, 1))
 
     def _weights(self, band: Band) -> F64:
         weights = np.zeros(len(self.evidence.requests))

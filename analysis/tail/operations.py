@@ -51,7 +51,7 @@ def slow_operations(
             if round(slow_ns) or round(typical_ns):
                 share = round((slow_ns - typical_ns) / excess, 4) if excess else 0.0
                 name = table.stages[stage]
-                why = explain(was, now, grown)
+                why = explain(was, now, grown, width=spent.widths.get(cause, 1))
                 found.append(SlowOperation(*cause, name, round(slow_ns), round(typical_ns), grown, share, why))
     return sorted(found, key=lambda one: -one.excess_ns)
 

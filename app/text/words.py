@@ -216,7 +216,7 @@ def _because(culprit: Culprit) -> str:
 def _grown(operation: CauseOperation) -> str:
     """Why it grew, where that is more than that it takes longer, which is said already."""
     why = operation.why
-    if why is None or abs(why.how_slow_ns) > abs(operation.excess_ns) / 2:
+    if why is None or (abs(why.how_slow_ns) > abs(operation.excess_ns) / 2 and why.width == 1):
         return ""
     return f" ({why.sentence})"
 

@@ -47,6 +47,7 @@ MEANINGS = {
     "why.calls_before": "Calls per request before",
     "why.calls_after": "Calls per request after",
     "why.sentence": "The largest part, in words",
+    "why.width": "How many equal calls run at once and count as one",
     # ingest
     "ingest.dataset": "The file that was written",
     "ingest.spans": "Spans in the whole dataset",
