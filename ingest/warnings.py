@@ -26,6 +26,10 @@ WARNINGS: dict[str, Meaning] = {
     "enum_names": Meaning("Names where OTLP/JSON asks for numbers (kind, status code); they were read.", ""),
     "invalid_utf8": Meaning("Text that is not UTF-8; the wrong bytes are shown as U+FFFD.", "Find the instrumentation that cuts text by bytes."),
     "negative_duration": Meaning("Spans that end before they start; analysis takes them as having no length.", "Use a monotonic clock for durations."),
+    "adopted_tool": Meaning(
+        "Tool calls recorded beside the model call that waited for them; analysis takes them as its children.",
+        "Start the tool's span in the context of the model call that asked for it.",
+    ),
     "no_end": Meaning(
         "Spans without an end; analysis takes the latest end below them. Their requests are incomplete.",
         "Make sure that spans are ended also when a request fails, and that the export waits for it.",

@@ -133,6 +133,13 @@ _CHECKS = (
         "Instrument what runs there, or name its spans in the budget's `match` rules.",
     ),
     _Check(
+        "adopted_tool",
+        f"""{_NODE} JOIN data.tree p ON p.node = t.parent JOIN data.spans above ON above.span_no = p.span_no
+            WHERE above.span_id <> s.parent_span_id""",
+        "Tool calls are recorded beside the model call that waited for them: they were taken as its children.",
+        "Start the tool's span in the context of the model call that asked for it.",
+    ),
+    _Check(
         "covering_span",
         f"""SELECT s.trace_id, s.span_id, o.service_name FROM data.tree t JOIN data.tree p ON p.node = t.parent
             JOIN operations o ON o.operation_id = t.operation_id JOIN data.spans s ON s.span_no = t.span_no

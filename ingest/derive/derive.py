@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from overbudget.ingest.derive.adopted_tools import Adopted, adopted_tools
 from overbudget.ingest.derive.requests import RequestRows, fold_facts, shape_texts
 from overbudget.ingest.files.prefetch import prefetch
 from overbudget.kernels import span_tree as trees
@@ -86,7 +87,9 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_c
     outcome = Derivation(spans_of_operation=np.zeros(catalogue.count, np.int64))
     rows = RequestRows()
     nodes = 0
-    for part in _computed(connection, catalogue, adjust_clocks):
+    adopted = adopted_tools(connection, catalogue)
+    outcome.note("adopted_tool", adopted.span_no)
+    for part in _computed(connection, catalogue, adopted, adjust_clocks):
         tree, requests, span_no = part.tree, part.requests, part.span_no
         _remove_duplicates(connection, part, outcome)
         _insert_nodes(connection, part, nodes, outcome.traces, rows.count)
@@ -137,7 +140,9 @@ def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported:
     )  # fmt: skip
 
 
-def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_clocks: bool) -> Iterator[Part]:
+def _computed(
+    connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adopted: Adopted, adjust_clocks: bool
+) -> Iterator[Part]:
     """The parts, each selected and computed while the one before is in the caller's hands.
 
     They are read over a cursor of their own, which sees what is committed: parts share no trace, so that what is done to
@@ -145,7 +150,10 @@ def _computed(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjus
     """
     reported = reported_waits(connection)
     selected = prefetch(_partitions(connection.cursor()))
-    computed = prefetch(_compute(columns, span_no, catalogue, reported, adjust_clocks) for columns, span_no in selected)
+    computed = prefetch(
+        _compute(adopted.below_their_calls(columns, span_no), span_no, catalogue, reported, adjust_clocks)
+        for columns, span_no in selected
+    )
     try:
         yield from computed
     finally:

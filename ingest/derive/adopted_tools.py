@@ -1,0 +1,92 @@
+"""Tool calls that a model call made, recorded beside it instead of below it.
+
+Some agents run tools while the model call's span is still open, and start both below the turn. The call waits for them,
+so they are its children (docs/reference/method.md, "Critical path"). Decided by what the conventions say of the spans
+alone, never by a budget's rules.
+"""
+
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+
+from overbudget.kernels.arrow import numbers
+from overbudget.kernels.columns import I32, U64, SpanColumns
+from overbudget.stages.attribute_keys import OUTPUT_KEYS, OUTPUT_PREFIX
+from overbudget.stages.operation_table import Catalogue
+
+CALL_ID_KEYS = ("gen_ai.tool.call.id", "tool_call.id", "tool.call.id", "ai.toolCall.id")
+OUTPUT_EVENT = "(?i)choice|output|completion|response|chunk|delta|token"
+
+_PAIRS = f"""
+WITH spans AS (
+    SELECT s.span_no, s.trace_id, s.span_id, s.parent_span_id, s.start_ns, s.end_ns, s.attributes, s.operation_id,
+        o.service_name, o.scope_name
+    FROM data.spans s JOIN operations o USING (operation_id)
+    WHERE list_contains($tools, s.operation_id) OR list_contains($calls, s.operation_id)
+), tool AS (
+    SELECT *, list_filter(attributes, lambda entry: entry."key" IN {CALL_ID_KEYS})[1]."value" AS call_id
+    FROM spans WHERE list_contains($tools, operation_id)
+), call AS (
+    SELECT *, list_transform(
+        list_filter(attributes, lambda entry: entry."key" IN {OUTPUT_KEYS} OR starts_with(entry."key", '{OUTPUT_PREFIX}')),
+        lambda entry: coalesce(entry."value", '')) AS outputs
+    FROM spans WHERE list_contains($calls, operation_id)
+), heard AS (
+    SELECT span_no, max(time_ns) AS last_ns FROM data.events
+    WHERE span_no IN (SELECT span_no FROM call) AND regexp_matches(name, '{OUTPUT_EVENT}') GROUP BY span_no
+), pairs AS (
+    SELECT t.span_no, c.span_id AS call, c.start_ns AS call_start_ns,
+        c.parent_span_id = t.parent_span_id AND c.start_ns <= t.start_ns AND t.end_ns <= c.end_ns AS encloses,
+        t.call_id IS NOT NULL AND len(list_filter(c.outputs, lambda text: contains(text, t.call_id))) > 0 AS named,
+        t.call_id IS NULL OR len(c.outputs) = 0 AS without_ids,
+        c.service_name = t.service_name AND c.scope_name = t.scope_name AS alike,
+        coalesce(h.last_ns <= t.start_ns, true) AS silent
+    FROM tool t JOIN call c ON c.trace_id = t.trace_id AND c.start_ns < t.end_ns AND t.start_ns < c.end_ns
+    LEFT JOIN heard h ON h.span_no = c.span_no
+)
+SELECT span_no, ('0x' || coalesce(
+    arg_max(call, call_start_ns) FILTER (encloses AND named),
+    any_value(call) FILTER (encloses AND alike AND without_ids AND silent)))::UBIGINT AS parent
+FROM pairs GROUP BY span_no
+HAVING count(*) FILTER (encloses AND named) > 0
+    OR (count(DISTINCT call) FILTER (alike) = 1 AND count(*) FILTER (encloses AND alike AND without_ids AND silent) > 0)
+ORDER BY span_no
+"""
+
+
+class Adopted(NamedTuple):
+    """Spans (by span_no, ascending) and the span id of the model call that each is to be a child of."""
+
+    span_no: I32
+    parent: U64
+
+    def below_their_calls(self, columns: SpanColumns, span_no: I32) -> SpanColumns:
+        """`columns` with the adopted spans below their calls; `span_no` is the span behind each row."""
+        place = np.searchsorted(self.span_no, span_no)
+        place[place == len(self.span_no)] = 0
+        if not len(self.span_no):
+            return columns
+        here = self.span_no[place] == span_no
+        return columns._replace(parent_id=np.where(here, self.parent[place], columns.parent_id))
+
+
+def adopted_tools(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Adopted:
+    """The tool calls of a dataset that are recorded as siblings of the model call that encloses them.
+
+    Theirs is the call in whose recorded output the tool's call id occurs. Where ids or outputs are not recorded, it is the
+    call if exactly one of the same service and scope overlaps the tool at all, and it records no output after the tool's
+    start.
+    """
+    operations = {
+        stage: [
+            number for number, decided in enumerate(catalogue.decisions) if decided.stage == stage and not decided.weak
+        ]
+        for stage in ("tools", "inference")
+    }
+    if not operations["tools"] or not operations["inference"]:
+        return Adopted(np.zeros(0, np.int32), np.zeros(0, np.uint64))
+    rows = connection.sql(
+        _PAIRS, params={"tools": operations["tools"], "calls": operations["inference"]}
+    ).to_arrow_table()
+    return Adopted(numbers(rows["span_no"]), numbers(rows["parent"]))
