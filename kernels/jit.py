@@ -46,6 +46,15 @@ class Kernel:
         return (self._compiled or self.compiled)(*arguments)
 
 
+def at_hand(function: Callable[..., Any]) -> bool:
+    """Whether a kernel can be called without being compiled first: it was, in this run or in one before."""
+    if not isinstance(function, Kernel):
+        return False
+    from overbudget.kernels.machine_code import is_kept
+
+    return bool(function.compiled.signatures) or is_kept(function.__module__, function.__name__)
+
+
 @overload
 def kernel(function: F) -> F: ...
 

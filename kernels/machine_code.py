@@ -56,10 +56,18 @@ def dispatcher(function: Callable[..., Any], signature: str | None, options: dic
     return made
 
 
+class _Callee(numba.types.Dispatcher):  # type: ignore[misc]
+    """A kernel that is called by another one: compiled once for all numbers, not anew for each constant it is given."""
+
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
+        plain = tuple(numba.types.unliteral(one) for one in args)
+        return super().get_call_type(context, plain, {name: numba.types.unliteral(one) for name, one in kws.items()})
+
+
 @cache
 def stand_for_dispatchers(kind: type) -> None:
     """Where a kernel calls an object of this class, numba sees the dispatcher that is its attribute `compiled`."""
-    typeof_impl.register(kind)(lambda kernel, _context: numba.types.Dispatcher(kernel.compiled))
+    typeof_impl.register(kind)(lambda kernel, _context: _Callee(kernel.compiled))
 
 
 @cache
@@ -99,12 +107,23 @@ def key_of(module: str) -> str | None:
     return digest.hexdigest()[:20]
 
 
+def _folder_of(module: str) -> Path | None:
+    key = key_of(module)
+    return cache_folder() / "kernels" / f"{module}-{key}" if key else None
+
+
+def is_kept(module: str, name: str) -> bool:
+    """Whether there is machine code of a kernel from an earlier run."""
+    folder = _folder_of(module)
+    return folder is not None and any(folder.glob(f"{name}-*.bin"))
+
+
 class _Cache(NullCache):
     """One file for each kernel and the types of its arguments. Where nothing can be kept, every run compiles anew."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._name, key = f"{function.__module__}.{function.__qualname__}", key_of(function.__module__)
-        self._folder = cache_folder() / "kernels" / f"{function.__module__}-{key}" if key else None
+        self._name = f"{function.__module__}.{function.__qualname__}"
+        self._folder = _folder_of(function.__module__)
 
     def _file(self, folder: Path, signature: Any, machine: Any) -> Path:
         digest = hashlib.sha256(repr((self._name, str(signature), machine)).encode()).hexdigest()

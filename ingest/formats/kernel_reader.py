@@ -56,12 +56,20 @@ class KernelReader:
             self._columns = self._new_columns()
         if reached < 0:
             return None
-        attempt = FileReport(report.source)
         try:
-            batch = batch_of(self._columns, attempt)
+            return batch_of_columns(self._columns, report)
         except pa.ArrowInvalid:
             return None
-        report.absorb(attempt)
-        others = int(self._columns.counters[OTHERS])
-        report.warn("other_signals", "records of metrics or logs among those of traces", others)
-        return batch
+
+
+def batch_of_columns(columns: Columns, report: FileReport) -> SpanBatch:
+    """The spans in columns that are filled.
+
+    Errors: pa.ArrowInvalid where a value is not what its kind says; then nothing is reported.
+    """
+    attempt = FileReport(report.source)
+    batch = batch_of(columns, attempt)
+    report.absorb(attempt)
+    others = int(columns.counters[OTHERS])
+    report.warn("other_signals", "records of metrics or logs among those of traces", others)
+    return batch

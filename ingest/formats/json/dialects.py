@@ -1,4 +1,4 @@
-"""Any dialect of OTLP/JSON, record by record, rewritten into the canonical one. Slow, and understands everything.
+"""Any dialect of OTLP/JSON, record by record, as Python objects. Slower than the kernel, and understands everything.
 
 snake_case keys, base64 ids, enum names, numbers as text or not, nested values, older envelopes, and what the query
 APIs of Tempo and Jaeger return. Values become text here, as they are stored.
@@ -10,13 +10,25 @@ from typing import Any, TypeVar
 
 import orjson
 
+from overbudget.ingest.formats.buffers import DOUBLE, EMPTY, TEXT
 from overbudget.ingest.formats.json.jaeger import spans_of_jaeger
 from overbudget.ingest.formats.json.scanner import whole_part
-from overbudget.ingest.formats.json.values import Unusable, count, enum, identifier, nanoseconds, text_of
+from overbudget.ingest.formats.json.values import (
+    Unusable,
+    count,
+    enum,
+    identifier,
+    linked_identifier,
+    plain_of,
+    start_time,
+    text_of,
+    time_or_none,
+)
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import KINDS, STATUS_CODES
 
 Record = dict[str, Any]
+Attribute = tuple[str, int, str]  # key, kind of value (see formats/buffers.py), text
 T = TypeVar("T")
 
 _RESOURCE_SPANS = ("resourceSpans", "resource_spans", "batches")
@@ -40,13 +52,12 @@ KIND_NAMES = {f"SPAN_KIND_{name}": number for number, name in enumerate(KINDS)}
 STATUS_NAMES = {f"STATUS_CODE_{name}": number for number, name in enumerate(STATUS_CODES)}
 
 
-def canonical(piece: bytes, report: FileReport, may_be_broken: bool = True) -> tuple[bytes, int]:
-    """The records of a piece of JSON lines as canonical OTLP/JSON lines, and how many were records of traces.
+def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Iterator[list[Record]]:
+    """The resource spans of each record of traces in a piece of JSON lines, as `rows.columns_of` takes them.
 
     What is no record of traces is reported (`unreadable_record`, `other_signals`); a span that cannot be read is
     rejected, the rest of its record kept. Of a record that is broken the part before the break is kept.
     """
-    out, understood = [], 0
     for line in piece.split(b"\n"):
         if not line.strip():
             continue
@@ -57,15 +68,10 @@ def canonical(piece: bytes, report: FileReport, may_be_broken: bool = True) -> t
             near = line[max(0, len(before) - 40) :][:80].decode("utf-8", "replace")
             report.warn("unreadable_record", f"{error.msg} at character {error.pos} of a record, near {near}")
             for part in whole_part(before) if may_be_broken else ():
-                saved, records = canonical(part, report, may_be_broken=False)
-                out.append(saved.rstrip())
-                understood += records
+                yield from records(part, report, may_be_broken=False)
             continue
         for found in _envelopes(record, report):
-            understood += 1
-            rewritten = {"resourceSpans": [_resource_spans(one, report) for one in _around(found, report)]}
-            out.append(orjson.dumps(rewritten))
-    return (b"\n".join(out) + b"\n" if out else b""), understood
+            yield [_resource_spans(one, report) for one in _around(found, report)]
 
 
 def _parsed(line: bytes) -> Any:
@@ -130,12 +136,12 @@ def _envelopes(record: Any, report: FileReport) -> Iterator[list[Any]]:
 
 
 def _resource_spans(one: Record, report: FileReport) -> Record:
-    def read_attributes() -> list[Record]:
+    def read_attributes() -> list[Attribute]:
         return _attributes(_object(_field(one, "resource")).get("attributes"))
 
     scopes = [scope for key in _SCOPE_SPANS for scope in _around(one.get(key), report)]
     return {
-        "resource": {"attributes": _readable(read_attributes, list[Record](), report)},
+        "attributes": _readable(read_attributes, list[Attribute](), report),
         "scopeSpans": [_scope_spans(scope, report) for scope in scopes],
         "schemaUrl": _readable(lambda: _text(_field(one, "schemaUrl", "schema_url")), "", report),
     }
@@ -197,7 +203,7 @@ def _scope_spans(one: Record, report: FileReport) -> Record:
             name = span.get("name") if isinstance(span, dict) else None
             report.reject(error.code, f"span {name!r}: {error}")
     return {
-        "scope": _readable(read_scope, {"name": "", "version": "", "attributes": []}, report),
+        **_readable(read_scope, {"name": "", "version": "", "attributes": []}, report),
         "spans": spans,
         "schemaUrl": _readable(lambda: _text(_field(one, "schemaUrl", "schema_url")), "", report),
     }
@@ -215,39 +221,46 @@ def _span(span: Any, report: FileReport) -> Record:
         "flags": count(span.get("flags")),
         "name": _text(span.get("name")),
         "kind": enum(span.get("kind"), KIND_NAMES, report),
-        "startTimeUnixNano": nanoseconds(_field(span, "startTimeUnixNano", "start_time_unix_nano")),
-        "endTimeUnixNano": nanoseconds(_field(span, "endTimeUnixNano", "end_time_unix_nano"), report),
+        "start": start_time(_field(span, "startTimeUnixNano", "start_time_unix_nano")),
+        "end": time_or_none(_field(span, "endTimeUnixNano", "end_time_unix_nano"), "an end", report),
         "attributes": _attributes(span.get("attributes")),
-        "status": {"code": enum(status.get("code"), STATUS_NAMES, report), "message": _text(status.get("message"))},
-        "events": [_event(event) for event in _objects(span.get("events"))],
+        "code": enum(status.get("code"), STATUS_NAMES, report),
+        "message": _text(status.get("message")),
+        "events": [_event(event, report) for event in _objects(span.get("events"))],
         "links": [_link(link, report) for link in _objects(span.get("links"))],
-        "droppedAttributesCount": count(_field(span, "droppedAttributesCount", "dropped_attributes_count")),
-        "droppedEventsCount": count(_field(span, "droppedEventsCount", "dropped_events_count")),
-        "droppedLinksCount": count(_field(span, "droppedLinksCount", "dropped_links_count")),
+        "dropped": (
+            _dropped(span),
+            count(_field(span, "droppedEventsCount", "dropped_events_count")),
+            count(_field(span, "droppedLinksCount", "dropped_links_count")),
+        ),
     }
 
 
-def _event(event: Record) -> Record:
+def _event(event: Record, report: FileReport) -> Record:
     return {
-        "timeUnixNano": nanoseconds(_field(event, "timeUnixNano", "time_unix_nano")),
+        "time": time_or_none(_field(event, "timeUnixNano", "time_unix_nano"), "an event", report),
         "name": _text(event.get("name")),
         "attributes": _attributes(event.get("attributes")),
-        "droppedAttributesCount": count(_field(event, "droppedAttributesCount", "dropped_attributes_count")),
+        "dropped": _dropped(event),
     }
 
 
 def _link(link: Record, report: FileReport) -> Record:
     return {
-        "traceId": identifier(_field(link, "traceId", "trace_id"), 16, report),
-        "spanId": identifier(_field(link, "spanId", "span_id"), 8, report),
+        "traceId": linked_identifier(_field(link, "traceId", "trace_id"), 16, report),
+        "spanId": linked_identifier(_field(link, "spanId", "span_id"), 8, report),
         "traceState": _text(_field(link, "traceState", "trace_state")),
         "flags": count(link.get("flags")),
         "attributes": _attributes(link.get("attributes")),
-        "droppedAttributesCount": count(_field(link, "droppedAttributesCount", "dropped_attributes_count")),
+        "dropped": _dropped(link),
     }
 
 
-def _attributes(attributes: Any) -> list[Record]:
+def _dropped(record: Record) -> int:
+    return count(_field(record, "droppedAttributesCount", "dropped_attributes_count"))
+
+
+def _attributes(attributes: Any) -> list[Attribute]:
     if attributes is None:
         return []
     if not isinstance(attributes, list):
@@ -255,11 +268,15 @@ def _attributes(attributes: Any) -> list[Record]:
     return [_attribute(attribute) for attribute in attributes]
 
 
-def _attribute(attribute: Any) -> Record:
+def _attribute(attribute: Any) -> Attribute:
     if not isinstance(attribute, dict):
         raise Unusable("unreadable_span", "an attribute is not an object")
-    value = text_of(attribute.get("value"))
-    return {"key": _text(attribute.get("key")), "value": {} if value is None else {"stringValue": value}}
+    plain, key = plain_of(attribute.get("value")), _text(attribute.get("key"))
+    if plain is None:
+        return key, EMPTY, ""
+    if isinstance(plain, float):
+        return key, DOUBLE, repr(plain)
+    return key, TEXT, text_of(plain)
 
 
 def _text(value: Any) -> str:

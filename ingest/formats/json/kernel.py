@@ -212,8 +212,8 @@ def _integer_text(data, i, c, out):  # type: ignore[no-untyped-def]
     if i < 0:
         return ODD
     quoted = data[start] == 34
-    if i - start < 2 and quoted:
-        return ODD
+    if i - start == 2 and quoted:
+        return ODD  # "" means 0
     _copy_number(data, start + quoted, i - quoted, c, out)
     return i
 
@@ -289,7 +289,7 @@ def _item(data, i, c, out):  # type: ignore[no-untyped-def]
         i = end
     elif code == F_DOUBLE:
         end = number_end(data, i)
-        if not _shortest(data, i, end):
+        if end < 0 or not _shortest(data, i, end):
             return ODD
         _copy_number(data, i, end, c, out)
         i = end
@@ -302,12 +302,33 @@ def _item(data, i, c, out):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _six_bits(c):  # type: ignore[no-untyped-def]
+    """What a character of base64 stands for; ODD where it is none."""
+    if 65 <= c <= 90:
+        return c - 65
+    if 97 <= c <= 122:
+        return c - 71
+    if 48 <= c <= 57:
+        return c + 4
+    if c == 43 or c == 47:
+        return 62 + (c == 47)
+    return ODD
+
+
+@jit
 def _base64(data, start, end):  # type: ignore[no-untyped-def]
-    """Whether the text is base64 as it is stored: padded, with + and /."""
-    for i in range(start, end):
-        if data[i] == 45 or data[i] == 95:
+    """Whether the text is base64 as it is stored: padded, with + and /, no bit left over."""
+    if (end - start) % 4 != 0:
+        return False
+    padding = 0
+    while padding < 2 and end - padding > start and data[end - 1 - padding] == 61:
+        padding += 1
+    last = np.int64(0)
+    for i in range(start, end - padding):
+        last = _six_bits(np.int64(data[i]))
+        if last < 0:
             return False
-    return (end - start) % 4 == 0
+    return last & ((1 << (2 * padding)) - 1) == 0
 
 
 @jit
@@ -330,8 +351,8 @@ def _value(data, i, owner, entry, out):  # type: ignore[no-untyped-def]
             i = end
         elif code == F_DOUBLE:
             end = number_end(data, i)
-            if end == i:
-                return ODD
+            if end < 0 or (end == i + 2 and data[i] == 45 and data[i + 1] == 48):
+                return ODD  # no number, or -0, which Python's parsers take for the integer
             _copy_number(data, i, end, c, out)
             i = end
         elif code == F_BYTES:

@@ -1,8 +1,9 @@
 """OTLP as JSON, in every framing and dialect: a stream of bytes in, span batches out.
 
-Canonical OTLP/JSON goes through a kernel (ingest.formats.json.kernel). A piece that holds anything the kernel does not
-understand (another dialect, nested values, a broken line) is rewritten into canonical form by ingest.formats.json.dialects, and read
-by the same kernel.
+Canonical OTLP/JSON goes through a kernel (formats/json/kernel.py). A piece that holds anything the kernel does not
+understand (another dialect, nested values, a broken line) goes through the general reader (formats/json/dialects.py), which
+makes the same of canonical JSON and takes about six times as long. Where the kernel was never compiled on this machine, small
+dumps go through the general reader too: compiling takes as long as reading a hundred megabytes.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from overbudget.ingest.files.prefetch import prefetch
 from overbudget.ingest.formats.json.framing import pieces
 from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
+
+WORTH_COMPILING = 10 << 20  # bytes read by one process for which the kernel is compiled
+
+_bytes_without_kernel = 0
 
 
 def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
@@ -26,18 +31,18 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
     texts = prefetch(_texts(stream, report))  # is being read while the kernels are loaded
     try:
         from overbudget.ingest.formats.json.kernel import scan
-        from overbudget.ingest.formats.kernel_reader import KernelReader
+        from overbudget.ingest.formats.kernel_reader import KernelReader, batch_of_columns
 
         spans = KernelReader(scan)
         for fragments in texts:
-            batch = spans.batch_of(fragments, report)
+            batch = spans.batch_of(fragments, report) if _worth_the_kernel(fragments) else None
             if batch is None:
-                from overbudget.ingest.formats.json.dialects import canonical
+                from overbudget.ingest.formats.json.dialects import records
+                from overbudget.ingest.formats.json.rows import columns_of
 
-                rewritten, records = canonical(b"".join(fragments), report)
-                understood = understood or records > 0
-                batch = spans.batch_of([rewritten], report)
-                assert batch is not None, "rewritten records are canonical"
+                found = list(records(b"".join(fragments), report))
+                understood = understood or bool(found)
+                batch = batch_of_columns(columns_of(one for record in found for one in record), report)
             understood = understood or batch.spans.num_rows > 0
             if batch.spans.num_rows:
                 yield batch
@@ -45,6 +50,18 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
         texts.close()
     if not understood and not report.rejected:
         raise OverbudgetError(_why_nothing(report))
+
+
+def _worth_the_kernel(fragments: list[bytes]) -> bool:
+    """Whether the kernel is at hand, or so much is to be read that it is worth compiling."""
+    from overbudget.ingest.formats.json.kernel import scan
+    from overbudget.kernels.jit import at_hand
+
+    global _bytes_without_kernel
+    if at_hand(scan):
+        return True
+    _bytes_without_kernel += sum(map(len, fragments))
+    return _bytes_without_kernel > WORTH_COMPILING
 
 
 def _texts(stream: BinaryIO, report: FileReport) -> Iterator[list[bytes]]:

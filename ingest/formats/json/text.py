@@ -189,51 +189,113 @@ def literal(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def number_end(data, i):  # type: ignore[no-untyped-def]
-    """Behind the characters a number may be made of."""
-    while 48 <= data[i] <= 57 or data[i] == 43 or data[i] == 45 or data[i] == 46 or data[i] == 69 or data[i] == 101:
+def _digits_end(data, i):  # type: ignore[no-untyped-def]
+    while 48 <= data[i] <= 57:
         i += 1
     return i
 
 
 @jit
+def number_end(data, i):  # type: ignore[no-untyped-def]
+    """Behind a number."""
+    if data[i] == 45:
+        i += 1
+    start = i
+    i = _digits_end(data, start)
+    if i == start or (data[start] == 48 and i > start + 1):
+        return ODD
+    if data[i] == 46:
+        start = i + 1
+        i = _digits_end(data, start)
+        if i == start:
+            return ODD
+    if data[i] == 69 or data[i] == 101:
+        start = i + 2 if data[i + 1] == 43 or data[i + 1] == 45 else i + 1
+        i = _digits_end(data, start)
+        if i == start:
+            return ODD
+    return i
+
+
+@jit
+def _escape_end(data, i):  # type: ignore[no-untyped-def]
+    """Behind an escape whose backslash is at i."""
+    c = data[i + 1]
+    if c == 117:
+        point = _four_digits(data, i + 2)
+        return ODD if point < 0 or 0xD800 <= point < 0xE000 else i + 6
+    if c == 34 or c == 92 or c == 47 or c == 98 or c == 102 or c == 110 or c == 114 or c == 116:
+        return i + 2
+    return ODD
+
+
+@jit
 def _skip_string(data, i):  # type: ignore[no-untyped-def]
+    if data[i] != 34:
+        return ODD
     i = plain_end(data, i + 1)
     while data[i] == 92:
-        if data[i + 1] < 32:
+        i = _escape_end(data, i)
+        if i < 0:
             return ODD
-        i = plain_end(data, i + 2)
+        i = plain_end(data, i)
     return i + 1 if data[i] == 34 else ODD
 
 
 @jit
+def _skip_name(data, i):  # type: ignore[no-untyped-def]
+    """Behind the name of a field and its colon."""
+    i = _skip_string(data, i)
+    if i < 0:
+        return ODD
+    i = space(data, i)
+    return space(data, i + 1) if data[i] == 58 else ODD
+
+
+@jit
 def skip_value(data, i):  # type: ignore[no-untyped-def]
-    """Behind any value: a field that nobody asks for."""
+    """Behind any value: a field that nobody asks for. It must be JSON all the same: a broken record is reported as one."""
     objects = np.uint64(0)  # one bit for each level: whether it is an object
     depth = 0
     while True:
         c = data[i]
-        if c == 34:
-            i = _skip_string(data, i)
-        elif c == 123 or c == 91:
+        if c == 123 or c == 91:
             if depth == _DEEPEST:
                 return ODD
             objects = objects << np.uint64(1) | np.uint64(c == 123)
             depth += 1
-            i += 1
-        elif c == 125 or c == 93:
-            if depth == 0 or (objects & np.uint64(1)) != np.uint64(c == 125):
+            i = space(data, i + 1)
+            if data[i] != c + 2:
+                if c == 123:
+                    i = _skip_name(data, i)
+                    if i < 0:
+                        return ODD
+                continue
+        else:
+            if c == 34:
+                i = _skip_string(data, i)
+            elif c == 45 or 48 <= c <= 57:
+                i = number_end(data, i)
+            else:
+                i = literal(data, i)
+            if i < 0:
+                return ODD
+        while depth > 0:  # behind a value
+            i = space(data, i)
+            inside = objects & np.uint64(1)
+            if data[i] == 44:
+                i = space(data, i + 1)
+                if inside:
+                    i = _skip_name(data, i)
+                    if i < 0:
+                        return ODD
+                break
+            if data[i] != (125 if inside else 93):
                 return ODD
             objects >>= np.uint64(1)
             depth -= 1
             i += 1
-        elif c == 45 or 48 <= c <= 57:
-            i = number_end(data, i)
-        elif (c == 44 or c == 58 or c == 32 or c == 10 or c == 13 or c == 9) and depth > 0:
-            i += 1
-        else:
-            i = literal(data, i)
-        if i < 0 or depth == 0:
+        if depth == 0:
             return i
 
 

@@ -40,18 +40,21 @@ def whole(value: Any, code: str, lowest: int, beyond: int) -> int:
     return number
 
 
-def nanoseconds(value: Any, report: FileReport | None = None) -> str:
-    """A time in ns since the epoch, as canonical text; "0" where it is absent.
+def start_time(value: Any) -> int:
+    """When a span starts, in ns since the epoch; 0 where it is absent. After 2262 it does not fit a timestamp."""
+    number = whole(value, "bad_time", 0, UINT64)
+    if number >= INT64:
+        raise Unusable("bad_time", f"{number} is after the year 2262")
+    return number
 
-    After the year 2262 it does not fit a timestamp: it is unusable or, where a `report` is given, reported as absent.
-    """
+
+def time_or_none(value: Any, what: str, report: FileReport) -> int:
+    """A time that a span can do without, in ns since the epoch; 0 where it is absent or, and that is reported, after 2262."""
     number = whole(value, "bad_time", 0, UINT64)
     if number < INT64:
-        return str(number)
-    if report is None:
-        raise Unusable("bad_time", f"{number} is after the year 2262")
-    report.warn("bad_time", f"an end of {number} is after the year 2262; taken as no end")
-    return "0"
+        return number
+    report.warn("bad_time", f"{what} at {number} is after the year 2262; taken as absent")
+    return 0
 
 
 def count(value: Any) -> int:
@@ -90,15 +93,22 @@ def identifier(value: Any, size: int, report: FileReport) -> str:
         raise Unusable("bad_id", f"{value!r} is not hexadecimal") from error
 
 
-def text_of(value: Any) -> str | None:
-    """An AnyValue as it is stored: text; lists and maps as compact JSON; None where it is empty or unknown."""
-    plain = plain_of(value)
-    if plain is None or isinstance(plain, str):
+def linked_identifier(value: Any, size: int, report: FileReport) -> str:
+    """The id of another span, which this one can do without: "" where it is no id."""
+    try:
+        return identifier(value, size, report)
+    except Unusable:
+        if not isinstance(value, str):
+            raise
+        return ""
+
+
+def text_of(plain: Any) -> str:
+    """A Python value, but for None and doubles, as it is stored: text; lists and maps as compact JSON."""
+    if isinstance(plain, str):
         return plain
     if isinstance(plain, bool):
         return "true" if plain else "false"
-    if isinstance(plain, float):
-        return _double(plain)
     if isinstance(plain, int):
         return str(plain)
     return json_text(plain)
