@@ -5,7 +5,6 @@ NUMBA_DISABLE_JIT=1 every kernel is the Python function that it is written as.
 """
 
 import os
-import threading
 from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, TypeVar, cast, overload
@@ -18,8 +17,6 @@ AS_PYTHON = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 READ_U8, READ_I8, READ_I32, READ_U64, READ_BOOL = (
     f"Array({item}, 1, 'C', readonly=True)" for item in ("uint8", "int8", "int32", "uint64", "boolean")
 )
-
-_lock = threading.RLock()
 
 
 class Kernel:
@@ -34,10 +31,10 @@ class Kernel:
     def compiled(self) -> Any:
         """numba's dispatcher of the function."""
         if self._compiled is None:
-            with _lock:
-                if self._compiled is None:
-                    from overbudget.kernels.machine_code import dispatcher, stand_for_dispatchers
+            from overbudget.kernels.machine_code import dispatcher, lock, stand_for_dispatchers
 
+            with lock:
+                if self._compiled is None:
                     stand_for_dispatchers(Kernel)
                     self._compiled = dispatcher(self._function, self._signature, self._options)
         return self._compiled
@@ -49,10 +46,10 @@ class Kernel:
 def at_hand(function: Callable[..., Any]) -> bool:
     """Whether a kernel can be called without being compiled first: it was, in this run or in one before."""
     if not isinstance(function, Kernel):
-        return False
+        return False  # as Python, a kernel is slower than anything
     from overbudget.kernels.machine_code import is_kept
 
-    return bool(function.compiled.signatures) or is_kept(function.__module__, function.__name__)
+    return bool(function.compiled.signatures) or is_kept(function.compiled.py_func)
 
 
 @overload

@@ -25,13 +25,17 @@ import numba
 import numpy as np
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.serialize import dumps
-from numba.extending import typeof_impl
+from numba.extending import models, register_model, typeof_impl
 
 UNUSED_SECONDS = 30 * 24 * 3600
 _DAY_SECONDS = 24 * 3600
 _PACKAGE = __name__.partition(".")[0]
 _IMPORT = re.compile(r"^(?:from|import) +(" + _PACKAGE + r"[\w.]*)(?: +import +(\([^)]*\)|.*))?", re.MULTILINE)
+
+# numba's own lock: another one would be taken by one thread before this one, and by the next after it.
+lock = global_compiler_lock
 
 # Who wants to know, by its name, that a kernel is going to be compiled (a second or more for the large ones).
 on_compile: list[Callable[[str], None]] = []
@@ -62,6 +66,9 @@ class _Callee(numba.types.Dispatcher):  # type: ignore[misc]
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
         plain = tuple(numba.types.unliteral(one) for one in args)
         return super().get_call_type(context, plain, {name: numba.types.unliteral(one) for name, one in kws.items()})
+
+
+register_model(_Callee)(models.OpaqueModel)
 
 
 @cache
@@ -112,10 +119,10 @@ def _folder_of(module: str) -> Path | None:
     return cache_folder() / "kernels" / f"{module}-{key}" if key else None
 
 
-def is_kept(module: str, name: str) -> bool:
+def is_kept(function: Callable[..., Any]) -> bool:
     """Whether there is machine code of a kernel from an earlier run."""
-    folder = _folder_of(module)
-    return folder is not None and any(folder.glob(f"{name}-*.bin"))
+    folder = _folder_of(function.__module__)
+    return folder is not None and any(folder.glob(f"{function.__name__}-*.bin"))
 
 
 class _Cache(NullCache):

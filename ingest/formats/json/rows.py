@@ -1,10 +1,10 @@
 """Records of spans, as Python objects, as the columns that the kernel fills: what comes after is the same for both."""
 
 from collections.abc import Iterable
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from overbudget.ingest.formats import buffers as c
 from overbudget.ingest.formats.buffers import Columns
@@ -91,7 +91,7 @@ class _Rows:
         self._text[c.DICTIONARIES + c.KEYS] = list(self._keys)
         self._text[c.DICTIONARIES + c.NAMES] = list(self._names)
         data = [_encoded(column) for column in self._text]
-        rows = max(map(len, (*self._text, *self._codes, *self._numbers)))
+        rows = max(max(map(len, columns)) for columns in (self._text, self._codes, self._numbers))
         out = Columns.for_text(max(len(letters) for letters, _ in data), rows + 1, 1)
         out.counters[:] = 0
         stride = len(out.text) // c.TEXTS
@@ -109,8 +109,8 @@ class _Rows:
         return out
 
 
-def _encoded(column: list[str]) -> tuple[bytes, list[int]]:
+def _encoded(column: list[str]) -> tuple[bytes, npt.NDArray[np.int64]]:
     """The text of a column as UTF-8, and where each row of it ends."""
     letters = "".join(column).encode()
-    parts: Iterable[str | bytes] = column if letters.isascii() else [value.encode() for value in column]
-    return letters, list(accumulate(map(len, parts)))
+    lengths = [len(value) for value in column] if letters.isascii() else [len(value.encode()) for value in column]
+    return letters, np.cumsum(lengths, dtype=np.int64)

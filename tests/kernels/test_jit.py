@@ -1,0 +1,100 @@
+"""Kernels: compiled when first called, kept between runs, never older than any source that they are made of."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HELPER = (
+    "from overbudget.kernels.jit import kernel\n\nSTEP = {step}\n\n\n@kernel\ndef helper(x):\n    return x + {added}\n"
+)
+OUTER = (
+    "from overbudget.kernels.helper import STEP, helper\nfrom overbudget.kernels.jit import kernel\n\n\n"
+    "@kernel\ndef outer(x):\n    return helper(x) * STEP\n"
+)
+CALL = "from overbudget.kernels.outer import outer; print(outer(1))"
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package with the real decorator and two kernels of our own, one calling the other."""
+    kernels = tmp_path / "overbudget" / "kernels"
+    kernels.mkdir(parents=True)
+    (tmp_path / "overbudget" / "__init__.py").touch()
+    for name in ("__init__.py", "jit.py", "machine_code.py"):
+        (kernels / name).write_text((ROOT / "kernels" / name).read_text(encoding="utf-8"), encoding="utf-8")
+    (kernels / "outer.py").write_text(OUTER)
+    write_helper(tmp_path)
+    return tmp_path
+
+
+def write_helper(package: Path, step: int = 10, added: int = 1) -> None:
+    (package / "overbudget" / "kernels" / "helper.py").write_text(HELPER.format(step=step, added=added))
+
+
+def run(package: Path, code: str = CALL, **environment: str) -> list[str]:
+    settings = {
+        **os.environ,
+        "OVERBUDGET_CACHE_DIR": str(package / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **environment,
+    }
+    told = "import overbudget.kernels.machine_code as m; m.on_compile.append(lambda name: print('compiling', name)); "
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", (told if not environment else "") + code],
+        cwd=package, env={**settings, "PYTHONPATH": str(package)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return ran.stdout.split("\n")[:-1]
+
+
+def test_one_changed_line_of_a_helper_changes_the_answer_of_the_next_run(package: Path) -> None:
+    assert run(package)[-1] == "20"
+    write_helper(package, added=2)
+    assert run(package)[-1] == "30"
+
+
+def test_a_changed_constant_of_another_module_changes_the_answer_of_the_next_run(package: Path) -> None:
+    assert run(package)[-1] == "20"
+    write_helper(package, step=100)
+    assert run(package)[-1] == "200"
+
+
+def test_the_second_run_compiles_nothing(package: Path) -> None:
+    assert run(package) == [
+        "compiling overbudget.kernels.outer.outer",
+        "compiling overbudget.kernels.helper.helper",
+        "20",
+    ]
+    assert run(package) == ["20"]
+
+
+def test_a_damaged_file_is_compiled_anew(package: Path) -> None:
+    run(package)
+    for file in (package / "cache").rglob("*.bin"):
+        file.write_bytes(b"\x80\x04nonsense")
+    assert run(package)[-1] == "20"
+    assert run(package) == ["20"]
+
+
+def test_it_works_where_nothing_can_be_kept(package: Path) -> None:
+    (package / "cache").write_text("a file where the folder should be")
+    assert run(package)[-1] == "20"
+
+
+def test_without_a_compiler_kernels_are_python(package: Path) -> None:
+    code = "from overbudget.kernels.outer import outer; import sys; print(outer(1)); print('numba' in sys.modules)"
+    assert run(package, code, NUMBA_DISABLE_JIT="1") == ["20", "False"]
+
+
+def test_what_was_not_used_for_a_month_goes(package: Path) -> None:
+    old, recent = (package / "cache" / "kernels" / name for name in ("old", "recent"))
+    for folder, days in ((old, 31), (recent, 29)):
+        folder.mkdir(parents=True)
+        long_ago = folder.stat().st_mtime - days * 24 * 3600
+        os.utime(folder, (long_ago, long_ago))
+    run(package)
+    assert recent.exists()
+    assert not old.exists()
