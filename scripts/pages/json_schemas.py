@@ -1,11 +1,12 @@
 """JSON Schemas of what the commands print, made from what they print and from the types of the results behind it.
 
 Which keys there are is seen in the answers; which values a key can have besides those seen is told by the dataclass
-whose fields the object has (a field that may be None is null in some answer).
+whose fields the object has (a field that may be None is null in some answer), and by what is said of the key ("null where …").
 """
 
 import importlib
 import pkgutil
+import re
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -56,7 +57,10 @@ def closed(schema: Schema) -> Schema:
 
 
 def _schema(path: str, values: Sequence[Any], hint: Any) -> Schema:
-    kinds = {_kind(value) for value in values} | _kinds_of(hint)
+    kinds = {_kind(value) for value in values}
+    kinds |= _kinds_of(hint) & ({"null"} if kinds & {"object", "array"} else set(ORDER))
+    if re.search(r"\bnull\b", meaning(path) or ""):
+        kinds.add("null")
     if "number" in kinds:
         kinds.discard("integer")
     found: Schema = {"type": _one_or_many(kinds)}
@@ -74,7 +78,7 @@ def _schema(path: str, values: Sequence[Any], hint: Any) -> Schema:
 
 def _object(path: str, objects: Sequence[dict[str, Any]]) -> Schema:
     names = list(dict.fromkeys(key for one in objects for key in one))
-    hints = _hints(set(names))
+    hints = _hints({name: [one[name] for one in objects if name in one] for name in names})
     properties = {}
     for name in names:
         here = f"{path}.{name}"
@@ -86,29 +90,41 @@ def _object(path: str, objects: Sequence[dict[str, Any]]) -> Schema:
     return {"properties": properties, "required": [name for name in names if all(name in one for one in objects)]}
 
 
-def _hints(names: set[str]) -> dict[str, Any]:
-    """The types of the fields of the dataclass that is most like an object with these keys."""
+def _hints(given: dict[str, list[Any]]) -> dict[str, Any]:
+    """The types of the fields of the result that is most like an object with these keys and values; without one, for plain
+    values, of a field that is called so in one result alone."""
+    names = set(given)
     best, score = None, ALIKE
     for result in _results():
-        own = {field.name for field in fields(result)}
+        own = _fields(result)
         alike = len(own & names) / len(own | names)
         if alike > score or (alike == score and best is None):
             best, score = result, alike
-    return typing.get_type_hints(best) if best else {}
+    if best:
+        return typing.get_type_hints(best)
+    return {name: _only_hint(name) for name in names if not any(isinstance(one, dict | list) for one in given[name])}
+
+
+def _only_hint(name: str) -> Any:
+    owners = [result for result in _results() if name in _fields(result)]
+    return typing.get_type_hints(owners[0])[name] if len(owners) == 1 else None
+
+
+def _fields(result: Any) -> set[str]:
+    return {field.name for field in fields(result)} if is_dataclass(result) else set(result._fields)
 
 
 _FOUND: list[type] = []
 
 
 def _results() -> list[type]:
-    """Every dataclass of the rooms whose results are printed."""
+    """Every dataclass and named tuple of the rooms whose results are printed."""
     if not _FOUND:
         _FOUND.extend((FileReport, DumpWarning))
         for module in sorted(one.name for one in pkgutil.walk_packages(analysis.__path__, "overbudget.analysis.")):
             told = vars(importlib.import_module(module)).values()
-            _FOUND.extend(
-                one for one in told if is_dataclass(one) and isinstance(one, type) and one.__module__ == module
-            )
+            own = [one for one in told if isinstance(one, type) and one.__module__ == module]
+            _FOUND.extend(one for one in own if is_dataclass(one) or hasattr(one, "_fields"))
     return _FOUND
 
 
