@@ -11,13 +11,13 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 
-def numbers(column: pa.ChunkedArray) -> np.ndarray:  # type: ignore[type-arg]
+def numbers(column: pa.ChunkedArray) -> np.ndarray:
     """A column of integers or floats without nulls (ask SQL to coalesce them); not to be written to."""
     whole = column.combine_chunks()
     return np.from_dlpack(whole) if len(whole) else np.zeros(0, _DTYPES[str(whole.type)])
 
 
-def flags(column: pa.ChunkedArray) -> np.ndarray:  # type: ignore[type-arg]
+def flags(column: pa.ChunkedArray) -> np.ndarray:
     """A column of TINYINT 0 and 1 as booleans."""
     return numbers(column).view(np.bool_)
 

@@ -63,7 +63,7 @@ def hash_strings(column: pa.ChunkedArray | pa.Array) -> U64:
         return hashes[codes_of(array)]
     if len(array) == 0:
         return np.zeros(0, np.uint64)
-    return _hash_all(*string_buffers(array))
+    return np.asarray(_hash_all(*string_buffers(array)))
 
 
 def codes_of(array: pa.DictionaryArray) -> I32:
@@ -71,7 +71,7 @@ def codes_of(array: pa.DictionaryArray) -> I32:
     codes = array.indices
     if codes.null_count:
         codes = codes.fill_null(-1)
-    return codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    return np.asarray(codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False))
 
 
 @kernel(signature=f"uint64[:]({READ_I32}, {READ_I32}, {READ_U64}, {READ_I32}, {READ_U8})")
@@ -98,4 +98,4 @@ def hash_lists(column: pa.ChunkedArray | pa.Array) -> U64:
     lists, keys, values = list_parts(column)
     if len(keys) == 0:
         return np.zeros(len(lists) - 1, np.uint64)
-    return _hash_lists(lists, codes_of(keys), hash_strings(keys.dictionary), *string_buffers(values))
+    return np.asarray(_hash_lists(lists, codes_of(keys), hash_strings(keys.dictionary), *string_buffers(values)))

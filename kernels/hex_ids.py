@@ -26,4 +26,4 @@ def parse_ids(column: pa.StringArray, first_digit: int = 0) -> npt.NDArray[np.ui
     """uint64[n]: sixteen lower-case hex digits of each id from `first_digit` on; 0 where there is none (null)."""
     if len(column) == 0:
         return np.zeros(0, np.uint64)
-    return _parse(*string_buffers(column), first_digit, 16)
+    return np.asarray(_parse(*string_buffers(column), first_digit, 16))

@@ -7,9 +7,10 @@ NUMBA_DISABLE_JIT=1 every kernel is the Python function that it is written as.
 import os
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, TypeVar, cast, overload
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 AS_PYTHON = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
@@ -53,16 +54,18 @@ def at_hand(function: Callable[..., Any]) -> bool:
 
 
 @overload
-def kernel(function: F) -> F: ...
+def kernel(function: Callable[P, R]) -> Callable[P, R]: ...
 
 
 @overload
-def kernel(*, signature: str | None = None, allocates: bool = True, inner: bool = False) -> Callable[[F], F]: ...
+def kernel(
+    *, signature: str | None = None, allocates: bool = True, inner: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
 def kernel(
-    function: F | None = None, *, signature: str | None = None, allocates: bool = True, inner: bool = False
-) -> F | Callable[[F], F]:
+    function: Callable[P, R] | None = None, *, signature: str | None = None, allocates: bool = True, inner: bool = False
+) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function of columns and numbers a kernel; it lets other threads run while it does.
 
     `signature`: the only types it is compiled for, in numba's words ("int64(int64[:])"), where calls differ in what does
@@ -71,7 +74,7 @@ def kernel(
     kernels call it, so that it needs no way in from Python.
     """
 
-    def decorate(plain: F) -> F:
+    def decorate(plain: Callable[P, R]) -> Callable[P, R]:
         if AS_PYTHON:
             return plain
         options = {"nogil": True}
@@ -79,6 +82,6 @@ def kernel(
             options["_nrt"] = False
         if inner:
             options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        return cast(F, Kernel(plain, signature, options))
+        return cast(Callable[P, R], Kernel(plain, signature, options))
 
     return decorate if function is None else decorate(function)

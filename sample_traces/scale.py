@@ -82,7 +82,9 @@ class _Template:
     def _read_times(self, places: npt.NDArray[np.int64], steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         digits = self.record[places[:, None] + steps]
         if self.form == "json":
-            return ((digits - 48).astype(np.int64) * 10 ** np.arange(18, -1, -1, dtype=np.int64)).sum(axis=1)
+            return np.asarray(
+                ((digits - 48).astype(np.int64) * 10 ** np.arange(18, -1, -1, dtype=np.int64)).sum(axis=1)
+            )
         return np.ascontiguousarray(digits).view("<i8").ravel()
 
     def _write_times(

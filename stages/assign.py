@@ -40,14 +40,16 @@ def stage_of_nodes(
     query does not make the query orchestration, so it does not stand in the way of weak rules either.
     """
     o = tree.operation
-    return _stage_of(
-        tree.parent,
-        tree.downwards,
-        operations.stage[o],
-        operations.weak[o],
-        operations.under[o],
-        unattributed,
-        transparent,
+    return np.asarray(
+        _stage_of(
+            tree.parent,
+            tree.downwards,
+            operations.stage[o],
+            operations.weak[o],
+            operations.under[o],
+            unattributed,
+            transparent,
+        )
     )
 
 
@@ -102,7 +104,8 @@ def stage_times(
     in_order = np.diff(start) >= 0
     if not np.all(in_order | (np.diff(trace) != 0)):  # clock adjustment or clipping moved a span past another
         order = np.lexsort((start, trace)).astype(np.int32)
-    return _stage_times(
+    found: tuple[I64, I64, I32] = _stage_times(
         order, request_of, staged, start, end, requests.entry, segments.request, seg_stage,
         segments.end - segments.start, stages,
     )  # fmt: skip
+    return found

@@ -49,7 +49,8 @@ def run_sql(
 def sql_frame(connection: duckdb.DuckDBPyConnection, query: str, timeout_s: float | None = None) -> "pd.DataFrame":
     """The answer to one query as a pandas DataFrame. Errors: as run_sql."""
     with _asked(connection, query, timeout_s) as cursor:
-        return cursor.df()
+        frame: pd.DataFrame = cursor.df()
+        return frame
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def _moved(k0: int, n0: int, k1: int, n1: int) -> bool:
         return False
     both = (k0 + k1 + 1) / (n0 + n1 + 2)
     error = (both * (1 - both) * (1 / n0 + 1 / n1)) ** 0.5
-    return abs(k1 / n1 - k0 / n0) > BY_CHANCE * error
+    return bool(abs(k1 / n1 - k0 / n0) > BY_CHANCE * error)
 
 
 def _weights(base: Sequence[Kind], candidate: Sequence[Kind]) -> F64:

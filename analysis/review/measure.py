@@ -188,7 +188,7 @@ def measure(
     )
 
 
-def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) -> BandMeans:  # type: ignore[type-arg]
+def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) -> BandMeans:
     return BandMeans(
         requests=len(band.rows),
         latency_ns=float(band.mean(table.latency_ns)),

@@ -164,7 +164,8 @@ class Review:
         found["stages"] = [_stage_first(row) for row in found["stages"]]
         for route in found["routes"]:
             route["stages"] = [_stage_first(row) for row in route["stages"]]
-        return _lists(found)
+        plain: dict[str, Any] = _lists(found)
+        return plain
 
     def row(self, percentile: int, stage: str = TOTAL) -> PercentileRow:
         """The percentile of the whole request or of one stage."""

@@ -33,5 +33,5 @@ def operation_times(
     return took[slow], took[typical]
 
 
-def _is(codes: np.ndarray, names: tuple[str, ...], name: str) -> np.ndarray:  # type: ignore[type-arg]
-    return codes == names.index(name)
+def _is(codes: np.ndarray, names: tuple[str, ...], name: str) -> np.ndarray:
+    return np.asarray(codes == names.index(name))

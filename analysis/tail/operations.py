@@ -56,5 +56,5 @@ def slow_operations(
     return sorted(found, key=lambda one: -one.excess_ns)
 
 
-def _even(cohort: np.ndarray) -> F64:  # type: ignore[type-arg]
+def _even(cohort: np.ndarray) -> F64:
     return cohort / max(int(cohort.sum()), 1)

@@ -87,7 +87,8 @@ def _attributes(said: dict[str, str | None] | None) -> list[dict[str, Any]]:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, trace_id: str) -> list[tuple[Any, ...]]:
-    return connection.cursor().execute(query, [trace_id]).fetchall()
+    rows: list[tuple[Any, ...]] = connection.cursor().execute(query, [trace_id]).fetchall()
+    return rows
 
 
 _SPANS = """

@@ -6,7 +6,8 @@ import streamlit as st
 
 from overbudget.analysis.causes.causes import aggregated
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.compare.compare import Comparison, PercentileChange, Side
+from overbudget.analysis.compare.compare import Comparison, Side
+from overbudget.analysis.compare.percentile_change import PercentileChange
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.app.dashboard import cache, state
 from overbudget.app.dashboard.components.table import TableCell, table

@@ -7,6 +7,7 @@ import duckdb
 
 from overbudget.analysis.advice.advice import advise
 from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.consistency.consistency import consistency_of
 from overbudget.analysis.load.load import load_of
 from overbudget.analysis.requests.read import read_requests
@@ -133,12 +134,11 @@ def _tail(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters:
         found = tail(connection, budget, filters)
     except OverbudgetError as error:
         return ["<h2>The tail</h2>", f"<p>{escape(str(error))}</p>"]
-    duration = tail_words.format_duration
     operations = [
         (
             tail_words.operation_text(one),
-            duration(one.slow_mean_ns),
-            duration(one.typical_mean_ns),
+            format_duration(one.slow_mean_ns),
+            format_duration(one.typical_mean_ns),
             f"{one.share_of_excess:.0%}",
         )
         for one in found.operations
@@ -203,7 +203,7 @@ def _waterfalls(connection: duckdb.DuckDBPyConnection, budget: Budget | None, fi
         for one in describe(connection, table, rows[:1]):
             if one.trace_id not in seen:
                 seen.add(one.trace_id)
-                took = load_words.format_duration(one.latency_ns)
+                took = format_duration(one.latency_ns)
                 parts.append(f"<h3>{title}: {took}</h3><p class='soft'>trace {escape(one.trace_id)}</p>")
                 parts.append(waterfall_svg(load_trace(connection, one.trace_id)))
     return ["<h2>Waterfalls</h2>", "<p class='soft'>The dark line is the critical path.</p>", *parts] if parts else []

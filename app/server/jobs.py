@@ -51,14 +51,16 @@ class Job:
     def progress(self) -> dict[str, Any]:
         """bytes_read, bytes_total, spans and phase; empty before the first."""
         try:
-            return json.loads((self._folder / "progress").read_text())
+            progress: dict[str, Any] = json.loads((self._folder / "progress").read_text())
+            return progress
         except (OSError, ValueError):
             return {}
 
     def result(self) -> dict[str, Any] | None:
         """What `overbudget ingest --json` printed; None where it failed."""
         try:
-            return json.loads((self._folder / "out").read_text())
+            printed: dict[str, Any] = json.loads((self._folder / "out").read_text())
+            return printed
         except (OSError, ValueError):
             return None
 

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.compare.compare import Comparison, PercentileChange
+from overbudget.analysis.compare.compare import Comparison
 from overbudget.analysis.compare.operations import OperationGrowth
+from overbudget.analysis.compare.percentile_change import PercentileChange
 from overbudget.analysis.compare.services import ServiceGrowth
 from overbudget.app.text.review import PLAIN_WIDTH
 from overbudget.app.text.words import count, quoted

@@ -14,9 +14,9 @@ import pyarrow as pa
 from overbudget.ingest.derive.adopted_tools import Adopted, adopted_tools
 from overbudget.ingest.derive.requests import RequestRows, fold_facts, shape_texts
 from overbudget.ingest.files.prefetch import prefetch
-from overbudget.kernels import span_tree as trees
 from overbudget.kernels.columns import (
     NEGATIVE_DURATION,
+    NO_END,
     NO_END_FLAG,
     ORPHAN,
     Duplicates,
@@ -162,7 +162,7 @@ def _computed(
 
 
 SPAN_COLUMNS = (
-    f"span_no, trace_id, span_id, parent_span_id, start_ns, coalesce(end_ns, {trees.NO_END}) AS end_ns, operation_id"
+    f"span_no, trace_id, span_id, parent_span_id, start_ns, coalesce(end_ns, {NO_END}) AS end_ns, operation_id"
 )
 
 

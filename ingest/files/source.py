@@ -202,7 +202,7 @@ def _gunzip(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
             if inflate.eof:
                 state.update(inflate=zlib.decompressobj(31), left=inflate.unused_data, fresh=True)
             if out:
-                return out
+                return cast(bytes, out)
 
     return more
 
@@ -266,7 +266,7 @@ def _zstd_records(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
                 return b""
             try:
                 decompressor = zstd.ZstdDecompressor()
-                document = cast(bytes, decompressor.decompress(frame, LARGEST_RECORD))
+                document = decompressor.decompress(frame, LARGEST_RECORD)
                 if not decompressor.eof:
                     raise zstd.ZstdError("it does not end where its length says")
             except zstd.ZstdError as error:
