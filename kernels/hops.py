@@ -81,4 +81,5 @@ def hops(node: I32, seg_start: I64, seg_end: I64, tree: Tree, service: I32, kind
     """
     first, child = remote_children(tree.parent, tree.start, service)
     last = _last_ended(first, child, tree.end)
-    return _hops(node, seg_start, seg_end, first, child, last, tree.start, tree.end, service, kind, peer)
+    found = _hops(node, seg_start, seg_end, first, child, last, tree.start, tree.end, service, kind, peer)
+    return np.asarray(found)

@@ -24,7 +24,7 @@ class Items(NamedTuple):
     """
 
     first: I64
-    item: np.ndarray  # type: ignore[type-arg]  # of ITEM
+    item: np.ndarray  # of ITEM
 
 
 @kernel
