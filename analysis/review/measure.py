@@ -96,7 +96,7 @@ class Measured:
     overall: BandMeans | None
     routes: list[RouteMeasure]
     other_routes: int
-    rows: np.ndarray  # type: ignore[type-arg]  # of each request of `table` among all that were read
+    rows: np.ndarray  # of each request of `table` among all that were read
     cohorts: dict[int, Band]
     usual: Band
     evidence: Evidence
