@@ -60,7 +60,7 @@ def dispatcher(function: Callable[..., Any], signature: str | None, options: dic
     return made
 
 
-class _Callee(numba.types.Dispatcher):  # type: ignore[misc]
+class _Callee(numba.types.Dispatcher):
     """A kernel that is called by another one: compiled once for all numbers, not anew for each constant it is given."""
 
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
