@@ -313,3 +313,39 @@ def test_a_sample_compared_with_itself_is_never_slower_or_faster(seed: int, n: i
     for percentile in (50, 95):
         low, high = difference(sides, percentile, 0.0125)
         assert low is None or high is None or low <= 0 <= high
+
+
+def named(path: Path, seed: int, slower: float, called: dict[str, str]) -> Side:
+    """Requests over two services and a host, which take `slower` times as long; `called` says what these are called."""
+    random = np.random.default_rng(seed)
+    traces = []
+    for _ in range(60):
+        a, b, c = random.uniform(10, 20), random.uniform(30, 60), random.uniform(40, 80) * slower
+        host = {"server.address": called["host"]}
+        traces.append(
+            [
+                Span(called["route"], 0, a + b + c, service=called["front"], kind="server", key="root"),
+                Span("call", a, a + b, "root", called["front"], "client", key="call"),
+                Span("serve", a + 3, a + b - 2, "call", called["back"], "server"),
+                Span("ask", a + b, a + b + c, "root", called["front"], "client", key="ask", attributes=host),
+            ]
+        )
+    return Side(dataset(path, traces))
+
+
+def test_no_answer_depends_on_how_services_hosts_and_routes_are_called(tmp_path: Path) -> None:
+    random = np.random.default_rng(9)
+    said = set()
+    for number in range(4):
+        words = random.permutation(["alpha", "beta", "mid", "zeta"]).tolist()
+        called = dict(zip(("front", "back", "host", "route"), words, strict=True))
+        sides = [named(tmp_path / f"{number}-{slower}.duckdb", 1, slower, called) for slower in (1, 1.5)]
+        found = json.dumps(compare(*sides).as_dict() | {"said": sentences(compare(*sides))})
+        for part, word in called.items():
+            found = found.replace(word, f"<{part}>")
+        rows = json.loads(found)
+        rows["operations"].sort(key=lambda row: (-row["change_ns"], row["service_name"], row["name"]))
+        rows["services"].sort(key=lambda row: (-row["change_ns"], row["service_name"]))
+        said.add(json.dumps(rows))
+        assert compare(*sides).services[0].service_name == called["host"]
+    assert len(said) == 1
