@@ -42,7 +42,7 @@ def earliest_piece(pieces, at, count, low):  # type: ignore[no-untyped-def]
     a, b = at, at + count - 1
     while a < b:
         middle = (a + b + 1) // 2
-        if pieces[middle].high > low:
+        if pieces[middle]["high"] > low:
             a = middle
         else:
             b = middle - 1
@@ -55,25 +55,25 @@ def add_segment(segments, count, request, node, start, end, awaited, while_runni
     if count > 0:
         last = segments[count - 1]
         if (
-            last.request == request
-            and last.node == node
-            and last.awaited == awaited
-            and last.while_running == while_running
+            last["request"] == request
+            and last["node"] == node
+            and last["awaited"] == awaited
+            and last["while_running"] == while_running
         ):
-            last.end = end
+            last["end"] = end
             return count
     one = segments[count]
-    one.request, one.node, one.start, one.end = request, node, start, end
-    one.awaited, one.while_running = awaited, while_running
+    one["request"], one["node"], one["start"], one["end"] = request, node, start, end
+    one["awaited"], one["while_running"] = awaited, while_running
     return count + 1
 
 
 @kernel(allocates=False)
 def _enter(frame, span, low, high, awaited, first, counts, pieces):  # type: ignore[no-untyped-def]
     """Make `frame` the part from `low` to `high` of a walked span, at its earliest piece."""
-    frame.span, frame.low, frame.high, frame.awaited = span, low, high, awaited
+    frame["span"], frame["low"], frame["high"], frame["awaited"] = span, low, high, awaited
     row = _first_row(first, span)
-    frame.piece = earliest_piece(pieces, row, counts[span], low) if counts[span] else row - 1
+    frame["piece"] = earliest_piece(pieces, row, counts[span], low) if counts[span] else row - 1
 
 
 @kernel(allocates=False)
@@ -90,25 +90,25 @@ def _tile(request, entry, start, end, first, items, counts, pieces, order, heap,
             depth += 1
             _enter(frames[depth], child, low, high, awaited, first, counts, pieces)
         frame = frames[depth]
-        span, row = frame.span, _first_row(first, frame.span)
-        at = frame.piece
-        bottom = start[span] if at == row + counts[span] - 1 else pieces[at + 1].high
+        span, row = frame["span"], _first_row(first, frame["span"])
+        at = frame["piece"]
+        bottom = start[span] if at == row + counts[span] - 1 else pieces[at + 1]["high"]
         child = -1
-        if at < row or bottom >= frame.high:
+        if at < row or bottom >= frame["high"]:
             depth -= 1
             if depth < 0:
                 return count
             continue
-        frame.piece -= 1
+        frame["piece"] -= 1
         piece = pieces[at]
-        low, high = max(frame.low, bottom), min(frame.high, piece.high)
-        awaited = frame.awaited and (piece.how == AWAITED or piece.how == OWN)
-        if piece.how == RAN:
-            count = add_segment(segments, count, request, span, low, high, False, piece.node)
-        elif piece.how == OWN or first[piece.node] == first[piece.node + 1]:
-            count = add_segment(segments, count, request, piece.node, low, high, awaited, -1)
+        low, high = max(frame["low"], bottom), min(frame["high"], piece["high"])
+        awaited = frame["awaited"] and (piece["how"] == AWAITED or piece["how"] == OWN)
+        if piece["how"] == RAN:
+            count = add_segment(segments, count, request, span, low, high, False, piece["node"])
+        elif piece["how"] == OWN or first[piece["node"]] == first[piece["node"] + 1]:
+            count = add_segment(segments, count, request, piece["node"], low, high, awaited, -1)
         else:
-            child = piece.node
+            child = piece["node"]
 
 
 @kernel

@@ -98,8 +98,8 @@ def _by_owner(owner, node, begin, end, span_id, sender):  # type: ignore[no-unty
         up = owner[i]
         fill[up] -= 1
         one = items[fill[up]]
-        one.node, one.begin, one.end, one.span_id = node[i], begin[i], end[node[i]], span_id[node[i]]
-        one.detached = sender[node[i]] != sender[up]
+        one["node"], one["begin"], one["end"], one["span_id"] = node[i], begin[i], end[node[i]], span_id[node[i]]
+        one["detached"] = sender[node[i]] != sender[up]
     return first, items
 
 

@@ -16,11 +16,11 @@ MOST_PIECES = 3  # of a walk for each item, and one more: each piece ends where 
 @kernel(allocates=False)
 def _ended_later(a, b):  # type: ignore[no-untyped-def]
     """Whether item a is waited for before item b: the later end, then the later begin, then the greater span id."""
-    if a.end != b.end:
-        return a.end > b.end
-    if a.begin != b.begin:
-        return a.begin > b.begin
-    return a.span_id > b.span_id
+    if a["end"] != b["end"]:
+        return a["end"] > b["end"]
+    if a["begin"] != b["begin"]:
+        return a["begin"] > b["begin"]
+    return a["span_id"] > b["span_id"]
 
 
 @kernel(allocates=False)
@@ -61,11 +61,11 @@ def _offered_first(a, b, request_end):  # type: ignore[no-untyped-def]
 
     What ends within the request comes first, then the later begin, then the greater span id.
     """
-    if (a.end <= request_end) != (b.end <= request_end):
-        return a.end <= request_end
-    if a.begin != b.begin:
-        return a.begin > b.begin
-    return a.span_id > b.span_id
+    if (a["end"] <= request_end) != (b["end"] <= request_end):
+        return a["end"] <= request_end
+    if a["begin"] != b["begin"]:
+        return a["begin"] > b["begin"]
+    return a["span_id"] > b["span_id"]
 
 
 @kernel(allocates=False)
@@ -112,28 +112,28 @@ def walk_span(span, start, end, request_end, items, low, high, order, heap, piec
     sort_by_end(order, n, heap, items)
     t, k, running, count = end, 0, 0, 0
     while t > start:
-        while k < n and items[order[k]].end > t:
+        while k < n and items[order[k]]["end"] > t:
             item = items[order[k]]
-            if item.begin < t and not item.detached:
+            if item["begin"] < t and not item["detached"]:
                 running = push_running(heap, running, order[k], items, request_end)
             k += 1
         piece = pieces[at + count]
-        piece.high = t
+        piece["high"] = t
         count += 1
-        until = max(items[order[k]].end, start) if k < n else start
+        until = max(items[order[k]]["end"], start) if k < n else start
         if k < n and until == t:
             item = items[order[k]]
-            piece.node, piece.how = item.node, AWAITED
-            t = max(item.begin, start)
+            piece["node"], piece["how"] = item["node"], AWAITED
+            t = max(item["begin"], start)
             k += 1
             continue
-        while running and items[heap[0]].begin >= t:
+        while running and items[heap[0]]["begin"] >= t:
             running = pop_running(heap, running, items, request_end)
         if running:
             item = items[heap[0]]
-            piece.node, piece.how = item.node, OFFERED if item.end <= request_end else RAN
-            t = max(item.begin, until)
+            piece["node"], piece["how"] = item["node"], OFFERED if item["end"] <= request_end else RAN
+            t = max(item["begin"], until)
         else:
-            piece.node, piece.how = span, OWN
+            piece["node"], piece["how"] = span, OWN
             t = until
     return count
