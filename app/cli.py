@@ -32,7 +32,8 @@ Only = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
         metavar="KEY=VALUE",
-        help="Only these requests: route, service, model, status, or start and end (times in ISO 8601).",
+        help="Only these requests: route, service, model, status, version, environment, start and end (times in ISO 8601), "
+        "or attr:KEY (any attribute of the entry span or its resource). Repeatable; values of one key are alternatives.",
         show_default=False,
     ),
 ]
@@ -109,12 +110,15 @@ def review(
 def check(
     dataset: Dataset,
     budget: Annotated[Path, typer.Option("--budget", help="A budget file (TOML).", show_default=False)],
+    route: Route = None,
+    only: Only = None,
     json: Json = False,
 ) -> None:
     """For CI: exit status 1 when a cap is over."""
+    from overbudget.app.commands.choice import filters_of
     from overbudget.app.commands.review import run_check
 
-    raise typer.Exit(run_check(dataset, budget, json))
+    raise typer.Exit(run_check(dataset, budget, filters_of(only or [], route), json))
 
 
 @app.command(epilog="Example: overbudget tail traces.duckdb --percentile 99")
@@ -268,14 +272,17 @@ def compare(
     base_only: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
+            "--base-only",
             "--base",
             metavar="KEY=VALUE",
-            help="Only these requests of the base: route, service, model, status, start, end.",
+            help="Only these requests of the base, as --only elsewhere: version=1.4.",
         ),
     ] = None,
     candidate_only: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--candidate", metavar="KEY=VALUE", help="Only these requests of the candidate."),
+        typer.Option(
+            "--candidate-only", "--candidate", metavar="KEY=VALUE", help="Only these requests of the candidate."
+        ),
     ] = None,
     margin: Annotated[
         float,

@@ -14,7 +14,7 @@ from overbudget.ingest.files.prefetch import prefetch
 from overbudget.ingest.files.source import Dump, expand
 from overbudget.ingest.formats.read import read_dump
 from overbudget.ingest.report import FileReport
-from overbudget.ingest.write.operation_rows import store_counts, store_operations
+from overbudget.ingest.write.operation_rows import RECORDED, store_counts, store_operations
 from overbudget.store.dataset import build, open_dataset
 from overbudget.store.errors import OverbudgetError
 from overbudget.store.tables import insert, passing
@@ -90,6 +90,9 @@ def ingest(
     with closing(first), build(to, start_from=older) as connection:
         connection.execute("BEGIN")
         reports, writer = _read_all(first, files, connection, tell)
+        from overbudget.ingest.derive.missing_parents import replace_missing_parents
+
+        replace_missing_parents(connection, writer)
         connection.execute("COMMIT")  # deriving reads over a connection of its own; nobody else sees this file yet
         connection.execute("BEGIN")
         from overbudget.ingest.derive.derive import derive
@@ -101,7 +104,7 @@ def ingest(
         outcome = derive(connection, catalogue, adjust_clocks)
         _complete(connection, reports, outcome)
         connection.execute("COMMIT")
-        spans = connection.execute("SELECT count(*) FROM data.spans").fetchall()[0][0]
+        spans = connection.execute(f"SELECT count(*) FROM {RECORDED}").fetchall()[0][0]
     return IngestResult(to, spans, outcome.traces, outcome.requests, [report for _, report in reports])
 
 
@@ -212,7 +215,7 @@ def _complete(
                     of_source[source_id].duplicates += count
     counts = {
         name: dict(connection.execute(f"SELECT source_id, count(*) FROM {relation} GROUP BY source_id").fetchall())
-        for name, relation in (("spans", "data.spans"), ("requests", "requests"))
+        for name, relation in (("spans", RECORDED), ("requests", "requests"))
     }
     for source_id, report in reports:
         report.spans, report.requests = counts["spans"].get(source_id, 0), counts["requests"].get(source_id, 0)

@@ -12,6 +12,10 @@ WARNINGS: dict[str, Meaning] = {
     "bad_id": Meaning("Spans whose ids are not 32 and 16 hexadecimal digits; they are left out.", "Mend the exporter that writes them."),
     "bad_time": Meaning("Times that are no nanoseconds since 1970, or after 2262.", "Check the unit of the times in the exporter."),
     "base64_ids": Meaning("Ids written in base64, as protobuf's own JSON mapping does; they were read.", ""),
+    "clipped": Meaning(
+        "Spans that start before their parent in the same service; what lies before the parent's start is cut off.",
+        "Start the span of the parent before the work that it stands for.",
+    ),
     "clock_skew": Meaning(
         "Spans of another service that start before their parent or end after it; analysis shifts them onto its clock.",
         "Synchronise the clocks (NTP) of the machines involved.",
@@ -35,7 +39,11 @@ WARNINGS: dict[str, Meaning] = {
         "Make sure that spans are ended also when a request fails, and that the export waits for it.",
     ),
     "no_id": Meaning("Spans without a trace id or span id; they are left out.", "Mend the exporter that writes them."),
-    "no_root": Meaning("Traces without a root span: their caller is outside the dump. The topmost spans count as requests.", ""),
+    "no_root": Meaning(
+        "Traces without a root span: their caller is outside the dump. Their topmost SERVER and CONSUMER spans count as "
+        "requests; where there are none, every parent that is missing counts as one, incomplete.",
+        "Ingest the caller's export too, or see that the root span is ended and exported.",
+    ),
     "no_service_name": Meaning("Resources without service.name; their spans count as unknown_service.", "Set OTEL_SERVICE_NAME."),
     "no_start": Meaning("Spans without a start; they are left out.", "Mend the exporter that writes them."),
     "not_a_dump": Meaning("Files in the archive or folder that are no dumps of traces; they are passed over.", ""),

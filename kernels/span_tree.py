@@ -214,14 +214,14 @@ def clean(parent, downwards, start, end, problem):  # type: ignore[no-untyped-de
 
 
 @kernel
-def adjust_skew(parent, downwards, start, end, skew, service, kind, enabled):  # type: ignore[no-untyped-def]
+def adjust_skew(parent, downwards, start, end, skew, service, kind, problem, enabled):  # type: ignore[no-untyped-def]
     """Bring every span on the clock of its parent, top down (the method of Jaeger's clock-skew adjuster).
 
     A span of the parent's service shares its clock, and so its shift. A span of another service that starts before
     its (shifted) parent or ends after it is shifted: to the middle of the parent where it fits in, because nothing
     tells the way there from the way back; else only as far as its start needs. Consumers, and what producers start,
     may run on after their parent: only their start is held against them. Then what still starts before its parent
-    is clipped there.
+    is clipped there, and flagged.
     """
     for i in range(downwards.size):
         node = downwards[i]
@@ -243,6 +243,7 @@ def adjust_skew(parent, downwards, start, end, skew, service, kind, enabled):  #
         if start[node] < start[up]:
             start[node] = start[up]
             end[node] = max(end[node], start[node])
+            problem[node] |= 8
 
 
 def build_tree(spans: SpanColumns, operations: OperationColumns, skew: bool = True) -> tuple[Tree, Duplicates]:
@@ -270,22 +271,21 @@ def build_tree(spans: SpanColumns, operations: OperationColumns, skew: bool = Tr
     _cut_cycles(parent, problem)
     downwards = _downwards(parent)
     clean(parent, downwards, start, end, problem)
-    adjust_skew(parent, downwards, start, end, shift, operations.service[operation], operations.kind[operation], skew)
+    service, kind = operations.service[operation], operations.kind[operation]
+    adjust_skew(parent, downwards, start, end, shift, service, kind, problem, skew)
     tree = Tree(row, trace[row], parent, start, end, shift, operation, spans.span_id[row], problem, downwards)
     return tree, duplicates
 
 
 @kernel
-def _find_entries(trace, parent, downwards, kind, problem, wanted, use_wanted):  # type: ignore[no-untyped-def]
+def _find_entries(trace, parent, downwards, kind, problem, setup, wanted, use_wanted):  # type: ignore[no-untyped-def]
     traces = trace[-1] + 1 if trace.size else 0
-    roots, tops, servers = np.zeros(traces, np.int32), np.zeros(traces, np.int32), np.zeros(traces, np.int32)
+    roots, servers = np.zeros(traces, np.int32), np.zeros(traces, np.int32)
     for node in range(trace.size):
-        if parent[node] == -1:
+        if parent[node] == -1 and not setup[node]:
             roots[trace[node]] += 1
-        elif parent[node] == -2:
-            tops[trace[node]] += 1
-            if kind[node] == SERVER or kind[node] == CONSUMER:
-                servers[trace[node]] += 1
+        elif parent[node] == -2 and (kind[node] == SERVER or kind[node] == CONSUMER):
+            servers[trace[node]] += 1
     is_entry, broken = np.zeros(trace.size, np.bool_), np.zeros(traces, np.bool_)
     entry_of = np.full(trace.size, -1, np.int32)
     for i in range(downwards.size):
@@ -293,13 +293,10 @@ def _find_entries(trace, parent, downwards, kind, problem, wanted, use_wanted): 
         up, t = parent[node], trace[node]
         top_entry = False
         if up == -1:
-            top_entry = True
+            top_entry = not setup[node]
         elif up == -2:
             if roots[t] == 0:
-                if servers[t]:
-                    top_entry = kind[node] == SERVER or kind[node] == CONSUMER
-                else:
-                    top_entry = tops[t] == 1
+                top_entry = servers[t] == 0 or kind[node] == SERVER or kind[node] == CONSUMER
             if not top_entry:
                 broken[t] = True
         if problem[node] & 5:
@@ -312,16 +309,20 @@ def _find_entries(trace, parent, downwards, kind, problem, wanted, use_wanted): 
     return is_entry, entry_of, broken
 
 
-def find_requests(tree: Tree, operations: OperationColumns, entry: Bool | None = None) -> tuple[Requests, I32]:
+def find_requests(
+    tree: Tree, operations: OperationColumns, entry: Bool | None = None, setup: Bool | None = None
+) -> tuple[Requests, I32]:
     """The requests, and for each node its request (-1 where it is part of none).
 
-    Entry spans are the roots; in a trace without any root its topmost SERVER and CONSUMER spans, or else its only
-    topmost span; or, where `entry` marks spans, each outermost marked span (docs/reference/method.md, From spans to requests).
+    Entry spans are the roots that `setup` does not mark; in a trace without any of those its topmost SERVER and CONSUMER
+    spans, or else all of its topmost spans; or, where `entry` marks spans, each outermost marked span
+    (docs/reference/method.md, From spans to requests).
     """
     kind = operations.kind[tree.operation]
-    wanted = np.zeros(len(tree.row), bool) if entry is None else entry
+    unmarked = np.zeros(len(tree.row), bool)
+    wanted, preparing = unmarked if entry is None else entry, unmarked if setup is None else setup
     is_entry, entry_of, broken = _find_entries(
-        tree.trace, tree.parent, tree.downwards, kind, tree.problem, wanted, entry is not None
+        tree.trace, tree.parent, tree.downwards, kind, tree.problem, preparing, wanted, entry is not None
     )
     nodes = np.flatnonzero(is_entry).astype(np.int32)
     nodes = nodes[np.lexsort((tree.span_id[nodes], tree.end[nodes], tree.start[nodes]))]

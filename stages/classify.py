@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from overbudget.stages.names import MISSING_SCOPE
 from overbudget.stages.rules import Rule, pattern
 
 _OPENINFERENCE = {
@@ -93,6 +94,9 @@ def classify(
     decisions = []
     for row, (service, scope, name, kind, keys) in enumerate(zip(*columns, strict=True)):
         known = dict(keys)
+        if scope == MISSING_SCOPE:  # its name is its child's
+            decisions.append(Decision())
+            continue
         if rules:
             said = {**known, **evidence[row]} if evidence else known
             own = next((rule for rule in rules if _matches(rule, service, scope, name, kind, said)), None)

@@ -13,6 +13,7 @@ DEFAULT_STAGES: tuple[str, ...] = (
     "queue",
     "orchestration",
 )
+MISSING_SCOPE = "overbudget.missing"  # scope of the spans that stand for parents which are in no dump
 UNATTRIBUTED = "unattributed"  # critical-path time inside no classified span
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from overbudget.kernels.columns import I32, OTHER_KIND, OperationColumns
+from overbudget.kernels.columns import I32, OTHER_KIND, Bool, OperationColumns
 from overbudget.kernels.otlp import KINDS
 from overbudget.stages.attribute_keys import PEER_KEYS
 from overbudget.stages.classify import Decision, classify
-from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED, stage_order
+from overbudget.stages.names import DEFAULT_STAGES, MISSING_SCOPE, UNATTRIBUTED, stage_order
 from overbudget.stages.rules import Rule
+
+SETUP = ("create_agent",)  # gen_ai.operation.name of spans that set something up
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Catalogue:
     columns: OperationColumns
     decisions: tuple[Decision, ...]
     peers: tuple[str | None, ...]
+    setup: Bool  # prepares what requests use (an agent is created): no request by itself
+    missing: Bool  # stands for parents that are in no dump
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -47,7 +51,9 @@ def catalogue_of(
     code = {stage: number for number, stage in enumerate(stages)}
     services, kinds = operations["service_name"].to_pylist(), operations["kind"].to_pylist()
     names = operations["name"].to_pylist()
-    peers = [_peer(kind, dict(keys)) for kind, keys in zip(kinds, operations["keys"].to_pylist(), strict=True)]
+    keyed = [dict(keys) for keys in operations["keys"].to_pylist()]
+    peers = [_peer(kind, keys) for kind, keys in zip(kinds, keyed, strict=True)]
+    setup = np.array([(keys.get("gen_ai.operation.name") or "").strip('"') in SETUP for keys in keyed], bool)
     places = {place: number for number, place in enumerate(dict.fromkeys([*services, *filter(None, peers)]))}
     distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
     kind_code = {kind: number for number, kind in enumerate(KINDS)}
@@ -60,9 +66,10 @@ def catalogue_of(
         under=np.array([code[d.under] if d.under else -1 for d in decided], np.int16),
     )
     name_codes = np.array([distinct[name] for name in names], np.int32)
+    missing = np.array([scope == MISSING_SCOPE for scope in operations["scope_name"].to_pylist()], bool)
     return Catalogue(
-        len(names), stages, tuple(places), tuple(distinct), name_codes, columns, tuple(decided), tuple(peers)
-    )
+        len(names), stages, tuple(places), tuple(distinct), name_codes, columns, tuple(decided), tuple(peers), setup, missing
+    )  # fmt: skip
 
 
 def _peer(kind: str, keys: dict[str, str | None]) -> str | None:

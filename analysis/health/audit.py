@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from overbudget.stages.attribute_keys import REQUEST_ID_KEYS
-from overbudget.stages.names import UNATTRIBUTED
+from overbudget.stages.names import MISSING_SCOPE, UNATTRIBUTED
 
 USUAL_STAGE = 0.9  # the share of a route's requests that makes a stage usual
 LEAST_REQUESTS = 20  # of a route, to know what is usual
@@ -62,6 +62,20 @@ _CHECKS = (
         "Export every service that takes part, and sample by trace (parent-based or tail sampling), never by span.",
     ),
     _Check(
+        "no_root",
+        "SELECT trace_id, span_id, service_name FROM requests WHERE entry = 'missing'",
+        "Traces have no root: the span that all others name as their parent was never exported. Each such parent counts as "
+        "one incomplete request, from its first child's start to its last child's end.",
+        "End the span of the request itself, also where it fails, and flush the exporter before the process stops; where its "
+        "service exports elsewhere, ingest that export too: overbudget ingest DUMP --append.",
+    ),
+    _Check(
+        "clipped",
+        f"{_NODE} LEFT JOIN data.skew k USING (span_no) WHERE t.start_ns <> s.start_ns + coalesce(k.skew_ns, 0)",
+        "Spans start before their parent in the same service: what lies before the parent's start is cut off.",
+        "Start the span of the parent before the work that it stands for, or give late spans the parent that waited for them.",
+    ),
+    _Check(
         "multiple_roots",
         f"""{_NODE} WHERE t.parent = -1 AND t.trace_no IN
             (SELECT trace_no FROM data.tree WHERE parent = -1 GROUP BY trace_no HAVING count(*) > 1)""",
@@ -93,7 +107,7 @@ _CHECKS = (
     ),
     _Check(
         "no_end",
-        f"{_SPAN} WHERE s.end_ns IS NULL",
+        f"{_SPAN} WHERE s.end_ns IS NULL AND o.scope_name <> '{MISSING_SCOPE}'",
         "Spans have no end: they were exported while they ran, or their process died. Their requests are incomplete.",
         "End spans in a finally block or a context manager, and flush the exporter when the process stops.",
     ),

@@ -3,13 +3,17 @@
 from dataclasses import replace
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.budget.problems import question
+from overbudget.analysis.requests.entry_attributes import EntryAttributes
 from overbudget.analysis.requests.judged_answers import judge_answers
 from overbudget.analysis.requests.server_queue import waits_of_requests
 from overbudget.analysis.requests.stored import read_stored
 from overbudget.analysis.requests.table import NAMED, Filters, RequestTable
+from overbudget.kernels.arrow import Coded
 from overbudget.store.errors import OverbudgetError
 
 
@@ -38,22 +42,43 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         table = apply_rules(connection, budget)
     else:
         table = read_stored(connection)
-    table = replace(table, waits_ns=waits_of_requests(connection, table))
+    attributes = EntryAttributes(connection, _own_entries(table))
+    table = replace(table, waits_ns=waits_of_requests(connection, table), entry_attributes=attributes)
     if budget.good is not None:
         scored, good = judge_answers(connection, budget.good, table)
         table = replace(table, scored=scored, good=good)
     return table
 
 
+def _own_entries(table: RequestTable) -> pa.Table | None:
+    if table.entry_span_no is None:
+        return None
+    return pa.table({"request_no": table.request_no, "span_no": table.entry_span_no})
+
+
 def require_known(table: RequestTable, filters: Filters) -> None:
-    """Refuse filters that name a route, service, model or status that no request of `table` (all of them) has.
+    """Refuse filters that ask for a route, service, model, status, version, environment or attribute that no request of
+    `table` (all of them) has.
 
     Errors: OverbudgetError that says which there are.
     """
     for name in NAMED:
         choice = getattr(filters, name)
-        known = getattr(table, name).names
         for value in [choice] if isinstance(choice, str) else choice or []:
-            if value and value not in known:
-                listed = f" There are {', '.join(known[:10])}{', …' if len(known) > 10 else ''}." if known else ""
-                raise OverbudgetError(f"No request has the {name} `{value}`.{question(value, known) or listed}")
+            _require_one_of(value, name, getattr(table, name))
+    for key, values in filters.by_attribute().items():
+        column = table.attribute(key)
+        if len(table) and not (column.codes >= 0).any():
+            raise OverbudgetError(
+                f"No request's entry span, nor its resource, has the attribute `{key}`. An example of one with all that it "
+                'has: overbudget sql DATASET "SELECT attributes, resource_attributes FROM spans WHERE parent_span_id IS NULL"'
+            )
+        for value in values:
+            _require_one_of(value, key, column)
+
+
+def _require_one_of(value: str, name: str, column: Coded) -> None:
+    if value and value not in column.names:
+        known = [column.names[code] for code in np.argsort(-column.count(), kind="stable") if column.count()[code]]
+        listed = f" There are {', '.join(known[:10])}{', …' if len(known) > 10 else ''}." if known else ""
+        raise OverbudgetError(f"No request has the {name} `{value}`.{question(value, known) or listed}")

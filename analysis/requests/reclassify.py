@@ -23,7 +23,7 @@ from overbudget.kernels.path_items import without_background
 from overbudget.kernels.span_tree import find_requests
 from overbudget.stages.assign import stage_of_nodes
 from overbudget.stages.classify import classify
-from overbudget.stages.entry_spans import ENVIRONMENT, FAILED, VERSION
+from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION
 from overbudget.stages.operation_table import Catalogue, catalogue_of
 from overbudget.stages.rule_evidence import Split, ask_spans, split_operations
 from overbudget.stages.rules import Rule
@@ -189,6 +189,7 @@ class _Entries:
     environment: Coded
     failed: Bool
     open: Bool
+    missing: Bool
 
 
 def _entries(connection: duckdb.DuckDBPyConnection, span_no: I32) -> _Entries:
@@ -196,8 +197,8 @@ def _entries(connection: duckdb.DuckDBPyConnection, span_no: I32) -> _Entries:
     connection.register("entry_spans", pa.table({"span_no": span_no}))
     rows = connection.sql(
         f"""SELECT s.span_no, s.status_code, coalesce({VERSION}, '') AS version, coalesce({ENVIRONMENT}, '') AS environment,
-                {FAILED}::TINYINT AS failed, (s.end_ns IS NULL)::TINYINT AS open
-            FROM data.spans s JOIN data.resources r USING (resource_id) JOIN entry_spans USING (span_no)"""
+                {FAILED}::TINYINT AS failed, ({ENTRY} = 'open')::TINYINT AS open, ({ENTRY} = 'missing')::TINYINT AS missing
+            FROM data.spans s JOIN operations o USING (operation_id) JOIN data.resources r USING (resource_id) JOIN entry_spans USING (span_no)"""
     ).to_arrow_table()
     connection.unregister("entry_spans")
     order = row_of(numbers(rows["span_no"]), span_no)
@@ -207,6 +208,7 @@ def _entries(connection: duckdb.DuckDBPyConnection, span_no: I32) -> _Entries:
         coded(rows["environment"], none="").take(order),
         flags(rows["failed"])[order],
         flags(rows["open"])[order],
+        flags(rows["missing"])[order],
     )
 
 
@@ -241,7 +243,7 @@ def _requests_at(
         latency_ns=duration_ns,
         complete=_complete_traces(tree, stored_request_of, stored)[requests.trace],
         open=entries.open,
-        missing=np.zeros(len(entry), np.bool_),
+        missing=entries.missing,
         failed=entries.failed,
         weight=said(stored.weight, 1),
         route=Coded(catalogue.name_codes[operation], catalogue.names),

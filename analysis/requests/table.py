@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
+from overbudget.analysis.requests.entry_attributes import EntryAttributes
 from overbudget.analysis.requests.path import PathTable
 from overbudget.kernels.arrow import Coded
 
@@ -32,7 +33,8 @@ GOOD, BAD, UNKNOWN = 1, 0, -1
 class Filters:
     """Which requests to look at; None takes all. Several values of one field are alternatives.
 
-    `service` is the entry span's, `version` and `environment` those of its resource. `start` (included) and `end` (excluded) bound when a request starts; a datetime
+    `service` is the entry span's, `version` and `environment` those of its resource, `attributes` any others of the two, as
+    pairs of key and value: values of one key are alternatives, "" are the requests without it. `start` (included) and `end` (excluded) bound when a request starts; a datetime
     without a time zone is UTC. `model` "" are the requests that name none.
     """
 
@@ -44,6 +46,7 @@ class Filters:
     status: Choice = None
     version: Choice = None
     environment: Choice = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
     def as_dict(self) -> dict[str, str | list[str]]:
         """The filters that are set; times as ISO text."""
@@ -56,6 +59,15 @@ class Filters:
                 found[name] = iso(_ns(value))
             elif value is not None:
                 found[name] = list(value)
+        for key, values in self.by_attribute().items():
+            found[f"attr:{key}"] = values[0] if len(values) == 1 else values
+        return found
+
+    def by_attribute(self) -> dict[str, list[str]]:
+        """The accepted values of each attribute that is asked for."""
+        found: dict[str, list[str]] = {}
+        for key, value in self.attributes:
+            found.setdefault(key, []).append(value)
         return found
 
 
@@ -76,6 +88,7 @@ class RequestTable:
     ones obsolete, `request_of_node` (the request_no of each row of data.tree, -1 for none) where it names requests or the
     background, `entry_span_no` where it made other spans the requests, and `parent_of_node` where spans of the background
     were taken out of the trees.
+    `entry_attributes` reads what filters by attribute ask for.
     `waits_ns` is there where inference servers report how long each request waited in their queue.
     """
 
@@ -109,6 +122,7 @@ class RequestTable:
     stage_of_node: I16 | None = None
     entry_span_no: I32 | None = None
     waits_ns: I64 | None = None
+    entry_attributes: EntryAttributes | None = None
 
     def __len__(self) -> int:
         return len(self.request_no)
@@ -131,6 +145,12 @@ class RequestTable:
             return self.ttft_ns
         return np.where(self.ttft_ns < 0, self.ttft_ns, np.maximum(self.ttft_ns - self.waits_ns, 0))
 
+    def attribute(self, key: str) -> Coded:
+        """The value of an attribute of each request's entry span or, where that has none, of its resource."""
+        if self.entry_attributes is None:
+            return Coded(np.full(len(self), -1, np.int32), ())
+        return self.entry_attributes.of(key, self.request_no)
+
     def select(
         self, filters: Filters | None = None, include_incomplete: bool = False, whole_entries: bool = False
     ) -> "RequestTable":
@@ -146,6 +166,8 @@ class RequestTable:
                 choice = getattr(filters, name)
                 if choice is not None:
                     chosen &= getattr(self, name).among(choice)
+            for key, values in filters.by_attribute().items():
+                chosen &= self.attribute(key).among(values)
             if filters.start is not None:
                 chosen &= self.start_ns >= _ns(filters.start)
             if filters.end is not None:

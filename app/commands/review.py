@@ -6,7 +6,7 @@ from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import Filters
-from overbudget.analysis.review.review import judge, measure, over, read_evidence, review
+from overbudget.analysis.review.review import judge, measure, over, read_evidence
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
@@ -54,13 +54,15 @@ def run(
         print_review(result)
 
 
-def run_check(dataset: Path, budget_file: Path, as_json: bool) -> int:
-    """Print which caps are over; 1 where one is, else 0."""
+def run_check(dataset: Path, budget_file: Path, filters: Filters, as_json: bool) -> int:
+    """Print which caps are over among the requests that `filters` leave; 1 where one is, else 0."""
     from overbudget.app.text.review_json import check_json
     from overbudget.app.text.words import check_sentences
 
     budget: Budget = load_budget(budget_file)
-    result = review(open_dataset(dataset), budget)
+    evidence = read_evidence(open_dataset(dataset), budget)
+    require_known(evidence.requests, filters)
+    result = judge(measure(evidence, filters, routes=tuple(budget.routes)), budget)
     broken = over(result)
     with until_the_reader_leaves():
         print(check_json(result, broken) if as_json else "\n".join(check_sentences(result, broken)))

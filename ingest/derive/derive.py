@@ -4,7 +4,7 @@ Works on whole traces in partitions, so that memory stays bounded however large 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import numpy as np
@@ -15,10 +15,12 @@ from overbudget.ingest.derive.adopted_tools import Adopted, adopted_tools
 from overbudget.ingest.derive.requests import RequestRows, fold_facts, shape_texts
 from overbudget.ingest.files.prefetch import prefetch
 from overbudget.kernels.columns import (
+    CLIPPED,
     NEGATIVE_DURATION,
     NO_END,
     NO_END_FLAG,
     ORPHAN,
+    Bool,
     Duplicates,
     OperationColumns,
     Requests,
@@ -57,6 +59,16 @@ class Derivation:
 
 
 def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_clocks: bool = True) -> Derivation:
+    """As `_derive`; spans that set something up are requests only where the dataset holds no other request."""
+    outcome = _derive(connection, catalogue, adjust_clocks)
+    if outcome.requests or not catalogue.setup.any():
+        return outcome
+    again = _derive(connection, replace(catalogue, setup=np.zeros_like(catalogue.setup)), adjust_clocks)
+    again.warnings.update({code: found for code, found in outcome.warnings.items() if code not in again.warnings})
+    return again
+
+
+def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_clocks: bool) -> Derivation:
     """Fill the relations in DERIVED from data.spans and the temporary table `facts` (see ingest.write.facts).
 
     Spans that are stored twice are removed: the one that ended last stays. `catalogue` holds the operations with
@@ -67,7 +79,7 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_c
         connection.execute(f"DROP TABLE {relation}")
     for relation in DERIVED:
         connection.execute(schema_sql(relation))
-    connection.execute("CREATE TEMP TABLE removed_spans AS FROM data.spans LIMIT 0")
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS removed_spans AS FROM data.spans LIMIT 0")
     insert(
         connection,
         "data.stages",
@@ -95,7 +107,7 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_c
         _insert_nodes(connection, part, nodes, outcome.traces, rows.count)
         _insert_path(connection, part, rows.count)
         _insert_stage_time(connection, part, rows.count)
-        _note_warnings(tree, span_no, requests, outcome)
+        _note_warnings(tree, span_no, requests, outcome, catalogue.missing)
         facts = fold_facts(connection, tree, span_no, part.request_of, catalogue)
         rows.add(requests, tree, span_no, part.shapes, facts)
         outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
@@ -128,7 +140,7 @@ class Part:
 def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported: Reported, adjust_clocks: bool) -> Part:
     """Run the kernels."""
     tree, duplicates = build_tree(columns, catalogue.columns, adjust_clocks)
-    requests, request_of = find_requests(tree, catalogue.columns)
+    requests, request_of = find_requests(tree, catalogue.columns, setup=catalogue.setup[tree.operation])
     segments = critical_path(tree, requests, catalogue.columns, request_of)
     stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
     waits = reported.of_nodes(span_no[tree.row], tree, stage_of)
@@ -278,16 +290,17 @@ def _insert_stage_time(connection: duckdb.DuckDBPyConnection, part: Part, first_
     )
 
 
-def _note_warnings(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation) -> None:
-    """The spans behind each warning that only shows once the trees are built."""
+def _note_warnings(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation, missing: Bool) -> None:
+    """The spans behind each warning that only shows once the trees are built; `missing` are operations."""
+    entries = requests.entry
     orphan = tree.parent == ORPHAN
-    orphan[requests.entry] = False  # the entry of a trace whose caller is outside the dump is none
+    orphan[entries] = False  # the entry of a trace whose caller is outside the dump is none
     outcome.note("orphan_span", span_no[orphan])
     outcome.note("clock_skew", span_no[tree.skew != 0])
-    for code, flag in (("no_end", NO_END_FLAG), ("negative_duration", NEGATIVE_DURATION)):
-        outcome.note(code, span_no[(tree.problem & flag) != 0])
-    entries = requests.entry
-    outcome.note("no_root", span_no[entries[tree.parent[entries] == ORPHAN]])
+    recorded = ~missing[tree.operation]
+    for code, flag in (("no_end", NO_END_FLAG), ("negative_duration", NEGATIVE_DURATION), ("clipped", CLIPPED)):
+        outcome.note(code, span_no[((tree.problem & flag) != 0) & recorded])
+    outcome.note("no_root", span_no[entries[(tree.parent[entries] == ORPHAN) | ~recorded[entries]]])
 
 
 def warm_up() -> None:

@@ -6,10 +6,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.ingest.write.facts import FACT_NAMES
-from overbudget.kernels.columns import NO_END_FLAG, Requests, Tree
+from overbudget.kernels.columns import Requests, Tree
 from overbudget.kernels.span_tree import in_flight
 from overbudget.stages.assign import stage_of_nodes
-from overbudget.stages.entry_spans import ENVIRONMENT, FAILED, VERSION
+from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION
 from overbudget.stages.operation_table import Catalogue
 from overbudget.store.tables import passing
 
@@ -39,7 +39,6 @@ class RequestRows:
                     "start_ns": tree.start[entry],
                     "duration_ns": tree.end[entry] - tree.start[entry],
                     "user_ns": np.zeros(len(entry), np.int64),
-                    "open": (tree.problem[entry] & NO_END_FLAG) != 0,
                     "complete": requests.complete,
                     "span_count": requests.span_count,
                     "shape": shapes,
@@ -65,7 +64,7 @@ _INSERT = f"""INSERT INTO requests BY NAME
                SELECT b.request_no, s.trace_id, s.span_id, o.name AS route, b.shape, o.service_name,
                    make_timestamp_ns(b.start_ns) AS start_time, b.start_ns, b.duration_ns, b.user_ns,
                    b.duration_ns - b.user_ns AS latency_ns, s.status_code, {FAILED} AS failed,
-                   if(b.open, 'open', 'whole') AS entry, b.complete, 1.0 AS weight, b.span_count, f.model,
+                   {ENTRY} AS entry, b.complete, 1.0 AS weight, b.span_count, f.model,
                    f.conversation_id, f.request_id, f.score, f.good, f.input_tokens, f.output_tokens, f.cached_tokens,
                    f.ttft_ns, b.in_flight, {VERSION} AS version,
                    {ENVIRONMENT} AS environment, s.source_id

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from overbudget.ingest.write.operation_rows import store_counts, store_operations
+from overbudget.ingest.write.operation_rows import RECORDED, store_counts, store_operations
 from overbudget.store.dataset import build
 
 
@@ -23,6 +23,7 @@ def recompute(
         if change is None:
             return
         from overbudget.ingest.derive.derive import derive
+        from overbudget.ingest.derive.missing_parents import replace_missing_parents
         from overbudget.ingest.write.writer import Writer
         from overbudget.stages.operation_table import catalogue_of
 
@@ -31,16 +32,18 @@ def recompute(
             connection.execute(f"ATTACH '{quoted}' AS beside (READ_ONLY)")
         connection.execute("BEGIN")
         change(connection)
-        connection.execute("COMMIT")  # the writer reads over a connection of its own; nobody else sees this file yet
+        writer = Writer(connection)
+        replace_missing_parents(connection, writer)
+        connection.execute("COMMIT")  # deriving reads over a connection of its own; nobody else sees this file yet
         connection.execute("BEGIN")
-        operations = Writer(connection).operations.table()
+        operations = writer.operations.table()
         catalogue = catalogue_of(operations)
         store_operations(connection, operations, catalogue)
         outcome = derive(connection, catalogue)
         store_counts(connection, outcome.spans_of_operation)
         connection.execute(
-            """UPDATE ingest_report i SET
-                   spans = (SELECT count(*) FROM data.spans s WHERE s.source_id = i.source_id),
+            f"""UPDATE ingest_report i SET
+                   spans = (SELECT count(*) FROM {RECORDED} s WHERE s.source_id = i.source_id),
                    requests = (SELECT count(*) FROM requests r WHERE r.source_id = i.source_id)"""
         )
         connection.execute("COMMIT")

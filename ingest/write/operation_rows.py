@@ -7,10 +7,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from overbudget.stages.names import MISSING_SCOPE
 from overbudget.store.tables import insert, passing
 
 if TYPE_CHECKING:
     from overbudget.stages.operation_table import Catalogue
+
+
+# Spans that a dump holds: not those that stand for parents which are in none.
+RECORDED = f"""(SELECT * FROM data.spans ANTI JOIN
+    (SELECT operation_id FROM operations WHERE scope_name = '{MISSING_SCOPE}') USING (operation_id))"""
 
 
 def store_operations(connection: duckdb.DuckDBPyConnection, table: pa.Table, catalogue: "Catalogue") -> None:

@@ -82,7 +82,7 @@ class Writer:
         """Pick the facts of the spans that are stored already anew: they are not kept in a dataset."""
         spans = self._connection.cursor().sql("SELECT span_no, attributes FROM data.spans").to_arrow_reader(ROWS)
         for rows in spans:
-            self._store_facts(facts.of_attributes(_coded(rows["attributes"]), rows["span_no"].to_numpy()))
+            self._store_facts(facts.of_attributes(coded_lists(rows["attributes"]), rows["span_no"].to_numpy()))
         events = self._connection.cursor().sql(
             "SELECT e.span_no, e.name, e.time_ns, e.attributes, s.start_ns FROM data.events e JOIN data.spans s USING (span_no)"
         )
@@ -90,7 +90,7 @@ class Writer:
             span_no = rows["span_no"].to_numpy()
             names, times = pa.chunked_array([rows["name"]]), pa.chunked_array([rows["time_ns"]])
             self._store_facts(facts.of_events(names, times, span_no, rows["start_ns"].to_numpy()))
-            self._store_facts(facts.of_evaluations(names, _coded(rows["attributes"]), span_no))
+            self._store_facts(facts.of_evaluations(names, coded_lists(rows["attributes"]), span_no))
 
     def _store_facts(self, found: pa.Table) -> None:
         insert(self._connection, "facts", found)
@@ -105,7 +105,7 @@ def _of_spans(rows: pa.Table, first_span_no: int) -> pa.Table:
 ROWS = 100_000
 
 
-def _coded(attributes: pa.ListArray) -> pa.ChunkedArray:
+def coded_lists(attributes: pa.ListArray | pa.ChunkedArray) -> pa.ChunkedArray:
     """Attribute lists as DuckDB returns them, with the keys dictionary-encoded as batches have them."""
     lists, keys, values = list_parts(attributes)
     entries = pa.StructArray.from_arrays([keys.dictionary_encode(), values], fields=list(ATTRIBUTES.value_type))

@@ -1,8 +1,10 @@
 """Requests chosen on the command line: what is looked at is what was asked for, and what was meant is said."""
 
 import json
+import re
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
             model="it's big" if number % 2 else "small",
             route="POST /chat" if number % 3 else "GET /search",
             start_ns=FIRST_START_NS + number * S,
+            attributes={"tenant": "a=b" if number < 30 else "c"} if number < 90 else {},
+            version="1.4" if number < 60 else "1.5",
+            environment="prod",
         )
     for _ in range(7):
         builder.request(Work("tools", 100 * MS, "find"), complete=False)
@@ -48,6 +53,12 @@ def json_of(*words: str) -> Any:
         (["model=it's big", f"start={MIDDLE}"], 30),
         ([f"end={MIDDLE}"], 60),
         (["end=2026-09-21T14:14:20"], 60),
+        (["version=1.5"], 60),
+        (["environment=prod", "version=1.4", "version=1.5"], 120),
+        (["attr:tenant=a=b"], 30),
+        (["attr:tenant=a=b", "attr:tenant=c"], 90),
+        (["attr:tenant="], 30),
+        (["attr:tenant=c", "version=1.4"], 30),
     ],
 )
 def test_only_the_requests_asked_for_are_reviewed(dataset: str, conditions: list[str], requests: int) -> None:
@@ -79,6 +90,8 @@ def test_before_and_after_are_parts_of_one_dataset(dataset: str) -> None:
         (["rout=x"], "Did you mean `route`"),
         (["route"], "is not KEY=VALUE"),
         (["start=yesterday"], "ISO 8601"),
+        (["attr:tenant"], "attr:KEY=VALUE"),
+        (["attr:=x"], "attr:KEY=VALUE"),
         (["start=2026-09-21", "start=2026-09-22"], "one time"),
     ],
 )
@@ -92,6 +105,42 @@ def test_what_no_request_has_is_said(dataset: str, command: str) -> None:
     done = CliRunner().invoke(app, [command, dataset, "--only", "model=smal"])
     assert isinstance(done.exception, OverbudgetError)
     assert "Did you mean `small`" in str(done.exception)
+
+
+def test_versions_of_one_dataset_are_compared(dataset: str) -> None:
+    found = json_of("compare", dataset, dataset, "--base-only", "version=1.4", "--candidate-only", "version=1.5")
+    assert found["end_to_end"][0]["change_ns"] == 200 * MS
+
+
+def test_check_looks_at_the_requests_asked_for_alone(dataset: str, tmp_path: Path) -> None:
+    budget = tmp_path / "budget.toml"
+    budget.write_text('[budget]\np95 = "250ms"')
+    for only, status in (([], 1), (["--only", "version=1.4"], 0), (["--only", "version=1.5"], 1)):
+        done = CliRunner().invoke(app, ["check", dataset, "--budget", str(budget), *only])
+        assert done.exit_code == status, only
+    done = CliRunner().invoke(app, ["check", dataset, "--budget", str(budget), "--only", "version=1.6"])
+    assert isinstance(done.exception, OverbudgetError)
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("version=1.6", "Did you mean `1.[45]`|There are 1.4, 1.5"),
+        ("attr:tenant=d", "There are c, a=b"),
+        ("attr:tenannt=c", "has the attribute `tenannt`"),
+    ],
+)
+def test_what_there_is_instead_of_an_unknown_value_is_said(dataset: str, condition: str, said: str) -> None:
+    done = CliRunner().invoke(app, ["review", dataset, "--only", condition])
+    assert isinstance(done.exception, OverbudgetError)
+    assert re.search(said, str(done.exception))
+
+
+def test_filters_by_attribute_follow_the_entry_spans_that_a_budget_names(dataset: str, tmp_path: Path) -> None:
+    budget = tmp_path / "budget.toml"
+    budget.write_text('[request]\nmatch = { name = "POST *" }')
+    found = json_of("review", dataset, "--budget", str(budget), "--only", "attr:tenant=a=b")
+    assert found["end_to_end"][0]["n"] == 20
 
 
 def test_one_value_of_a_key_is_told_as_one() -> None:

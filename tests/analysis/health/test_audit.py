@@ -73,6 +73,8 @@ CASES: dict[str, tuple[list[dict[str, Any]], int]] = {
         1,
     ),
     "orphan_span": ([*whole(1, 1), span(9, 77, 10, 20)], 1),
+    "no_root": ([span(2, 1, 0, 100, about=LLM), span(3, 1, 20, 90, about=LLM)], 1),
+    "clipped": ([*whole(1, 1), span(9, 1, -10, 20, about=LLM)], 1),
     "multiple_roots": ([*whole(1, 1), *whole(5, 1)], 2),
     "lost_context": ([*whole(1, 1, REQUEST_ID), *whole(5, 2, REQUEST_ID)], 2),
     "request_id_stops": (

@@ -113,3 +113,76 @@ def test_a_request_weighs_one_and_its_latency_is_its_duration_where_nothing_else
     assert np.array_equal(found.latency_ns, found.duration_ns)
     assert found.user_ns.tolist() == [0]
     assert found.missing.tolist() == [False]
+
+
+CREATE = {"gen_ai.operation.name": "create_agent"}
+
+
+def told(table: RequestTable) -> list[tuple[str, int, int, bool, bool]]:
+    """Route, start and latency in ms, complete, and missing."""
+    return [
+        (table.route.names[code], (start - START) // MS, latency // MS, bool(complete), bool(missing))
+        for code, start, latency, complete, missing in zip(
+            table.route.codes, table.start_ns, table.latency_ns, table.complete, table.missing, strict=True
+        )
+    ]
+
+
+def test_in_a_trace_whose_root_is_lost_each_missing_parent_is_one_incomplete_request(tmp_path: Path) -> None:
+    #   (77)                                  missing
+    #     search    [====]
+    #     chat      .....[=========]
+    #   (78)                                  missing, in the same trace
+    #     rerank    ....................[==]
+    found = table_of(
+        tmp_path,
+        resource(
+            span(2, 77, 6, 16, name="chat"),
+            span(1, 77, 1, 5, name="search"),
+            span(3, 2, 7, 15, name="below"),
+            span(4, 78, 20, 24, name="rerank"),
+            span(5, None, 30, 40, 2, name="whole"),
+        ),
+    )
+    assert told(found) == [
+        ("(missing) search", 1, 15, False, True),
+        ("(missing) rerank", 20, 4, False, True),
+        ("whole", 30, 10, True, False),
+    ]
+    assert np.array_equal(found.stage_ns.sum(1), found.duration_ns)
+    assert len(found.select(whole_entries=True)) == 1
+    connection = open_dataset(tmp_path / "d.duckdb")
+    assert connection.sql("SELECT span_id FROM requests ORDER BY start_ns LIMIT 1").fetchall() == [(f"{77:016x}",)]
+    report = connection.sql("SELECT spans, requests, warnings FROM ingest_report").fetchall()[0]
+    assert report[:2] == (5, 3)
+    assert {warning["code"]: warning["count"] for warning in report[2]} == {"no_root": 2}
+
+
+def test_topmost_server_spans_are_requests_before_missing_parents_are(tmp_path: Path) -> None:
+    found = table_of(
+        tmp_path,
+        resource(span(1, 77, 0, 10, name="serve", kind=2), span(2, 1, 0, 9), span(3, 78, 20, 30, name="else")),
+    )
+    assert told(found) == [("serve", 0, 10, False, False)]
+
+
+def test_a_parent_that_an_appended_dump_brings_is_no_longer_missing(tmp_path: Path) -> None:
+    first = table_of(tmp_path, resource(span(2, 1, 5, 9, name="chat")))
+    assert told(first) == [("(missing) chat", 5, 4, False, True)]
+    (tmp_path / "more.json").write_text(json.dumps({"resourceSpans": [resource(span(1, None, 0, 10, name="POST"))]}))
+    ingest([tmp_path / "more.json"], tmp_path / "d.duckdb", append=True)
+    assert told(read_requests(open_dataset(tmp_path / "d.duckdb"))) == [("POST", 0, 10, True, False)]
+
+
+def test_a_span_that_sets_something_up_is_a_request_only_where_the_dump_holds_nothing_else(tmp_path: Path) -> None:
+    setup = [span(1, None, 0, 10, 1, name="create_agent a", about=CREATE), span(2, 1, 1, 9, 1, name="load")]
+    work = [span(3, None, 20, 30, 2, name="POST")]
+    assert told(table_of(tmp_path, resource(*setup, *work))) == [("POST", 20, 10, True, False)]
+    assert told(table_of(tmp_path, resource(*setup))) == [("create_agent a", 0, 10, True, False)]
+    lost = [span(4, 77, 20, 30, 1, name="chat")]
+    assert told(table_of(tmp_path, resource(*setup, *lost))) == [("(missing) chat", 20, 10, False, True)]
+
+
+def test_a_trace_of_spans_that_are_each_others_parents_is_a_request(tmp_path: Path) -> None:
+    found = table_of(tmp_path, resource(span(1, 2, 0, 10), span(2, 1, 1, 9)))
+    assert told(found) == [("span 1", 0, 10, False, False)]

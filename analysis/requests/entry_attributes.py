@@ -1,0 +1,35 @@
+"""Any attribute of the requests' entry spans, or of their resources: read when a filter asks for it."""
+
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from overbudget.kernels.arrow import Coded, coded, numbers, row_of
+from overbudget.kernels.columns import I32
+from overbudget.store.tables import passing
+
+_VALUES = """
+SELECT e.request_no, coalesce(list_filter(s.attributes, lambda x: x."key" = $key)[1]."value",
+    list_filter(r.attributes, lambda x: x."key" = $key)[1]."value", '') AS "value"
+FROM entries e JOIN data.spans s USING (span_no) JOIN data.resources r USING (resource_id) ORDER BY e.request_no
+"""
+_STORED = """
+SELECT q.request_no, s.span_no FROM requests q JOIN data.spans s ON s.trace_id = q.trace_id AND s.span_id = q.span_id
+"""
+
+
+@dataclass(frozen=True)
+class EntryAttributes:
+    """Where the attributes of entry spans are read from; `own` numbers the entry span (span_no) of each request where a
+    budget's `[request] match` made other spans the requests."""
+
+    connection: duckdb.DuckDBPyConnection
+    own: pa.Table | None = None  # request_no, span_no
+
+    def of(self, key: str, request_no: I32) -> Coded:
+        """The value of the attribute `key` of each request, the entry span's before its resource's; none where neither has it."""
+        cursor = self.connection.cursor()  # tables are shared between the threads of a dashboard
+        with passing(cursor, entries=cursor.sql(_STORED).to_arrow_table() if self.own is None else self.own):
+            rows = cursor.sql(_VALUES, params={"key": key}).to_arrow_table()
+        return coded(rows["value"], none="").take(row_of(numbers(rows["request_no"]), request_no))
