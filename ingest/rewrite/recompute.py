@@ -32,9 +32,11 @@ def recompute(
             connection.execute(f"ATTACH '{quoted}' AS beside (READ_ONLY)")
         connection.execute("BEGIN")
         change(connection)
+        connection.execute("COMMIT")  # readers over connections of their own follow; nobody else sees this file yet
+        connection.execute("BEGIN")
         writer = Writer(connection)
         replace_missing_parents(connection, writer)
-        connection.execute("COMMIT")  # deriving reads over a connection of its own; nobody else sees this file yet
+        connection.execute("COMMIT")
         connection.execute("BEGIN")
         operations = writer.operations.table()
         catalogue = catalogue_of(operations)
