@@ -171,7 +171,10 @@ def whatif(
     ] = False,
     drop: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar="OP", help="An operation does not happen, nor what is below it."),
+        typer.Option(
+            metavar="OP",
+            help='An operation does not happen, nor what is below it; "OP>3": only its first three calls of a request do.',
+        ),
     ] = None,
     servers: Annotated[
         Optional[list[str]],  # noqa: UP045

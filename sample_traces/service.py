@@ -199,7 +199,7 @@ class Service:
         if self.faults.tools_in_parallel:
             yield [self.simulation.start(self._tool(dice, parent, name, request_id)) for name in TOOLS]
         else:
-            for name in TOOLS:
+            for name in dice.stream("tool order").sample(TOOLS, len(TOOLS)):  # as the model happens to ask for them
                 yield from self._tool(dice, parent, name, request_id)
 
     def _tool(self, dice: Dice, parent: Span, name: str, request_id: str) -> Process:

@@ -15,6 +15,7 @@ from overbudget.analysis.advice.sources import SOURCES
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.durations import duration_literal
 from overbudget.analysis.requests.table import Filters
+from overbudget.analysis.whatif.bounds import Bound, Doubt
 from overbudget.analysis.whatif.changes import (
     Cache,
     Cap,
@@ -44,7 +45,8 @@ class Effect:
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to change, by `changes`. `requests` would take another time; `command` begins with "overbudget whatif"."""
+    """One thing to change, by `changes`. `requests` would take another time; `command` shows that. Without an effect it promises
+    no time."""
 
     kind: Kind
     operations: tuple[dict[str, str], ...]
@@ -56,6 +58,8 @@ class Advice:
     within_budget: tuple[float, float] | None
     command: str
     changes: tuple[Change, ...] = ()
+    bound: Bound | None = None  # on which side of the truth the effect is, where `doubts` make it inexact
+    doubts: tuple[Doubt, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
@@ -91,13 +95,39 @@ def weigh(
     filters: Filters | None = None,
     budget_file: str | None = None,
 ) -> list[Advice]:
-    """The proposals that have an effect, the largest effect on p95 first."""
-    found = []
+    """The proposals that have an effect, the largest effect on p95 first; what promises no time comes last.
+
+    No two count the same seconds: what brings less than half of its effect when those before it are done already is left out.
+    """
+    found: list[tuple[Proposal, WhatIf, str]] = []
     for proposal in proposed:
         effect = bench.what_if(proposal.changes, budget)
-        if _matters(effect):
-            found.append(_advice(proposal, effect, what_if_command(dataset, proposal.changes, filters, budget_file)))
-    return sorted(found, key=lambda advice: (_gain(advice), advice.kind, advice.command))
+        if proposal.changes and _matters(effect):
+            found.append((proposal, effect, what_if_command(dataset, proposal.changes, filters, budget_file)))
+    found.sort(key=lambda one: (-_gain(one[1]), one[0].kind, one[2]))
+    kept: list[Advice] = []
+    done: tuple[Change, ...] = ()
+    for proposal, effect, command in found:
+        if not done or _adds(bench, done, proposal.changes, effect, budget):
+            kept.append(_advice(proposal, effect, command))
+            done = (*done, *proposal.changes)
+    for proposal in proposed:
+        if not proposal.changes:
+            kept.append(_advice(proposal, None, f"overbudget audit {_quoted(dataset)}"))
+    return kept
+
+
+def _adds(
+    bench: Workbench, done: tuple[Change, ...], changes: tuple[Change, ...], alone: WhatIf, budget: Budget | None
+) -> bool:
+    """Whether the changes bring at least half of what they bring alone when others are done already."""
+    before, after = bench.what_if(done, budget), bench.what_if((*done, *changes), budget)
+    at = max(range(len(alone.before)), key=lambda k: _saved(alone, k))
+    return _saved(alone, at) <= 2 * ((before.after[at][1] or 0) - (after.after[at][1] or 0))
+
+
+def _saved(effect: WhatIf, place: int) -> int:
+    return (effect.before[place][1] or 0) - (effect.after[place][1] or 0)
 
 
 def _matters(effect: WhatIf) -> bool:
@@ -105,23 +135,27 @@ def _matters(effect: WhatIf) -> bool:
     return any(old and new is not None and old - new >= LEAST_EFFECT * old for (p, old), (_, new) in sides if p != 75)
 
 
-def _gain(advice: Advice) -> int:
-    one = next(effect for effect in advice.effect if effect.percentile == WEIGHED_BY)
-    return one.after_ns - one.before_ns
+def _gain(effect: WhatIf) -> int:
+    """What it takes off the percentile that advice is weighed by."""
+    return next(_saved(effect, k) for k, (p, _) in enumerate(effect.before) if p == WEIGHED_BY)
 
 
-def _advice(proposal: Proposal, effect: WhatIf, command: str) -> Advice:
+def _advice(proposal: Proposal, effect: WhatIf | None, command: str) -> Advice:
+    doubted = effect is not None and bool(effect.doubts)
+    sides = zip(effect.before, effect.after, strict=True) if effect else ()
     return Advice(
         proposal.kind,
         tuple({"service_name": service, "name": name} for service, name in proposal.operations),
-        effect.requests_changed,
+        effect.requests_changed if effect else 0,
         proposal.evidence,
         proposal.against,
-        proposal.confidence,
-        tuple(Effect(p, old or 0, new or 0) for (p, old), (_, new) in zip(effect.before, effect.after, strict=True)),
-        effect.within,
+        "plausible" if doubted and proposal.confidence == "strong" else proposal.confidence,
+        tuple(Effect(p, old or 0, new or 0) for (p, old), (_, new) in sides),
+        effect.within if effect else None,
         command,
         proposal.changes,
+        effect.bound if effect else None,
+        effect.doubts if effect else (),
     )
 
 
@@ -143,7 +177,8 @@ def what_if_command(
             case DropRetries():
                 words.append("--drop-retries")
             case Drop():
-                words += ["--drop", _quoted(change.operation)]
+                limit = "" if change.after is None else f">{change.after}"
+                words += ["--drop", _quoted(f"{change.operation}{limit}")]
             case Servers():
                 words += ["--servers", _quoted(f"{change.operation}={change.servers}")]
             case Tokens(most=None):

@@ -12,7 +12,20 @@ import pyarrow as pa
 from overbudget.analysis.whatif.changes import Change
 from overbudget.analysis.whatif.whatif import Workbench
 
-Kind = Literal["parallelise", "cache", "prompt_prefix", "retries", "blocking", "queue", "instrument", "model"]
+Kind = Literal[
+    "parallelise",
+    "cache",
+    "prompt_prefix",
+    "batch_calls",
+    "fewer_steps",
+    "shorten_prompt",
+    "limit_output",
+    "retries",
+    "blocking",
+    "queue",
+    "model",
+    "instrument",
+]
 Confidence = Literal["strong", "plausible", "weak"]
 Source = Callable[[Workbench], Iterator["Proposal"]]
 
@@ -21,7 +34,7 @@ LEAST_REQUESTS = 20  # or calls, that anything is said of
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change, and what speaks for and against it. `operations` are (service, name)."""
+    """A change, and what speaks for and against it. `operations` are (service, name). Without changes it promises no time."""
 
     kind: Kind
     operations: tuple[tuple[str, str], ...]

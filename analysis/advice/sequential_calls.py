@@ -9,17 +9,20 @@ turn       [==============================]
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from overbudget.analysis.whatif.factors import Nodes
 from overbudget.kernels.arrow import numbers
-from overbudget.kernels.columns import I32
+from overbudget.kernels.columns import I16, I32, I64, U64, Bool
 from overbudget.kernels.jit import kernel
+from overbudget.kernels.replay import F64
+from overbudget.kernels.tally import mixed
 
 
 @dataclass(frozen=True)
-class Beside:
+class Run:
     """Runs of the same operations, of one stage, under parents of one operation.
 
     `overlapping` runs have calls that overlap; `pause_ns` is the median pause between calls, `orders` counts the different
@@ -32,11 +35,47 @@ class Beside:
     overlapping: int
     pause_ns: float
     orders: int
+    swapped: float  # share of the runs that are not in the usual order
     most: int
     calls: I32
 
 
-def calls_beside(nodes: Nodes, stages: Sequence[str]) -> Iterator[Beside]:
+class Calls(NamedTuple):
+    """The calls of all requests by node, and the children of each: `by_start[first[n]:first[n + 1]]`."""
+
+    first: I64
+    by_start: I32
+    start: I64
+    end: I64
+    operation: I32
+    stage: I16
+    request: I32
+
+
+class Kinds(NamedTuple):
+    """By operation: numbers of its service and name, and of its name; whether it is weak. By stage: whether it is wanted."""
+
+    pair: I32
+    name: I32
+    weak: Bool
+    wanted: Bool
+
+
+class Runs(NamedTuple):
+    """The calls of all runs; where each begins; per run its stage, the operation of the parent, a hash of the set of operations and
+    one of their order, the least and the median pause."""
+
+    calls: I32
+    begins: I64
+    stage: I16
+    parent: I32
+    same: U64
+    order: U64
+    least: I64
+    pause: F64
+
+
+def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
     """All runs of calls of `stages` in the requests at hand, put together, the most frequent first.
 
     Calls of weak stages are passed over, and parents of the same stage: what is below a retriever is its own business.
@@ -51,42 +90,39 @@ def calls_beside(nodes: Nodes, stages: Sequence[str]) -> Iterator[Beside]:
     for operation, one, is_weak in zip(rows["operation_id"].to_pylist(), pairs, rows["weak"].to_pylist(), strict=True):
         pair[operation], name[operation], weak[operation] = place[one], names[one[1]], bool(is_weak)
     wanted = np.isin(table.stages, stages)
-    runs = _runs(
-        ground.shape.first, ground.shape.by_start, ground.tree.start, ground.tree.end, ground.tree.operation,
-        ground.stage, nodes.request, pair, name, weak, wanted,
-    )  # fmt: skip
-    calls, begins, of_stage, of_parent, same, order, least, pause = runs
-    groups = np.stack([of_stage.astype(np.uint64), of_parent.astype(np.uint64), same], axis=1)
+    shape = ground.shape
+    tree = Calls(
+        shape.first, shape.by_start, shape.start, shape.end, ground.tree.operation, ground.stage, nodes.request
+    )
+    found = Runs(*_runs(tree, Kinds(pair, name, weak, wanted)))
+    calls, begins, of_stage, order = found.calls, found.begins, found.stage, found.order
+    groups = np.stack([of_stage.astype(np.uint64), found.parent.astype(np.uint64), found.same], axis=1)
     _, first, group, sizes = np.unique(groups, axis=0, return_index=True, return_inverse=True, return_counts=True)
     lengths = np.diff(begins)
     run_of_call = np.repeat(np.arange(len(lengths)), lengths)
     for number in np.argsort(-sizes, kind="stable").tolist():
         here = group.ravel() == number
         one = calls[begins[first[number]] : begins[first[number] + 1]]
-        yield Beside(
+        counts = np.unique(order[here], return_counts=True)[1]
+        yield Run(
             stage=table.stages[of_stage[first[number]]],
             operations=tuple(sorted({known[pair[operation]] for operation in ground.tree.operation[one].tolist()})),
             runs=int(sizes[number]),
-            overlapping=int((least[here] < 0).sum()),
-            pause_ns=float(np.median(pause[here])),
-            orders=len(np.unique(order[here])),
+            overlapping=int((found.least[here] < 0).sum()),
+            pause_ns=float(np.median(found.pause[here])),
+            orders=len(counts),
+            swapped=float(1 - counts.max() / counts.sum()),
             most=int(lengths[here].max()),
             calls=calls[here[run_of_call]],
         )
 
 
 @kernel
-def _mix(value):  # type: ignore[no-untyped-def]
-    h = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
-
-
-@kernel
-def _runs(first, by_start, start, end, operation, stage, request, pair, name, weak, wanted):  # type: ignore[no-untyped-def]
-    """The calls of all runs, and of each run: where they begin, stage, operation of the parent, a hash of the set of
-    operations and one of their order, the least and the median pause."""
+def _runs(tree, kinds):  # type: ignore[no-untyped-def]
+    """What `Runs` holds."""
+    first, by_start, start, end = tree.first, tree.by_start, tree.start, tree.end
+    operation, stage, request = tree.operation, tree.stage, tree.request
+    pair, name, weak, wanted = kinds.pair, kinds.name, kinds.weak, kinds.wanted
     calls = np.empty(by_start.size, np.int32)
     begins, of_stage, of_parent = [np.int64(0)], [np.int16(0)], [np.int32(0)]
     same, order, least, pause = [np.uint64(0)], [np.uint64(0)], [np.int64(0)], [np.float64(0)]
@@ -124,8 +160,8 @@ def _runs(first, by_start, start, end, operation, stage, request, pair, name, we
                 if new:
                     distinct[found] = code
                     found += 1
-                    set_hash += _mix(code)
-                order_hash = _mix(order_hash ^ np.uint64(name[operation[calls[k]]]))
+                    set_hash += mixed(code)
+                order_hash = mixed(order_hash ^ np.uint64(name[operation[calls[k]]]))
                 if k > begin:
                     pauses[k - begin - 1] = start[calls[k]] - end[calls[k - 1]]
             begins.append(np.int64(filled))

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from overbudget.analysis.advice.caching import repeated_calls, shared_prompt_beginnings
-from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Confidence, Proposal, Source, ask, with_services
-from overbudget.analysis.advice.sequential_calls import calls_beside
+from overbudget.analysis.advice.independent import independent_calls
+from overbudget.analysis.advice.limits import limits_too_small
+from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Confidence, Proposal, Source, with_services
+from overbudget.analysis.advice.steps import loops_that_run_more_often, many_calls_in_a_row
+from overbudget.analysis.advice.token_counts import large_prompts_and_answers
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.table import GOOD, I64, UNKNOWN
-from overbudget.analysis.whatif.changes import Cap, DropRetries, Parallel, Scale
+from overbudget.analysis.whatif.changes import Cap, DropRetries, Scale
 from overbudget.analysis.whatif.whatif import Workbench
-from overbudget.stages.attribute_keys import INPUT_KEYS, OUTPUT_KEYS
 from overbudget.stages.names import UNATTRIBUTED
 
-INDEPENDENT_STAGES = ("tools", "retrieval", "database", "safety")  # whose calls may need nothing of each other
-AT_ONCE_NS = 1_000_000  # a pause shorter than this is no work between two calls
 LARGE_UNATTRIBUTED = 0.25
 ERRATIC = 2.0  # times the spread of the steadiest model
 WAITS = re.compile(r"\b(wait|sleep|poll|backoff|lock|acquire)\w*")
@@ -25,50 +25,6 @@ _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 LONG_WAIT_NS = 20_000_000
 SLOW_AT_TIMES = 4  # times the median, at p95
 SAME_LENGTH = 0.02  # of the median, from p5 to p95
-MOST_COMPARED = 4_000  # calls beside each other that are looked through for what they need of one another
-
-
-# Of calls beside each other: how many record an input and one before them an output, and how often it is part of it.
-_NEEDS = f"""
-WITH calls AS (
-    SELECT t.parent, t.start_ns, t.end_ns, list_filter(s.attributes, lambda e: e."key" IN {INPUT_KEYS}) AS asked,
-        list_filter(s.attributes, lambda e: e."key" IN {OUTPUT_KEYS}) AS said
-    FROM data.tree t JOIN chosen USING (node) JOIN data.spans s USING (span_no)
-)
-SELECT count(*), count(*) FILTER (contains(b.asked[1]."value", a.said[1]."value"))
-FROM calls a JOIN calls b ON b.parent = a.parent AND a.end_ns <= b.start_ns
-WHERE len(a.said) > 0 AND len(b.asked) > 0 AND length(a.said[1]."value") > 3
-"""
-
-
-def independent_calls(bench: Workbench) -> Iterator[Proposal]:
-    """Calls of one stage beside each other that never overlap."""
-    for beside in calls_beside(bench.nodes, INDEPENDENT_STAGES):
-        if beside.runs < LEAST_REQUESTS:
-            break
-        if beside.overlapping > 0.05 * beside.runs:
-            continue
-        told, needed = ask(bench, _NEEDS, beside.calls[:MOST_COMPARED]).fetchall()[0]
-        if needed > 0.5 * told:
-            continue  # one asks for what another said
-        evidence = [
-            f"in {beside.runs:,} cases {beside.most} calls of the stage {beside.stage} run one after the other and never overlap"
-        ]
-        against = []
-        if beside.orders > 1:
-            evidence.append(f"their order varies: {beside.orders} different ones were seen")
-        else:
-            against.append("their order is always the same")
-        if beside.pause_ns < AT_ONCE_NS:
-            against.append("each starts at once when the one before has ended")
-        if told:
-            evidence.append(f"what one returns is in the input of the next in {needed:,} of {told:,} cases")
-        else:
-            against.append("no inputs and outputs are recorded that would show that none needs another")
-        surest = beside.orders > 1 and told
-        confidence: Confidence = "strong" if surest else "plausible" if beside.orders > 1 or told else "weak"
-        change = Parallel(tuple(sorted({name for _, name in beside.operations})))
-        yield Proposal("parallelise", beside.operations, (change,), tuple(evidence), tuple(against), confidence)
 
 
 def retried_calls(bench: Workbench) -> Iterator[Proposal]:
@@ -168,11 +124,9 @@ def unexplained_time(bench: Workbench) -> Iterator[Proposal]:
     share = table.stage_ns[:, table.stages.index(UNATTRIBUTED)].sum() / max(int(table.latency_ns.sum()), 1)
     if share < LARGE_UNATTRIBUTED:
         return
-    evidence = (
-        f"{share:.0%} of the time passes in no span of a known stage; the effect is the most that could be found there",
-    )
+    evidence = (f"{share:.0%} of the time passes in no span of a known stage",)
     against = ("instrumenting it makes nothing faster by itself",)
-    yield Proposal("instrument", (), (Scale(UNATTRIBUTED, 0.0),), evidence, against, "weak")
+    yield Proposal("instrument", (), (), evidence, against, "weak")
 
 
 def erratic_models(bench: Workbench) -> Iterator[Proposal]:
@@ -229,7 +183,11 @@ SOURCES: tuple[Source, ...] = (
     independent_calls,
     repeated_calls,
     shared_prompt_beginnings,
+    many_calls_in_a_row,
+    loops_that_run_more_often,
+    large_prompts_and_answers,
     retried_calls,
+    limits_too_small,
     waiting_in_queues,
     waits_for_nothing,
     calls_slow_at_times,

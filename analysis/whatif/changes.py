@@ -64,11 +64,14 @@ class DropRetries:
 
 @dataclass(frozen=True)
 class Drop:
-    """An operation does not happen, nor the pause before it."""
+    """An operation does not happen, nor the pause before it; with `after`, only its first so many calls of a request do."""
 
     operation: str
+    after: int | None = None
 
     def __str__(self) -> str:
+        if self.after is not None:
+            return f"{self.operation} happens at most {self.after:,} times in a request"
         return f"{self.operation} does not happen"
 
 
@@ -135,10 +138,20 @@ def parse_changes(
     changes += [
         Cache(what, _duration("--cache", text, value)) for text in cache for what, value in [_pair("--cache", text)]
     ]
-    changes += [Drop(name.strip()) for name in drop]
+    changes += [_drop(text) for text in drop]
     changes += [_servers(text) for text in servers]
     changes += [_tokens(text) for text in tokens]
     return [*changes, DropRetries()] if drop_retries else changes
+
+
+_MOST_CALLS = re.compile(r"(.*\S)\s*>\s*(\d{1,9})\s*", re.DOTALL)
+
+
+def _drop(text: str) -> Drop:
+    read = _MOST_CALLS.fullmatch(text)
+    if not text.strip():
+        raise OverbudgetError("--drop names no operation.")
+    return Drop(read[1].strip(), int(read[2])) if read else Drop(text.strip())
 
 
 def _servers(text: str) -> Servers:

@@ -52,7 +52,7 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
             case Parallel():
                 group, groups = _grouped(change, nodes, group, groups)
             case Drop():
-                here = _is_operation(change.operation, nodes)
+                here = _dropped(change, nodes)
                 factor *= _below(np.where(here, 0.0, 1.0), nodes)
                 dropped |= here
                 at_once |= here
@@ -63,6 +63,20 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
     at_once |= (retry_of >= 0) & dropped[retry_of]
     gone = _below(np.where(dropped, 0.0, 1.0), nodes) == 0
     return NodeChanges(factor, group, groups, at_once, gone)
+
+
+def _dropped(change: Drop, nodes: Nodes) -> npt.NDArray[np.bool_]:
+    """The calls that do not happen: all of an operation, or those of each request after its first few."""
+    here = _is_operation(change.operation, nodes)
+    if change.after is None:
+        return here
+    calls = np.flatnonzero(here & (nodes.ground.request_of >= 0))
+    calls = calls[np.lexsort((calls, nodes.ground.tree.start[calls], nodes.ground.request_of[calls]))]
+    request = nodes.ground.request_of[calls]
+    first = np.searchsorted(request, request)
+    out = np.zeros(len(here), bool)
+    out[calls[np.arange(len(calls)) - first >= change.after]] = True
+    return out
 
 
 def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:

@@ -76,14 +76,19 @@ def advice(found: Sequence[Advice]) -> list[Change]:
     changes: list[Change] = []
     for number, one in enumerate(found):
         with st.container(border=False, key=f"advice-{number}"):
-            if st.checkbox(f"**{literal(title(one).replace('`', ''))}**", key=f"try {one.command}"):
+            told = f"**{literal(title(one).replace('`', ''))}**"
+            if not one.changes:
+                st.markdown(told)
+            elif st.checkbox(told, key=f"try {one.command}"):
                 changes += one.changes
             st.caption(literal(effect_text(one)))
             rows = [
                 [TableCell(told), *(TableCell(format_duration(getattr(e, which))) for e in one.effect)]
                 for told, which in (("before", "before_ns"), ("after", "after_ns"))
             ]
-            table(["", *(f"p{e.percentile}" for e in one.effect)], rows, f"effect {number}", f"Effect of: {title(one)}")
+            if one.effect:
+                columns = ["", *(f"p{e.percentile}" for e in one.effect)]
+                table(columns, rows, f"effect {number}", f"Effect of: {title(one)}")
             with st.expander("Evidence"):
                 for sign, reasons in (("+", one.evidence), ("−", one.against)):
                     for reason in reasons:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from overbudget.analysis.advice.advice import Advice
 from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.whatif.changes import Servers
 from overbudget.app.text.review import PLAIN_WIDTH
 from overbudget.app.text.words import quoted
 
@@ -16,12 +17,17 @@ TITLES = {
     "parallelise": "Run in parallel",
     "cache": "Cache",
     "prompt_prefix": "Let the provider cache the beginning of the prompt",
+    "batch_calls": "Ask once instead of many times",
+    "fewer_steps": "End the loop sooner",
+    "shorten_prompt": "Shorten the longest prompts",
+    "limit_output": "Limit the length of answers",
     "retries": "Mend the failures behind the retries",
     "blocking": "Shorten the wait",
     "queue": "Shorten the queue",
     "instrument": "Instrument the time that is in no span",
     "model": "Use a steadier model",
 }
+RAISE = "Raise the limit on what runs at once"
 USUAL = 95
 
 
@@ -49,21 +55,28 @@ def summary(found: Sequence[Advice]) -> list[str]:
         return ["Nothing stands out that would make requests faster.", "Try changes of your own below."]
     others = len(found) - 1
     more = f" {others} more below." if others else ""
-    return [f"{title(found[0])}.", f"It takes {effect_text(found[0])}{more}"]
+    takes = "It takes " if found[0].effect else ""
+    return [f"{title(found[0])}.", f"{takes}{effect_text(found[0])}{more}"]
 
 
 def title(advice: Advice) -> str:
     """What to do, and with what."""
     names = list(dict.fromkeys(operation["name"] for operation in advice.operations))
-    return TITLES[advice.kind] + (f": {', '.join(map(quoted, names))}" if names else "")
+    what = RAISE if any(isinstance(change, Servers) for change in advice.changes) else TITLES[advice.kind]
+    return what + (f": {', '.join(map(quoted, names))}" if names else "")
 
 
 def effect_text(advice: Advice) -> str:
     """What it does to p95, or to the percentile it does most to, and how sure that is."""
+    if not advice.effect:
+        return "It promises no time by itself: it shows where the time goes."
     usual = next(effect for effect in advice.effect if effect.percentile == USUAL)
     if usual.after_ns >= usual.before_ns:
         usual = max(advice.effect, key=lambda effect: effect.before_ns - effect.after_ns)
     text = f"p{usual.percentile} from {format_duration(usual.before_ns)} to {format_duration(usual.after_ns)}"
     if advice.within_budget is not None and advice.within_budget[0] != advice.within_budget[1]:
         text += f"; within budget from {advice.within_budget[0]:.1%} to {advice.within_budget[1]:.1%}"
+    text += {"at_most": ", at most", "at_least": ", at least", None: ""}[advice.bound]
+    if advice.doubts and advice.bound is None:
+        text += "; other work that is slower under load may change that"
     return f"{text}. The evidence is {advice.confidence}."

@@ -160,6 +160,8 @@ MEANINGS = {
     "queues.wait_p95_ns": "p95 of the wait, in ns",
     "queues.replayed": "Whether the replay serves it anew; else its waits stay as they were",
     "whatif.doubts": "What the replay cannot know; with doubts and no bound, nothing is provable",
+    "advice.doubts": "What the replay cannot know of the effect; with doubts and no bound, nothing is provable",
+    "advice.bound": "Which side of the truth the effect is on where it is not exact: at_least or at_most; null where it is",
     "doubts.why": "Kind of doubt",
     "doubts.operation": "Of which operation; null for all",
     "bound": "Null where after_ns is an estimate; else at_least or at_most",

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overbudget.analysis.advice.advice import Advice, advise
+from overbudget.analysis.advice.advice import Advice, advise, proposals
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.requests.table import Filters
-from overbudget.analysis.whatif.changes import parse_changes
+from overbudget.analysis.whatif.changes import Drop, parse_changes
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.app.server.workspace import SAMPLES
+from overbudget.app.text.advice import effect_text
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, Work
@@ -62,22 +63,21 @@ def test_the_command_reproduces_the_effect(name: str, tmp_path: Path) -> None:
 
 
 def tools(outputs: bool) -> DatasetBuilder:
-    """Two tools in a row; with `outputs` the second asks for what the first said."""
+    """Two tools in a row, in any order; with `outputs` in one, and the second asks for what the first said."""
     builder = DatasetBuilder()
     for number in range(40):
         said = {"output.value": f"order {number:05}"} if outputs else {}
         asked = {"input.value": f"status of order {number:05}"} if outputs else {}
-        builder.request(
-            Work("tools", 100 * MS, "find", attributes=said), Work("tools", 100 * MS, "status", attributes=asked)
-        )
+        work = [Work("tools", 100 * MS, "find", attributes=said), Work("tools", 100 * MS, "status", attributes=asked)]
+        builder.request(*(work if outputs or number % 2 else reversed(work)))
     return builder
 
 
 def test_a_command_survives_the_shell_whatever_operations_are_called(tmp_path: Path) -> None:
     names = ('it\'s "a", $HOME `b` = c', "SELECT a, b")
     builder = DatasetBuilder()
-    for _ in range(40):
-        builder.request(*(Work("tools", 100 * MS, name) for name in names))
+    for number in range(40):
+        builder.request(*(Work("tools", 100 * MS, name) for name in (names if number % 2 else reversed(names))))
     connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
     (advice,) = advise(connection, "d")
     printed = subprocess.run(
@@ -95,14 +95,36 @@ def test_a_call_that_asks_for_what_another_said_is_not_independent(tmp_path: Pat
         assert [advice.kind for advice in advise(connection, "d")] == kinds
 
 
-def test_what_varies_in_order_is_surer_to_be_independent(tmp_path: Path) -> None:
+def in_a_row(names: tuple[str, str], swapped: int, tmp_path: Path, told: bool = False) -> list[Advice]:
+    """The advice where so many of 40 requests have two calls of retrieval in the other order."""
     builder = DatasetBuilder()
     for number in range(40):
-        work = [Work("tools", 100 * MS, "find"), Work("tools", 80 * MS, "status")]
-        builder.request(*(work if number % 2 else reversed(work)))
-    (advice,) = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
+        said = {"output.value": f"found {number:05}", "input.value": f"question {number:05}"} if told else {}
+        work = [Work("retrieval", (100 + number) * MS, name, attributes=said) for name in names]
+        builder.request(*(reversed(work) if number < swapped else work))
+    return advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
+
+
+@pytest.mark.parametrize(("swapped", "proposed"), [(0, False), (1, False), (2, True), (20, True)])
+def test_calls_are_independent_where_their_order_varies_and_a_constant_order_is_no_advice(
+    swapped: int, proposed: bool, tmp_path: Path
+) -> None:
+    found = in_a_row(("find a", "find b"), swapped, tmp_path)
+    assert [(one.kind, one.confidence) for one in found] == ([("parallelise", "plausible")] if proposed else [])
+
+
+def test_recorded_inputs_and_outputs_that_have_nothing_in_common_speak_for_independence(tmp_path: Path) -> None:
+    (advice,) = in_a_row(("find a", "find b"), 0, tmp_path, told=True)
     assert advice.confidence == "plausible"
-    assert any("order varies" in reason for reason in advice.evidence)
+    assert any("in 0 of 40 cases" in reason for reason in advice.evidence)
+    assert "their order is always the same" in advice.against
+
+
+@pytest.mark.parametrize(
+    "names", [("embed query", "vector search"), ("search_documents", "rerank"), ("rerank passages", "chat mist")]
+)
+def test_roles_that_feed_each_other_are_never_run_in_parallel(names: tuple[str, str], tmp_path: Path) -> None:
+    assert in_a_row(names, 20, tmp_path, told=True) == []
 
 
 def test_calls_with_something_between_them_are_left_alone(tmp_path: Path) -> None:
@@ -122,7 +144,72 @@ def test_time_in_no_span_is_to_be_instrumented(tmp_path: Path) -> None:
         builder.request(Work("inference", 300 * MS, "chat"), rest_ns=300 * MS)
     (advice,) = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
     assert (advice.kind, advice.confidence) == ("instrument", "weak")
-    assert advice.effect[0].after_ns == 300 * MS
+    assert (advice.effect, advice.changes) == ((), ())  # it promises no time
+    assert effect_text(advice).startswith("It promises no time")
+
+
+def test_no_two_pieces_of_advice_count_the_same_seconds(tmp_path: Path) -> None:
+    """A query that is asked again and again with one input, and slow at times: the cache takes the slow ones away too."""
+    random = np.random.default_rng(4)
+    builder = DatasetBuilder()
+    for number in range(200):
+        ns = int(random.uniform(50, 60) * MS) + (400 * MS if number % 10 == 0 else 0)
+        asked = {"db.query.text": "SELECT 1", "input.value": "the same"}
+        builder.request(Work("retrieval", ns, "SELECT docs", attributes=asked), rest_ns=20 * MS)
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    proposed = proposals(Workbench(connection))
+    assert {one.kind for one in proposed} >= {"cache", "blocking"}
+    assert [one.kind for one in advise(connection, "d") if one.effect] == ["cache"]
+
+
+def test_many_calls_in_a_row_are_asked_at_once(tmp_path: Path) -> None:
+    for calls, kinds in ((4, []), (5, ["batch_calls"])):
+        builder = DatasetBuilder()
+        for _ in range(40):
+            builder.request(*(Work("database", 20 * MS, "SELECT item") for _ in range(calls)))
+        found = advise(open_dataset(builder.write(tmp_path / f"{calls}.duckdb")), "d")
+        assert [one.kind for one in found] == kinds
+        assert all(one.effect[0].after_ns == 20 * MS for one in found)
+
+
+def test_a_loop_that_runs_more_often_in_slow_requests_is_to_end_sooner(tmp_path: Path) -> None:
+    for steps, kinds in ((5, []), (12, ["fewer_steps"])):  # of the slowest tenth, instead of four
+        random = np.random.default_rng(1)
+        builder = DatasetBuilder()
+        for number in range(200):
+            often = steps if number % 10 == 0 else 4
+            work = [Work("inference", int(random.uniform(280, 320) * MS), "chat") for _ in range(often)]
+            builder.request(*work)
+        connection = open_dataset(builder.write(tmp_path / f"{steps}.duckdb"))
+        found = advise(connection, "d")
+        assert [one.kind for one in found] == kinds
+        for one in found:
+            assert one.changes == (Drop("chat", 4),)
+            assert parse_changes(drop=[shlex.split(one.command)[-1]]) == [Drop("chat", 4)]
+            p95 = next(effect for effect in one.effect if effect.percentile == 95)
+            assert p95.after_ns == pytest.approx(4 * 300 * MS, rel=0.05)
+
+
+@pytest.mark.parametrize(("side", "kind"), [("input", "shorten_prompt"), ("output", "limit_output")])
+def test_prompts_and_answers_many_times_as_long_as_usual_are_to_be_shorter(
+    side: str, kind: str, tmp_path: Path
+) -> None:
+    for most, kinds in ((2, []), (8, [kind])):  # times the usual, in the largest tenth
+        random = np.random.default_rng(2)
+        builder = DatasetBuilder()
+        for number in range(200):
+            tokens = int(random.uniform(900, 1_100)) * (most if number % 10 == 0 else 1)
+            other = int(random.uniform(95, 105))
+            given = {
+                "gen_ai.usage.input_tokens": str(tokens if side == "input" else other),
+                "gen_ai.usage.output_tokens": str(tokens if side == "output" else other),
+            }
+            builder.request(Work("inference", 100 * MS + tokens * MS // 2, "chat", attributes=given))
+        found = advise(open_dataset(builder.write(tmp_path / f"{most}.duckdb")), "d")
+        assert [one.kind for one in found] == kinds
+        for one in found:
+            p95 = next(effect for effect in one.effect if effect.percentile == 95)
+            assert p95.after_ns == pytest.approx(600 * MS, rel=0.05)
 
 
 def waiting(name: str, ms: tuple[float, float]) -> DatasetBuilder:
@@ -178,8 +265,9 @@ def test_whole_answers_are_cached_only_where_they_are_the_same_every_time(
 
 def test_the_evidence_is_of_the_requests_looked_at_only(tmp_path: Path) -> None:
     builder = tools(outputs=False)
-    for _ in range(60):
-        builder.request(Work("tools", 100 * MS, "find"), Work("tools", 100 * MS, "status"), route="GET /else")
+    for number in range(60):
+        work = [Work("tools", 100 * MS, "find"), Work("tools", 100 * MS, "status")]
+        builder.request(*(work if number % 2 else reversed(work)), route="GET /else")
     connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
     (advice,) = advise(connection, "d", filters=Filters(route="POST /chat"))
     assert advice.evidence[0].startswith("in 40 cases")

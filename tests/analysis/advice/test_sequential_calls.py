@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from overbudget.analysis.advice.sequential_calls import Beside, calls_beside
+from overbudget.analysis.advice.sequential_calls import Run, sequential_calls
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, Work
 
 
-def found_in(tmp_path: Path, *requests: list[Work]) -> list[Beside]:
+def found_in(tmp_path: Path, *requests: list[Work]) -> list[Run]:
     builder = DatasetBuilder()
     for work in requests:
         builder.request(*work)
     bench = Workbench(open_dataset(builder.write(tmp_path / "d.duckdb")))
-    return list(calls_beside(bench.nodes, ("tools", "retrieval")))
+    return list(sequential_calls(bench.nodes, ("tools", "retrieval")))
 
 
 def tool(name: str) -> Work:

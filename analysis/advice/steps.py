@@ -1,0 +1,113 @@
+"""Advice on how often something is called: many calls in a row, loops that run more often in slow requests."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from overbudget.analysis.advice.needs import needs_of
+from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Proposal, with_services
+from overbudget.analysis.whatif.changes import Drop, Parallel
+from overbudget.analysis.whatif.factors import Nodes
+from overbudget.analysis.whatif.whatif import Workbench
+from overbudget.kernels.columns import I32, I64
+
+IN_A_ROW = 5  # calls of one operation, in most of the parents that have several
+BATCHED_STAGES = ("tools", "retrieval", "database", "context")
+MORE_OFTEN = 1.5  # times as often in slow requests as in typical ones
+MORE_CALLS = 2  # and so many more
+AS_LONG = 1.25  # each call no longer than this times the typical one
+
+
+def many_calls_in_a_row(bench: Workbench) -> Iterator[Proposal]:
+    """An operation that is called over and over under one parent, one call after the other."""
+    nodes, shape, stages = bench.nodes, bench.nodes.ground.shape, bench.table.stages
+    batched = [place for place, stage in enumerate(stages) if stage in BATCHED_STAGES]
+    may = (nodes.request >= 0) & (shape.parent >= 0) & np.isin(nodes.ground.stage, batched)
+    for kind in np.unique(shape.kind[may]).tolist():
+        calls = np.flatnonzero(may & (shape.kind == kind)).astype(np.int32)
+        calls = calls[np.lexsort((shape.start[calls], shape.parent[calls]))]
+        counts = np.unique(shape.parent[calls], return_counts=True)[1]
+        several = counts >= IN_A_ROW
+        if several.sum() < LEAST_REQUESTS or 2 * several.sum() < (counts > 1).sum():
+            continue
+        if _overlapping(nodes, calls) > 0.05:
+            continue
+        told, needed = needs_of(bench, calls)
+        if needed > 0.5 * told:
+            continue
+        name = nodes.ground.kinds[kind][1]
+        evidence = [
+            f"`{name}` is called {int(np.median(counts[several])):,} times in a row at the median, up to {int(counts.max()):,} "
+            f"times, under {int(several.sum()):,} parents",
+            "the effect is that of calls which are all asked at once, and take as long as the longest of them",
+        ]
+        against = ["where each call needs what the one before returned (pages, cursors), they cannot be one"]
+        if told:
+            evidence.append(f"what one returns is in the input of a later one in {needed:,} of {told:,} cases")
+        else:
+            against.append("no inputs and outputs are recorded that would show that none needs another")
+        operations = (nodes.ground.kinds[kind],)
+        yield Proposal("batch_calls", operations, (Parallel((name,)),), tuple(evidence), tuple(against), "plausible")
+
+
+def _overlapping(nodes: Nodes, calls: I32) -> float:
+    """The share of calls, by parent and start, that begin before the one before has ended."""
+    shape = nodes.ground.shape
+    a, b = calls[:-1], calls[1:]
+    same = shape.parent[a] == shape.parent[b]
+    return float((shape.start[b][same] < shape.end[a][same]).mean()) if same.any() else 0.0
+
+
+def loops_that_run_more_often(bench: Workbench) -> Iterator[Proposal]:
+    """Operations that slow requests call more often than typical ones, each call as long as ever."""
+    table, nodes = bench.table, bench.nodes
+    if len(table) < 2 * LEAST_REQUESTS:
+        return
+    low, high, slow_from = np.quantile(table.latency_ns, (0.4, 0.6, 0.9))
+    slow = table.latency_ns >= slow_from
+    typical = (table.latency_ns >= low) & (table.latency_ns <= high)
+    inside = np.flatnonzero((nodes.request >= 0) & (nodes.ground.shape.parent >= 0)).astype(np.int32)
+    if min(slow.sum(), typical.sum()) < LEAST_REQUESTS // 2 or not len(inside):
+        return
+    loops = _loops(nodes, inside, slow, typical)
+    if "inference" not in table.stages:
+        return
+    inference = table.stages.index("inference")
+    driving = [one for one in loops if (nodes.ground.stage[nodes.ground.operation == one[0]] == inference).any()]
+    if not driving:
+        return
+    operation, in_slow, in_typical, most = driving[0]
+    name = nodes.ground.names[operation]
+    changes = tuple(Drop(nodes.ground.names[one], after=keep) for one, _, _, keep in loops)
+    evidence = (
+        f"`{name}` runs {in_slow:.1f} times in slow requests (the slowest tenth) instead of {in_typical:.1f} in typical ones, each "
+        "call as long as ever",
+        f"the effect is that of loops which end as typical ones do, after {most:,} calls",
+    )
+    against = ("the later steps may be what makes an answer good: compare the share of good answers",)
+    operations = with_services(bench, [one for one, *_ in loops])
+    yield Proposal("fewer_steps", operations, changes, evidence, against, "plausible")
+
+
+def _loops(
+    nodes: Nodes,
+    inside: I32,
+    slow: np.ndarray,
+    typical: np.ndarray,  # type: ignore[type-arg]
+) -> list[tuple[int, float, float, int]]:
+    """Operations (the most calls first) with their calls per slow and per typical request, and how many typical ones make."""
+    ground, requests = nodes.ground, len(slow)
+    leaf = inside[ground.shape.first[inside + 1] == ground.shape.first[inside]]
+    found = []
+    for operation in np.unique(ground.operation[leaf]).tolist():
+        calls = leaf[ground.operation[leaf] == operation]
+        count: I64 = np.bincount(nodes.request[calls], minlength=requests)
+        in_slow, in_typical = float(count[slow].mean()), float(count[typical].mean())
+        if in_slow < MORE_OFTEN * max(in_typical, 0.5) or in_slow < in_typical + MORE_CALLS:
+            continue
+        took = (ground.shape.end - ground.shape.start)[calls]
+        of_slow, of_typical = took[slow[nodes.request[calls]]], took[typical[nodes.request[calls]]]
+        if not len(of_typical) or np.median(of_slow) > AS_LONG * np.median(of_typical):
+            continue
+        found.append((operation, in_slow, in_typical, max(1, round(float(np.median(count[typical]))))))
+    return sorted(found, key=lambda one: -one[1])

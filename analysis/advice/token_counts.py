@@ -1,0 +1,43 @@
+"""Advice on the size of prompts and answers, by what tokens cost in time."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Kind, Proposal, with_services
+from overbudget.analysis.common.percentiles import quantiles
+from overbudget.analysis.whatif.changes import Tokens
+from overbudget.analysis.whatif.whatif import Workbench
+
+LARGE = 3.0  # times the median, at p95: more than answers and prompts of one kind differ by themselves
+SIDES: tuple[tuple[Literal["input", "output"], Kind, str, str], ...] = (
+    ("input", "shorten_prompt", "prompts", "read"),
+    ("output", "limit_output", "answers", "written"),
+)
+AGAINST = {
+    "input": "what is cut from prompts may be what an answer needs: compare the share of good answers",
+    "output": "an answer that is cut off is no answer: ask for shorter ones, and compare the share of good answers",
+}
+
+
+def large_prompts_and_answers(bench: Workbench) -> Iterator[Proposal]:
+    """Model calls of which some read or write many times as many tokens as is usual, where tokens cost time."""
+    nodes, calls = bench.nodes, bench.nodes.ground.model_calls
+    here = nodes.request[calls.node] >= 0
+    for k, (side, kind, what, done) in enumerate(SIDES):
+        cost = calls.cost[:, k]
+        some = here & (cost > 0)
+        if some.sum() < LEAST_REQUESTS:
+            continue
+        tokens = (calls.input, calls.output)[k][some]
+        p50, p95 = (one.value_ns or 0 for one in quantiles(tokens.astype(np.int64), (50, 95))[0])
+        if p50 < 1 or p95 < LARGE * p50:
+            continue
+        evidence = (
+            f"{what} have {p50:,} tokens at the median and {p95:,} at p95 ({int(some.sum()):,} calls)",
+            f"each token {done} costs {np.median(cost[some]) / 1e6:.3g} ms, fitted over these calls; the effect is that of "
+            f"{what} of at most {p50:,} tokens",
+        )
+        operations = with_services(bench, np.unique(nodes.ground.operation[calls.node[some]]).tolist())
+        yield Proposal(kind, operations, (Tokens(side, most=p50),), evidence, (AGAINST[side],), "plausible")
