@@ -102,11 +102,11 @@ def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
     run_of_call = np.repeat(np.arange(len(lengths)), lengths)
     for number in np.argsort(-sizes, kind="stable").tolist():
         here = group.ravel() == number
-        one = calls[begins[first[number]] : begins[first[number] + 1]]
+        usual = calls[begins[first[number]] : begins[first[number] + 1]]
         counts = np.unique(order[here], return_counts=True)[1]
         yield Run(
             stage=table.stages[of_stage[first[number]]],
-            operations=tuple(sorted({known[pair[operation]] for operation in ground.tree.operation[one].tolist()})),
+            operations=tuple(sorted({known[pair[operation]] for operation in ground.tree.operation[usual].tolist()})),
             runs=int(sizes[number]),
             overlapping=int((found.least[here] < 0).sum()),
             pause_ns=float(np.median(found.pause[here])),
