@@ -93,7 +93,7 @@ def _loops(
     nodes: Nodes,
     inside: I32,
     slow: np.ndarray,
-    typical: np.ndarray,  # type: ignore[type-arg]
+    typical: np.ndarray,
 ) -> list[tuple[int, float, float, int]]:
     """Operations (the most calls first) with their calls per slow and per typical request, and how many typical ones make."""
     ground, requests = nodes.ground, len(slow)
