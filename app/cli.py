@@ -113,12 +113,17 @@ def check(
     route: Route = None,
     only: Only = None,
     json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit status 1 also where a cap could not be judged.")
+    ] = False,
 ) -> None:
     """For CI: exit status 1 when a cap is over."""
     from overbudget.app.commands.choice import filters_of
     from overbudget.app.commands.review import run_check
 
-    raise typer.Exit(run_check(dataset, budget, filters_of(only or [], route), json))
+    form = "json" if json else "markdown" if markdown else "text"
+    raise typer.Exit(run_check(dataset, budget, filters_of(only or [], route), form, strict))
 
 
 @app.command(epilog="Example: overbudget tail traces.duckdb --percentile 99")

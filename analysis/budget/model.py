@@ -44,6 +44,7 @@ class Good:
 class Budget:
     """A budget as read. `Budget()` is no budget: nothing is capped and the default rules hold.
 
+    `failures_apart` leaves failed requests out of percentiles. `remarks` say what is allowed and still worth a look.
     `as_read` is the file as a dict, `name` what messages call it.
     """
 
@@ -53,6 +54,8 @@ class Budget:
     request_match: tuple[Rule, ...] = ()
     background: tuple[Rule, ...] = ()  # spans that nobody waits for
     good: Good | None = None
+    failures_apart: bool = False
+    remarks: tuple[str, ...] = ()
     as_read: Mapping[str, Any] = field(default_factory=dict)
     name: str = "budget.toml"
 
@@ -98,8 +101,3 @@ def cap_at(caps: Caps, percentile: int) -> tuple[int | None, bool]:
     if at_or_above:
         return caps[min(at_or_above)], False
     return caps[max(caps)], True
-
-
-def request_cap(caps: Caps) -> int | None:
-    """The latency in ns up to which a single request counts as within budget: the cap of the highest percentile."""
-    return caps[max(caps)] if caps else None

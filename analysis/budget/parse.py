@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from overbudget.analysis.budget.model import Budget, Caps, Good, RouteBudget, StageBudget, cap_at
@@ -55,6 +56,7 @@ def _syntax_problems(text: str, error: Exception) -> list[tuple[int, str]]:
 class _Reader:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
+        self.remarks: list[str] = []
 
     def read(self, document: dict[str, Any], name: str) -> Budget:
         for key in document:
@@ -65,7 +67,8 @@ class _Reader:
         # a misspelt name is reported once, where the stage is defined, not again in every route
         known = {*KNOWN_STAGES, *stages}
         budget = Budget(
-            caps=self.caps(section["budget"], ("budget",)),
+            caps=self.caps(section["budget"], ("budget",), ("failures",)),
+            failures_apart=self.failures(section["budget"]),
             stages=stages,
             routes={route: self.route(route, value, known) for route, value in section["routes"].items()},
             request_match=self.spans(section["request"], "request"),
@@ -77,7 +80,16 @@ class _Reader:
         self.sums(budget.caps, {stage: own.caps for stage, own in stages.items()}, ("budget",), ("stages",))
         for route, own in budget.routes.items():
             self.sums(own.caps or budget.caps, own.stages, ("routes", route), ("routes", route, "stages"))
-        return budget
+        return replace(budget, remarks=tuple(self.remarks))
+
+    def failures(self, table: dict[str, Any]) -> bool:
+        """Whether failed requests are left out of percentiles."""
+        if table.get("failures", "apart") != "apart":
+            self.problems.add(
+                ("budget", "failures"),
+                '`failures` is "apart": failed requests are then left out of percentiles. Leave it out to count them.',
+            )
+        return table.get("failures") == "apart"
 
     def table(self, value: Any, path: Path) -> dict[str, Any]:
         if isinstance(value, dict):
@@ -195,9 +207,10 @@ class _Reader:
         return Good(name if isinstance(name, str) else None, **limits)
 
     def sums(self, total: Caps, stages: Mapping[str, Caps], total_path: Path, stages_path: Path) -> None:
-        """Stage caps given at one percentile must fit into the whole request's cap at that percentile.
+        """A remark where stage caps given at one percentile sum to more than the whole request's cap there.
 
-        Percentiles at which a stage is only held to its next higher cap are not added up: nobody promised that sum.
+        That is allowed, because percentiles do not add up. Percentiles at which a stage is only held to its next higher
+        cap are not summed: nobody promised that sum.
         """
         for percentile in sorted({p for caps in stages.values() for p in caps}):
             cap, borrowed = cap_at(total, percentile)
@@ -216,10 +229,10 @@ class _Reader:
                 have = f"The caps of the stages at p{percentile} add up to {duration_literal(together)} "
                 have += f"({', '.join(named)})"
             at = f" at p{given_at}" if given_at != percentile else ""
-            self.problems.add(
-                where,
-                f"{have}, more than the {duration_literal(cap)} of the whole request{at}. Lower a stage, or raise the "
-                f"whole request's p{given_at} to {duration_literal(together)}.",
+            line = self.problems.lines.get(where, "?")
+            self.remarks.append(
+                f"Line {line}: {have}, more than the {duration_literal(cap)} of the whole request{at}. Percentiles do "
+                f"not add up, so all can be kept all the same."
             )
 
 

@@ -1,5 +1,6 @@
 """The requests that stand for a percentile: those nearest to it in rank, weighted, and what they are made of."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,29 @@ class Band:
     def mean(self, values: npt.NDArray[np.integer]) -> F64:
         """The weighted mean of `values[rows]`, per column where there are several."""
         return np.asarray(self.weights @ values[self.rows].astype(np.float64))
+
+    def among(self, usable: npt.NDArray[np.bool_]) -> "Band":
+        """The requests of the band that are `usable`, their weights summing to 1 again."""
+        kept = usable[self.rows]
+        if kept.all():
+            return self
+        weights = self.weights[kept]
+        return Band(self.rows[kept], weights / weights.sum() if len(weights) else weights)
+
+    def extreme(self, latency_ns: I64) -> tuple[int, float] | None:
+        """The latency of a request that makes more than a third of the band's spread, and that share; None for none.
+
+        The spread is the weighted sum of squared distances from the mean; a request within a tenth of it is no extreme.
+        """
+        if len(self.rows) == 0:
+            return None
+        values = latency_ns[self.rows].astype(np.float64)
+        mean = float(self.weights @ values)
+        spread = self.weights * (values - mean) ** 2
+        place = int(np.argmax(spread))
+        if spread[place] * 3 <= spread.sum() or abs(values[place] - mean) <= mean / 10:
+            return None
+        return int(values[place]), float(spread[place] / spread.sum())
 
 
 class Ranking:
@@ -70,6 +94,22 @@ class Ranking:
         rows = self.order[start:stop]
         by_row = np.argsort(rows)
         return Band(rows[by_row], shared[by_row] / shared.sum())
+
+
+def slower(ours: I64, others: I64, chance: float = 0.01) -> bool:
+    """Whether `ours` are slower than `others` beyond chance: one-sided rank test, normal approximation with ties.
+
+    (H. B. Mann and D. R. Whitney, Annals of Mathematical Statistics 18 (1947).) False where either has fewer than five.
+    """
+    a, b = len(ours), len(others)
+    if min(a, b) < LEAST_IN_BAND:
+        return False
+    _, of, count = np.unique(np.concatenate([ours, others]), return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[of]
+    n = a + b
+    above = float(rank[:a].sum()) - a * (a + 1) / 2 - a * b / 2
+    variance = a * b / 12 * ((n + 1) - float((count.astype(np.float64) ** 3 - count).sum()) / (n * (n - 1)))
+    return variance > 0 and math.erfc(above / math.sqrt(2 * variance)) / 2 < chance
 
 
 def whole_parts(parts: F64, total: int) -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from overbudget.analysis.common.binomial import interval_ranks, least_n
+from overbudget.analysis.common.binomial import least_n
 from overbudget.analysis.common.effective_size import (
     EffectiveSize,
     Independence,
@@ -31,7 +31,8 @@ class Quantile:
 
     `value_ns` is the sample's own percentile; without both bounds it says nothing about other requests. `n_effective` is
     how many independent requests the n are worth, None where that is not known; `independence` says how the interval
-    stands (see EffectiveSize), `needs` how many requests a full one takes.
+    stands (see EffectiveSize), `needs` how many requests a full one takes. `at_least` where a request without an end may
+    decide it. `least_ns` and `most_ns` are the fastest and the slowest value.
     """
 
     percentile: int
@@ -42,11 +43,14 @@ class Quantile:
     n_effective: float | None = None
     independence: Independence = "held"
     needs: int = 0
+    at_least: bool = False
+    least_ns: int | None = None
+    most_ns: int | None = None
 
     @property
     def known(self) -> bool:
-        """Whether the interval exists; below 40 requests on the assumption that they are independent."""
-        return self.low_ns is not None and self.high_ns is not None
+        """Whether the interval exists, and not only on the assumption that the requests are independent."""
+        return self.low_ns is not None and self.high_ns is not None and self.independence != "assumed"
 
     @property
     def reached(self) -> bool:
@@ -109,17 +113,18 @@ def _of_column(column: I64, percentiles: Sequence[int]) -> list[Quantile]:
 
 
 def _quantile(ordered: I64, n: int, percentile: int, value: int, size: EffectiveSize) -> Quantile:
-    """Its interval holds the value, which lies between two ranks, even of two requests."""
-    low, high = interval_ranks(n, percentile)  # size.ranks(percentile) once the words can say so
+    low, high = size.ranks(percentile)
     return Quantile(
         percentile,
         n,
         value,
-        min(value, int(ordered[low - 1])) if low else None,
-        max(value, int(ordered[high - 1])) if high else None,
+        int(ordered[low - 1]) if low else None,
+        int(ordered[high - 1]) if high else None,
         size.n_effective,
         size.independence,
         size.needs(percentile),
+        least_ns=int(ordered[0]),
+        most_ns=int(ordered[-1]),
     )
 
 

@@ -10,7 +10,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from overbudget.analysis.budget.model import Budget, Caps, cap_at, request_cap
+from overbudget.analysis.budget.caps import cap_of
+from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.common.percentiles import F64, I64, quantiles
 from overbudget.analysis.consistency.bimodality import Humps, two_humps
 from overbudget.analysis.consistency.conversations import Conversations, conversations
@@ -150,11 +151,12 @@ def _spread(
     table: RequestTable, window: npt.NDArray[np.int64], name: str, rows: I64, times: I64, caps: Caps
 ) -> dict[str, Any]:
     p50, p95, p99 = quantiles(times, PERCENTILES)[0]
-    cap = request_cap(caps)
+    held = cap_of(caps)
+    cap = held.ns if held else None
     told = table.good[rows] != UNKNOWN
     middle = p50.value_ns or 0
     known95, known99 = (one.value_ns if one.reached else None for one in (p95, p99))
-    windows, over = _over_budget(window[rows], times, cap_at(caps, 95)[0])
+    windows, over = _over_budget(window[rows], times, cap)
     return {
         "name": name,
         "requests": len(rows),
@@ -184,7 +186,8 @@ def _models(
         return []
     place = table.stages.index("inference") if "inference" in table.stages else None
     recorded = _recorded(connection, table)
-    cap = request_cap(budget.caps)
+    held = cap_of(budget.caps)
+    cap = held.ns if held else None
     found = []
     for code in names:
         rows = np.flatnonzero(table.model.codes == code)
@@ -277,7 +280,8 @@ def windows_of(table: RequestTable, caps: Caps) -> tuple[Window, ...]:
     window = _window_of(table)
     first, last = int(table.start_ns.min()), int(table.start_ns.max())
     length = max(1, -(-(last - first + 1) // WINDOWS))
-    cap = cap_at(caps, 95)[0]
+    held = cap_of(caps)
+    cap = held.ns if held else None
     found = []
     for number in range(WINDOWS):
         times = table.latency_ns[window == number]

@@ -7,7 +7,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from overbudget.analysis.budget.model import Budget, request_cap
+from overbudget.analysis.budget.caps import total_cap
+from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import F64, I64, Quantile, quantiles
 from overbudget.analysis.common.probability import student_above
 from overbudget.analysis.requests.read import read_requests, require_known
@@ -229,11 +230,9 @@ def holm(p: F64) -> F64:
 
 def _cap(budget: Budget | None, table: RequestTable) -> int | None:
     """The cap on p95 that holds for the requests chosen."""
-    if budget is None:
-        return None
     names = [table.route.names[code] for code in np.flatnonzero(table.route.count())]
-    held_to = budget.for_route(names[0]) if len(names) == 1 else budget
-    return held_to.caps.get(95) or request_cap(held_to.caps)
+    cap = total_cap(budget, names)
+    return cap.ns if cap else None
 
 
 def _may_break(bin_: Bin, cap: int | None) -> bool:

@@ -1,22 +1,25 @@
 """Holding measured requests against a budget: docs/reference/method.md, "Percentiles" and "Budgets and verdicts"."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
 
-from overbudget.analysis.budget.model import Budget, Caps, cap_at, request_cap
-from overbudget.analysis.common.bands import LEAST_IN_BAND, whole_parts
-from overbudget.analysis.common.binomial import least_n
-from overbudget.analysis.common.percentiles import Quantile, quantiles
+from overbudget.analysis.budget.caps import Cap, cap_of, caps_by_route
+from overbudget.analysis.budget.caps import held_to as budget_of
+from overbudget.analysis.budget.model import Budget, Caps
+from overbudget.analysis.common.bands import whole_parts
+from overbudget.analysis.common.percentiles import Quantile, Share, quantiles
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
-from overbudget.analysis.review.measure import TYPICAL, BandMeans, Measured
+from overbudget.analysis.review.culprit import Case, blame, everything_slow
+from overbudget.analysis.review.measure import BandMeans, Measured
 from overbudget.analysis.review.result import (
+    AllSlow,
     BandStage,
-    Basis,
     Breakdown,
-    CauseOperation,
-    Culprit,
+    Extreme,
     GoodAnswers,
+    Incomplete,
     MeanRequest,
     PercentileRow,
     Review,
@@ -27,8 +30,6 @@ from overbudget.analysis.review.result import (
 )
 from overbudget.stages.names import stage_order
 
-TELLING = 0.2  # the share of an overrun that growth over typical requests must explain to be its cause
-
 
 def judge(measured: Measured, budget: Budget | None = None) -> Review:
     """Measured requests against a budget. Takes a few milliseconds, however many requests were measured.
@@ -37,7 +38,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
     """
     whole = budget or Budget()
     routes_here = [measured.table.route.names[code] for code in np.flatnonzero(measured.table.route.count())]
-    held_to = whole.for_route(routes_here[0]) if len(routes_here) == 1 else whole
+    held_to = budget_of(whole, routes_here)
     names = measured.table.stages
     shown = [
         stage
@@ -54,7 +55,9 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         },
         budget=whole.as_read if budget else None,
         percentiles=measured.percentiles,
-        end_to_end=tuple(_row(quantile, held_to.caps) for quantile in measured.total),
+        end_to_end=tuple(
+            _row(quantile, held_to.caps, _counted(measured.failed, measured)) for quantile in measured.total
+        ),
         stages=tuple(
             _stage_row(measured, stage, quantiles_of, held_to.stage_caps(stage))
             for stage in shown
@@ -70,41 +73,77 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
             "routes": [route for route in whole.routes if route not in measured.table.route.names],
             "stages": [stage for stage in shown if not _present(measured, stage)],
         },
+        failed=measured.failed.as_dict() if measured.failed else None,
+        failures_apart=measured.failures_apart,
+        window_ns=int(np.ptp(measured.table.start_ns)) if len(measured.table) else None,
+        all_slow=_all_slow(measured, held_to),
+        incomplete=Incomplete(*measured.incomplete) if measured.incomplete else None,
+        remarks=whole.remarks,
     )
 
 
 def verdict(quantile: Quantile, cap_ns: int | None) -> Verdict | None:
-    """The verdict of docs/reference/method.md, "Budgets and verdicts". One end of the interval is enough where it alone settles the matter.
+    """The verdict on a percentile. One end of the interval is enough where it alone settles the matter.
 
-    Eighty requests cannot bound p99 from above, but where their lower bound exceeds the cap, so does p99. Fewer than
-    five requests settle nothing, as in a band.
+    Eighty requests cannot bound p99 from above, but where their lower bound exceeds the cap, so does p99. Requests that
+    are fewer than forty, whose independence nothing shows, settle nothing; those that are too alike for an interval
+    only what every single one of them agrees on.
     """
     if cap_ns is None:
         return None
-    if quantile.n < LEAST_IN_BAND:
+    if quantile.independence == "assumed":
         return "unknown"
+    if quantile.independence == "unknown":
+        return _unanimous(quantile, cap_ns)
     if quantile.low_ns is not None and quantile.low_ns > cap_ns:
         return "over"
     if quantile.value_ns is None or quantile.high_ns is None:
         return "unknown"
     if quantile.value_ns <= cap_ns:
-        return "within"
+        return "unknown" if quantile.at_least and quantile.high_ns > cap_ns else "within"
     return "at_risk" if quantile.low_ns is not None else "unknown"
 
 
-def _row(quantile: Quantile, caps: Caps) -> PercentileRow:
-    cap, borrowed = cap_at(caps, quantile.percentile)
-    cap = None if borrowed else cap
-    needs = None if quantile.known else least_n(quantile.percentile)
+def _unanimous(quantile: Quantile, cap_ns: int) -> Verdict:
+    if quantile.least_ns is not None and quantile.least_ns > cap_ns:
+        return "over"
+    kept = quantile.most_ns is not None and quantile.most_ns <= cap_ns and not quantile.at_least
+    return "within" if kept and quantile.reached else "unknown"
+
+
+def failure_verdict(failed: Share | None, percentile: int) -> Verdict | None:
+    """`over` where more than 100 - p percent failed for certain, `at_risk` where they may; None where nothing is broken.
+
+    A failed request keeps no cap, however fast it failed.
+    """
+    if failed is None or failed.n_effective is None or failed.low is None:
+        return None
+    allowed = (100 - percentile) / 100
+    if failed.low > allowed:
+        return "over"
+    return "at_risk" if failed.share > allowed else None
+
+
+def _row(quantile: Quantile, caps: Caps, failed: Share | None = None) -> PercentileRow:
+    cap = cap_of(caps, quantile.percentile)
+    ns = cap.ns if cap and not cap.borrowed else None
+    said = verdict(quantile, ns)
+    by_failures = failure_verdict(failed, quantile.percentile) if ns is not None else None
+    worse = by_failures is not None and (by_failures == "over" or said in ("within", "unknown"))
     return PercentileRow(
         quantile.percentile,
         quantile.value_ns,
         quantile.low_ns,
         quantile.high_ns,
         quantile.n,
-        cap,
-        verdict(quantile, cap),
-        needs,
+        ns,
+        by_failures if worse and said != "over" else said,
+        None if quantile.known else quantile.needs,
+        quantile.n_effective if quantile.n_effective is None else round(quantile.n_effective, 1),
+        quantile.independence,
+        quantile.at_least,
+        worse and said != "over",
+        quantile.reached,
     )
 
 
@@ -123,6 +162,11 @@ def _of_stage(measured: Measured, per_stage: list[list[Quantile]], stage: str) -
     return [Quantile(p, n, 0 if n else None, None, None) for p in measured.percentiles]
 
 
+def _counted(failed: Share | None, measured: Measured) -> Share | None:
+    """The share of failed requests where they count against the caps."""
+    return None if measured.failures_apart else failed
+
+
 def _present(measured: Measured, stage: str) -> bool:
     names = measured.table.stages
     return stage in names and measured.table.present[names.index(stage)]
@@ -133,40 +177,75 @@ def _occurs(measured: Measured, place: int) -> bool:
 
 
 def _breakdown(measured: Measured, budget: Budget, percentile: int, shown: list[str]) -> Breakdown:
-    band = measured.bands[percentile]
+    band, missing = measured.bands[percentile], measured.band_incomplete[percentile]
     if band is None:
-        return Breakdown(percentile, measured.band_requests[percentile], None, (), None)
-    names = measured.table.stages
+        return Breakdown(percentile, measured.band_requests[percentile], None, (), None, band_incomplete=missing)
     latency = round(band.latency_ns)
-    means = dict(zip(names, whole_parts(band.stage_ns, latency), strict=True))
-    caps = {stage: cap_at(budget.stage_caps(stage), percentile) for stage in shown}
-    overrun = {stage: max(0, means.get(stage, 0) - cap) if cap is not None else 0 for stage, (cap, _) in caps.items()}
-    basis: Basis | None = "cap" if any(overrun.values()) else None
-    if basis is None and measured.typical is not None and _wants_a_cause(measured, budget, percentile):
-        typical = dict(
-            zip(names, whole_parts(measured.typical.stage_ns, round(measured.typical.latency_ns)), strict=True)
-        )
-        overrun = {stage: max(0, means.get(stage, 0) - typical.get(stage, 0)) for stage in shown}
-        basis = "typical" if any(overrun.values()) else None
-    total = sum(overrun.values())
+    caps = {stage: cap_of(budget.stage_caps(stage), percentile) for stage in shown}
+    value = next(quantile.value_ns for quantile in measured.total if quantile.percentile == percentile)
+    case = _case(measured, band, measured.typical, caps, cap_of(budget.caps, percentile), percentile, value)
+    found = blame(case)
+    total = sum(found.overrun.values())
     stages = tuple(
         BandStage(
             stage=stage,
-            mean_ns=means.get(stage, 0),
-            share=means.get(stage, 0) / latency if latency else 0.0,
-            budget_ns=caps[stage][0],
-            borrowed=caps[stage][1],
-            overrun_ns=overrun[stage],
-            blame=overrun[stage] / total if total else 0.0,
+            mean_ns=case.means.get(stage, 0),
+            share=case.means.get(stage, 0) / latency if latency else 0.0,
+            budget_ns=cap.ns if (cap := caps[stage]) else None,
+            borrowed=cap.borrowed if cap else False,
+            overrun_ns=found.overrun.get(stage, 0),
+            blame=found.overrun.get(stage, 0) / total if total else 0.0,
         )
         for stage in shown
     )
-    culprit = None
-    if basis is not None:
-        worst = max(stages, key=lambda found: found.overrun_ns)
-        operation = _operation(measured, band, worst, percentile)
-        culprit = Culprit(worst.stage, worst.overrun_ns, worst.blame, basis, operation)
-    return Breakdown(percentile, band.requests, latency, stages, culprit, _streaming(band, stages))
+    return Breakdown(
+        percentile,
+        band.requests,
+        latency,
+        stages,
+        found.culprit,
+        _streaming(band, stages),
+        missing,
+        found.everything_slow,
+        found.natural_spread,
+        found.any_of,
+        Extreme(*band.extreme) if band.extreme else None,
+    )
+
+
+def _case(
+    measured: Measured,
+    band: BandMeans,
+    typical: BandMeans | None,
+    caps: Mapping[str, Cap | None],
+    total: Cap | None,
+    percentile: int,
+    value_ns: int | None,
+) -> Case:
+    names = measured.table.stages
+    return Case(
+        percentile=percentile,
+        names=names,
+        causes=measured.causes,
+        band=band,
+        typical=typical,
+        means=dict(zip(names, whole_parts(band.stage_ns, round(band.latency_ns)), strict=True)),
+        stage_caps={stage: cap.ns if cap else None for stage, cap in caps.items()},
+        total_cap=total.ns if total else None,
+        value_ns=value_ns,
+        why=lambda cause, stage, excess: measured.why(percentile, cause, stage, excess),
+    )
+
+
+def _all_slow(measured: Measured, budget: Budget) -> AllSlow | None:
+    """What the requests are made of where every one of them exceeds the cap at p95, however few they are."""
+    cap, everyone = cap_of(budget.caps), measured.overall
+    if cap is None or everyone is None or int(measured.table.latency_ns.min()) <= cap.ns:
+        return None
+    case = _case(measured, everyone, None, {}, cap, cap.percentile, round(everyone.latency_ns))
+    found = everything_slow(case)
+    n = len(measured.table)
+    return AllSlow(cap.percentile, cap.ns, n, round(everyone.latency_ns), found.culprit, found.any_of)
 
 
 def _streaming(band: BandMeans, stages: tuple[BandStage, ...]) -> Streaming | None:
@@ -174,62 +253,6 @@ def _streaming(band: BandMeans, stages: tuple[BandStage, ...]) -> Streaming | No
         return None
     whole = next((stage.mean_ns for stage in stages if stage.stage == "inference"), 0)
     return Streaming(*whole_parts(np.array(band.streaming), whole))
-
-
-def _wants_a_cause(measured: Measured, budget: Budget, percentile: int) -> bool:
-    """Whether to say by comparison with typical requests where the time goes, no stage being over a cap.
-
-    So it is where the whole request is over its cap or has none, except among the typical requests themselves.
-    """
-    if _is_typical(percentile):
-        return False
-    cap, _ = cap_at(budget.caps, percentile)
-    value = next(quantile.value_ns for quantile in measured.total if quantile.percentile == percentile)
-    return cap is None or (value is not None and value > cap)
-
-
-def _is_typical(percentile: int) -> bool:
-    half = min(5, percentile, 100 - percentile)
-    return TYPICAL[0] <= percentile - half and percentile + half <= TYPICAL[1]
-
-
-def _operation(measured: Measured, band: BandMeans, stage: BandStage, percentile: int) -> CauseOperation | None:
-    """The cause inside a stage: what takes the most more than in typical requests.
-
-    Where no growth explains the overrun (the stage is slow in every request, typical ones included), what takes most.
-    """
-    causes = measured.causes
-    names = measured.table.stages
-    if stage.stage not in names:
-        return None
-    inside = np.flatnonzero(causes.stage == names.index(stage.stage))
-    if len(inside) == 0:
-        return None
-    mean = band.cause_ns[inside]
-    typical = measured.typical.cause_ns[inside] if measured.typical is not None else None
-    excess = mean - typical if typical is not None else mean
-    tail = typical is not None and not _is_typical(percentile) and float(excess.max()) >= TELLING * stage.overrun_ns
-    place = int(np.argmax(excess if tail else mean))
-    if mean[place] <= 0:
-        return None
-    cause = inside[place]
-    hop = causes.places[causes.hop[cause]] if causes.hop[cause] >= 0 else None
-    callee = None
-    if hop is not None and hop in causes.services:
-        callee = round(float(mean[causes.service[inside] == causes.services.index(hop)].sum()))
-    service, name = causes.services[causes.service[cause]], causes.names[causes.name[cause]]
-    grown = round(float(excess[place]))
-    return CauseOperation(
-        service_name=service,
-        name=name,
-        hop_to=hop,
-        excess_ns=grown,
-        mean_ns=round(float(mean[place])),
-        typical_ns=round(float(typical[place])) if typical is not None else None,
-        callee_ns=callee,
-        tail=tail,
-        why=measured.why(percentile, (service, name, hop), names.index(stage.stage), grown) if tail else None,
-    )
 
 
 def _mean_request(band: BandMeans | None, names: tuple[str, ...], shown: list[str]) -> MeanRequest | None:
@@ -255,7 +278,7 @@ def _routes(measured: Measured, budget: Budget) -> tuple[RouteReview, ...]:
             if held_to.stage_caps(stage)
             for quantile in _of_stage(measured, route.stages, stage)
         )
-        end_to_end = tuple(_row(quantile, held_to.caps) for quantile in route.total)
+        end_to_end = tuple(_row(quantile, held_to.caps, _counted(route.failed, measured)) for quantile in route.total)
         found.append(RouteReview(route.route, route.requests, end_to_end, stages))
     return tuple(found)
 
@@ -267,7 +290,7 @@ def _good(measured: Measured, budget: Budget) -> GoodAnswers | None:
         return None
     is_good = table.good == GOOD
     told_apart = bool((table.good != UNKNOWN).any())
-    caps = np.array([request_cap(budget.for_route(route).caps) or -1 for route in table.route.names], np.int64)
+    caps = caps_by_route(budget, table.route.names)
     cap_of_row = caps[table.route.codes]
     capped = is_good & (cap_of_row >= 0)
     within = int(np.count_nonzero(capped & (table.latency_ns <= cap_of_row))) if (caps >= 0).any() else None

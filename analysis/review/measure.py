@@ -5,18 +5,19 @@ budget's own), `measure` (filters), `analysis.review.judge` (caps).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.causes import Causes, find_causes
 from overbudget.analysis.causes.spending import Cause, Spending, read_spending
 from overbudget.analysis.causes.why import Why, explain
-from overbudget.analysis.common.bands import Band, Ranking
-from overbudget.analysis.common.percentiles import F64, Quantile, quantiles
+from overbudget.analysis.common.bands import I64, Band, Ranking, slower
+from overbudget.analysis.common.percentiles import F64, Quantile, Share, quantiles, share_of
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable, iso
@@ -66,6 +67,9 @@ class BandMeans:
     stage_ns: F64
     cause_ns: F64
     streaming: tuple[float, float, float] | None
+    extreme: tuple[int, float] | None = (
+        None  # latency of a request that makes more than a third of the spread, its share
+    )
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,17 @@ class RouteMeasure:
     requests: int
     total: list[Quantile]
     stages: list[list[Quantile]]
+    failed: Share | None = None
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A selection of requests, measured. `bands[p]` and `typical` are None with fewer than five requests in them."""
+    """A selection of requests, measured. `bands[p]` and `typical` are None with fewer than five requests in them.
+
+    Percentiles of the whole request are over all whole entries (`table`); stages and bands need every span, so they are
+    over the complete ones among them, of which `band_incomplete[p]` are missing in a band. `failed` is the share of
+    failed requests before any were left out for having failed (`failures_apart`).
+    """
 
     facts: DatasetFacts
     filters: Filters
@@ -96,6 +106,10 @@ class Measured:
     overall: BandMeans | None
     routes: list[RouteMeasure]
     other_routes: int
+    band_incomplete: dict[int, int]
+    failed: Share | None
+    failures_apart: bool
+    incomplete: tuple[int, int, bool, int | None, int | None] | None
     rows: np.ndarray  # of each request of `table` among all that were read
     cohorts: dict[int, Band]
     usual: Band
@@ -143,8 +157,11 @@ def measure(
     percentiles: Sequence[int] = PERCENTILES,
     include_incomplete: bool = False,
     routes: Sequence[str] = (),
+    failures_apart: bool = False,
 ) -> Measured:
     """Percentiles and bands of the requests that `filters` leave; `routes` are told apart in any case.
+
+    With `failures_apart` failed requests count in the share that failed and nowhere else.
 
     Errors: OverbudgetError for a percentile that is not a whole number from 1 to 99.
     """
@@ -153,19 +170,23 @@ def measure(
     for percentile in percentiles:
         if percentile not in range(1, 100):
             raise OverbudgetError(f"p{percentile} is not a percentile to review; they are whole, from p1 to p99.")
-    table = evidence.requests.select(filters, include_incomplete)
+    table = evidence.requests.select(filters, include_incomplete, whole_entries=True)
+    failed = share_of(table.failed, table.start_ns)
+    if failures_apart and table.failed.any():
+        table = table.take(np.flatnonzero(~table.failed))
+    table = _without_waits(table)
     rows = row_of(evidence.requests.request_no, table.request_no).astype(np.int64)
+    ranking, usable = Ranking(table.latency_ns), table.complete | include_incomplete
+    ranked = {p: ranking.band(p) for p in percentiles}
+    bands = {p: band.among(usable) for p, band in ranked.items()}
 
     def means(band: Band) -> BandMeans | None:
-        if not band.known:
-            return None
-        return _means(band, table, rows, evidence.causes)
+        return _means(band, table, rows, evidence.causes) if band.known else None
 
-    ranking = Ranking(table.latency_ns)
-    bands = {p: ranking.band(p) for p in percentiles}
-    usual = ranking.between(*TYPICAL)
-    everyone = Band(np.arange(len(table)), np.full(len(table), 1 / max(len(table), 1)))
-    told, other_routes = _routes(table, percentiles, routes)
+    usual = ranking.between(*TYPICAL).among(usable)
+    everyone = np.flatnonzero(usable)
+    whole = table if usable.all() else table.take(everyone)
+    told, other_routes = _routes(table, usable, percentiles, routes)
     return Measured(
         facts=evidence.facts,
         filters=filters,
@@ -173,19 +194,66 @@ def measure(
         percentiles=percentiles,
         table=table,
         causes=evidence.causes,
-        total=quantiles(table.latency_ns, percentiles, table.start_ns)[0],
-        stages=quantiles(table.stage_ns, percentiles, table.start_ns),
+        total=_whole_requests(table.latency_ns, table.open, table.start_ns, percentiles),
+        stages=quantiles(whole.stage_ns, percentiles, whole.start_ns),
         bands={p: means(band) for p, band in bands.items()},
         band_requests={p: len(band.rows) for p, band in bands.items()},
         typical=means(usual),
-        overall=_means(everyone, table, rows, evidence.causes) if len(table) else None,
+        overall=_means(_evenly(everyone), table, rows, evidence.causes) if len(everyone) else None,
         routes=told,
         other_routes=other_routes,
+        band_incomplete={p: len(band.rows) - len(bands[p].rows) for p, band in ranked.items()},
+        failed=failed,
+        failures_apart=failures_apart,
+        incomplete=_incomplete(table),
         rows=rows,
         cohorts=bands,
         usual=usual,
         evidence=evidence,
     )
+
+
+def _without_waits(table: RequestTable) -> RequestTable:
+    """The stages without what the request waited for a person, which is no latency: they sum to the latency again."""
+    if "user" not in table.stages or not table.user_ns.any():
+        return table
+    stage_ns = table.stage_ns.copy()
+    stage_ns[:, table.stages.index("user")] -= table.user_ns
+    return replace(table, stage_ns=stage_ns)
+
+
+def _evenly(rows: npt.NDArray[np.integer]) -> Band:
+    return Band(rows.astype(np.int64), np.full(len(rows), 1 / max(len(rows), 1)))
+
+
+def _whole_requests(
+    latency_ns: I64, open_: npt.NDArray[np.bool_], start_ns: I64, percentiles: tuple[int, ...]
+) -> list[Quantile]:
+    """Percentiles of the whole request. One without an end took at least so long: where it may decide a percentile, that
+    is marked, and the upper end of the interval is that of the requests with all such ones slower than any."""
+    found = quantiles(latency_ns, percentiles, start_ns)[0]
+    if not open_.any():
+        return found
+    endless = int(latency_ns.max()) + 1
+    most = quantiles(np.where(open_, endless, latency_ns), percentiles, start_ns)[0]
+    return [
+        replace(
+            one,
+            high_ns=None if upper.high_ns is None or upper.high_ns >= endless else max(one.high_ns or 0, upper.high_ns),
+            at_least=upper.value_ns != one.value_ns,
+        )
+        for one, upper in zip(found, most, strict=True)
+    ]
+
+
+def _incomplete(table: RequestTable) -> tuple[int, int, bool, int | None, int | None] | None:
+    """How many requests have lost spans, how many no end, whether they are slower, their median and the others'."""
+    lost = ~table.complete
+    if not lost.any():
+        return None
+    ours, others = table.latency_ns[lost], table.latency_ns[~lost]
+    medians = [int(np.median(one)) if len(one) else None for one in (ours, others)]
+    return len(ours), int(np.count_nonzero(table.open)), slower(ours, others), medians[0], medians[1]
 
 
 def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) -> BandMeans:
@@ -195,6 +263,7 @@ def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) ->
         stage_ns=band.mean(table.stage_ns),
         cause_ns=causes.mean_ns(Band(rows[band.rows], band.weights)),
         streaming=_streaming(band, table),
+        extreme=band.extreme(table.latency_ns),
     )
 
 
@@ -209,7 +278,9 @@ def _streaming(band: Band, table: RequestTable) -> tuple[float, float, float] | 
     return float(band.weights @ waiting), float(band.weights @ writing), float(band.weights @ untold)
 
 
-def _routes(table: RequestTable, percentiles: tuple[int, ...], named: Sequence[str]) -> tuple[list[RouteMeasure], int]:
+def _routes(
+    table: RequestTable, usable: npt.NDArray[np.bool_], percentiles: tuple[int, ...], named: Sequence[str]
+) -> tuple[list[RouteMeasure], int]:
     """Each route's percentiles, busiest first (then by name), and how many routes were left out."""
     counts = table.route.count()
     codes = [int(code) for code in np.flatnonzero(counts)]
@@ -222,12 +293,14 @@ def _routes(table: RequestTable, percentiles: tuple[int, ...], named: Sequence[s
     measured = []
     for code in told:
         rows = order[starts[code] : starts[code + 1]]
+        whole = rows[usable[rows]]
         measured.append(
             RouteMeasure(
                 route=table.route.names[code],
                 requests=len(rows),
-                total=quantiles(table.latency_ns[rows], percentiles, table.start_ns[rows])[0],
-                stages=quantiles(table.stage_ns[rows], percentiles, table.start_ns[rows]),
+                total=_whole_requests(table.latency_ns[rows], table.open[rows], table.start_ns[rows], percentiles),
+                stages=quantiles(table.stage_ns[whole], percentiles, table.start_ns[whole]),
+                failed=share_of(table.failed[rows], table.start_ns[rows]),
             )
         )
     return measured, len(codes) - len(told)

@@ -4,17 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
+from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.causes.why import Why
+from overbudget.analysis.common.effective_size import Independence
 from overbudget.analysis.review.measure import DatasetFacts
+from overbudget.stages.names import UNATTRIBUTED
 
 Verdict = Literal["over", "at_risk", "within", "unknown"]
-Basis = Literal["cap", "typical"]
+Basis = Literal["cap", "typical", "largest"]
 TOTAL = "total"  # what `over` calls the whole request
 
 
 @dataclass(frozen=True)
 class PercentileRow:
     """A percentile against its cap. `needs` is how many requests its interval takes, None where it exists.
+
+    `n_effective` is how many independent requests the n are worth, None where that is not known; `independence` how the
+    interval stands: `held`, `corrected`, `assumed` (fewer than 40: it holds only if they are independent) or `unknown`
+    (too alike for one). `at_least` where a request without an end decides the rank. `failed` where the verdict comes
+    from the share of failed requests, which keep no cap. `reached` tells whether so many requests reach that percentile.
 
     `budget_ns` is None, and with it `verdict`, where no cap is given for this percentile or a higher one.
     """
@@ -27,6 +35,11 @@ class PercentileRow:
     budget_ns: int | None
     verdict: Verdict | None
     needs: int | None
+    n_effective: float | None = None
+    independence: Independence = "held"
+    at_least: bool = False
+    failed: bool = False
+    reached: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,13 +86,31 @@ class CauseOperation:
 
 @dataclass(frozen=True)
 class Culprit:
-    """The stage with the largest overrun. `basis` says what it overran: its cap, or its mean in typical requests."""
+    """The stage with the largest overrun. `basis` says what it overran: its cap, or its mean in typical requests; or that
+    everything is slow and it is the `largest` part, as large as the time over the cap or at least half of the band."""
 
     stage: str
     overrun_ns: int
     blame: float
     basis: Basis
     operation: CauseOperation | None
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A part of a band that is slow as a whole: a stage, or an operation of the time that no stage explains."""
+
+    stage: str
+    mean_ns: int
+    operation: CauseOperation | None
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """One request of a band that makes `share` of the band's spread, and its latency."""
+
+    latency_ns: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -93,7 +124,12 @@ class Streaming:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """What a request at a percentile is made of; no stages where fewer than five requests stand for it."""
+    """What a request at a percentile is made of; no stages where fewer than five requests stand for it.
+
+    `band_incomplete` counts the requests of that rank left out because some of their spans are missing. Without a
+    culprit, `any_of` lists the parts of which each alone would be enough (`everything_slow`: typical requests are over
+    the cap too), or the spread is a natural one. `extreme` is a request that makes more than a third of the band's spread.
+    """
 
     percentile: int
     band_requests: int
@@ -101,6 +137,34 @@ class Breakdown:
     stages: tuple[BandStage, ...]
     culprit: Culprit | None
     streaming: Streaming | None = None
+    band_incomplete: int = 0
+    everything_slow: bool = False
+    natural_spread: bool = False
+    any_of: tuple[Suspect, ...] = ()
+    extreme: Extreme | None = None
+
+
+@dataclass(frozen=True)
+class AllSlow:
+    """Every request looked at exceeds the cap at `percentile`, however few they are: what they are made of together."""
+
+    percentile: int
+    budget_ns: int
+    requests: int
+    latency_ns: int
+    culprit: Culprit | None
+    any_of: tuple[Suspect, ...]
+
+
+@dataclass(frozen=True)
+class Incomplete:
+    """Requests with lost spans among those ranked, and whether they are slower than the whole ones (rank test, 1 %)."""
+
+    requests: int
+    open: int
+    slower: bool
+    median_ns: int | None
+    others_median_ns: int | None
 
 
 @dataclass(frozen=True)
@@ -126,7 +190,7 @@ class RouteReview:
 class GoodAnswers:
     """Answers that a score or label was recorded for. `good` is None where no threshold tells good from bad.
 
-    A request is within budget up to `budget_ns`, the cap of the highest percentile given (its route's own first).
+    A request is within budget up to `budget_ns`, the cap at p95 (its route's own first).
     """
 
     requests_scored: int
@@ -157,6 +221,12 @@ class Review:
     other_routes: int
     good: GoodAnswers | None
     unmatched: dict[str, list[str]]
+    failed: Mapping[str, Any] | None = None
+    failures_apart: bool = False
+    window_ns: int | None = None
+    all_slow: AllSlow | None = None
+    incomplete: Incomplete | None = None
+    remarks: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
@@ -187,12 +257,13 @@ class Over(NamedTuple):
     route: str | None
     latency_ns: int
     budget_ns: int
+    failed: bool = False
 
 
 def over(review: Review) -> list[Over]:
     """Every cap that is broken for certain (verdict `over`), routes' own caps included."""
     return [
-        Over(getattr(row, "stage", TOTAL), row.percentile, route, row.latency_ns or 0, row.budget_ns or 0)
+        Over(getattr(row, "stage", TOTAL), row.percentile, route, row.latency_ns or 0, row.budget_ns or 0, row.failed)
         for route, rows in [
             (None, (*review.end_to_end, *review.stages)),
             *((found.route, (*found.end_to_end, *found.stages)) for found in review.routes),
@@ -210,3 +281,23 @@ def _lists(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _lists(entry) for key, entry in value.items()}
     return [_lists(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def untold(review: Review) -> list[PercentileRow]:
+    """Every cap that could not be judged, routes' own included."""
+    rows = [*review.end_to_end, *review.stages]
+    rows += [row for route in review.routes for row in (*route.end_to_end, *route.stages)]
+    return [row for row in rows if row.verdict == "unknown"]
+
+
+def much_unattributed(review: Review) -> float | None:
+    """The share of time in no classified span where it is more than half: stages then explain little, and answers speak
+    of services and operations. None where it is less."""
+    known = [made_of for made_of in review.breakdown if made_of.stages]
+    spoken = next((one for one in reversed(known) if one.percentile <= USUAL), known[-1] if known else None)
+    if spoken is not None:
+        share = next((stage.share for stage in spoken.stages if stage.stage == UNATTRIBUTED), 0.0)
+    else:
+        stages = review.overall.stages if review.overall else ()
+        share = next((float(stage["share"]) for stage in stages if stage["stage"] == UNATTRIBUTED), 0.0)
+    return share if share > 0.5 else None

@@ -12,7 +12,7 @@ from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.judge import judge, verdict
 from overbudget.analysis.review.measure import PERCENTILES, measure, read_evidence
-from overbudget.analysis.review.result import TOTAL, Over, Review, over
+from overbudget.analysis.review.result import TOTAL, Over, Review, over, untold
 
 __all__ = [
     "PERCENTILES",
@@ -25,6 +25,7 @@ __all__ = [
     "over",
     "read_evidence",
     "review",
+    "untold",
     "verdict",
 ]
 
@@ -39,4 +40,7 @@ def review(
     """The review of the requests that `filters` leave. Without a budget verdicts are None and the rest still holds."""
     evidence = read_evidence(connection, budget)
     routes = tuple(budget.routes) if budget else ()
-    return judge(measure(evidence, filters, percentiles, include_incomplete, routes), budget)
+    return judge(
+        measure(evidence, filters, percentiles, include_incomplete, routes, bool(budget and budget.failures_apart)),
+        budget,
+    )

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from overbudget.analysis.budget.model import Budget, cap_at
+from overbudget.analysis.budget.caps import total_cap
+from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.bands import LEAST_IN_BAND, Ranking
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.common.probability import false_discovery_shares, hypergeometric_from
@@ -105,10 +106,11 @@ def tail(
         raise TooFew(f"Complete requests: {len(table)}. That is too few to tell slow from typical ones.")
     threshold = quantiles(table.latency_ns, [percentile])[0][0].value_ns or 0
     if over_budget:
-        cap, _ = cap_at(budget.caps if budget else {}, percentile)
+        routes = [table.route.names[code] for code in np.flatnonzero(table.route.count())]
+        cap = total_cap(budget, routes, percentile)
         if cap is None:
             raise OverbudgetError("The budget has no cap for the whole request, so no request is over it.")
-        threshold = cap
+        threshold = cap.ns
     slow = np.flatnonzero(table.latency_ns > threshold if over_budget else table.latency_ns >= threshold)
     typical = Ranking(table.latency_ns).between(*TYPICAL)
     typical_rows = np.setdiff1d(typical.rows, slow)

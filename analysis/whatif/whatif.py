@@ -7,7 +7,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from overbudget.analysis.budget.model import Budget, request_cap
+from overbudget.analysis.budget.caps import total_cap
+from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import I64, Filters
@@ -25,7 +26,8 @@ MOST_KNOWN = 64  # outcomes that a workbench remembers
 
 @dataclass(frozen=True)
 class WhatIf:
-    """Percentiles before and after, in ns. `within` are the shares of requests within `budget_ns`, None without a cap.
+    """Percentiles before and after, in ns. `within` are the shares of requests within `budget_ns`, the cap at
+    p95; None without a cap.
 
     `lines` are the limits that were replayed, `kept` those whose waits stay as they were; `bound` tells on which side of the
     truth `after` is where `doubts` say that it is not exact. With doubts and no bound nothing is provable.
@@ -102,8 +104,14 @@ class Workbench:
         entries = np.flatnonzero((row >= 0) & (ground.shape.parent < 0))
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries
-        self._cap_ns = request_cap(budget.caps) if budget else None
+        self._cap_ns = self._cap_of(budget)
         self._known: dict[tuple[Change, ...], tuple[I64, tuple[Doubt, ...]]] = {}
+
+    def _cap_of(self, budget: Budget | None) -> int | None:
+        """The cap at p95 for the requests at hand, up to which one of them is within budget."""
+        names = self.table.route.names
+        cap = total_cap(budget, [names[code] for code in np.flatnonzero(self.table.route.count())])
+        return cap.ns if cap else None
 
     def durations(self, changes: Sequence[Change]) -> I64:
         """int64[requests]: how long each request takes with the changes made.
@@ -147,7 +155,7 @@ class Workbench:
         Errors: OverbudgetError where a change names what is not there.
         """
         before, (after, doubted) = self.table.latency_ns, self._replayed(changes)
-        cap = request_cap(budget.caps) if budget else self._cap_ns
+        cap = self._cap_of(budget) if budget else self._cap_ns
         within = None
         if cap is not None and len(before):
             within = (float((before <= cap).mean()), float((after <= cap).mean()))

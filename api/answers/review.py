@@ -26,7 +26,16 @@ def ask(
     evidence = read_evidence(connection, budget)
     require_known(evidence.requests, filters)
     routes = tuple(budget.routes) if budget else ()
-    found = judge(measure(evidence, filters, include_incomplete=include_incomplete, routes=routes), budget)
+    found = judge(
+        measure(
+            evidence,
+            filters,
+            include_incomplete=include_incomplete,
+            routes=routes,
+            failures_apart=bool(budget and budget.failures_apart),
+        ),
+        budget,
+    )
 
     def figure() -> "go.Figure":
         from overbudget.app.charts.breakdown import breakdown_figure

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from overbudget.analysis.budget.file import load_budget
-from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import Filters
-from overbudget.analysis.review.review import judge, measure, over, read_evidence
+from overbudget.analysis.review.review import PERCENTILES, judge, measure, over, read_evidence, untold
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
@@ -25,12 +24,8 @@ def run(
     connection = open_dataset(dataset)
     evidence = read_evidence(connection, budget)
     require_known(evidence.requests, filters)
-    result = judge(
-        measure(
-            evidence, filters, include_incomplete=include_incomplete, routes=tuple(budget.routes) if budget else ()
-        ),
-        budget,
-    )
+    routes, apart = (tuple(budget.routes), budget.failures_apart) if budget else ((), False)
+    result = judge(measure(evidence, filters, PERCENTILES, include_incomplete, routes, apart), budget)
     if html is not None:
         from overbudget.app.html.report import review_html
 
@@ -54,16 +49,20 @@ def run(
         print_review(result)
 
 
-def run_check(dataset: Path, budget_file: Path, filters: Filters, as_json: bool) -> int:
-    """Print which caps are over among the requests that `filters` leave; 1 where one is, else 0."""
+def run_check(dataset: Path, budget_file: Path, filters: Filters, form: str, strict: bool = False) -> int:
+    """Print which caps are over among the requests that `filters` leave, as text, json or markdown; 1 where one is, or
+    with `strict` could not be told, else 0."""
+    from overbudget.app.text.markdown import check_markdown
     from overbudget.app.text.review_json import check_json
     from overbudget.app.text.words import check_sentences
 
-    budget: Budget = load_budget(budget_file)
+    budget = load_budget(budget_file)
     evidence = read_evidence(open_dataset(dataset), budget)
     require_known(evidence.requests, filters)
-    result = judge(measure(evidence, filters, routes=tuple(budget.routes)), budget)
+    routes = tuple(budget.routes)
+    result = judge(measure(evidence, filters, PERCENTILES, False, routes, budget.failures_apart), budget)
     broken = over(result)
+    said = {"json": check_json, "markdown": check_markdown}
     with until_the_reader_leaves():
-        print(check_json(result, broken) if as_json else "\n".join(check_sentences(result, broken)))
-    return 1 if broken else 0
+        print(said[form](result, broken) if form in said else "\n".join(check_sentences(result, broken)))
+    return 1 if broken or (strict and untold(result)) else 0

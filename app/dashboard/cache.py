@@ -45,9 +45,14 @@ def _evidence(version: tuple[str, int], reading: Any, _budget: Budget | None) ->
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _measured(
-    version: tuple[str, int], reading: Any, filters: Filters, routes: tuple[str, ...], _budget: Budget | None
+    version: tuple[str, int],
+    reading: Any,
+    filters: Filters,
+    routes: tuple[str, ...],
+    apart: bool,
+    _budget: Budget | None,
 ) -> Measured:
-    return measure(_evidence(version, reading, _budget), filters, routes=routes)
+    return measure(_evidence(version, reading, _budget), filters, routes=routes, failures_apart=apart)
 
 
 def evidence(dataset: str, budget: Budget | None) -> Evidence:
@@ -59,7 +64,8 @@ def reviewed(dataset: str, budget: Budget | None, filters: Filters) -> Review:
     """The review; a changed cap measures nothing anew."""
     reading = budget.reading if budget else None
     routes = tuple(budget.routes) if budget else ()
-    return judge(_measured(_version(dataset), reading, filters, routes, budget), budget)
+    apart = budget is not None and budget.failures_apart
+    return judge(_measured(_version(dataset), reading, filters, routes, apart, budget), budget)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -1,6 +1,6 @@
 """The review as a comment on a pull request: the answer and the table in sight, the rest folded away."""
 
-from overbudget.analysis.review.result import Review
+from overbudget.analysis.review.result import Over, Review
 from overbudget.app.text.review import facts_text, good_text
 from overbudget.app.text.tables import (
     Cell,
@@ -11,7 +11,7 @@ from overbudget.app.text.tables import (
     percentile_lines,
     route_lines,
 )
-from overbudget.app.text.words import count, headline, notes
+from overbudget.app.text.words import check_sentences, count, headline, notes
 
 
 def review_markdown(review: Review) -> str:
@@ -32,6 +32,12 @@ def review_markdown(review: Review) -> str:
     parts.append("\n".join(f"- {note}" for note in [*([good] if good else []), *notes(review)]))
     parts.append(f"<sub>{facts_text(review)}</sub>")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def check_markdown(review: Review, broken: list[Over]) -> str:
+    """The outcome of a check, and below it the review."""
+    said = "\n".join(f"- {sentence}" for sentence in check_sentences(review, broken))
+    return f"{said}\n\n{review_markdown(review)}"
 
 
 def _table(corner: str, lines: list[Line], columns: list[str]) -> str:

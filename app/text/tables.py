@@ -10,6 +10,7 @@ from overbudget.app.text.words import operation_name, quoted
 
 TOO_FEW = "too few"
 NO_SPANS = "no spans"
+OVER = {"cap": "over its cap", "typical": "over typical requests", "largest": "of it: the largest part"}
 STREAMING = {
     "waiting_ns": "waiting for the first token",
     "writing_ns": "writing",
@@ -104,9 +105,8 @@ def culprit_lines(review: Review) -> list[Line]:
     for made_of in review.breakdown:
         culprit = made_of.culprit
         if culprit is not None:
-            over = "its cap" if culprit.basis == "cap" else "typical requests"
             operation = operation_name(culprit.operation) if culprit.operation else "–"
-            what = f"{format_duration(culprit.overrun_ns)} over {over}"
+            what = f"{format_duration(culprit.overrun_ns)} {OVER[culprit.basis]}"
             found = (Cell(culprit.stage), Cell(what), Cell(f"{culprit.blame:.0%}"), Cell(operation))
             lines.append(Line(f"p{made_of.percentile}", "", found))
     return lines
@@ -127,20 +127,25 @@ def cells(rows: Sequence[PercentileRow]) -> tuple[Cell, ...]:
 
 
 def _value(row: PercentileRow) -> str:
-    if row.needs is None:
-        return MARKS.get(row.verdict, "") + format_duration(row.latency_ns)
-    return f"{MARKS['over']}≥ {format_duration(row.ci_low_ns)}" if row.verdict == "over" else TOO_FEW
+    alike = row.independence == "unknown"
+    if row.needs is not None and row.verdict == "over" and not row.failed and not alike:
+        return f"{MARKS['over']}≥ {format_duration(row.ci_low_ns)}"
+    if row.needs is None or (row.independence in ("assumed", "unknown") and row.reached):
+        return MARKS.get(row.verdict, "") + ("≥ " if row.at_least else "") + format_duration(row.latency_ns)
+    return TOO_FEW
 
 
 def interval_text(row: PercentileRow) -> str:
     """Between what the percentile lies: `2.01 – 2.43 s`, its unit once where both ends share it."""
-    if row.needs is not None or row.ci_low_ns is None or row.ci_high_ns is None:
+    assumed = row.independence == "assumed" and row.reached
+    if (row.needs is not None and not assumed) or row.ci_low_ns is None or row.ci_high_ns is None:
         return ""
     low, high = format_duration(row.ci_low_ns), format_duration(row.ci_high_ns)
     if low == high:
         return ""
     same_unit = low.count(" ") == high.count(" ") == 1 and low.split(" ")[1] == high.split(" ")[1]
-    return f"{low.split(' ')[0] if same_unit else low} – {high}"
+    said = f"{low.split(' ')[0] if same_unit else low} – {high}"
+    return f"{said}, if independent" if assumed else said
 
 
 def caps_text(rows: Sequence[PercentileRow]) -> str:

@@ -1,8 +1,13 @@
 """The review in plain sentences: the same words on the page, on the command line and in the report."""
 
+from collections.abc import Sequence
+
+from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.result import (
     TOTAL,
+    AllSlow,
     Breakdown,
     CauseOperation,
     Culprit,
@@ -10,12 +15,13 @@ from overbudget.analysis.review.result import (
     PercentileRow,
     Review,
     StageRow,
+    Suspect,
+    much_unattributed,
+    untold,
 )
 from overbudget.stages.names import UNATTRIBUTED
 
 LONGEST_NAME = 60
-USUAL = 95  # the percentile to speak of where nothing makes another one more telling
-MUCH_UNATTRIBUTED = 0.25
 
 
 def headline(review: Review) -> list[str]:
@@ -25,12 +31,23 @@ def headline(review: Review) -> list[str]:
     """
     if not review.end_to_end or review.end_to_end[0].n == 0:
         return _nothing(review)
-    worst = _worst(review, "over") or _worst(review, "at_risk")
+    first, second = _answer(review)
+    failing = next((row for row in review.end_to_end if row.failed), None)
+    if failing is None and review.failed and review.failed["share"]:
+        first = f"{first.removesuffix('.')}; {percent(review.failed['share'])} fail{_apart(review)}."
+    return [first, second]
+
+
+def _answer(review: Review) -> list[str]:
+    failing = _worst([row for row in review.end_to_end if row.failed], "over")
+    if failing is not None:
+        return _failing(review, failing)
+    worst = _worst(review.end_to_end, "over") or _worst(review.end_to_end, "at_risk")
     if worst is not None:
         return [_total(review, worst), _why(review, worst)]
     known = [row for row in review.end_to_end if row.needs is None]
     if not known:
-        return _too_few(review)
+        return _all_slow(review.all_slow) if review.all_slow else _too_few(review)
     within = [row for row in review.end_to_end if row.verdict == "within"]
     usual = next((row for row in reversed(known) if row.percentile <= USUAL), known[-1])
     row = within[-1] if within else usual
@@ -39,50 +56,225 @@ def headline(review: Review) -> list[str]:
 
 def notes(review: Review) -> list[str]:
     """What a reader should know besides: what was left out, what could not be told, what the budget names in vain."""
-    said = []
-    left_out = review.selected["incomplete_left_out"]
-    if left_out and review.end_to_end and review.end_to_end[0].n:
-        them = count(left_out, "incomplete request")
-        said.append(f"{them} left out: a missing span or end makes the time unsure.")
-    unknown = [row for row in review.end_to_end if row.needs is not None]
-    if unknown and len(unknown) < len(review.end_to_end):
-        said.append(f"Too few requests to tell {_needs(unknown)}.")
-    spoken = _main_breakdown(review)
-    shares = {stage.stage: stage.share for stage in spoken.stages} if spoken else {}
-    if spoken is None and review.overall is not None:
-        shares = {stage["stage"]: stage["share"] for stage in review.overall.stages}
-    share = shares.get(UNATTRIBUTED, 0.0)
-    if share >= MUCH_UNATTRIBUTED:
-        of = f"a p{spoken.percentile} request" if spoken else "the time"
-        said.append(
-            f"{share:.0%} of {of} passes in no classified span: "
-            "instrument it, or name its spans in the budget's `match` rules."
-        )
-    said += [f"No span is classified as {stage}, so its cap cannot be judged." for stage in review.unmatched["stages"]]
-    said += [
-        f"The budget names the route {quoted(route)}, which no request has." for route in review.unmatched["routes"]
+    any_request = bool(review.end_to_end and review.end_to_end[0].n)
+    return [
+        *(_incomplete_notes(review) if any_request else []),
+        *(_certainty_notes(review) if any_request else []),
+        *_breakdown_notes(review),
+        *review.remarks,
+        *(f"No span is classified as {stage}, so its cap cannot be judged." for stage in review.unmatched["stages"]),
+        *(f"The budget names the route {quoted(route)}, which no request has." for route in review.unmatched["routes"]),
     ]
+
+
+def _incomplete_notes(review: Review) -> list[str]:
+    said = []
+    lost = review.incomplete
+    if lost is not None:
+        them = f"{count(lost.requests, 'request')} with missing spans or ends"
+        if lost.slower:
+            said.append(
+                f"Slow requests lose spans: {them} take {format_duration(lost.median_ns)} in the middle, the others "
+                f"{format_duration(lost.others_median_ns)}. Percentiles count them; stages and operations cannot."
+            )
+        else:
+            verb = "counts" if lost.requests == 1 else "count"
+            said.append(f"{them} {verb} in the percentiles of the whole request; what they are made of is not known.")
+        if lost.open:
+            said.append(f"{count(lost.open, 'request')} without an end took at least so long as the data says.")
+    left_out = review.selected["incomplete_left_out"]
+    if left_out:
+        said.append(f"{count(left_out, 'request')} left out: the span that would say how long it took is missing.")
+    return said
+
+
+def _certainty_notes(review: Review) -> list[str]:
+    rows, said = review.end_to_end, []
+    n, these = rows[0].n, format_duration(review.window_ns)
+    alike = [row for row in rows if row.independence == "unknown"]
+    if n < LEAST and any(row.reached for row in rows):
+        said.append(
+            f"{count(n, 'request')}: intervals hold only if they are independent, and no cap is judged (it takes {LEAST})."
+        )
+    elif alike:
+        said.append(
+            f"Requests are too alike to tell {_list([f'p{row.percentile}' for row in alike])}: in these {these} "
+            "conditions change too rarely."
+        )
+    unknown = [row for row in rows if row.needs is not None and row.independence in ("held", "corrected")]
+    if unknown and len(unknown) < len(rows):
+        said.append(f"Too few requests to tell {_needs(unknown)}.")
+    worth = [row for row in rows if row.independence == "corrected" and row.n_effective is not None]
+    if worth:
+        least = min(worth, key=lambda row: row.n_effective or 0)
+        said.append(
+            f"Requests that arrive together are alike: at p{least.percentile} the {n:,} tell as much as "
+            f"{round(least.n_effective or 0):,} independent ones."
+        )
+    if any(row.needs is None for row in rows):
+        said.append(f"Intervals (95%) speak of these {these}, not of other times.")
+    return said
+
+
+def _breakdown_notes(review: Review) -> list[str]:
+    said = []
+    much = much_unattributed(review)
+    if much is not None:
+        said.append(
+            f"{much:.0%} of the time passes in no classified span, so look at services and operations; rules in the "
+            "budget (`match`) would name stages."
+        )
+    for made_of in review.breakdown:
+        if made_of.extreme is not None and made_of.band_latency_ns is not None:
+            said.append(
+                f"One request of {format_duration(made_of.extreme.latency_ns)} makes "
+                f"{made_of.extreme.share:.0%} of the spread around p{made_of.percentile}: the mean of the "
+                f"{made_of.band_requests} requests there, {format_duration(made_of.band_latency_ns)}, is not the percentile."
+            )
+    missing = [one for one in review.breakdown if one.band_incomplete * 10 >= one.band_requests + one.band_incomplete]
+    missing = [one for one in missing if one.band_incomplete]
+    if missing:
+        most = max(missing, key=lambda made_of: made_of.band_incomplete)
+        said.append(
+            f"Around p{most.percentile} {count(most.band_incomplete, 'request')} with missing spans cannot be broken down."
+        )
     return said
 
 
 def check_sentences(review: Review, broken: list[Over]) -> list[str]:
-    """The outcome of a check: a sentence for every broken cap, or one that says that none is."""
-    if broken:
-        return [_broken(entry) for entry in broken]
-    judged = [row for row in (*review.end_to_end, *review.stages) if row.verdict is not None]
-    unsure = [row for row in judged if row.verdict in ("unknown", "at_risk")]
-    if not judged and not any(row.verdict for route in review.routes for row in (*route.end_to_end, *route.stages)):
+    """The outcome of a check: what could not be told first, then every broken cap, or that none is."""
+    unsure = untold(review)
+    judged = [row for row in _capped(review) if row.verdict is not None]
+    if not judged:
         return ["The budget has no caps, so there is nothing to check."]
+    said = []
     if unsure:
-        return [
-            f"No cap is known to be broken; {len(unsure)} of {count(len(judged), 'cap')} could not be told for certain."
-        ]
-    return ["Every cap is kept."]
+        said.append(f"NOT TOLD: {_unsure(unsure, len(judged))} This is no pass.")
+        if review.all_slow is not None:
+            said += _all_slow(review.all_slow)
+    risky = [row for row in _capped(review) if row.verdict == "at_risk"]
+    said += [_risky(row, review) for row in risky]
+    said += [_broken(entry, review) for entry in broken]
+    if not broken:
+        said.append("No cap is known to be broken." if unsure or risky else "Every cap is kept.")
+    return said
 
 
-def _broken(entry: Over) -> str:
+def _risky(row: PercentileRow, review: Review) -> str:
+    """A cap that may be broken."""
+    what = f"p{row.percentile} of {stage_name(row.stage) if isinstance(row, StageRow) else 'the whole request'}"
+    cap = format_duration(row.budget_ns)
+    if row.failed and review.failed:
+        return (
+            f"NOT CERTAIN: {percent(review.failed['share'])} of the requests fail, so {what} may keep no cap of {cap}."
+        )
+    between = f"between {format_duration(row.ci_low_ns)} and {format_duration(row.ci_high_ns)}"
+    return f"NOT CERTAIN: {what} is {format_duration(row.latency_ns)}, over its cap of {cap}, but may be {between}."
+
+
+def _capped(review: Review) -> list[PercentileRow]:
+    own = [row for route in review.routes for row in (*route.end_to_end, *route.stages)]
+    return [*review.end_to_end, *review.stages, *own]
+
+
+def _unsure(unsure: list[PercentileRow], judged: int) -> str:
+    """How many caps, and why the first could not be judged."""
+    row = unsure[0]
+    what = f"p{row.percentile} of {stage_name(row.stage) if isinstance(row, StageRow) else 'the whole request'}"
+    if row.independence == "unknown":
+        why = f"{count(row.n, 'request')} that are too alike"
+    elif row.needs is not None:
+        why = f"{count(row.n, 'request')}, it takes {row.needs:,}"
+    else:
+        why = "no span says how long it takes"
+    return f"{len(unsure)} of {count(judged, 'cap')} could not be judged ({what}: {why})."
+
+
+def _all_slow(found: AllSlow) -> list[str]:
+    """Every request exceeds the cap, although they may be too few for a verdict."""
+    cap, took = format_duration(found.budget_ns), format_duration(found.latency_ns)
+    each = "The one request takes" if found.requests == 1 else f"All {found.requests:,} requests take"
+    average = "" if found.requests == 1 else " on average"
+    first = f"{each} longer than the p{found.percentile} cap of {cap}: {took}{average}."
+    if found.culprit is not None:
+        return [first, _capital(f"{_largest_part(found.culprit, found.latency_ns)}.")]
+    return [first, _any_of(found.any_of, found.latency_ns - found.budget_ns)]
+
+
+def _largest_part(culprit: Culprit, latency_ns: int) -> str:
+    operation = culprit.operation
+    of = format_duration(latency_ns)
+    if operation is None:
+        return f"{stage_name(culprit.stage)} is the largest part of the {of}"
+    takes = format_duration(operation.mean_ns, beside_ns=latency_ns)
+    inside = "" if culprit.stage == UNATTRIBUTED else f"in {stage_name(culprit.stage)}, "
+    return f"{inside}{_who(operation)} is the largest part, {takes} of {of}"
+
+
+def _who(operation: CauseOperation) -> str:
+    waiting = f" waiting for {quoted(operation.hop_to)}" if operation.hop_to else ""
+    return f"{quoted(operation.name)} in {quoted(operation.service_name)}{waiting}"
+
+
+def _any_of(suspects: tuple[Suspect, ...], over_ns: float) -> str:
+    named = [
+        f"{_who(one.operation) if one.operation else stage_name(one.stage)} ({format_duration(one.mean_ns)})"
+        for one in suspects
+    ]
+    if len(named) > 1:
+        return f"Any of {_list(named)} alone is as long as the {format_duration(over_ns)} over; nothing shows which changed."
+    if named:
+        return f"No part makes half of it; the largest is {named[0]}."
+    return "There is nothing to break down."
+
+
+def _failing(review: Review, row: PercentileRow) -> list[str]:
+    failed = review.failed or {}
+    between = (
+        f" (95%: {percent(failed['ci_low'])} – {percent(failed['ci_high'])})"
+        if failed.get("ci_low") is not None
+        else ""
+    )
+    first = f"{percent(failed['share'])} of {count(row.n, 'request')} fail{between}, so p{row.percentile} keeps no cap."
+    made_of = review.made_of(row.percentile)
+    if (made_of.culprit is not None and made_of.culprit.basis == "largest") or made_of.any_of:
+        is_ = (
+            f"p{row.percentile} is {format_duration(row.latency_ns)} against a cap of {format_duration(row.budget_ns)}"
+        )
+        return [first, f"{is_}. {_why(review, row)}"]
+    slow = _worst([other for other in review.end_to_end if not other.failed], "over")
+    if slow is not None:
+        return [first, f"And {_total(review, slow)}"]
+    latency, cap = format_duration(row.latency_ns), format_duration(row.budget_ns)
+    return [
+        first,
+        f"How long they all take, p{row.percentile} {latency} against {cap}, says nothing of a failed request.",
+    ]
+
+
+def _apart(review: Review) -> str:
+    return " and are left out" if review.failures_apart else ""
+
+
+def percent(share: float) -> str:
+    """`60%`, `3.2%`, `0.04%`: two figures where it is small."""
+    return f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share * 100:.2g}%"
+
+
+def _list(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _broken(entry: Over, review: Review) -> str:
     what = "the whole request" if entry.stage == TOTAL else stage_name(entry.stage)
     where = f" in {quoted(entry.route)}" if entry.route is not None else ""
+    if entry.failed:
+        fail = (
+            f"{percent(review.failed['share'])} of the requests fail"
+            if review.failed and not entry.route
+            else "too many fail"
+        )
+        return f"p{entry.percentile} of {what}{where} keeps no cap of {format_duration(entry.budget_ns)}: {fail}."
     over = f"{format_duration(entry.latency_ns - entry.budget_ns)} over its cap of {format_duration(entry.budget_ns)}"
     return f"p{entry.percentile} of {what}{where} is {format_duration(entry.latency_ns)}, {over}."
 
@@ -135,9 +327,9 @@ def _nothing(review: Review) -> list[str]:
     ]
 
 
-def _worst(review: Review, verdict: str) -> PercentileRow | None:
+def _worst(rows: Sequence[PercentileRow], verdict: str) -> PercentileRow | None:
     """The highest percentile with that verdict, one with a full interval first."""
-    rows = [row for row in review.end_to_end if row.verdict == verdict]
+    rows = [row for row in rows if row.verdict == verdict]
     return next((row for row in reversed(rows) if row.needs is None), rows[-1] if rows else None)
 
 
@@ -145,7 +337,13 @@ def _total(review: Review, row: PercentileRow) -> str:
     latency = row.latency_ns or 0
     cap = row.budget_ns
     name = f"p{row.percentile}"
-    if row.verdict == "over" and row.needs is not None and row.ci_low_ns is not None and cap is not None:
+    if (
+        row.verdict == "over"
+        and row.needs is not None
+        and row.ci_low_ns is not None
+        and cap is not None
+        and not row.failed
+    ):
         least = f"{format_duration(row.ci_low_ns - cap)} over budget or more"
         return f"{name} of {count(row.n, 'request')} is at least {format_duration(row.ci_low_ns)}, {least}."
     if row.verdict == "over" and cap is not None:
@@ -164,6 +362,10 @@ def _total(review: Review, row: PercentileRow) -> str:
         return f"{name} is {format_duration(latency)}, within its budget of {format_duration(cap)}{but}."
     if review.budget is None:
         return f"{name} is {format_duration(latency)}; no budget is set."
+    if cap is not None:
+        return (
+            f"{name} is {format_duration(latency)} against a cap of {format_duration(cap)}, which could not be judged."
+        )
     return f"{name} is {format_duration(latency)}; the budget has no cap for the whole request."
 
 
@@ -172,9 +374,15 @@ def _why(review: Review, row: PercentileRow) -> str:
     made_of = review.made_of(row.percentile)
     if made_of.band_latency_ns is None:
         return f"Too few requests are that slow to say which stage is why ({made_of.band_requests}; it takes 5)."
-    if made_of.culprit is None:
-        return _largest(made_of)
     culprit = made_of.culprit
+    if culprit is None and made_of.any_of:
+        return f"Everything is slow, typical requests too. {_any_of(made_of.any_of, made_of.band_latency_ns - (row.budget_ns or 0))}"
+    if culprit is None:
+        return _largest(made_of)
+    if culprit.basis == "largest":
+        return f"Everything is slow, typical requests too: {_largest_part(culprit, made_of.band_latency_ns)}."
+    if (said := _unexplained(culprit, made_of)) is not None:
+        return _capital(said)
     mean = next(stage.mean_ns for stage in made_of.stages if stage.stage == culprit.stage)
     takes = format_duration(mean, beside_ns=made_of.band_latency_ns)
     over = f"{format_duration(culprit.overrun_ns)} {_basis(culprit)}"
@@ -182,6 +390,17 @@ def _why(review: Review, row: PercentileRow) -> str:
     if culprit.basis == "typical" and any(stage.budget_ns is not None for stage in made_of.stages):
         return f"No stage is over its cap; {text}"
     return _capital(text)
+
+
+def _unexplained(culprit: Culprit, made_of: Breakdown) -> str | None:
+    """The operation itself, where no stage explains the time and its growth does."""
+    operation = culprit.operation
+    if culprit.stage != UNATTRIBUTED or culprit.basis != "typical" or operation is None or not operation.tail:
+        return None
+    takes = format_duration(operation.mean_ns, beside_ns=made_of.band_latency_ns)
+    return (
+        f"{_who(operation)} takes {takes} of it, {format_duration(operation.excess_ns)} more than in typical requests."
+    )
 
 
 def _largest(made_of: Breakdown) -> str:
@@ -203,7 +422,7 @@ def _because(culprit: Culprit) -> str:
     name = quoted(operation.name)
     if not operation.tail:
         waiting = f", waiting for {quoted(operation.hop_to)}" if operation.hop_to else ""
-        return f"; most of it is {name}{waiting}, in typical requests too"
+        return f"; the largest part of it is {name}{waiting}, in typical requests too"
     if operation.hop_to is None:
         return f"; {name} is why{_grown(operation)}"
     place = quoted(operation.hop_to)
@@ -255,8 +474,14 @@ def _calm(review: Review, row: PercentileRow) -> str:
         culprit = made_of.culprit
         if made_of.band_latency_ns is None:
             return _overall(review)
+        if culprit is None and made_of.natural_spread:
+            return (
+                f"No part grows more than the others towards slow requests: their natural spread. {_largest(made_of)}"
+            )
         if culprit is None:
             return _largest(made_of)
+        if (said := _unexplained(culprit, made_of)) is not None:
+            return _capital(said)
         more = f"{format_duration(culprit.overrun_ns)} {_basis(culprit)}"
         return _capital(f"{stage_name(culprit.stage)} takes {more}{_because(culprit)}.")
     risky = [stage for stage in review.stages if stage.verdict == "at_risk"]
@@ -277,26 +502,39 @@ def _calm(review: Review, row: PercentileRow) -> str:
 
 
 def _too_few(review: Review) -> list[str]:
+    """No percentile has an interval: too few requests, or too alike."""
     n = review.end_to_end[0].n
-    needs = min((row.needs or 0, row.percentile) for row in review.end_to_end)
-    took = format_duration(review.overall.latency_ns) if review.overall else "–"
-    average = "" if n == 1 else " on average"
-    first = f"{count(n, 'request')} took {took}{average}: too few to tell percentiles (p{needs[1]} needs {needs[0]})."
-    return [first, _overall(review)]
+    shown = [row for row in review.end_to_end if row.reached]
+    if not shown:
+        needs = min((row.needs or 0, row.percentile) for row in review.end_to_end)
+        took = format_duration(review.overall.latency_ns if review.overall else review.end_to_end[0].latency_ns)
+        average = "" if n == 1 else " on average"
+        first = (
+            f"{count(n, 'request')} took {took}{average}: too few to tell percentiles (p{needs[1]} needs {needs[0]})."
+        )
+        return [first, _overall(review)]
+    row = next((one for one in reversed(shown) if one.percentile <= USUAL), shown[-1])
+    is_ = f"p{row.percentile} of these {n:,} requests is {format_duration(row.latency_ns)}"
+    if n < LEAST:
+        return [f"{is_}; fewer than {LEAST} tell no more than that.", _overall(review)]
+    window = format_duration(review.window_ns)
+    return [
+        f"{is_}; they are too alike to tell more: in these {window} conditions change too rarely.",
+        _overall(review),
+    ]
 
 
 def _overall(review: Review) -> str:
     overall = review.overall
     if overall is None or not overall.stages:
-        return "There is nothing to break down."
+        return (
+            "What they are made of is not known: spans are missing."
+            if review.incomplete
+            else "There is nothing to break down."
+        )
     stage = max(overall.stages, key=lambda found: found["mean_ns"])
     takes = format_duration(stage["mean_ns"], beside_ns=overall.latency_ns)
     return _capital(f"{stage_name(stage['stage'])} takes the largest part of it, {takes} ({stage['share']:.0%}).")
-
-
-def _main_breakdown(review: Review) -> Breakdown | None:
-    known = [found for found in review.breakdown if found.band_latency_ns is not None]
-    return next((found for found in reversed(known) if found.percentile <= USUAL), known[-1] if known else None)
 
 
 def _capital(text: str) -> str:

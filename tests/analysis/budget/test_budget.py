@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overbudget.analysis.budget.caps import caps_by_route, total_cap
 from overbudget.analysis.budget.file import edit_budget, load_budget, parse_budget, save_budget
-from overbudget.analysis.budget.model import Budget, Good, cap_at, request_cap
+from overbudget.analysis.budget.model import Budget, Good, cap_at
 from overbudget.stages.rules import Rule, pattern
 from overbudget.store.errors import OverbudgetError
 
@@ -85,8 +86,6 @@ def test_a_cap_holds_at_its_percentile_and_below_and_is_borrowed_above() -> None
     assert cap_at(caps, 99) == (2 * S, True)
     assert cap_at(caps, 25) == (1 * S, False)
     assert cap_at({}, 95) == (None, False)
-    assert request_cap(caps) == 2 * S
-    assert request_cap({}) is None
 
 
 @given(st.dictionaries(st.integers(1, 99), st.integers(1, 10**12), min_size=1), st.integers(1, 99), st.integers(1, 99))
@@ -194,24 +193,53 @@ def test_a_cap_that_shrinks_with_a_rising_percentile_is_refused() -> None:
     assert parse_budget('[stages.tools]\np95 = "1s"\np50 = "1s"').stage_caps("tools") == {50: S, 95: S}
 
 
-def test_stage_caps_that_add_up_to_more_than_the_whole_are_refused() -> None:
-    said = problems('[budget]\np95 = "2s"\n[stages.inference]\np95 = "1.8s"\n[stages.retrieval]\np95 = "400ms"\n')
-    assert "line 2: The caps of the stages at p95 add up to 2.2s (inference 1.8s, retrieval 400ms)" in said
-    assert "raise the whole request's p95 to 2.2s" in said
-    assert "line 2: The cap of tools at p50 is 3s" in problems('[budget]\np95 = "2s"\n[stages.tools]\np50 = "3s"')
+def remarks(text: str) -> str:
+    return "\n".join(parse_budget(text).remarks)
+
+
+def test_stage_caps_that_add_up_to_more_than_the_whole_are_a_remark() -> None:
+    said = remarks('[budget]\np95 = "2s"\n[stages.inference]\np95 = "1.8s"\n[stages.retrieval]\np95 = "400ms"\n')
+    assert "Line 2: The caps of the stages at p95 add up to 2.2s (inference 1.8s, retrieval 400ms)" in said
+    assert "Percentiles do not add up" in said
+    assert "Line 2: The cap of tools at p50 is 3s" in remarks('[budget]\np95 = "2s"\n[stages.tools]\np50 = "3s"')
 
 
 def test_caps_that_nobody_promised_together_are_not_added_up() -> None:
-    parse_budget('[budget]\np50 = "1s"\np95 = "2s"\n[stages.inference]\np95 = "1.5s"\n[stages.tools]\np95 = "500ms"')
-    parse_budget('[budget]\np50 = "1s"\n[stages.inference]\np95 = "5s"')  # p95 only borrows the whole's cap
+    assert not remarks(
+        '[budget]\np50 = "1s"\np95 = "2s"\n[stages.inference]\np95 = "1.5s"\n[stages.tools]\np95 = "500ms"'
+    )
+    assert not remarks('[budget]\np50 = "1s"\n[stages.inference]\np95 = "5s"')  # p95 only borrows the whole's cap
+    assert not remarks('[budget]\np95 = "2s"\n[stages.inference]\np95 = "1.6s"\n[stages.retrieval]\np95 = "400ms"\n')
 
 
 def test_a_routes_stages_are_held_against_that_routes_whole() -> None:
     general = '[budget]\np95 = "2s"\n[stages.tools]\np95 = "1s"\n'
-    parse_budget(general + '[routes.fast]\np95 = "500ms"')  # the general stage caps are not this route's own
-    said = problems(general + '[routes.fast]\np95 = "500ms"\n[routes.fast.stages.tools]\np95 = "600ms"')
-    assert "line 6: The cap of tools at p95 is 600ms, more than the 500ms of the whole request" in said
-    assert "line 7: The cap of tools" in problems(general + '[routes.x]\n[routes.x.stages.tools]\np95 = "3s"')
+    assert not remarks(general + '[routes.fast]\np95 = "500ms"')  # the general stage caps are not this route's own
+    said = remarks(general + '[routes.fast]\np95 = "500ms"\n[routes.fast.stages.tools]\np95 = "600ms"')
+    assert "Line 6: The cap of tools at p95 is 600ms, more than the 500ms of the whole request" in said
+    assert "Line 7: The cap of tools" in remarks(general + '[routes.x]\n[routes.x.stages.tools]\np95 = "3s"')
+
+
+def test_failed_requests_can_be_left_out_of_percentiles_and_nothing_else_can_be_said_of_them() -> None:
+    assert parse_budget('[budget]\nfailures = "apart"\np95 = "1s"').failures_apart
+    assert not parse_budget('[budget]\np95 = "1s"').failures_apart
+    assert "line 2: `failures` is" in problems('[budget]\nfailures = "ignored"')
+
+
+@pytest.mark.parametrize(("percentile", "ns", "borrowed"), [(50, S, False), (95, 2 * S, False), (99, 2 * S, True)])
+def test_one_function_says_which_cap_holds_for_a_selection_and_for_one_request(
+    percentile: int, ns: int, borrowed: bool
+) -> None:
+    budget = parse_budget('[budget]\np95 = "10s"\n[routes."POST /chat"]\np50 = "1s"\np95 = "2s"')
+    assert total_cap(budget, ["POST /chat"], percentile) == (ns, percentile, borrowed)
+    assert total_cap(budget, ["POST /chat", "GET /"], percentile) == (10 * S, percentile, percentile == 99)
+    assert caps_by_route(budget, ["GET /", "POST /chat"], percentile).tolist() == [10 * S, ns]
+
+
+def test_without_a_cap_nothing_is_within_or_over_budget() -> None:
+    assert total_cap(None, ["a"]) is None
+    assert total_cap(Budget(), ["a"]) is None
+    assert caps_by_route(None, ["a"]).tolist() == [-1]
 
 
 def test_reading_changes_with_rules_and_not_with_caps() -> None:

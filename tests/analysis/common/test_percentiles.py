@@ -176,7 +176,7 @@ def test_whole_parts_sum_to_the_whole_and_stay_within_one(parts: np.ndarray) -> 
 def test_below_forty_requests_an_interval_stands_only_on_the_assumption_that_they_are_independent() -> None:
     shuffled = np.random.default_rng(5).permutation(40)
     ((few,),) = quantiles(shuffled[:39], [50])
-    assert (few.independence, few.n_effective, few.needs) == ("assumed", None, 40)
+    assert (few.independence, few.known, few.n_effective, few.needs) == ("assumed", False, None, 40)
     assert few.low_ns is not None
     assert few.high_ns is not None
     ((enough,),) = quantiles(shuffled, [50])

@@ -80,9 +80,16 @@ def test_p99_of_eighty_requests_is_not_known() -> None:
     assert found.row(95).verdict == "within"  # 72 are enough for p95
 
 
-def test_a_lower_bound_is_enough_to_be_over_but_not_from_fewer_than_five_requests() -> None:
-    assert of(times(n=5), '[budget]\np95 = "1ms"').row(95).verdict == "over"
-    assert of(times(n=4), '[budget]\np95 = "1ms"').row(95).verdict == "unknown"
+def test_a_lower_bound_is_enough_to_be_over_but_not_from_fewer_than_forty_requests() -> None:
+    assert of(times(n=41), '[budget]\np95 = "1ms"').row(95).verdict == "over"
+    assert of(times(n=39), '[budget]\np95 = "1ms"').row(95).verdict == "unknown"
+
+
+def test_requests_too_alike_for_an_interval_settle_what_every_one_of_them_agrees_on() -> None:
+    trend = np.stack([np.arange(1, 401) * MS] * 4, 1)
+    assert of(trend).row(95).independence == "unknown"
+    for cap, said in [("3ms", "over"), ("4ms", "unknown"), ("1599ms", "unknown"), ("1600ms", "within")]:
+        assert of(trend, f'[budget]\np95 = "{cap}"').row(95).verdict == said
 
 
 def test_a_capped_stage_that_no_span_belongs_to_is_not_known_to_be_fast() -> None:
