@@ -120,7 +120,9 @@ def _spreads_more(case: Case) -> bool:
     if growth.sum() <= 0:
         return False
     usual = typical / typical.sum() if typical.sum() > 0 else np.zeros(len(parts))
-    return bool((growth / growth.sum() - usual).max() >= SPREADS_MORE)
+    more = growth / growth.sum() - usual
+    alone = usual.max() > 1 - SPREADS_MORE / 2  # a part without others to compare with
+    return bool(more.max() >= SPREADS_MORE or alone)
 
 
 def everything_slow(case: Case) -> Blame:

@@ -250,3 +250,48 @@ def test_an_answer_whose_first_token_comes_after_the_request_is_all_waiting() ->
 
 def test_without_recorded_first_tokens_nothing_is_said_of_streaming() -> None:
     assert all(made_of.streaming is None for made_of in of(times()).breakdown)
+
+
+# -- everything slow, natural spread
+
+
+def test_where_typical_requests_are_over_the_cap_too_growth_names_nobody() -> None:
+    random = np.random.default_rng(8)
+    matrix = np.stack([random.uniform(0, 60, 400), np.full(400, 5_000), np.full(400, 20), np.full(400, 5)], 1) * MS
+    found = of(matrix.astype(np.int64), '[budget]\np50 = "300ms"\np95 = "1s"')
+    for percentile in (50, 95):
+        made_of = found.made_of(percentile)
+        assert made_of.everything_slow
+        assert made_of.culprit is not None
+        assert (made_of.culprit.stage, made_of.culprit.basis) == ("inference", "largest")
+
+
+def test_of_several_parts_each_as_long_as_the_time_over_none_is_the_culprit() -> None:
+    matrix = np.tile(np.array([700, 690, 20, 5]) * MS, (400, 1))
+    made_of = of(matrix, '[budget]\np50 = "1s"').made_of(50)
+    assert made_of.culprit is None
+    assert [one.stage for one in made_of.any_of] == ["retrieval", "inference"]
+    assert sum(stage.overrun_ns for stage in made_of.stages) == 0
+
+
+@pytest.mark.parametrize(("largest", "named"), [(1000, "retrieval"), (999, None)])
+def test_the_largest_part_is_named_from_half_of_the_band_on(largest: int, named: str | None) -> None:
+    matrix = np.tile(np.array([largest, 2000 - largest - 500, 490, 10]) * MS, (400, 1))
+    made_of = of(matrix, '[budget]\np50 = "100ms"').made_of(50)
+    assert (made_of.culprit.stage if made_of.culprit else None) == named
+    assert named is not None or [one.stage for one in made_of.any_of] == ["retrieval"]
+
+
+def test_while_typical_requests_keep_the_cap_growth_names_the_culprit_however_large_inference_is() -> None:
+    made_of = of(times(), '[budget]\np95 = "1s"').made_of(95)
+    assert made_of.culprit is not None
+    assert (made_of.culprit.stage, made_of.culprit.basis) == ("retrieval", "typical")
+
+
+def test_without_a_budget_parts_that_all_grow_alike_are_the_natural_spread() -> None:
+    load = np.random.default_rng(9).lognormal(0, 0.4, 1000)
+    matrix = (load[:, None] * np.array([100, 400, 60, 10]) * MS).astype(np.int64)
+    made_of = of(matrix).made_of(95)
+    assert made_of.natural_spread
+    assert made_of.culprit is None
+    assert not of(times()).made_of(95).natural_spread
