@@ -137,13 +137,20 @@ class System:
     reproduced: float  # share of the requests whose duration the replay gives back, give or take 0.5 %
 
 
-def system_of(shape: Shape, found: Sequence[Line], entries: I32) -> System:
-    """The lines that the replay can serve. All of them together must reproduce p50, p90 and p95 of the entries' durations."""
+def system_of(shape: Shape, found: Sequence[Line], entries: I32, plain: Graph | None = None) -> System:
+    """The lines that the replay can serve. All of them together must reproduce p50, p90 and p95 of the entries' durations.
+
+    `plain` is the graph without lines, where it is at hand.
+    """
     served = tuple(line for line in found if line.first_come)
     unclear = tuple(line for line in found if not line.first_come)
     observed = shape.end[entries] - shape.start[entries]
     while True:
-        graph = graph_of(shape, line_of=line_of_node(served, len(shape.parent)))
+        within = any(line.per == WITHIN for line in served)
+        if within or plain is None:
+            graph = graph_of(shape, line_of=line_of_node(served, len(shape.parent)))
+        else:
+            graph = plain
         events = replay(shape, graph, no_change(len(shape.parent)), queues_of(served, shape, graph))
         took = lengths(events)[entries]
         if not served or _alike(observed, took):

@@ -60,9 +60,10 @@ class ReplayInput:
         """What waits for what, and in which lines; looked for when first asked for."""
         entries = np.flatnonzero((self.request_of >= 0) & (self.shape.parent < 0)).astype(np.int32)
         found: tuple[Line, ...] = ()
+        plain = graph_of(self.shape)
         if not is_sampled(self.connection):
-            found = find_lines(callers_of(self.shape, graph_of(self.shape), self._codes()), self.kinds)
-        return system_of(self.shape, found, entries)
+            found = find_lines(callers_of(self.shape, plain, self._codes()), self.kinds)
+        return system_of(self.shape, found, entries, plain)
 
     def _codes(self) -> tuple[I32, I32, I32, I32]:
         """Of each node: its service, and what it says of pod, peer and model."""
