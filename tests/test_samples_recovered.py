@@ -56,7 +56,10 @@ def test_the_guilty_operation_is_named(recovered) -> None:  # type: ignore[no-un
 def test_a_budget_is_broken_just_where_a_stage_is_to_blame(recovered) -> None:  # type: ignore[no-untyped-def]
     truth, _, _, found = recovered
     broken = {entry.stage for entry in over(found)} - {"total"}
-    assert broken == {stage for stage in truth["culprit"].values() if stage}
+    # under traffic that only grows a window has too few changes of conditions for a verdict on what grows with it
+    alike = {row.stage for row in found.stages if row.verdict == "unknown" and row.independence == "unknown"}
+    guilty = {stage for stage in truth["culprit"].values() if stage}
+    assert broken <= guilty <= broken | alike
 
 
 def test_segments_tile_every_request_and_stage_times_sum_to_it(recovered) -> None:  # type: ignore[no-untyped-def]

@@ -182,8 +182,7 @@ def _culprit(
 
 
 def _cause(case: Case, stage: str, overrun: int, grew: bool) -> CauseOperation | None:
-    """The operation or hop inside a stage: what grew most, where growth tells; else what makes at least half of it, or
-    is the only one as large as the overrun."""
+    """The operation or hop inside a stage: what grew most, where growth tells; else its largest part, told as no more."""
     if stage not in case.names:
         return None
     inside = np.flatnonzero(case.causes.stage == case.names.index(stage))
@@ -195,8 +194,7 @@ def _cause(case: Case, stage: str, overrun: int, grew: bool) -> CauseOperation |
         if float(excess.max()) >= TELLING * overrun and excess.max() > 0:
             return _describe(case, int(inside[np.argmax(excess)]), True)
     largest = int(np.argmax(mean))
-    alone = np.count_nonzero(mean >= overrun) == 1 and mean[largest] >= overrun
-    if mean[largest] <= 0 or not (alone or mean[largest] >= mean.sum() / 2):
+    if mean[largest] <= 0:
         return None
     return _describe(case, int(inside[largest]), False)
 

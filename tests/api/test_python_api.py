@@ -123,7 +123,7 @@ def test_a_budget_is_a_file_toml_text_or_a_dict(traces: "overbudget.Dataset", bu
     as_dict = {"budget": {"p95": "250ms"}, "stages": {"tools": {"p95": "150ms"}}}
     for source in (budget, Path(budget), BUDGET, as_dict, overbudget.load_budget(budget)):
         row = traces.review(source).result.row(95)
-        assert (row.budget_ns, row.verdict) == (250 * MS, "over")
+        assert (row.budget_ns, row.verdict) == (250 * MS, "unknown")  # too few requests for a verdict
     assert traces.review().result.row(95).verdict is None
     with pytest.raises(overbudget.OverbudgetError, match="p96"):
         traces.review('[budget]\np96x = "1s"\n')
