@@ -1,6 +1,6 @@
 """Eight bytes at a time, for kernels over text: unaligned loads and stores, which numba has no words for.
 
-Text must have SLACK bytes behind its last one. Words are little-endian, as on every machine that numba's wheels are
+Text must have SLACK bytes after its last one. Words are little-endian, as on every machine that numba's wheels are
 made for.
 """
 
@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from overbudget.kernels.jit import kernel
 
 WORD = 8  # bytes
-SLACK = 4 * WORD  # zero bytes behind a text, so that no kernel needs to ask where it ends
+SLACK = 4 * WORD  # zero bytes after a text, so that no kernel needs to ask where it ends
 
 # Kernels that allocate nothing: without numba's counting of references they are four times as fast.
 outer = kernel(allocates=False)

@@ -31,7 +31,7 @@ class Reported:
     def of_nodes(self, span_no: I32, tree: Tree, stage_of: I16) -> I64:
         """int64[nodes]: the wait each span of `tree` begins with, never longer than the span; 0 for none.
 
-        `span_no` is the span behind each node. A span of the stage queue is wait as it is.
+        `span_no` is the span of each node. A span of the stage queue is wait as it is.
         """
         waits = np.zeros(len(span_no), np.int64)
         if len(self.span_no):

@@ -1,4 +1,4 @@
-"""Has a distribution of times two humps? Then its mean and its median describe no request that there is."""
+"""Has a distribution of times two modes? Then its mean and its median describe no request that there is."""
 
 from dataclasses import dataclass
 
@@ -22,19 +22,19 @@ STRONG = (
 
 
 @dataclass(frozen=True)
-class Humps:
-    """Two humps: where their tops are (geometric means, ns), and the share of values that belong to the slower one."""
+class Modes:
+    """Two modes: where their tops are (geometric means, ns), and the share of values that belong to the slower one."""
 
     fast_ns: int
     slow_ns: int
     slow_share: float
 
 
-def two_humps(times_ns: I64) -> Humps | None:
-    """The two humps of a distribution of times; None where there are not two for sure.
+def two_modes(times_ns: I64) -> Modes | None:
+    """The two modes of a distribution of times; None where there are not two for sure.
 
     A mixture of two normal distributions of log time is fitted (A. P. Dempster, N. M. Laird, D. B. Rubin, Journal of
-    the Royal Statistical Society B 39 (1977)). There are two humps where it fits better than one by more than 10 in
+    the Royal Statistical Society B 39 (1977)). There are two modes where it fits better than one by more than 10 in
     BIC, the two are apart (D > 2: K. M. Ashman, C. M. Bird, S. E. Zepf, Astronomical Journal 108 (1994)), and the
     valley between them holds fewer values than an equal stretch around the lower top, by a binomial test at 1 %.
     """
@@ -60,7 +60,7 @@ def two_humps(times_ns: I64) -> Humps | None:
     here, there = (int(np.count_nonzero(np.abs(values - place) <= reach)) for place in (valley, top))
     if binomial_up_to(here, here + there, 0.5) > ALPHA:
         return None
-    return Humps(round(float(np.exp(mean[0]))), round(float(np.exp(mean[1]))), round(float(weight[1]), 3))
+    return Modes(round(float(np.exp(mean[0]))), round(float(np.exp(mean[1]))), round(float(weight[1]), 3))
 
 
 def _fit(x: F64, n: F64, width: float) -> tuple[F64, F64, F64, float]:

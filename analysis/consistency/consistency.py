@@ -13,7 +13,7 @@ import numpy.typing as npt
 from overbudget.analysis.budget.caps import cap_of
 from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.common.percentiles import F64, I64, quantiles
-from overbudget.analysis.consistency.bimodality import Humps, two_humps
+from overbudget.analysis.consistency.bimodality import Modes, two_modes
 from overbudget.analysis.consistency.conversations import Conversations, conversations
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import GOOD, UNKNOWN, Filters, RequestTable, iso
@@ -35,7 +35,7 @@ class Spread:
 
     Of a stage the times are its own, else those of whole requests. `p95_ns` and `p99_ns` are None where the requests
     are too few to tell. `within_budget` is a share (None without a cap), `good` the share of good answers among those
-    that are judged. `windows_over_budget` of `windows` have a p95 over the cap. `two_humped` where there are two humps.
+    that are judged. `windows_over_budget` of `windows` have a p95 over the cap. `bimodal` where there are two modes.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Spread:
     good: float | None
     windows: int | None
     windows_over_budget: int | None
-    two_humped: Humps | None
+    bimodal: Modes | None
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _spread(
         "good": float(np.mean(table.good[rows][told] == GOOD)) if told.any() else None,
         "windows": windows,
         "windows_over_budget": over,
-        "two_humped": two_humps(times),
+        "bimodal": two_modes(times),
     }
 
 

@@ -18,12 +18,12 @@ def under_load_figure(bins: Sequence[Bin], cap_ns: int | None, load: str) -> go.
         return figure
     x = [(bin_.low + bin_.high) / 2 for bin_ in bins]
     names = [f"{range_text(bin_)}: {bin_.requests:,} requests" for bin_ in bins]
-    for name, colour, beside in (("p50", OTHER, "bottom right"), ("p95", LINE, "top right")):
+    for name, colour, position in (("p50", OTHER, "bottom right"), ("p95", LINE, "top right")):
         values = [getattr(bin_, f"{name}_ns") / 1e6 for bin_ in bins]
         high = [(getattr(bin_, f"{name}_high_ns") or getattr(bin_, f"{name}_ns")) / 1e6 for bin_ in bins]
         low = [(getattr(bin_, f"{name}_low_ns") or getattr(bin_, f"{name}_ns")) / 1e6 for bin_ in bins]
         figure.add_scatter(
-            x=x, y=values, mode="lines+markers+text", text=[""] * (len(bins) - 1) + [name], textposition=beside,
+            x=x, y=values, mode="lines+markers+text", text=[""] * (len(bins) - 1) + [name], textposition=position,
             textfont={"color": colour}, line={"color": colour, "width": 2}, marker={"size": 6}, customdata=names,
             error_y={
                 "type": "data", "symmetric": False, "thickness": 1, "width": 3, "color": colour,

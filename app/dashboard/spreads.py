@@ -26,9 +26,9 @@ def spreads(title: str, found: Sequence[Spread]) -> None:
         ratio = _ratio(one.p95_over_p50)
         windows = f"{one.windows_over_budget} of {one.windows}" if one.windows else "–"
         more = ([share_text(one.within_budget), windows] if capped else []) + ([share_text(one.good)] if good else [])
-        humps = " (two humps)" if one.two_humped else ""
+        modes = " (two modes)" if one.bimodal else ""
         rows.append(
-            [TableCell(f"{one.name}{humps}", "wide"), *map(TableCell, (f"{one.requests:,}", *times, ratio, *more))]
+            [TableCell(f"{one.name}{modes}", "wide"), *map(TableCell, (f"{one.requests:,}", *times, ratio, *more))]
         )
     table(columns, rows, f"spreads {title}", f"{title}: percentiles and spread")
 

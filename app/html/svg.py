@@ -43,8 +43,8 @@ def breakdown_svg(review: Review) -> str:
         drawn.append(f'<text x="42" y="{row * 38 + 21}" text-anchor="end">p{made_of.percentile}</text>')
         total = format_duration(made_of.band_latency_ns)
         line = 50 + (cap or 0) * scale
-        beside = line if at[row] <= line < at[row] + 60 else at[row]  # not across the line of the cap
-        drawn.append(f'<text x="{beside + 6:.1f}" y="{row * 38 + 21}">{escape(total)}</text>')
+        left = line if at[row] <= line < at[row] + 60 else at[row]  # not across the line of the cap
+        drawn.append(f'<text x="{left + 6:.1f}" y="{row * 38 + 21}">{escape(total)}</text>')
         if cap:
             x = 50 + cap * scale
             drawn.append(

@@ -36,7 +36,7 @@ def print_consistency(found: Consistency, file: TextIO | None = None) -> None:
 
 
 def sentences(found: Consistency) -> list[str]:
-    """How steady requests are, what spreads most, what has two humps, and how long good answers take."""
+    """How steady requests are, what spreads most, what has two modes, and how long good answers take."""
     total = found.total
     if total is None:
         return ["There are no complete requests to look at."]
@@ -54,7 +54,7 @@ def sentences(found: Consistency) -> list[str]:
         times = f"{format_duration(spread.p95_ns)} at p95 against {format_duration(spread.p50_ns)} at the median"
         said.append(f"Of the stages {stage_name(spread.name)} spreads most: {times}.")
     for what, those in (("stage", found.stages), ("model", found.models), ("whole request", (total,))):
-        said += [f"{_humps(what, one)}." for one in those if one.two_humped is not None][:2]
+        said += [f"{_modes(what, one)}." for one in those if one.bimodal is not None][:2]
     if len(found.models) > 1:
         steady = min(found.models, key=lambda model: model.p95_over_p50 or float("inf"))
         if steady.p95_over_p50 is not None:
@@ -69,12 +69,12 @@ def sentences(found: Consistency) -> list[str]:
     return said
 
 
-def _humps(what: str, one: Spread) -> str:
-    humps = one.two_humped
-    assert humps is not None
+def _modes(what: str, one: Spread) -> str:
+    modes = one.bimodal
+    assert modes is not None
     name = "The whole request" if what == "whole request" else f"The {what} {quoted(one.name)}"
-    tops = f"around {format_duration(humps.fast_ns)} and around {format_duration(humps.slow_ns)}"
-    return f"{name} has two humps, {tops} ({humps.slow_share:.0%} of the requests)"
+    tops = f"around {format_duration(modes.fast_ns)} and around {format_duration(modes.slow_ns)}"
+    return f"{name} has two modes, {tops} ({modes.slow_share:.0%} of the requests)"
 
 
 def share_text(share: float | None) -> str:

@@ -1,4 +1,4 @@
-"""A trace as a waterfall of characters: `#` where a span is on the critical path, `=` where it runs beside it."""
+"""A trace as a waterfall of characters: `#` where a span is on the critical path, `=` where it runs while the path is elsewhere."""
 
 import re
 

@@ -46,7 +46,7 @@ I32 = npt.NDArray[np.int32]
 
 @dataclass
 class Derivation:
-    """What came of it: counts, and the spans (by span_no) behind each warning code."""
+    """What came of it: counts, and the spans (by span_no) of each warning code."""
 
     traces: int = 0
     requests: int = 0
@@ -122,10 +122,10 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
 class Part:
     """What the kernels found in some whole traces."""
 
-    row_span_no: I32  # the span behind each row of the kernels' input
+    row_span_no: I32  # the span of each row of the kernels' input
     duplicates: Duplicates
     tree: Tree
-    span_no: I32  # the span behind each node of the tree
+    span_no: I32  # the span of each node of the tree
     requests: Requests
     request_of: I32
     segments: Segments
@@ -291,7 +291,7 @@ def _insert_stage_time(connection: duckdb.DuckDBPyConnection, part: Part, first_
 
 
 def _note_warnings(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation, missing: Bool) -> None:
-    """The spans behind each warning that only shows once the trees are built; `missing` are operations."""
+    """The spans of each warning that only shows once the trees are built; `missing` are operations."""
     entries = requests.entry
     orphan = tree.parent == ORPHAN
     orphan[entries] = False  # the entry of a trace whose caller is outside the dump is none

@@ -38,7 +38,7 @@ EMPTY, TEXT, DOUBLE, FLOAT, BYTES, LIST, KVLIST = range(7)
 class Columns(NamedTuple):
     """What `scan` writes to, used again for every piece."""
 
-    text: npt.NDArray[np.uint8]  # the columns of text, one behind the other, equally long
+    text: npt.NDArray[np.uint8]  # the columns of text, one after the other, equally long
     codes: npt.NDArray[np.int32]  # [CODES, rows + 1]
     numbers: npt.NDArray[np.int64]  # [NUMBERS, rows]
     counters: npt.NDArray[np.int64]  # [COUNTERS]

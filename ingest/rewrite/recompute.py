@@ -10,11 +10,11 @@ from overbudget.store.dataset import build
 
 
 def recompute(
-    dataset: Path, to: Path, change: Callable[[duckdb.DuckDBPyConnection], None] | None, beside: Path | None = None
+    dataset: Path, to: Path, change: Callable[[duckdb.DuckDBPyConnection], None] | None, other: Path | None = None
 ) -> None:
     """Write `to` as `dataset` with `change` made to its spans, operations, resources and scopes; None makes a copy.
 
-    `change` gets a connection in a transaction, on which the dataset `beside` is attached as `beside`. The older datasets
+    `change` gets a connection in a transaction, on which the dataset `other` is attached as `other`. The older datasets
     stay as they were unless `to` is one of them, which is replaced when all is complete.
 
     Errors: OverbudgetError where `to` cannot be written.
@@ -27,9 +27,9 @@ def recompute(
         from overbudget.ingest.write.writer import Writer
         from overbudget.stages.operation_table import catalogue_of
 
-        if beside is not None:
-            quoted = str(beside).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS beside (READ_ONLY)")
+        if other is not None:
+            quoted = str(other).replace("'", "''")
+            connection.execute(f"ATTACH '{quoted}' AS other (READ_ONLY)")
         connection.execute("BEGIN")
         change(connection)
         connection.execute("COMMIT")  # readers over connections of their own follow; nobody else sees this file yet
@@ -49,5 +49,5 @@ def recompute(
                    requests = (SELECT count(*) FROM requests r WHERE r.source_id = i.source_id)"""
         )
         connection.execute("COMMIT")
-        if beside is not None:
-            connection.execute("DETACH beside")
+        if other is not None:
+            connection.execute("DETACH other")

@@ -228,7 +228,6 @@ MEANINGS = {
     "good": "Share of good answers among those that are judged; null where none is",
     "windows": "Windows of time with enough requests; null without a cap",
     "windows_over_budget": "Of these, those whose p95 is over the cap; null without a cap",
-    "two_humped": "Where the times have two separate modes; null where they have not",
     "bimodal": "Where the times have two separate modes; null where they have not",
     "fast_ns": "The faster mode, in ns",
     "slow_ns": "The slower mode, in ns",

@@ -7,8 +7,8 @@ from overbudget.store.query import run_sql
 
 view = sidebar.view(filtered=False)
 blocks.say(["Ask the dataset in SQL", "Read-only DuckDB; a query may take 20 s and show 10,000 rows."], "sql")
-main, beside = st.columns([5, 2])
-with beside:
+main, side = st.columns([5, 2])
+with side:
     queries.relations(view)
 with main:
     query = queries.written()

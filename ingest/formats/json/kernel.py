@@ -1,7 +1,7 @@
 """One pass over canonical OTLP/JSON, from bytes to columns.
 
 `scan` fills the arrays of `Columns`. A level of OTLP is one function here:
-it takes the position of an object and returns the position behind it. What canonical OTLP/JSON does not write is ODD,
+it takes the position of an object and returns the position after it. What canonical OTLP/JSON does not write is ODD,
 and the whole piece is left to the slow way (ingest.formats.json.dialects); a capacity that does not suffice is FULL.
 """
 

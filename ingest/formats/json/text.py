@@ -1,6 +1,6 @@
 """Kernel words for JSON text: strings, integers, fields and elements, straight from the bytes.
 
-Every function takes the text and a position in it and returns the position behind what it has read, or ODD where the
+Every function takes the text and a position in it and returns the position after what it has read, or ODD where the
 text is not what it expects: not JSON, or JSON that canonical OTLP does not write. The text must end in SLACK zeros.
 """
 
@@ -41,7 +41,7 @@ def code_of(data, start, length):  # type: ignore[no-untyped-def]
 
 @jit
 def space(data, i):  # type: ignore[no-untyped-def]
-    """Behind white space."""
+    """The position after white space."""
     while data[i] == 32 or data[i] == 10 or data[i] == 13 or data[i] == 9:
         i += 1
     return i
@@ -67,7 +67,7 @@ def plain_end(data, i):  # type: ignore[no-untyped-def]
 
 @jit
 def copy_string(data, i, text, at):  # type: ignore[no-untyped-def]
-    """Copy the string that begins at i, escapes resolved, to text[at:]: (position behind its end quote, end in text)."""
+    """Copy the string that begins at i, escapes resolved, to text[at:]: (position after its end quote, end in text)."""
     if data[i] != 34:
         return ODD, at
     i += 1
@@ -178,7 +178,7 @@ def text_or_integer(data, i):  # type: ignore[no-untyped-def]
 
 @jit
 def literal(data, i):  # type: ignore[no-untyped-def]
-    """Behind true, false or null."""
+    """The position after true, false or null."""
     word = load_word(data, i)
     four = word & np.uint64(0xFFFFFFFF)
     if four == np.uint64(0x6C6C756E) or four == np.uint64(0x65757274):  # null, true
@@ -197,7 +197,7 @@ def _digits_end(data, i):  # type: ignore[no-untyped-def]
 
 @jit
 def number_end(data, i):  # type: ignore[no-untyped-def]
-    """Behind a number."""
+    """The position after a number."""
     if data[i] == 45:
         i += 1
     start = i
@@ -219,7 +219,7 @@ def number_end(data, i):  # type: ignore[no-untyped-def]
 
 @jit
 def _escape_end(data, i):  # type: ignore[no-untyped-def]
-    """Behind an escape whose backslash is at i."""
+    """The position after an escape whose backslash is at i."""
     c = data[i + 1]
     if c == 117:
         point = _four_digits(data, i + 2)
@@ -244,7 +244,7 @@ def _skip_string(data, i):  # type: ignore[no-untyped-def]
 
 @jit
 def _skip_name(data, i):  # type: ignore[no-untyped-def]
-    """Behind the name of a field and its colon."""
+    """The position after the name of a field and its colon."""
     i = _skip_string(data, i)
     if i < 0:
         return ODD
@@ -254,7 +254,7 @@ def _skip_name(data, i):  # type: ignore[no-untyped-def]
 
 @jit
 def skip_value(data, i):  # type: ignore[no-untyped-def]
-    """Behind any value: a field that nobody asks for. It must be JSON all the same: a broken record is reported as one."""
+    """The position after any value: a field that nobody asks for. It must be JSON all the same: a broken record is reported as one."""
     objects = np.uint64(0)  # one bit for each level: whether it is an object
     depth = 0
     while True:
@@ -280,7 +280,7 @@ def skip_value(data, i):  # type: ignore[no-untyped-def]
                 i = literal(data, i)
             if i < 0:
                 return ODD
-        while depth > 0:  # behind a value
+        while depth > 0:  # after a value
             i = space(data, i)
             inside = objects & np.uint64(1)
             if data[i] == 44:
@@ -303,7 +303,7 @@ def skip_value(data, i):  # type: ignore[no-untyped-def]
 def next_field(data, i, state):  # type: ignore[no-untyped-def]
     """The next field of an object that is not null: (position of its value, code).
 
-    `state` is START before the object, then the code returned last. (position behind the object, END) at its end,
+    `state` is START before the object, then the code returned last. (position after the object, END) at its end,
     (ODD, END) where it is no object or has names with escapes.
     """
     while True:
@@ -338,7 +338,7 @@ def next_field(data, i, state):  # type: ignore[no-untyped-def]
 
 @jit
 def next_element(data, i, state):  # type: ignore[no-untyped-def]
-    """The next element of an array: (its position, ELEMENT), or (position behind the array, END), or (ODD, END).
+    """The next element of an array: (its position, ELEMENT), or (position after the array, END), or (ODD, END).
 
     `state` is START before the array, ELEMENT after an element.
     """

@@ -71,7 +71,7 @@ _HALF = np.uint64(0xFFFFFFFF)
 
 @jit
 def _varint(data, i):  # type: ignore[no-untyped-def]
-    """(value, position behind it)."""
+    """(value, position after it)."""
     value = np.uint64(data[i])
     if value < np.uint64(128):
         return value, i + 1

@@ -1,4 +1,4 @@
-"""How predictable latency is: spreads, windows over budget, humps, models, and the way to a good answer."""
+"""How predictable latency is: spreads, windows over budget, modes, models, and the way to a good answer."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from overbudget.analysis.budget.file import parse_budget
-from overbudget.analysis.consistency.bimodality import two_humps
+from overbudget.analysis.consistency.bimodality import two_modes
 from overbudget.analysis.consistency.consistency import Consistency, consistency
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, S, Work
@@ -54,11 +54,11 @@ def test_the_model_table_sets_spread_against_share_in_budget_and_good_answers(tm
 
 def test_two_humps_are_named_with_their_tops(tmp_path: Path) -> None:
     big, steady = told(tmp_path, two_models()).models
-    assert steady.two_humped is None
-    assert big.two_humped is not None
-    assert big.two_humped.fast_ns == pytest.approx(455 * MS, rel=0.05)
-    assert big.two_humped.slow_ns == pytest.approx(3055 * MS, rel=0.05)
-    assert big.two_humped.slow_share == pytest.approx(1 / 6, abs=0.01)
+    assert steady.bimodal is None
+    assert big.bimodal is not None
+    assert big.bimodal.fast_ns == pytest.approx(455 * MS, rel=0.05)
+    assert big.bimodal.slow_ns == pytest.approx(3055 * MS, rel=0.05)
+    assert big.bimodal.slow_share == pytest.approx(1 / 6, abs=0.01)
 
 
 def test_windows_over_budget_are_those_of_the_bad_hour(tmp_path: Path) -> None:
@@ -127,23 +127,23 @@ def test_one_hump_however_skewed_is_never_called_two_but_once_in_fifty() -> None
             random.gamma(2, 100, 400) + 1,
             (random.pareto(2, 400) + 1) * 100,
         ):
-            alarms += two_humps(ns(values)) is not None
+            alarms += two_modes(ns(values)) is not None
     assert alarms <= 2
 
 
 def test_two_clear_humps_are_found_where_they_are() -> None:
     random = np.random.default_rng(8)
     slow = random.random(1000) < 0.2
-    humps = two_humps(ns(random.lognormal(np.log(100), 0.2, 1000) * np.where(slow, 5, 1)))
-    assert humps is not None
-    assert humps.fast_ns == pytest.approx(100 * MS, rel=0.1)
-    assert humps.slow_ns == pytest.approx(500 * MS, rel=0.1)
-    assert humps.slow_share == pytest.approx(slow.mean(), abs=0.03)
+    modes = two_modes(ns(random.lognormal(np.log(100), 0.2, 1000) * np.where(slow, 5, 1)))
+    assert modes is not None
+    assert modes.fast_ns == pytest.approx(100 * MS, rel=0.1)
+    assert modes.slow_ns == pytest.approx(500 * MS, rel=0.1)
+    assert modes.slow_share == pytest.approx(slow.mean(), abs=0.03)
 
 
 def test_constant_times_and_few_have_no_humps() -> None:
-    assert two_humps(np.full(100, 5 * MS)) is None
-    assert two_humps(ns(np.array([1.0, 100.0] * 10))) is None
+    assert two_modes(np.full(100, 5 * MS)) is None
+    assert two_modes(ns(np.array([1.0, 100.0] * 10))) is None
 
 
 def test_time_to_first_token_and_per_output_token_of_a_model(tmp_path: Path) -> None:

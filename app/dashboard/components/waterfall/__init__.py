@@ -18,7 +18,7 @@ LONGEST_LABEL = 300
 
 
 def waterfall(trace: Trace, usual: dict[str, Usual], key: str) -> str | None:
-    """Draw the trace, each span beside what is usual for its operation; the span id of the chosen span, None where none is."""
+    """Draw the trace, each span with what is typical for its operation; the span id of the chosen span, None where none is."""
     mount = st.components.v2.component(
         "overbudget_waterfall",
         html="<div class='ob-waterfall'></div>",
