@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from overbudget.kernels.columns import I16, I32, I64, OperationColumns, Requests, Segments, Tree
+from overbudget.kernels.columns import I16, I32, I64, Bool, OperationColumns, Requests, Segments, Tree
 from overbudget.kernels.jit import kernel
 from overbudget.stages.names import DEFAULT_STAGES
 from overbudget.stages.server_queue import QUEUE, stage_segments
@@ -14,11 +14,13 @@ ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
 def _stage_of(parent, downwards, stage, weak, under, unattributed, transparent):  # type: ignore[no-untyped-def]
     out = np.full(parent.size, unattributed, np.int16)
     blocked = np.zeros(parent.size, np.bool_)  # a classified span, other than orchestration, stands at or above
+    strong = np.zeros(parent.size, np.bool_)  # the rule that decided is, and decides for a call made here as well
     for i in range(downwards.size):
         node = downwards[i]
         up = parent[node]
         if up >= 0:
             out[node], blocked[node] = out[up], blocked[up]
+            strong[node] = strong[up] and out[up] != transparent
         s = stage[node]
         if s < 0:
             continue
@@ -27,8 +29,9 @@ def _stage_of(parent, downwards, stage, weak, under, unattributed, transparent):
             if not counts:
                 continue
         out[node] = s
+        strong[node] = not weak[node]
         blocked[node] = blocked[node] or s != transparent
-    return out
+    return out, strong
 
 
 def stage_of_nodes(
@@ -39,18 +42,19 @@ def stage_of_nodes(
     A weak rule counts only where no classified span stands above. Orchestration is transparent: an agent around a
     query does not make the query orchestration, so it does not stand in the way of weak rules either.
     """
+    return _decided(tree, operations, unattributed, transparent)[0]
+
+
+def under_strong_rule(tree: Tree, operations: OperationColumns, transparent: int = ORCHESTRATION) -> Bool:
+    """bool[m]: whether a strong rule gave each node its stage. Orchestration around a span gives that span none."""
+    return _decided(tree, operations, -1, transparent)[1]
+
+
+def _decided(tree: Tree, operations: OperationColumns, unattributed: int, transparent: int) -> tuple[I16, Bool]:
     o = tree.operation
-    return np.asarray(
-        _stage_of(
-            tree.parent,
-            tree.downwards,
-            operations.stage[o],
-            operations.weak[o],
-            operations.under[o],
-            unattributed,
-            transparent,
-        )
-    )
+    stage, weak, under = operations.stage[o], operations.weak[o], operations.under[o]
+    found: tuple[I16, Bool] = _stage_of(tree.parent, tree.downwards, stage, weak, under, unattributed, transparent)
+    return found
 
 
 @kernel

@@ -24,6 +24,7 @@ from overbudget.kernels.span_tree import find_requests
 from overbudget.stages.assign import stage_of_nodes
 from overbudget.stages.classify import classify
 from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION
+from overbudget.stages.hop_stages import with_callees_stage
 from overbudget.stages.operation_table import Catalogue, catalogue_of
 from overbudget.stages.rule_evidence import Split, ask_spans, split_operations
 from overbudget.stages.rules import Rule
@@ -159,6 +160,7 @@ def _staged(
     """The stage times that the `segments` of the requests `request_no` add up to, and the segments themselves."""
     stages = len(catalogue.stages)
     segments, stage = stage_segments(segments, tree, stage_of, waits)
+    stage = with_callees_stage(tree, catalogue.columns, segments, stage, stage_of, stages)
     duration_ns: I64 = segments.end - segments.start
     cell = row_of(request_no, segments.request).astype(np.int64) * stages + stage
     # sums of ns below 2**53 (104 days) are exact as floats

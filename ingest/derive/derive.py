@@ -12,10 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.ingest.derive.adopted_tools import Adopted, adopted_tools
+from overbudget.ingest.derive.hop_stages import HopStages
 from overbudget.ingest.derive.requests import RequestRows, fold_facts, shape_texts
 from overbudget.ingest.files.prefetch import prefetch
 from overbudget.kernels.columns import (
     CLIPPED,
+    I16,
+    I32,
     NEGATIVE_DURATION,
     NO_END,
     NO_END_FLAG,
@@ -40,8 +43,6 @@ from overbudget.store.tables import insert, passing
 
 SPANS_PER_PARTITION = 250_000
 DERIVED = ["data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]
-
-I32 = npt.NDArray[np.int32]
 
 
 @dataclass
@@ -99,13 +100,16 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
     outcome = Derivation(spans_of_operation=np.zeros(catalogue.count, np.int64))
     rows = RequestRows()
     nodes = 0
+    hop_stages = HopStages(catalogue)
     adopted = adopted_tools(connection, catalogue)
     outcome.note("adopted_tool", adopted.span_no)
     for part in _computed(connection, catalogue, adopted, adjust_clocks):
         tree, requests, span_no = part.tree, part.requests, part.span_no
         _remove_duplicates(connection, part, outcome)
         _insert_nodes(connection, part, nodes, outcome.traces, rows.count)
-        _insert_path(connection, part, rows.count)
+        _insert_path(
+            connection, part, rows.count, hop_stages.yet(part.tree, part.segments, part.segment_stage, part.stage_of)
+        )
         _insert_stage_time(connection, part, rows.count)
         _note_warnings(tree, span_no, requests, outcome, catalogue.missing)
         facts = fold_facts(connection, tree, span_no, part.request_of, catalogue)
@@ -114,6 +118,7 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
         nodes += len(tree.row)
         outcome.traces += int(tree.trace[-1]) + 1 if len(tree.trace) else 0
     rows.insert(connection)
+    hop_stages.settle(connection)
     outcome.requests = rows.count
     return outcome
 
@@ -252,7 +257,7 @@ def _insert_nodes(
         insert(connection, "data.skew", pa.table({"span_no": span_no[skewed], "skew_ns": tree.skew[skewed]}))
 
 
-def _insert_path(connection: duckdb.DuckDBPyConnection, part: Part, first_request: int) -> None:
+def _insert_path(connection: duckdb.DuckDBPyConnection, part: Part, first_request: int, stage: I16) -> None:
     segments, running = part.segments, part.segments.while_running
     insert(
         connection,
@@ -265,7 +270,7 @@ def _insert_path(connection: duckdb.DuckDBPyConnection, part: Part, first_reques
                 "end_ns": segments.end,
                 "operation_id": part.tree.operation[segments.node],
                 "hop_to_id": segments.hop,
-                "stage_id": part.segment_stage,
+                "stage_id": stage,
                 "awaited": segments.awaited,
                 "while_running": np.where(running >= 0, part.span_no[running], -1).astype(np.int32),
             }

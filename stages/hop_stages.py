@@ -1,0 +1,114 @@
+"""Which stage does time between services count for? (docs/reference/method.md, "Hops")
+
+A plain HTTP call to a retriever is retrieval, though nothing on the call's own span says so: what its callee does decides,
+once for each operation that calls and the place it calls, over all requests of a dataset.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from overbudget.kernels.columns import I16, I64, Bool, OperationColumns, Segments, Tree
+from overbudget.kernels.jit import kernel
+from overbudget.stages.assign import under_strong_rule
+
+Call = tuple[int, int]  # the operation that calls, and the place it calls
+MOST_OF_CLASSIFIED = (9, 10)
+MUCH_OF_ALL = (1, 2)
+
+
+@kernel
+def _times_below(parent, downwards, service, node, stage, ns, stages):  # type: ignore[no-untyped-def]
+    """Path time (ns) by stage at and below each node that another service calls: those nodes, and int64[nodes, stages]."""
+    n = parent.size
+    called_at, called, above = np.full(n, -1, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
+    count = 0
+    for i in range(n):
+        one = downwards[i]
+        up = parent[one]
+        if up < 0:
+            continue
+        if service[one] == service[up]:
+            called_at[one] = called_at[up]
+            continue
+        called[count], above[count], called_at[one] = one, called_at[up], count
+        count += 1
+    times = np.zeros((count, stages), np.int64)
+    for i in range(node.size):
+        if called_at[node[i]] >= 0:
+            times[called_at[node[i]], stage[i]] += ns[i]
+    for i in range(count - 1, -1, -1):
+        if above[i] >= 0:
+            times[above[i]] += times[i]
+    return called[:count], times
+
+
+def callee_times(
+    tree: Tree, operations: OperationColumns, segments: Segments, stage: I16, stages: int
+) -> dict[Call, I64]:
+    """Path time (ns, int64[stages]) of the callees of each call, with all that they call in turn.
+
+    `stage` is that of each segment, before any hop has the stage of its callee; the last of `stages` is unattributed.
+    Calls that a strong rule classifies, and callees without time on a path, are left out.
+    """
+    service = operations.service[tree.operation]
+    node, times = _times_below(
+        tree.parent, tree.downwards, service, segments.node, stage, segments.end - segments.start, stages
+    )
+    caller = tree.operation[tree.parent[node]]
+    strong = (operations.stage >= 0) & ~operations.weak
+    told = times.any(axis=1) & ~strong[caller]
+    node, times, caller = node[told], times[told], caller[told]
+    places = int(max(operations.service.max(initial=0), operations.peer.max(initial=0))) + 1
+    calls, which = np.unique(caller.astype(np.int64) * places + service[node], return_inverse=True)
+    sums = np.zeros((len(calls), stages), np.int64)
+    np.add.at(sums, which, times)
+    return {(int(call) // places, int(call) % places): row for call, row in zip(calls, sums, strict=True)}
+
+
+def stage_of_calls(times: Mapping[Call, I64]) -> dict[Call, int]:
+    """The stage that each call's callee decides, of those whose callee decides it.
+
+    It is the one with at least nine tenths of the callee's classified time, where that is at least half of all its time.
+    """
+    decided = {}
+    for call, ns in times.items():
+        stage, whole = int(np.argmax(ns[:-1])), [int(one) for one in ns]
+        most, classified = whole[stage], sum(whole[:-1])
+        if (
+            most > 0
+            and most * MOST_OF_CLASSIFIED[1] >= classified * MOST_OF_CLASSIFIED[0]
+            and most * MUCH_OF_ALL[1] >= sum(whole) * MUCH_OF_ALL[0]
+        ):
+            decided[call] = stage
+    return decided
+
+
+def open_hops(tree: Tree, operations: OperationColumns, segments: Segments, stage: I16, stage_of: I16) -> Bool:
+    """bool[segments]: hops whose stage the callee may decide, because no strong rule gave their call span one.
+
+    `stage` is that of each segment and `stage_of` that of each node: a reported wait in a server's queue stays one.
+    """
+    strong = under_strong_rule(tree, operations)
+    return np.asarray((segments.hop >= 0) & (stage == stage_of[segments.node]) & ~strong[segments.node])
+
+
+def with_callees_stage(
+    tree: Tree, operations: OperationColumns, segments: Segments, stage: I16, stage_of: I16, stages: int
+) -> I16:
+    """The stage of each segment of a whole dataset, hops as their callees decide; arguments as in `open_hops`."""
+    still_open = np.flatnonzero(open_hops(tree, operations, segments, stage, stage_of))
+    if not len(still_open):
+        return stage
+    decided = stage_of_calls(callee_times(tree, operations, segments, stage, stages))
+    operation, hop = tree.operation[segments.node[still_open]], segments.hop[still_open]
+    stage = stage.copy()
+    for (caller, place), said in decided.items():
+        stage[still_open[(operation == caller) & (hop == place)]] = said
+    return stage
+
+
+def add_times(totals: dict[Call, I64], more: Mapping[Call, I64]) -> None:
+    """Add the times of some traces to those of others, in place."""
+    for call, ns in more.items():
+        totals[call] = totals[call] + ns if call in totals else ns
