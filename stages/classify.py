@@ -8,7 +8,7 @@ from functools import lru_cache
 import pyarrow as pa
 
 from overbudget.stages.names import MISSING_SCOPE
-from overbudget.stages.rules import Rule, pattern
+from overbudget.stages.rules import Rule, as_recorded, pattern
 
 _OPENINFERENCE = {
     "llm": "inference", "retriever": "retrieval", "embedding": "retrieval", "reranker": "retrieval", "tool": "tools",
@@ -118,7 +118,11 @@ def _matches(rule: Rule, service: str, scope: str, name: str, kind: str, keys: M
             return False
         if rule.equals and keys[rule.attribute] not in rule.equals:
             return False
-    asked = ((rule.name, name), (rule.service, service), (rule.scope, scope))
+    asked = (
+        (None if rule.name is not None and as_recorded(rule.name) in keys else rule.name, name),
+        (rule.service, service),
+        (rule.scope, scope),
+    )
     if not all(glob is None or pattern(glob).fullmatch(text) for glob, text in asked):
         return False
     return rule.kind is None or rule.kind.upper() == kind

@@ -10,7 +10,7 @@ from overbudget.kernels.arrow import coded, numbers, row_of
 from overbudget.kernels.columns import I32, I64
 from overbudget.stages.attribute_keys import CLASSIFY_KEYS
 from overbudget.stages.classify import needs_evidence
-from overbudget.stages.rules import Rule
+from overbudget.stages.rules import Rule, as_recorded, pattern
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class Split:
 
 
 def ask_spans(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> list[Recorded]:
-    """For each attribute that `rules` ask for and operations do not record: which spans have it."""
-    found = []
+    """For each attribute that `rules` ask for and operations do not record: which spans have it. For each pattern of names:
+    which spans match it by the name that they recorded, and not by their operation's."""
+    found = _names_as_recorded(connection, rules)
     for attribute in needs_evidence(rules, tuple(CLASSIFY_KEYS)):
         about = [rule for rule in rules if rule.attribute == attribute]
         named = sorted({value for rule in about for value in rule.equals})
@@ -68,3 +69,19 @@ def split_operations(operation: I32, span_no: I32, recorded: Sequence[Recorded])
         for row in np.flatnonzero(there).tolist():
             evidence[row][attribute.attribute] = attribute.values[there[row] - 1]
     return Split(inverse.astype(np.int32), original, evidence)
+
+
+def _names_as_recorded(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> list[Recorded]:
+    found = []
+    for glob in sorted({rule.name for rule in rules if rule.name is not None}):
+        rows = connection.sql(
+            """SELECT s.span_no FROM data.spans s JOIN operations o USING (operation_id)
+               WHERE s.name IS NOT NULL AND regexp_full_match(s.name, $pattern, 's')
+                   AND NOT regexp_full_match(o.name, $pattern, 's') ORDER BY s.span_no""",
+            params={"pattern": pattern(glob).pattern},
+        ).to_arrow_table()
+        if rows.num_rows:
+            found.append(
+                Recorded(as_recorded(glob), ("",), numbers(rows["span_no"]), np.zeros(rows.num_rows, np.int32))
+            )
+    return found

@@ -42,3 +42,8 @@ def pattern(glob: str) -> re.Pattern[str]:
     """The regular expression of a pattern in which only `*` and `?` are special (use `.fullmatch`)."""
     text = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in glob)
     return re.compile(text, re.DOTALL)
+
+
+def as_recorded(glob: str) -> str:
+    """The key under which evidence says that an operation's spans match `glob` by their names as recorded."""
+    return f"name as recorded: {glob}"

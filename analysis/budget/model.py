@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from overbudget.stages.name_template import template
 from overbudget.stages.rules import Rule
 
 Caps = Mapping[int, int]  # percentile → ns
@@ -74,8 +75,9 @@ class Budget:
         return bool(self.caps) or any(stage.caps for stage in self.stages.values())
 
     def for_route(self, route: str) -> "Budget":
-        """The budget that holds for requests of `route` alone."""
-        own = self.routes.get(route)
+        """The budget that holds for requests of `route` alone, which the budget may name with an id that is masked in it."""
+        named = (one for name, one in self.routes.items() if template(name) == route)
+        own = self.routes[route] if route in self.routes else next(named, None)
         if own is None:
             return replace(self, routes={})
         stages = dict(self.stages)

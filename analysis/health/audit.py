@@ -12,6 +12,7 @@ USUAL_STAGE = 0.9  # the share of a route's requests that makes a stage usual
 LEAST_REQUESTS = 20  # of a route, to know what is usual
 MUCH_UNATTRIBUTED = 0.2  # of a request's time
 MOST_SERVICES = 10
+MOST_OPERATIONS = 3  # told with the ids in their names
 COVERS = 0.9  # of its parent, by a span that may be a heartbeat
 
 
@@ -182,7 +183,7 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Audit:
     """Every problem that occurs. Looks at all requests, incomplete ones too."""
     requests, complete = connection.execute("SELECT count(*), count(*) FILTER (complete) FROM requests").fetchall()[0]
     problems = [_found(connection, check) for check in _CHECKS]
-    problems.append(_duplicates(connection))
+    problems += [_duplicates(connection), _ids_in_names(connection)]
     there = [problem for problem in problems if problem.count]
     return Audit(requests, complete, tuple(sorted(there, key=lambda problem: (-problem.count, problem.code))))
 
@@ -213,4 +214,32 @@ def _duplicates(connection: duckdb.DuckDBPyConnection) -> Problem:
         (),
         "Spans came more than once, and are stored once.",
         "See whether two collectors or exporters send the same spans; retries after a timeout do so now and then.",
+    )
+
+
+def _ids_in_names(connection: duckdb.DuckDBPyConnection) -> Problem:
+    """Names that were masked, the operations that have most of them first."""
+    names, example, services, operations = connection.execute(
+        f"""WITH masked AS (
+                SELECT o.service_name, o.name AS operation, s.name, min((s.trace_id, s.span_id)) AS seen
+                FROM data.spans s JOIN operations o USING (operation_id)
+                WHERE s.name IS NOT NULL AND o.scope_name <> '{MISSING_SCOPE}' GROUP BY ALL
+            ), per_operation AS (
+                SELECT service_name, operation, count(*) AS names FROM masked GROUP BY ALL
+                ORDER BY names DESC, service_name, operation
+            )
+            SELECT (SELECT count(*) FROM masked),
+                (SELECT arg_min('`' || name || '`, trace ' || seen[1] || ', span ' || seen[2], (seen, name)) FROM masked),
+                (SELECT list(DISTINCT service_name ORDER BY service_name)[:{MOST_SERVICES}] FROM masked),
+                (SELECT list(operation || ' of ' || service_name)[:{MOST_OPERATIONS}] FROM per_operation)"""
+    ).fetchall()[0]
+    return Problem(
+        "ids_in_names",
+        names,
+        example or "",
+        tuple(services or ()),
+        "Span names carry ids, such as numbers, UUIDs or addresses. They are masked as {id}, so that what is alike counts as one "
+        f"operation: {', '.join(operations or ())}{' and others' if len(operations or ()) == MOST_OPERATIONS else ''}.",
+        "Name spans by what they do, as in `GET /orders/{order}`, and put the id into an attribute: tools that do not mask "
+        "names count an operation for every id.",
     )

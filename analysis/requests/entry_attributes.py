@@ -14,6 +14,10 @@ SELECT e.request_no, coalesce(list_filter(s.attributes, lambda x: x."key" = $key
     list_filter(r.attributes, lambda x: x."key" = $key)[1]."value", '') AS "value"
 FROM entries e JOIN data.spans s USING (span_no) JOIN data.resources r USING (resource_id) ORDER BY e.request_no
 """
+_NAMES = """
+SELECT e.request_no, coalesce(s.name, o.name) AS name
+FROM entries e JOIN data.spans s USING (span_no) JOIN operations o USING (operation_id) ORDER BY e.request_no
+"""
 _STORED = """
 SELECT q.request_no, s.span_no FROM requests q JOIN data.spans s ON s.trace_id = q.trace_id AND s.span_id = q.span_id
 """
@@ -29,7 +33,14 @@ class EntryAttributes:
 
     def of(self, key: str, request_no: I32) -> Coded:
         """The value of the attribute `key` of each request, the entry span's before its resource's; none where neither has it."""
+        return self._asked(_VALUES, request_no, {"key": key})
+
+    def names(self, request_no: I32) -> Coded:
+        """The name of each request's entry span as it was recorded, ids and all."""
+        return self._asked(_NAMES, request_no, {})
+
+    def _asked(self, query: str, request_no: I32, params: dict[str, str]) -> Coded:
         cursor = self.connection.cursor()  # tables are shared between the threads of a dashboard
         with passing(cursor, entries=cursor.sql(_STORED).to_arrow_table() if self.own is None else self.own):
-            rows = cursor.sql(_VALUES, params={"key": key}).to_arrow_table()
-        return coded(rows["value"], none="").take(row_of(numbers(rows["request_no"]), request_no))
+            rows = cursor.sql(query, params=params).to_arrow_table()
+        return coded(rows[1], none="").take(row_of(numbers(rows["request_no"]), request_no))

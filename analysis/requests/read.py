@@ -65,6 +65,8 @@ def require_known(table: RequestTable, filters: Filters) -> None:
     for name in NAMED:
         choice = getattr(filters, name)
         for value in [choice] if isinstance(choice, str) else choice or []:
+            if name == "route" and value not in table.route.names and value in table.recorded_names().names:
+                continue
             _require_one_of(value, name, getattr(table, name))
     for key, values in filters.by_attribute().items():
         column = table.attribute(key)

@@ -151,6 +151,16 @@ class RequestTable:
             return Coded(np.full(len(self), -1, np.int32), ())
         return self.entry_attributes.of(key, self.request_no)
 
+    def recorded_names(self) -> Coded:
+        """The name of each request's entry span as it was recorded; the route where that is not known."""
+        return self.route if self.entry_attributes is None else self.entry_attributes.names(self.request_no)
+
+    def _route_among(self, choice: str | Sequence[str]) -> Bool:
+        """bool[n]: whether the route is among `choice`, or is named there as its entry span was, ids and all."""
+        among = self.route.among(choice)
+        unknown = {choice} - {*self.route.names} if isinstance(choice, str) else {*choice} - {*self.route.names}
+        return among | self.recorded_names().among(sorted(unknown)) if unknown else among
+
     def select(
         self, filters: Filters | None = None, include_incomplete: bool = False, whole_entries: bool = False
     ) -> "RequestTable":
@@ -165,7 +175,7 @@ class RequestTable:
             for name in NAMED:
                 choice = getattr(filters, name)
                 if choice is not None:
-                    chosen &= getattr(self, name).among(choice)
+                    chosen &= self._route_among(choice) if name == "route" else getattr(self, name).among(choice)
             for key, values in filters.by_attribute().items():
                 chosen &= self.attribute(key).among(values)
             if filters.start is not None:

@@ -93,7 +93,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, trace_id: str) -> l
 
 _SPANS = """
 SELECT s.span_no, s.resource_id, s.scope_id, map_from_entries(r.attributes), r.schema_url, c.name, c.version,
-    map_from_entries(c.attributes), c.schema_url, s.span_id, s.parent_span_id, s.trace_state, s.flags, o.name, o.kind, s.start_ns,
+    map_from_entries(c.attributes), c.schema_url, s.span_id, s.parent_span_id, s.trace_state, s.flags,
+    coalesce(s.name, o.name), o.kind, s.start_ns,
     s.end_ns, s.status_code, s.status_message, map_from_entries(s.attributes), s.dropped_attributes_count, s.dropped_events_count,
     s.dropped_links_count
 FROM data.spans s JOIN operations o USING (operation_id) JOIN data.resources r USING (resource_id)

@@ -120,7 +120,7 @@ def _span(row: _Row, parent: int, depth: int, more: _More) -> TraceSpan:
 
 
 _SPANS = """
-SELECT t.node, t.parent, t.span_no, s.span_id, s.parent_span_id, o.name, o.service_name, o.kind, g.stage, t.start_ns, t.end_ns,
+SELECT t.node, t.parent, t.span_no, s.span_id, s.parent_span_id, coalesce(s.name, o.name), o.service_name, o.kind, g.stage, t.start_ns, t.end_ns,
     coalesce(k.skew_ns, 0), s.end_ns IS NOT NULL, s.status_code, s.status_message,
     map_from_entries(s.attributes), map_from_entries(r.attributes)
 FROM data.spans s JOIN data.tree t USING (span_no) JOIN operations o ON o.operation_id = t.operation_id

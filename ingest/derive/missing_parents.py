@@ -24,7 +24,7 @@ WITH setting_up AS (
     SELECT trace_id FROM data.spans LEFT JOIN setting_up u USING (operation_id) GROUP BY trace_id
     HAVING NOT bool_or(parent_span_id IS NULL AND u.operation_id IS NULL)
 ), inside AS (
-    SELECT s.*, o.kind, o.name FROM data.spans s JOIN rootless USING (trace_id) JOIN operations_now o USING (operation_id)
+    SELECT s.* EXCLUDE (name), o.kind, coalesce(s.name, o.name) AS name FROM data.spans s JOIN rootless USING (trace_id) JOIN operations_now o USING (operation_id)
 ), tops AS (
     SELECT i.* FROM inside i ANTI JOIN inside p ON p.trace_id = i.trace_id AND p.span_id = i.parent_span_id
     WHERE i.parent_span_id IS NOT NULL

@@ -96,14 +96,15 @@ class OperationCatalog:
         self._id_of_hash: dict[int, int] = {}
         self._chunks: list[pa.Table] = []
 
-    def encode(self, batch: SpanBatch) -> npt.NDArray[np.int32]:
-        """int32[spans of the batch]: the operation_id of each span. New operations enter the catalogue."""
+    def encode(self, batch: SpanBatch, templates: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+        """int32[spans of the batch]: the operation_id of each span, called as in `templates`. New operations enter the
+        catalogue."""
         spans = batch.spans
         resource = spans["resource"].to_numpy()
         scope = spans["scope"].to_numpy()
         services = service_names(batch.resources)
         scopes = one_chunk(batch.scopes["name"])
-        names, kinds = one_chunk(spans["name"]), one_chunk(spans["kind"])
+        names, kinds = templates, one_chunk(spans["kind"])
         base = _combine(
             [hash_strings(services)[resource], hash_strings(scopes)[scope], hash_strings(names), hash_strings(kinds)]
         )

@@ -12,6 +12,7 @@ from overbudget.ingest.batch import ATTRIBUTES, SpanBatch
 from overbudget.ingest.write import facts
 from overbudget.ingest.write.dimensions import Dimension
 from overbudget.ingest.write.operations import UNKNOWN_SERVICE, OperationCatalog, service_names
+from overbudget.ingest.write.span_names import names_of
 from overbudget.kernels.content_hash import list_parts
 from overbudget.store.tables import insert
 
@@ -50,9 +51,10 @@ class Writer:
             first, count = self.next_span_no, batch.spans.num_rows
             self.next_span_no += count
             resource = batch.spans["resource"].to_numpy()
+            names = names_of(batch)
             numbers = {
                 "span_no": np.arange(first, first + count, dtype=np.int32),
-                "operation_id": self.operations.encode(batch),
+                "operation_id": self.operations.encode(batch, names.template),
                 "resource_id": self._resources.encode(batch.resources)[resource],
                 "scope_id": self._scopes.encode(batch.scopes)[batch.spans["scope"].to_numpy()],
                 "source_id": np.full(count, source_id, np.int16),
@@ -60,6 +62,7 @@ class Writer:
             spans = batch.spans.drop_columns(["name", "kind", "resource", "scope"])
             for name, column in numbers.items():
                 spans = spans.append_column(name, pa.array(column))
+            spans = spans.append_column("name", names.raw)
             rows = [
                 *(("data.resources", new.rename_columns({"id": "resource_id"})) for new in self._resources.take_new()),
                 *(("data.scopes", new.rename_columns({"id": "scope_id"})) for new in self._scopes.take_new()),

@@ -7,6 +7,7 @@ CREATE TABLE data.spans (
     trace_state VARCHAR NOT NULL,
     flags UINTEGER NOT NULL,
     operation_id INTEGER NOT NULL,
+    name VARCHAR,
     resource_id INTEGER NOT NULL,
     scope_id INTEGER NOT NULL,
     source_id SMALLINT NOT NULL,
@@ -26,7 +27,8 @@ COMMENT ON COLUMN data.spans.span_id IS 'Span id, 16 lower-case hexadecimal digi
 COMMENT ON COLUMN data.spans.parent_span_id IS 'Span id of the parent; NULL at a root';
 COMMENT ON COLUMN data.spans.trace_state IS 'W3C trace state, empty where absent';
 COMMENT ON COLUMN data.spans.flags IS 'W3C trace flags and OTLP flag bits';
-COMMENT ON COLUMN data.spans.operation_id IS 'The operation, which holds service, scope name, span name and kind';
+COMMENT ON COLUMN data.spans.operation_id IS 'The operation, which holds service, scope name, span name with its ids masked, and kind';
+COMMENT ON COLUMN data.spans.name IS 'Span name as recorded, where it carries ids; NULL where it is the name of the operation';
 COMMENT ON COLUMN data.spans.resource_id IS 'The resource';
 COMMENT ON COLUMN data.spans.scope_id IS 'The instrumentation scope';
 COMMENT ON COLUMN data.spans.source_id IS 'The dump file';

@@ -17,7 +17,7 @@ COMMENT ON TABLE operations IS 'One row per operation: a distinct combination of
 COMMENT ON COLUMN operations.operation_id IS 'Number of the operation within this dataset';
 COMMENT ON COLUMN operations.service_name IS 'service.name of the resource, "unknown_service" where it is absent';
 COMMENT ON COLUMN operations.scope_name IS 'Name of the instrumentation scope, empty where absent';
-COMMENT ON COLUMN operations.name IS 'Span name';
+COMMENT ON COLUMN operations.name IS 'Span name with every id in it (UUID, long number, hexadecimal digits, address, date) masked as {id}; spans.name has it as recorded';
 COMMENT ON COLUMN operations.kind IS 'UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER or CONSUMER';
 COMMENT ON COLUMN operations.stage IS 'Stage by the default rules; NULL where no rule applies';
 COMMENT ON COLUMN operations.weak IS 'True where the rule classifies a span only if no classified span stands above it';

@@ -36,7 +36,7 @@ COMMENT ON TABLE requests IS 'One row per request: one user-visible unit of work
 COMMENT ON COLUMN requests.request_no IS 'Number of the request within this dataset, in order of start';
 COMMENT ON COLUMN requests.trace_id IS 'Trace id, 32 lower-case hexadecimal digits';
 COMMENT ON COLUMN requests.span_id IS 'Span id of the entry span';
-COMMENT ON COLUMN requests.route IS 'Name of the entry span';
+COMMENT ON COLUMN requests.route IS 'Name of the entry span''s operation: the span''s name with its ids masked';
 COMMENT ON COLUMN requests.shape IS 'The set of operations directly below the entry span, sorted, separated by " | "';
 COMMENT ON COLUMN requests.service_name IS 'Service of the entry span';
 COMMENT ON COLUMN requests.start_time IS 'Start of the request, UTC';

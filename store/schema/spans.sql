@@ -2,7 +2,7 @@
 -- One row per span, with what its operation, resource, scope and dump file say of it.
 CREATE VIEW spans AS
 SELECT
-    s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, o.name, o.kind, o.service_name, c.name AS scope_name,
+    s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, coalesce(s.name, o.name) AS name, o.kind, o.service_name, c.name AS scope_name,
     c.version AS scope_version, make_timestamp_ns(s.start_ns) AS start_time, make_timestamp_ns(s.end_ns) AS end_time,
     s.start_ns, s.end_ns, s.end_ns - s.start_ns AS duration_ns, s.status_code, s.status_message,
     map_from_entries(s.attributes) AS attributes, map_from_entries(r.attributes) AS resource_attributes,
@@ -21,7 +21,7 @@ COMMENT ON COLUMN spans.span_id IS 'Span id, 16 lower-case hexadecimal digits; u
 COMMENT ON COLUMN spans.parent_span_id IS 'Span id of the parent; NULL at a root';
 COMMENT ON COLUMN spans.trace_state IS 'W3C trace state, empty where absent';
 COMMENT ON COLUMN spans.flags IS 'W3C trace flags and OTLP flag bits';
-COMMENT ON COLUMN spans.name IS 'Span name';
+COMMENT ON COLUMN spans.name IS 'Span name as recorded; operations.name has its ids masked';
 COMMENT ON COLUMN spans.kind IS 'UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER or CONSUMER';
 COMMENT ON COLUMN spans.service_name IS 'service.name of the resource';
 COMMENT ON COLUMN spans.scope_name IS 'Name of the instrumentation scope, empty where absent';

@@ -2,12 +2,18 @@
 
 import pyarrow as pa
 
+from overbudget.ingest.batch import SpanBatch
 from overbudget.ingest.write.operations import OperationCatalog
+from overbudget.ingest.write.span_names import names_of
 from tests.batches import batch
 
 
+def numbers(catalog: OperationCatalog, spans: SpanBatch) -> list[int]:
+    return catalog.encode(spans, names_of(spans).template).tolist()
+
+
 def encode(*spans: dict, **kwargs: object) -> list[int]:
-    return OperationCatalog().encode(batch(spans, **kwargs)).tolist()  # type: ignore[arg-type]
+    return numbers(OperationCatalog(), batch(spans, **kwargs))  # type: ignore[arg-type]
 
 
 def test_spans_alike_in_all_that_classification_looks_at_are_one_operation() -> None:
@@ -48,21 +54,20 @@ def test_a_peer_tells_operations_apart_only_on_call_spans() -> None:
 
 def test_numbers_go_on_across_batches_and_restarts() -> None:
     catalog = OperationCatalog()
-    first = catalog.encode(
-        batch([{"name": "a", "attributes": {"gen_ai.operation.name": "chat"}}, {"name": "b"}])
-    ).tolist()
-    assert catalog.encode(batch([{"name": "b"}, {"name": "c"}])).tolist() == [first[1], 2]
+    first = numbers(catalog, batch([{"name": "a", "attributes": {"gen_ai.operation.name": "chat"}}, {"name": "b"}]))
+    assert numbers(catalog, batch([{"name": "b"}, {"name": "c"}])) == [first[1], 2]
     reopened = OperationCatalog.of(catalog.table())
-    again = reopened.encode(
-        batch([{"name": "c"}, {"name": "a", "attributes": {"gen_ai.operation.name": "chat"}}, {"name": "d"}])
+    again = numbers(
+        reopened, batch([{"name": "c"}, {"name": "a", "attributes": {"gen_ai.operation.name": "chat"}}, {"name": "d"}])
     )
-    assert again.tolist() == [2, first[0], 3]
+    assert again == [2, first[0], 3]
 
 
 def test_the_catalogue_says_what_each_operation_is() -> None:
     catalog = OperationCatalog()
-    catalog.encode(
-        batch([{"name": "q", "kind": "CLIENT", "attributes": {"db.system.name": "mysql", "x": "1"}}], services=("",))
+    numbers(
+        catalog,
+        batch([{"name": "q", "kind": "CLIENT", "attributes": {"db.system.name": "mysql", "x": "1"}}], services=("",)),
     )
     (row,) = catalog.table().to_pylist()
     assert (row["service_name"], row["scope_name"], row["name"], row["kind"]) == (
