@@ -23,8 +23,8 @@ $(VENV)/.runtime: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install $(PIP) -r requirements.lock
 	$(BIN)/python -m pip install $(PIP) --no-deps -e .
 	$(BIN)/python scripts/link_package.py
-	@echo "Compiling the kernels, once (about a minute) …"
-	@$(BIN)/python -m scripts.compile_kernels
+	@echo "Compiling for this machine, once (about a minute) …"
+	@$(BIN)/overbudget warm
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock

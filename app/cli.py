@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
+from overbudget.app.commands.first_run import first_run_told
 from overbudget.store import versions
 from overbudget.store.errors import OverbudgetError
 
@@ -348,6 +349,14 @@ def export(
     run(dataset, parquet)
 
 
+@app.command(epilog="Example: overbudget warm")
+def warm() -> None:
+    """Compile all machine code now, so that no later run waits for it (images, CI caches)."""
+    from overbudget.app.commands.warm import run
+
+    run()
+
+
 @app.command(epilog="Example: overbudget serve --workspace workspace --port 8501")
 def serve(
     workspace: Annotated[Path, typer.Option(help="The folder of the datasets.")] = Path("workspace"),
@@ -376,7 +385,7 @@ def main() -> None:
 def _run() -> NoReturn:
     status = 0
     try:
-        with until_the_reader_leaves():
+        with until_the_reader_leaves(), first_run_told():
             status = app(standalone_mode=False, prog_name="overbudget") or 0
         sys.exit(status)
     except OverbudgetError as error:

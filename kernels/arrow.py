@@ -13,8 +13,9 @@ I64 = npt.NDArray[np.int64]
 
 def numbers(column: pa.ChunkedArray) -> np.ndarray:
     """A column of integers or floats without nulls (ask SQL to coalesce them); not to be written to."""
-    whole = column.combine_chunks()
-    return np.from_dlpack(whole) if len(whole) else np.zeros(0, _DTYPES[str(whole.type)])
+    if len(column) == 0:  # pyarrow makes one chunk of none by way of pandas
+        return np.zeros(0, _DTYPES[str(column.type)])
+    return np.from_dlpack(column.combine_chunks())
 
 
 def flags(column: pa.ChunkedArray) -> np.ndarray:

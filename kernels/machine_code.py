@@ -14,7 +14,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,8 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.serialize import dumps
 from numba.extending import models, register_model, typeof_impl
 
+from overbudget.kernels.compiling import on_compile, on_compiled, on_unkept
+
 UNUSED_SECONDS = 30 * 24 * 3600
 _DAY_SECONDS = 24 * 3600
 _PACKAGE = __name__.partition(".")[0]
@@ -37,8 +39,8 @@ _IMPORT = re.compile(r"^(?:from|import) +(" + _PACKAGE + r"[\w.]*)(?: +import +(
 # numba's own lock: another one would be taken by one thread before this one, and by the next after it.
 lock = global_compiler_lock
 
-# Who wants to know, by its name, that a kernel is going to be compiled (a second or more for the large ones).
-on_compile: list[Callable[[str], None]] = []
+# The files of the machine code that this process has used or made.
+used_files: set[Path] = set()
 
 
 def cache_folder() -> Path:
@@ -95,6 +97,22 @@ def _imports(module: str) -> frozenset[str]:
     return frozenset(found & sys.modules.keys())
 
 
+def _versions() -> "hashlib._Hash":
+    """A hash of what machine code depends on besides its sources."""
+    settings = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
+    versions = (platform.python_implementation(), sys.version_info[:3], numba.__version__, llvmlite.__version__)
+    return hashlib.sha256(repr((versions, np.__version__, sys.platform, settings)).encode())
+
+
+def key_of_sources(files: Iterable[Path]) -> str:
+    """A hash of source files and of what else machine code depends on."""
+    digest = _versions()
+    for file in files:
+        source = file.read_bytes()
+        digest.update(f"{file.name} {len(source)}\n".encode() + source)
+    return digest.hexdigest()[:20]
+
+
 @cache
 def key_of(module: str) -> str | None:
     """The hash under which the kernels of a module are kept; None where its source cannot be read."""
@@ -103,9 +121,7 @@ def key_of(module: str) -> str | None:
         new = _imports(waiting.pop()) - reached
         reached |= new
         waiting += new
-    settings = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
-    versions = (platform.python_implementation(), sys.version_info[:3], numba.__version__, llvmlite.__version__)
-    digest = hashlib.sha256(repr((versions, np.__version__, sys.platform, settings)).encode())
+    digest = _versions()
     for name in sorted(reached):
         source = _source(name)
         if source is None:
@@ -139,10 +155,13 @@ class _Cache(NullCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         target_context.refresh()
         if self._folder is not None:
+            path = self._file(self._folder, sig, target_context.codegen().magic_tuple())
             try:
-                payload = self._file(self._folder, sig, target_context.codegen().magic_tuple()).read_bytes()
+                payload = path.read_bytes()
                 _mark_used(self._folder)
-                return CompileResult._rebuild(target_context, *pickle.loads(payload))
+                found = CompileResult._rebuild(target_context, *pickle.loads(payload))
+                used_files.add(path)
+                return found
             except OSError:
                 pass
             except Exception as error:  # a file that was damaged is compiled anew and replaced
@@ -153,16 +172,25 @@ class _Cache(NullCache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        self._save(sig, data)
+        for told in on_compiled:
+            told(self._name)
+
+    def _save(self, sig: Any, data: Any) -> None:
         if self._folder is None or data.library.has_dynamic_globals or any(not one.can_cache for one in data.lifted):
             return
         path = self._file(self._folder, sig, data.codegen.magic_tuple())
         aside = path.with_suffix(f".{uuid.uuid4().hex[:12]}")
-        with suppress(OSError):  # a full disk, a folder that is not ours
+        try:
             if not self._folder.exists():
                 self._folder.mkdir(parents=True, exist_ok=True)
                 _sweep(self._folder.parent)
             aside.write_bytes(dumps(data._reduce()))
             aside.replace(path)
+            used_files.add(path)
+        except OSError as error:  # a full disk, a folder that is not ours
+            for told in on_unkept:
+                told(cache_folder(), error)
 
 
 @cache

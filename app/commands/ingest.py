@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from overbudget.app.commands.first_run import compiling
 from overbudget.app.text.words import count
 from overbudget.ingest.pipeline import IngestResult, Progress, ingest
 from overbudget.ingest.warnings import meaning
+from overbudget.kernels.compiling import told_of_compiling
 
 PROGRESS_VARIABLE = "OVERBUDGET_PROGRESS"  # names a file that the dashboard reads progress from
 
@@ -57,13 +59,19 @@ def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool) -> 
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Reading", total=None, spans=0)
 
+        doing = "Reading"
+
         def show(progress: Progress) -> None:
+            nonlocal doing
             doing = "Reading" if progress.phase == "reading" else "Working out critical paths"
             bar.update(
                 task, description=doing, completed=progress.bytes_read, total=progress.bytes_total, spans=progress.spans
             )
 
-        return ingest(dumps, to, append, show, adjust_clocks)
+        with told_of_compiling(
+            lambda done: bar.update(task, description=compiling(done)), lambda: bar.update(task, description=doing)
+        ):
+            return ingest(dumps, to, append, show, adjust_clocks)
 
 
 def summary(result: IngestResult) -> str:

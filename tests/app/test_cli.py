@@ -329,3 +329,42 @@ def test_the_version_says_program_and_dataset_format() -> None:
 
     said = call("--version").stdout
     assert said == f"overbudget {versions.PROGRAM} (dataset format {versions.FORMAT}, method {versions.METHOD})\n"
+
+
+LOADED = (
+    "import sys; from overbudget.app.cli import _run\n"
+    "sys.argv = ['overbudget', *sys.argv[1:]]\n"
+    "try: _run()\n"
+    "except SystemExit: pass\n"
+    "print(*sys.modules, file=sys.stderr)"
+)
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The packages that a command loads."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
+
+
+def test_review_and_check_without_rules_of_ones_own_load_no_compiler_and_nothing_of_the_dashboard(dataset: str) -> None:
+    for command in (["review", dataset], ["review", dataset, "--json"], ["check", dataset, "--budget", BUDGET]):
+        found = loaded(*command)
+        assert "duckdb" in found
+        assert not found & {"numba", "llvmlite", "scipy", "plotly", "pandas", "streamlit"}, command
+
+
+def test_help_loads_no_database_and_no_arrays() -> None:
+    for command in (["--help"], ["review", "--help"], ["--version"]):
+        assert not loaded(*command) & {
+            "duckdb",
+            "numpy",
+            "pyarrow",
+            "numba",
+            "scipy",
+            "plotly",
+            "pandas",
+            "streamlit",
+        }, command

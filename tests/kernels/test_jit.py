@@ -24,7 +24,7 @@ def package(tmp_path: Path) -> Path:
     kernels = tmp_path / "overbudget" / "kernels"
     kernels.mkdir(parents=True)
     (tmp_path / "overbudget" / "__init__.py").touch()
-    for name in ("__init__.py", "jit.py", "machine_code.py"):
+    for name in ("__init__.py", "compiling.py", "jit.py", "machine_code.py"):
         (kernels / name).write_text((ROOT / "kernels" / name).read_text(encoding="utf-8"), encoding="utf-8")
     (kernels / "outer.py").write_text(OUTER)
     write_helper(tmp_path)
@@ -42,7 +42,7 @@ def run(package: Path, code: str = CALL, **environment: str) -> list[str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         **environment,
     }
-    told = "import overbudget.kernels.machine_code as m; m.on_compile.append(lambda name: print('compiling', name)); "
+    told = "import overbudget.kernels.compiling as m; m.on_compile.append(lambda name: print('compiling', name)); "
     ran = subprocess.run(
         [sys.executable, "-P", "-c", (told if not environment else "") + code],
         cwd=package, env={**settings, "PYTHONPATH": str(package)}, capture_output=True, text=True, check=True,
@@ -79,9 +79,22 @@ def test_a_damaged_file_is_compiled_anew(package: Path) -> None:
     assert run(package) == ["20"]
 
 
-def test_it_works_where_nothing_can_be_kept(package: Path) -> None:
+def test_it_works_where_nothing_can_be_kept_and_says_so(package: Path) -> None:
     (package / "cache").write_text("a file where the folder should be")
-    assert run(package)[-1] == "20"
+    hear = "import overbudget.kernels.compiling as c; c.on_unkept.append(lambda folder, why: print(folder, why.strerror)); "
+    said = run(package, hear + CALL)
+    assert said[-1] == "20"
+    assert f"{package / 'cache'} Not a directory" in said
+
+
+def test_who_asks_is_told_how_many_were_compiled_and_when_it_is_over(package: Path) -> None:
+    hear = (
+        "from overbudget.kernels.compiling import told_of_compiling\n"
+        "with told_of_compiling(lambda done: print('so far', done), lambda: print('over')):\n"
+        "    from overbudget.kernels.outer import outer; outer(1); print('answer'); outer(2.5)"
+    )
+    # the kernel, and the one that it calls, which is ready first
+    assert run(package, hear)[:4] == ["so far 0", "so far 0", "over", "answer"]
 
 
 def test_without_a_compiler_kernels_are_python(package: Path) -> None:
