@@ -9,6 +9,7 @@ from overbudget.kernels.machine_code import cache_folder, key_of_sources, used_f
 
 ROOMS = ("kernels", "stages", "store", "ingest", "analysis", "sample_traces")
 OWN_RULES = '[stages.retrieval]\nmatch = [ { name = "retrieve*" } ]\n[request]\nmatch = { name = "POST /chat" }\n'
+SAMPLE = Path(__file__).parents[2] / "sample_traces" / "dumps" / "slow_database_tenant.otlp.jsonl.gz"
 
 
 def run() -> None:
@@ -50,7 +51,6 @@ def call_every_kernel() -> None:
     from overbudget.analysis.load.load import load
     from overbudget.analysis.review.review import review
     from overbudget.analysis.tail.tail import tail
-    from overbudget.app.server.workspace import FIRST_SAMPLE, SAMPLES
     from overbudget.ingest.formats.json.kernel import scan as scan_json
     from overbudget.ingest.formats.protobuf.kernel import scan as scan_protobuf
     from overbudget.ingest.pipeline import ingest
@@ -60,7 +60,7 @@ def call_every_kernel() -> None:
         compile_now(scan)
     with tempfile.TemporaryDirectory() as folder:
         dataset = Path(folder) / "sample.duckdb"
-        ingest([SAMPLES / f"{FIRST_SAMPLE}.otlp.jsonl.gz"], dataset)
+        ingest([SAMPLE], dataset)
         connection = open_dataset(dataset)
         for budget in (None, parse_budget(OWN_RULES, "rules")):
             for answer in (review, tail, load, consistency):
