@@ -1,6 +1,5 @@
 """The requests that stand for a percentile: those nearest to it in rank, weighted, and what they are made of."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,22 +93,6 @@ class Ranking:
         rows = self.order[start:stop]
         by_row = np.argsort(rows)
         return Band(rows[by_row], shared[by_row] / shared.sum())
-
-
-def slower(ours: I64, others: I64, chance: float = 0.01) -> bool:
-    """Whether `ours` are slower than `others` beyond chance: one-sided rank test, normal approximation with ties.
-
-    (H. B. Mann and D. R. Whitney, Annals of Mathematical Statistics 18 (1947).) False where either has fewer than five.
-    """
-    a, b = len(ours), len(others)
-    if min(a, b) < LEAST_IN_BAND:
-        return False
-    _, of, count = np.unique(np.concatenate([ours, others]), return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2)[of]
-    n = a + b
-    above = float(rank[:a].sum()) - a * (a + 1) / 2 - a * b / 2
-    variance = a * b / 12 * ((n + 1) - float((count.astype(np.float64) ** 3 - count).sum()) / (n * (n - 1)))
-    return variance > 0 and math.erfc(above / math.sqrt(2 * variance)) / 2 < chance
 
 
 def whole_parts(parts: F64, total: int) -> list[int]:

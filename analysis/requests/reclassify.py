@@ -5,7 +5,7 @@ count by their operation (see stages.rule_evidence for rules about attributes th
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.path import PathTable, load_places
-from overbudget.analysis.requests.stored import read_stored
+from overbudget.analysis.requests.siblings import equal_siblings
+from overbudget.analysis.requests.stored import read_stored, told_together
 from overbudget.analysis.requests.table import I16, I32, I64, UNKNOWN, Bool, RequestTable
 from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
 from overbudget.kernels.columns import Requests, Segments, Tree
@@ -32,8 +33,18 @@ from overbudget.stages.server_queue import QUEUE, reported_waits, stage_segments
 from overbudget.store.span_tree import load_tree
 
 
-def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> RequestTable:
-    """Every request of the dataset with its stage times by the budget's rules, and the critical path they come from."""
+class Ruled(NamedTuple):
+    """The stored trees with their operations classified by a budget's rules."""
+
+    tree: Tree
+    stored_request_of: I32
+    operations: pa.Table
+    split: Split
+    catalogue: Catalogue
+
+
+def ruled_tree(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Ruled:
+    """Every span of the dataset in its tree, its operation classified by the budget's rules."""
     tree, stored_request_of = load_tree(connection)
     operations = connection.sql(
         "SELECT operation_id, service_name, scope_name, name, kind, keys FROM operations ORDER BY operation_id"
@@ -43,12 +54,17 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
     split = split_operations(of_node, tree.row, recorded)
     operations = operations.take(pa.array(split.original))
     catalogue = catalogue_of(operations, decisions=classify(operations, budget.rules, split.evidence))
-    tree = tree._replace(operation=split.operation)
+    return Ruled(tree._replace(operation=split.operation), stored_request_of, operations, split, catalogue)
+
+
+def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> RequestTable:
+    """Every request of the dataset with its stage times by the budget's rules, and the critical path they come from."""
+    tree, stored_request_of, operations, split, catalogue = ruled_tree(connection, budget)
     stored = read_stored(connection)
     anew = budget.request_match or budget.background  # paths are walked anew
     if anew:
-        tree = tree._replace(span_id=_span_ids(connection, tree.row))
-    requests, request_of = _stored_requests(tree, stored_request_of, stored.complete), stored_request_of
+        tree = tree._replace(span_id=span_ids(connection, tree.row))
+    requests, request_of = stored_requests(tree, stored_request_of, stored.complete), stored_request_of
     if budget.request_match:
         is_entry = _matched(operations, budget.request_match, split)[tree.operation]
         requests, request_of = find_requests(tree, catalogue.columns, is_entry)
@@ -57,33 +73,35 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
         tree, request_of = without_background(tree, request_of, requests.entry, background)
     stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
     waits = reported_waits(connection).of_nodes(tree.row, tree, stage_of)
+    siblings = equal_siblings(connection)
     if not anew:
         segments, places = _stored_segments(connection, tree.row), load_places(connection)
-        staged = _staged(stored.request_no, segments, places, catalogue, stage_of, tree, stored_request_of, waits)
+        found = staged(stored.request_no, segments, places, catalogue, stage_of, tree, stored_request_of, waits)
         return replace(
             stored,
-            stages=staged.stages,
-            present=staged.present,
-            stage_ns=staged.stage_ns,
-            path=staged.path,
+            stages=found.stages,
+            present=found.present,
+            stage_ns=found.stage_ns,
+            path=told_together(found.path, operations, siblings),
             stage_of_node=stage_of,
         )
     segments = critical_path(tree, requests, catalogue.columns, request_of)
     numbered = np.arange(len(requests.entry), dtype=np.int32)
-    staged = _staged(numbered, segments, catalogue.places, catalogue, stage_of, tree, request_of, waits)
+    found = staged(numbered, segments, catalogue.places, catalogue, stage_of, tree, request_of, waits)
+    found = replace(found, path=told_together(found.path, operations, siblings))
     parent = tree.parent if budget.background else None
     if not budget.request_match:
         return replace(
             stored,
-            stages=staged.stages,
-            present=staged.present,
-            stage_ns=staged.stage_ns,
-            path=staged.path,
+            stages=found.stages,
+            present=found.present,
+            stage_ns=found.stage_ns,
+            path=found.path,
             stage_of_node=stage_of,
             request_of_node=request_of,
             parent_of_node=parent,
         )
-    table = _requests_at(connection, requests, staged, tree, catalogue, stored_request_of, stored, stage_of, request_of)
+    table = _requests_at(connection, requests, found, tree, catalogue, stored_request_of, stored, stage_of, request_of)
     return replace(table, parent_of_node=parent)
 
 
@@ -92,7 +110,7 @@ def _matched(operations: pa.Table, rules: tuple[Rule, ...], split: Split) -> Boo
     return np.array([decision.stage == "" for decision in classify(operations, rules, split.evidence)], bool)
 
 
-def _stored_requests(tree: Tree, request_of: I32, complete: Bool) -> Requests:
+def stored_requests(tree: Tree, request_of: I32, complete: Bool) -> Requests:
     """The requests as they were stored, in the order of request_no, for the kernels."""
     inside = request_of >= 0
     above = np.where(tree.parent >= 0, request_of[tree.parent], np.int32(-1))
@@ -120,7 +138,7 @@ def _stored_segments(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -
     )
 
 
-def _span_ids(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> npt.NDArray[np.uint64]:
+def span_ids(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> npt.NDArray[np.uint64]:
     rows = connection.sql("SELECT span_no, ('0x' || span_id)::UBIGINT AS id FROM data.spans").to_arrow_table()
     return numbers(rows["id"])[row_of(numbers(rows["span_no"]), span_of_node)]
 
@@ -138,7 +156,7 @@ def _complete_traces(tree: Tree, stored_request_of: I32, stored: RequestTable) -
 
 
 @dataclass(frozen=True)
-class _Staged:
+class Staged:
     """The columns of a RequestTable that stages decide."""
 
     stages: tuple[str, ...]
@@ -147,7 +165,7 @@ class _Staged:
     path: PathTable
 
 
-def _staged(
+def staged(
     request_no: I32,
     segments: Segments,
     places: tuple[str, ...],
@@ -156,7 +174,7 @@ def _staged(
     tree: Tree,
     request_of: I32,
     waits: I64,
-) -> _Staged:
+) -> Staged:
     """The stage times that the `segments` of the requests `request_no` add up to, and the segments themselves."""
     stages = len(catalogue.stages)
     segments, stage = stage_segments(segments, tree, stage_of, waits)
@@ -179,7 +197,7 @@ def _staged(
         name=Coded(catalogue.name_codes, catalogue.names),
         places=places,
     )
-    return _Staged(catalogue.stages, tuple((spans > 0).tolist()), stage_ns.reshape(len(request_no), stages), path)
+    return Staged(catalogue.stages, tuple((spans > 0).tolist()), stage_ns.reshape(len(request_no), stages), path)
 
 
 @dataclass(frozen=True)
@@ -217,7 +235,7 @@ def _entries(connection: duckdb.DuckDBPyConnection, span_no: I32) -> _Entries:
 def _requests_at(
     connection: duckdb.DuckDBPyConnection,
     requests: Requests,
-    staged: _Staged,
+    found: Staged,
     tree: Tree,
     catalogue: Catalogue,
     stored_request_of: I32,
@@ -258,10 +276,10 @@ def _requests_at(
         scored=said(stored.scored, False),
         good=said(stored.good, UNKNOWN),
         ttft_ns=said(stored.ttft_ns, -1),
-        stages=staged.stages,
-        present=staged.present,
-        stage_ns=staged.stage_ns,
-        path=staged.path,
+        stages=found.stages,
+        present=found.present,
+        stage_ns=found.stage_ns,
+        path=found.path,
         request_of_node=request_of,
         stage_of_node=stage_of,
         entry_span_no=tree.row[entry],

@@ -1,6 +1,7 @@
 """Requests, and their critical paths, as they are stored in a dataset."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 
 from overbudget.analysis.requests.path import PathTable, load_places
 from overbudget.analysis.requests.siblings import EqualSiblings, equal_siblings
-from overbudget.analysis.requests.table import I32, UNKNOWN, RequestTable
+from overbudget.analysis.requests.table import UNKNOWN, RequestTable
 from overbudget.kernels.arrow import coded, flags, numbers, row_of
 
 
@@ -68,31 +69,28 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
     operations = connection.sql(
         "SELECT operation_id, service_name, name FROM operations ORDER BY operation_id"
     ).to_arrow_table()
-    operation = row_of(numbers(operations["operation_id"]), numbers(rows["operation_id"]))
-    siblings = equal_siblings(connection)
-    places, hop = _told_together(load_places(connection), numbers(rows["hop_to_id"]), operation, operations, siblings)
-    return PathTable(
+    path = PathTable(
         request_no=numbers(rows["request_no"]),
         span_no=numbers(rows["span_no"]),
-        operation=operation,
-        hop=hop,
+        operation=row_of(numbers(operations["operation_id"]), numbers(rows["operation_id"])),
+        hop=numbers(rows["hop_to_id"]),
         stage=numbers(rows["stage_id"]),
         duration_ns=numbers(rows["duration_ns"]),
         awaited=flags(rows["awaited"]),
         service=coded(operations["service_name"]),
         name=coded(operations["name"]),
-        places=places,
-        siblings=siblings,
+        places=load_places(connection),
     )
+    return told_together(path, operations, equal_siblings(connection))
 
 
-def _told_together(
-    places: tuple[str, ...], hop: I32, operation: I32, operations: pa.Table, siblings: Mapping[int, EqualSiblings]
-) -> tuple[tuple[str, ...], I32]:
-    """Places, and the hop of each segment, with one place for those of equal siblings."""
+def told_together(path: PathTable, operations: pa.Table, siblings: Mapping[int, EqualSiblings]) -> PathTable:
+    """The paths with one place for the hops of equal siblings. `path.operation` numbers the rows of `operations`."""
     if not siblings:
-        return places, hop
-    places = tuple(dict.fromkeys([*places, *(group.place for group in siblings.values())]))
+        return path
+    places = tuple(dict.fromkeys([*path.places, *(group.place for group in siblings.values())]))
     ids = operations["operation_id"].to_pylist()
     group = np.array([places.index(siblings[number].place) if number in siblings else -1 for number in ids], np.int32)
-    return places, np.where((hop >= 0) & (group[operation] >= 0), group[operation], hop)
+    of_segment = group[path.operation]
+    hop = np.where((path.hop >= 0) & (of_segment >= 0), of_segment, path.hop).astype(np.int32)
+    return replace(path, places=places, hop=hop, siblings=siblings)

@@ -11,7 +11,7 @@ from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.common.bands import whole_parts
 from overbudget.analysis.common.percentiles import Quantile, Share, quantiles
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
-from overbudget.analysis.review.culprit import Case, blame, everything_slow
+from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow
 from overbudget.analysis.review.measure import BandMeans, Measured
 from overbudget.analysis.review.result import (
     AllSlow,
@@ -19,7 +19,6 @@ from overbudget.analysis.review.result import (
     Breakdown,
     Extreme,
     GoodAnswers,
-    Incomplete,
     MeanRequest,
     PercentileRow,
     Review,
@@ -27,6 +26,7 @@ from overbudget.analysis.review.result import (
     StageRow,
     Streaming,
     Verdict,
+    too_many_lost,
 )
 from overbudget.stages.names import stage_order
 
@@ -77,7 +77,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         failures_apart=measured.failures_apart,
         window_ns=int(np.ptp(measured.table.start_ns)) if len(measured.table) else None,
         all_slow=_all_slow(measured, held_to),
-        incomplete=Incomplete(*measured.incomplete) if measured.incomplete else None,
+        incomplete=measured.incomplete,
         remarks=whole.remarks,
     )
 
@@ -185,6 +185,8 @@ def _breakdown(measured: Measured, budget: Budget, percentile: int, shown: list[
     value = next(quantile.value_ns for quantile in measured.total if quantile.percentile == percentile)
     case = _case(measured, band, measured.typical, caps, cap_of(budget.caps, percentile), percentile, value)
     found = blame(case)
+    if too_many_lost(band.requests, missing):
+        found = Blame(found.overrun)  # what the others are made of says nothing of those that lost their spans
     total = sum(found.overrun.values())
     stages = tuple(
         BandStage(

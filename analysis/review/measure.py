@@ -16,9 +16,11 @@ from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.causes import Causes, find_causes
 from overbudget.analysis.causes.spending import Cause, Spending, read_spending
 from overbudget.analysis.causes.why import Why, explain
-from overbudget.analysis.common.bands import I64, Band, Ranking, slower
+from overbudget.analysis.common.bands import I64, Band, Ranking
 from overbudget.analysis.common.percentiles import F64, Quantile, Share, quantiles, share_of
+from overbudget.analysis.health.lost_spans import compare_incomplete
 from overbudget.analysis.requests.read import read_requests
+from overbudget.analysis.requests.restored import restore
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable, iso
 from overbudget.kernels.arrow import row_of
@@ -45,13 +47,27 @@ class DatasetFacts:
 class Evidence:
     """Everything a review reads from a dataset: all requests, and what their critical paths are made of.
 
-    `spending` reads which calls they made, when a culprit asks for it; None where there is no dataset to ask.
+    `restored` says of each request whether it lost spans and can be broken down all the same. `spending` reads which calls they made, when a culprit asks for it; None where there is no dataset to ask.
     """
 
     facts: DatasetFacts
     requests: RequestTable
     causes: Causes
     spending: Callable[[], Spending] | None = None
+    restored: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class LostSpans:
+    """Requests with lost spans: how many, how many without an end, whether they are slower than the whole ones (rank test,
+    1 %), both medians, and of how many what is left still tells what they are made of."""
+
+    requests: int
+    open: int
+    slower: bool
+    median_ns: int | None
+    others_median_ns: int | None
+    broken_down: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,7 @@ class Measured:
     band_incomplete: dict[int, int]
     failed: Share | None
     failures_apart: bool
-    incomplete: tuple[int, int, bool, int | None, int | None] | None
+    incomplete: LostSpans | None
     rows: np.ndarray  # of each request of `table` among all that were read
     cohorts: dict[int, Band]
     usual: Band
@@ -135,6 +151,8 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
     """All that a review needs of a dataset. Depends on the dataset and `budget.reading` alone: worth caching."""
     requests = read_requests(connection, budget)
     path = load_path(connection, requests)
+    restored = restore(connection, requests, path, budget or Budget())
+    requests, path = restored.table, restored.path
     causes = find_causes(path, requests)
     spans, start, end = connection.sql(
         "SELECT count(*), min(start_ns), greatest(max(start_ns), max(end_ns)) FROM data.spans"
@@ -148,7 +166,9 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         start=iso(start) if spans else None,
         end=iso(end) if spans else None,
     )
-    return Evidence(facts, requests, causes, lru_cache(1)(lambda: read_spending(connection, requests, path)))
+    return Evidence(
+        facts, requests, causes, lru_cache(1)(lambda: read_spending(connection, requests, path)), restored.rows
+    )
 
 
 def measure(
@@ -177,6 +197,8 @@ def measure(
     table = _without_waits(table)
     rows = row_of(evidence.requests.request_no, table.request_no).astype(np.int64)
     ranking, usable = Ranking(table.latency_ns), table.complete | include_incomplete
+    if evidence.restored is not None:
+        usable = usable | evidence.restored[rows]
     ranked = {p: ranking.band(p) for p in percentiles}
     bands = {p: band.among(usable) for p, band in ranked.items()}
 
@@ -205,7 +227,7 @@ def measure(
         band_incomplete={p: len(band.rows) - len(bands[p].rows) for p, band in ranked.items()},
         failed=failed,
         failures_apart=failures_apart,
-        incomplete=_incomplete(table),
+        incomplete=_incomplete(table, usable),
         rows=rows,
         cohorts=bands,
         usual=usual,
@@ -246,14 +268,20 @@ def _whole_requests(
     ]
 
 
-def _incomplete(table: RequestTable) -> tuple[int, int, bool, int | None, int | None] | None:
-    """How many requests have lost spans, how many no end, whether they are slower, their median and the others'."""
+def _incomplete(table: RequestTable, usable: npt.NDArray[np.bool_]) -> LostSpans | None:
     lost = ~table.complete
     if not lost.any():
         return None
-    ours, others = table.latency_ns[lost], table.latency_ns[~lost]
-    medians = [int(np.median(one)) if len(one) else None for one in (ours, others)]
-    return len(ours), int(np.count_nonzero(table.open)), slower(ours, others), medians[0], medians[1]
+    compared = compare_incomplete(table)
+    medians = [int(np.median(table.latency_ns[one])) if one.any() else None for one in (lost, ~lost)]
+    return LostSpans(
+        requests=int(np.count_nonzero(lost)),
+        open=int(np.count_nonzero(table.open)),
+        slower=compared is not None and compared.slower,
+        median_ns=medians[0],
+        others_median_ns=medians[1],
+        broken_down=int(np.count_nonzero(lost & usable)),
+    )
 
 
 def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) -> BandMeans:

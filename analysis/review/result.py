@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.causes.why import Why
 from overbudget.analysis.common.effective_size import Independence
-from overbudget.analysis.review.measure import DatasetFacts
+from overbudget.analysis.review.measure import DatasetFacts, LostSpans
 from overbudget.stages.names import UNATTRIBUTED
 
 Verdict = Literal["over", "at_risk", "within", "unknown"]
@@ -126,8 +126,8 @@ class Streaming:
 class Breakdown:
     """What a request at a percentile is made of; no stages where fewer than five requests stand for it.
 
-    `band_incomplete` counts the requests of that rank left out because some of their spans are missing. Without a
-    culprit, `any_of` lists the parts of which each alone would be enough (`everything_slow`: typical requests are over
+    `band_incomplete` counts the requests of that rank left out because some of their spans are missing; where they are
+    more than a third there is no culprit, because it may be what they lost. Without a culprit otherwise, `any_of` lists the parts of which each alone would be enough (`everything_slow`: typical requests are over
     the cap too), or the spread is a natural one. `extreme` is a request that makes more than a third of the band's spread.
     """
 
@@ -154,17 +154,6 @@ class AllSlow:
     latency_ns: int
     culprit: Culprit | None
     any_of: tuple[Suspect, ...]
-
-
-@dataclass(frozen=True)
-class Incomplete:
-    """Requests with lost spans among those ranked, and whether they are slower than the whole ones (rank test, 1 %)."""
-
-    requests: int
-    open: int
-    slower: bool
-    median_ns: int | None
-    others_median_ns: int | None
 
 
 @dataclass(frozen=True)
@@ -225,7 +214,7 @@ class Review:
     failures_apart: bool = False
     window_ns: int | None = None
     all_slow: AllSlow | None = None
-    incomplete: Incomplete | None = None
+    incomplete: LostSpans | None = None
     remarks: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -288,6 +277,11 @@ def untold(review: Review) -> list[PercentileRow]:
     rows = [*review.end_to_end, *review.stages]
     rows += [row for route in review.routes for row in (*route.end_to_end, *route.stages)]
     return [row for row in rows if row.verdict == "unknown"]
+
+
+def too_many_lost(band_requests: int, band_incomplete: int) -> bool:
+    """Whether so many requests of a band (more than a third) cannot be broken down that nobody can be blamed for it."""
+    return band_incomplete * 3 > band_requests + band_incomplete
 
 
 def much_unattributed(review: Review) -> float | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
+from overbudget.analysis.review.measure import LostSpans
 from overbudget.analysis.review.result import (
     TOTAL,
     AllSlow,
@@ -17,6 +18,7 @@ from overbudget.analysis.review.result import (
     StageRow,
     Suspect,
     much_unattributed,
+    too_many_lost,
     untold,
 )
 from overbudget.stages.names import UNATTRIBUTED
@@ -75,17 +77,26 @@ def _incomplete_notes(review: Review) -> list[str]:
         if lost.slower:
             said.append(
                 f"Slow requests lose spans: {them} take {format_duration(lost.median_ns)} in the middle, the others "
-                f"{format_duration(lost.others_median_ns)}. Percentiles count them; stages and operations cannot."
+                f"{format_duration(lost.others_median_ns)}. Percentiles count them. {_broken_down(lost)}"
             )
         else:
             verb = "counts" if lost.requests == 1 else "count"
-            said.append(f"{them} {verb} in the percentiles of the whole request; what they are made of is not known.")
+            said.append(f"{them} {verb} in the percentiles of the whole request. {_broken_down(lost)}")
         if lost.open:
             said.append(f"{count(lost.open, 'request')} without an end took at least so long as the data says.")
     left_out = review.selected["incomplete_left_out"]
     if left_out:
         said.append(f"{count(left_out, 'request')} left out: the span that would say how long it took is missing.")
     return said
+
+
+def _broken_down(lost: LostSpans) -> str:
+    """Of how many of them what is left tells where their time went."""
+    if lost.broken_down == lost.requests:
+        return "What is left of them still tells where their time went."
+    if lost.broken_down:
+        return f"Of {lost.broken_down:,} what is left tells where their time went; of the others that is not known."
+    return "What they are made of is not known."
 
 
 def _certainty_notes(review: Review) -> list[str]:
@@ -372,6 +383,8 @@ def _total(review: Review, row: PercentileRow) -> str:
 def _why(review: Review, row: PercentileRow) -> str:
     """The sentence about the stage behind the total at `row`."""
     made_of = review.made_of(row.percentile)
+    if too_many_lost(made_of.band_requests, made_of.band_incomplete):
+        return _cannot_be_told(made_of)
     if made_of.band_latency_ns is None:
         return f"Too few requests are that slow to say which stage is why ({made_of.band_requests}; it takes 5)."
     culprit = made_of.culprit
@@ -390,6 +403,11 @@ def _why(review: Review, row: PercentileRow) -> str:
     if culprit.basis == "typical" and any(stage.budget_ns is not None for stage in made_of.stages):
         return f"No stage is over its cap; {text}"
     return _capital(text)
+
+
+def _cannot_be_told(made_of: Breakdown) -> str:
+    of = f"{made_of.band_incomplete:,} of the {count(made_of.band_requests + made_of.band_incomplete, 'request')}"
+    return f"Which stage is why cannot be told: {of} around p{made_of.percentile} lost spans."
 
 
 def _unexplained(culprit: Culprit, made_of: Breakdown) -> str | None:
@@ -472,6 +490,8 @@ def _calm(review: Review, row: PercentileRow) -> str:
     if row.verdict != "within":
         made_of = review.made_of(row.percentile)
         culprit = made_of.culprit
+        if too_many_lost(made_of.band_requests, made_of.band_incomplete):
+            return _cannot_be_told(made_of)
         if made_of.band_latency_ns is None:
             return _overall(review)
         if culprit is None and made_of.natural_spread:

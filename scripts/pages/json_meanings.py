@@ -92,7 +92,7 @@ MEANINGS = {
     "review.failures_apart": "Whether failed requests are left out of percentiles",
     "review.window_ns": "From the first request's start to the last one's, in ns: what intervals speak of",
     "review.all_slow": "Where every request exceeds the cap at p95: what they are made of; else null",
-    "review.incomplete": "Requests with lost spans among those ranked; null for none",
+    "review.incomplete": "Requests with lost spans among those ranked, and of how many what is left tells where their time went; null for none",
     "review.remarks": "What the budget allows and is still worth a look",
     "breakdown.band_requests": "Requests in the band around the percentile",
     "breakdown.band_latency_ns": "Their weighted mean latency, in ns; null with fewer than five",

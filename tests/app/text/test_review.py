@@ -249,8 +249,8 @@ def test_nothing_to_review_says_what_to_do(slow: Reviewer, tmp_path: Path) -> No
 
 def test_notes_say_what_was_left_out_and_what_the_budget_names_in_vain(slow: Reviewer) -> None:
     said = notes(slow('[stages.queue]\np95 = "10ms"\n[routes."POST /x"]\np95 = "1s"'))
-    counts = "1 request with missing spans or ends counts in the percentiles of the whole request; "
-    assert f"{counts}what they are made of is not known." in said
+    counts = "1 request with missing spans or ends counts in the percentiles of the whole request. "
+    assert f"{counts}What they are made of is not known." in said
     assert "No span is classified as queue, so its cap cannot be judged." in said
     assert "The budget names the route `POST /x`, which no request has." in said
 
