@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.analysis.budget.model import Budget
