@@ -12,7 +12,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.budget.caps import cap_of
+from overbudget.analysis.budget.caps import held_to as budget_of
+from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.causes.spending import Spending, read_spending
 from overbudget.analysis.common.percentiles import I64
 from overbudget.analysis.compare.failures import FailedShare, failed_share, grew
@@ -141,8 +143,9 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None, margin: f
         *(kinds(side.connection, table, by_route) for side, table in zip((base, candidate), tables, strict=True))
     )
     before, after = tables[0].take(alike.base), tables[1].take(alike.candidate)
-    deciding = deciding_percentiles(budget)
-    ends, stages = _percentiles(before, after, alike, budget, deciding, margin)
+    held_to = budget_of(budget, {*before.routes, *after.routes})
+    deciding = deciding_percentiles(held_to)
+    ends, stages = _percentiles(before, after, alike, held_to, deciding, margin)
     spent = [
         read_spending(side.connection, table) for side, table in zip((base, candidate), (before, after), strict=True)
     ]
@@ -216,17 +219,31 @@ def _percentiles(
     def sides(was: I64, now: I64) -> list[Sample]:
         return [Sample(was, alike.weights, before.start_ns), Sample(now, even, after.start_ns)]
 
-    ends = changes(TOTAL, sides(before.latency_ns, after.latency_ns), shown, deciding, tail, margin, dict(budget.caps))
+    ends = changes(
+        TOTAL, sides(before.latency_ns, after.latency_ns), shown, deciding, tail, margin, _caps(budget.caps, shown)
+    )
     times = {name: (_stage(before, name), _stage(after, name)) for name in stage_order([*before.stages, *after.stages])}
     times = {name: both for name, both in times.items() if any(side.any() for side in both)}
     stages = [
         change
         for name, both in times.items()
         for change in changes(
-            name, sides(*both), shown, deciding, tail / max(len(times), 1), margin, dict(budget.stage_caps(name))
+            name,
+            sides(*both),
+            shown,
+            deciding,
+            tail / max(len(times), 1),
+            margin,
+            _caps(budget.stage_caps(name), shown),
         )
     ]
     return ends, stages
+
+
+def _caps(caps: Caps, percentiles: Sequence[int]) -> dict[int, int]:
+    """The cap at each percentile that has one of its own or a higher one's."""
+    held = [cap_of(caps, percentile) for percentile in percentiles] if caps else []
+    return {cap.percentile: cap.ns for cap in held if cap is not None and not cap.borrowed}
 
 
 def _stage(table: RequestTable, stage: str) -> I64:

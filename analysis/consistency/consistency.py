@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overbudget.analysis.budget.caps import cap_of
+from overbudget.analysis.budget.caps import held_to as budget_of
 from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.common.percentiles import F64, I64, quantiles
 from overbudget.analysis.consistency.bimodality import Modes, two_modes
@@ -115,8 +116,8 @@ def consistency_of(
     if len(table) == 0:
         return Consistency(None, (), (), (), (), (), None)
     budget = budget or Budget()
-    here = [table.route.names[code] for code in np.flatnonzero(table.route.count())]
-    held_to = budget.for_route(here[0]) if len(here) == 1 else budget
+    here = table.routes
+    held_to = budget_of(budget, here)
     window = _window_of(table)
 
     def spread(name: str, rows: I64, times: I64, caps: Caps) -> Spread:

@@ -230,8 +230,7 @@ def holm(p: F64) -> F64:
 
 def _cap(budget: Budget | None, table: RequestTable) -> int | None:
     """The cap on p95 that holds for the requests chosen."""
-    names = [table.route.names[code] for code in np.flatnonzero(table.route.count())]
-    cap = total_cap(budget, names)
+    cap = total_cap(budget, table.routes)
     return cap.ns if cap else None
 
 

@@ -108,8 +108,11 @@ def _hung(connection: duckdb.DuckDBPyConnection, tree: Tree, request_of: I32, co
     stored = connection.sql("SELECT operation_id FROM data.tree ORDER BY node").to_arrow_table()
     operation = numbers(stored["operation_id"])
     lost = np.unique(operation[(tree.parent == ORPHAN) & (request_of < 0)])
-    node = np.flatnonzero((request_of >= 0) & np.append(complete, False)[request_of] & np.isin(operation, lost))
-    ancestor, pairs = node, [np.zeros((0, 2), operation.dtype)]
+    node: I32 = np.flatnonzero(
+        (request_of >= 0) & np.append(complete, False)[request_of] & np.isin(operation, lost)
+    ).astype(np.int32)
+    ancestor = node
+    pairs = [np.zeros((0, 2), operation.dtype)]
     for _ in range(DEEPEST):
         up = tree.parent[ancestor]
         node, ancestor = node[up >= 0], up[up >= 0]

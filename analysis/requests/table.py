@@ -127,6 +127,11 @@ class RequestTable:
     def __len__(self) -> int:
         return len(self.request_no)
 
+    @property
+    def routes(self) -> list[str]:
+        """The routes that these requests have."""
+        return [self.route.names[code] for code in np.flatnonzero(self.route.count())]
+
     def take(self, rows: npt.NDArray[np.integer]) -> "RequestTable":
         """The given rows alone."""
         whole = {name: getattr(self, name)[rows] for name in _COLUMNS}

@@ -37,7 +37,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
     Requests of one route alone are held to that route's budget, several routes together to the general one.
     """
     whole = budget or Budget()
-    routes_here = [measured.table.route.names[code] for code in np.flatnonzero(measured.table.route.count())]
+    routes_here = measured.table.routes
     held_to = budget_of(whole, routes_here)
     names = measured.table.stages
     shown = [

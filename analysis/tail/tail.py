@@ -106,8 +106,7 @@ def tail(
         raise TooFew(f"Complete requests: {len(table)}. That is too few to tell slow from typical ones.")
     threshold = quantiles(table.latency_ns, [percentile])[0][0].value_ns or 0
     if over_budget:
-        routes = [table.route.names[code] for code in np.flatnonzero(table.route.count())]
-        cap = total_cap(budget, routes, percentile)
+        cap = total_cap(budget, table.routes, percentile)
         if cap is None:
             raise OverbudgetError("The budget has no cap for the whole request, so no request is over it.")
         threshold = cap.ns

@@ -109,8 +109,7 @@ class Workbench:
 
     def _cap_of(self, budget: Budget | None) -> int | None:
         """The cap at p95 for the requests at hand, up to which one of them is within budget."""
-        names = self.table.route.names
-        cap = total_cap(budget, [names[code] for code in np.flatnonzero(self.table.route.count())])
+        cap = total_cap(budget, self.table.routes)
         return cap.ns if cap else None
 
     def durations(self, changes: Sequence[Change]) -> I64:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from overbudget.analysis.budget.caps import held_to, total_cap
 from overbudget.analysis.consistency.consistency import windows_of
 from overbudget.analysis.review.examples import describe
 from overbudget.analysis.review.heatmap import grid_of
@@ -39,8 +40,12 @@ if len(table):
         examples.chart(exceedance_figure(table.latency_ns, caps), "exceedance", "Share of requests slower than x")
     with right:
         blocks.caption("Latency over time; dotted: the cap on p95, red above: windows of time over it")
-        windows = windows_of(table, view.budget.caps if view.budget else {})
-        cap = next((row.budget_ns for row in review.end_to_end if row.percentile == 95), None)
-        examples.chart(over_time_figure(grid, cap, windows), "over time", "How many requests were how slow when")
+        windows = windows_of(table, held_to(view.budget, table.routes).caps)
+        cap = total_cap(view.budget, table.routes)
+        examples.chart(
+            over_time_figure(grid, cap.ns if cap else None, windows),
+            "over time",
+            "How many requests were how slow when",
+        )
 blocks.say_notes(review)
 report_button(view, review)
