@@ -77,8 +77,13 @@ def template(name: str) -> str:
     of 16 and more random letters and digits (ULIDs, and what stands behind the prefix of `msg_01AbC…`), path and query
     segments of digits alone, and numbers of four and more digits that stand alone.
     """
-    found = _ID_OR_MODEL if _MODELS.search(name) else _ID
+    found = _ID_OR_MODEL if may_name_model(name) else _ID
     return found.sub(_masked, _HEX.sub(ID, _UUID.sub(ID, name)))
+
+
+def may_name_model(name: str) -> bool:
+    """Whether a name says the name of a model, or something that looks like one."""
+    return _MODELS.search(name) is not None
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from overbudget.analysis.requests.path import PathTable
 from overbudget.analysis.requests.table import I32, I64, RequestTable
@@ -39,7 +40,7 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
     ).to_arrow_table()
     operation = row_of(numbers(operations["operation_id"]), numbers(nodes["operation_id"]))
     service = _as(coded(operations["service_name"]), path.service.names)
-    name = _as(coded(operations["name"]), path.name.names)
+    name = _as(_names(operations, path), path.name.names)
     called = np.unique(service.astype(np.int64) * (len(path.name.names) + 1) + name, return_inverse=True)[1]
     service, name = service[operation], name[operation]
     parent, span = numbers(nodes["parent"]), numbers(nodes["span_no"])
@@ -59,6 +60,14 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
     of_span = np.full(int(span.max(initial=-1)) + 1, -1, np.int32)
     of_span[span] = of_node
     return Calls(row[first], service[first], name[first], place[first], ~fine, of_span)
+
+
+def _names(operations: pa.Table, path: PathTable) -> Coded:
+    """What each operation is called in `path`."""
+    if not path.groups:
+        return coded(operations["name"])
+    called = zip(operations["service_name"].to_pylist(), operations["name"].to_pylist(), strict=True)
+    return coded(pa.chunked_array([pa.array([path.groups.get(one, one[1]) for one in called], pa.string())]))
 
 
 def _as(column: Coded, names: tuple[str, ...]) -> I32:

@@ -20,6 +20,7 @@ from overbudget.analysis.common.percentiles import I64
 from overbudget.analysis.compare.failures import FailedShare, failed_share, grew
 from overbudget.analysis.compare.growth import growths
 from overbudget.analysis.compare.mix import Mix, kinds, mix
+from overbudget.analysis.compare.names import TellTogether
 from overbudget.analysis.compare.operations import (
     OperationGrowth,
     growth_dict,
@@ -39,6 +40,7 @@ from overbudget.analysis.compare.percentile_change import (
 )
 from overbudget.analysis.compare.services import ServiceGrowth, charges, rank
 from overbudget.analysis.requests.read import read_requests, require_known
+from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.analysis.review.result import TOTAL
 from overbudget.stages.names import stage_order
@@ -138,16 +140,21 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None, margin: f
     """
     budget = budget or Budget()
     by_route = base.filters.route == candidate.filters.route  # two routes that are set against each other are alike
-    tables = [_chosen(side, budget) for side in (base, candidate)]
+    together = TellTogether(base.connection, candidate.connection)
+    tables = [together.routes(_chosen(side, budget)) for side in (base, candidate)]
     alike = mix(
-        *(kinds(side.connection, table, by_route) for side, table in zip((base, candidate), tables, strict=True))
+        *(
+            kinds(side.connection, table, by_route, together.shape)
+            for side, table in zip((base, candidate), tables, strict=True)
+        )
     )
     before, after = tables[0].take(alike.base), tables[1].take(alike.candidate)
     held_to = budget_of(budget, {*before.routes, *after.routes})
     deciding = deciding_percentiles(held_to)
     ends, stages = _percentiles(before, after, alike, held_to, deciding, margin)
     spent = [
-        read_spending(side.connection, table) for side, table in zip((base, candidate), (before, after), strict=True)
+        read_spending(side.connection, table, load_path(side.connection, table).told_as(together.groups))
+        for side, table in zip((base, candidate), (before, after), strict=True)
     ]
     operations, services = _growth(spent, (before, after), alike, by_route, margin)
     failed = failed_share(tables[0]), failed_share(tables[1])

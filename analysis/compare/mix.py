@@ -6,7 +6,7 @@ a cache that misses makes the shape of a miss more frequent, and holding that fi
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -72,14 +72,20 @@ def _weights(base: Sequence[Kind], candidate: Sequence[Kind]) -> F64:
     return np.asarray((share / np.maximum(np.bincount(of_base, minlength=len(number)), 1))[of_base], np.float64)
 
 
-def kinds(connection: duckdb.DuckDBPyConnection, table: RequestTable, by_route: bool) -> list[Kind]:
-    """Route and shape of each request; without `by_route` the route is "" for all."""
+def kinds(
+    connection: duckdb.DuckDBPyConnection,
+    table: RequestTable,
+    by_route: bool,
+    shape_as: Callable[[str], str] = lambda shape: shape,
+) -> list[Kind]:
+    """Route and shape of each request, the shape told as `shape_as` does; without `by_route` the route is "" for all."""
     if table.entry_span_no is not None or len(table) == 0:
         shapes = [""] * len(table)  # the budget made other spans the requests: their shapes are not stored
     else:
         rows = connection.sql("SELECT request_no, shape FROM requests").to_arrow_table()
         shape = coded(rows["shape"])
         place = row_of(numbers(rows["request_no"]), table.request_no)
-        shapes = [shape.names[code] for code in shape.codes[place].tolist()]
+        told = [shape_as(name) for name in shape.names]
+        shapes = [told[code] for code in shape.codes[place].tolist()]
     routes = [table.route.names[code] if by_route else "" for code in table.route.codes.tolist()]
     return list(zip(routes, shapes, strict=True))

@@ -1,14 +1,15 @@
 """Critical paths as columns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from overbudget.analysis.requests.siblings import EqualSiblings
-from overbudget.kernels.arrow import Coded
+from overbudget.kernels.arrow import Coded, coded
 
 I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
@@ -21,7 +22,7 @@ class PathTable:
 
     `operation` numbers the rows of `service` and `name`, which say what an operation is called; `hop` is a place in
     `places`, or -1 where the time is the span's own; `stage` a place in the request table's `stages`. Where `awaited` is
-    False the trace shows what ran then, not that the request waited for it.
+    False the trace shows what ran then, not that the request waited for it. `groups` are the names that are told together.
     """
 
     request_no: I32
@@ -35,6 +36,17 @@ class PathTable:
     name: Coded
     places: tuple[str, ...]
     siblings: Mapping[int, EqualSiblings] = field(default_factory=dict)
+    groups: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def told_as(self, groups: Mapping[tuple[str, str], str]) -> "PathTable":
+        """The same with operations called by their group: `groups[service, name]`."""
+        if not groups:
+            return self
+        names = [
+            groups.get((self.service.names[service], self.name.names[name]), self.name.names[name])
+            for service, name in zip(self.service.codes.tolist(), self.name.codes.tolist(), strict=True)
+        ]
+        return replace(self, name=coded(pa.chunked_array([pa.array(names, pa.string())])), groups=groups)
 
 
 def load_places(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
