@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from overbudget.stages.attribute_keys import REQUEST_ID_KEYS
+from overbudget.stages.attribute_keys import OUTPUT_TOKEN_KEYS, REQUEST_ID_KEYS
 from overbudget.stages.names import MISSING_SCOPE, UNATTRIBUTED
 
 USUAL_STAGE = 0.9  # the share of a route's requests that makes a stage usual
@@ -13,6 +13,7 @@ LEAST_REQUESTS = 20  # of a route, to know what is usual
 MUCH_UNATTRIBUTED = 0.2  # of a request's time
 MOST_SERVICES = 10
 MOST_OPERATIONS = 3  # told with the ids in their names
+STREAMING_KEY = r"(^|[._])(is_)?stream(ing)?$"  # gen_ai.request.stream, gen_ai.request.is_stream, llm.is_streaming, …
 COVERS = 0.9  # of its parent, by a span that may be a heartbeat
 
 
@@ -53,6 +54,19 @@ class _Check:
 
 _SPAN = "SELECT s.trace_id, s.span_id, o.service_name FROM data.spans s JOIN operations o USING (operation_id)"
 _NODE = f"{_SPAN} JOIN data.tree t USING (span_no)"
+
+_STREAM_NOT_COVERED = f"""WITH streamed AS (
+        SELECT s.span_no, s.trace_id, s.span_id, o.service_name FROM data.spans s JOIN operations o USING (operation_id)
+        WHERE o.stage = 'inference' AND len(list_filter(s.attributes, lambda entry:
+                regexp_matches(entry."key", '{STREAMING_KEY}') AND lower(entry."value") = 'true')) > 0
+            AND len(list_filter(s.attributes, lambda entry: entry."key" IN {OUTPUT_TOKEN_KEYS})) = 0
+    ), last AS (
+        SELECT request_no, max(end_ns) AS end_ns FROM data.tree
+        WHERE node NOT IN (SELECT parent FROM data.tree) GROUP BY request_no
+    )
+    SELECT s.trace_id, s.span_id, s.service_name FROM streamed s JOIN data.tree t USING (span_no)
+    JOIN last USING (request_no) JOIN requests r USING (request_no)
+    WHERE t.end_ns >= last.end_ns AND r.start_ns + r.duration_ns - t.end_ns > t.end_ns - t.start_ns"""
 
 _CHECKS = (
     _Check(
@@ -143,7 +157,8 @@ _CHECKS = (
         "unattributed_time",
         f"""SELECT r.trace_id, r.span_id, r.service_name FROM requests r JOIN data.stage_time t USING (request_no)
             JOIN data.stages s USING (stage_id)
-            WHERE s.stage = '{UNATTRIBUTED}' AND t.stage_ns > {MUCH_UNATTRIBUTED} * r.duration_ns""",
+            WHERE s.stage = '{UNATTRIBUTED}' AND t.stage_ns > {MUCH_UNATTRIBUTED} * r.duration_ns
+                AND r.trace_id NOT IN (SELECT trace_id FROM ({_STREAM_NOT_COVERED}))""",
         f"Requests spend more than {MUCH_UNATTRIBUTED:.0%} of their time in no span of a known stage.",
         "Instrument what runs there, or name its spans in the budget's `match` rules.",
     ),
@@ -166,6 +181,14 @@ _CHECKS = (
         f"Spans without a stage or children of their own cover more than {COVERS:.0%} of a parent whose other children have "
         "stages: they take the time that no other child explains.",
         "Where nobody waits for them, as for a heartbeat, name them in the budget file: [background] match = { name = \"…\" }.",
+    ),
+    _Check(
+        "stream_not_covered",
+        _STREAM_NOT_COVERED,
+        "Model calls marked as streaming end without output tokens, and their requests run on for longer than they took with "
+        "nothing recorded: the stream is not covered by the call's span, and its time shows as nobody's.",
+        "End the span of a streamed call when its last token has arrived, not when the stream is handed back: "
+        "see whether a newer version of the instrumentation does.",
     ),
     _Check(
         "outlived_request",

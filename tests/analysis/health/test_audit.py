@@ -72,6 +72,10 @@ CASES: dict[str, tuple[list[dict[str, Any]], int]] = {
         ],
         1,
     ),
+    "stream_not_covered": (
+        [span(1, None, 0, 1_000), span(2, 1, 10, 25, name="chat", about={**LLM, "llm.is_streaming": "true"})],
+        1,
+    ),
     "orphan_span": ([*whole(1, 1), span(9, 77, 10, 20)], 1),
     "no_root": ([span(2, 1, 0, 100, about=LLM), span(3, 1, 20, 90, about=LLM)], 1),
     "clipped": ([*whole(1, 1), span(9, 1, -10, 20, about=LLM)], 1),
@@ -146,3 +150,25 @@ def test_a_span_that_covers_nine_tenths_has_children_or_no_classified_sibling_is
     alone = [span(1, None, 0, 1_000, 3, name="turn"), span(2, 1, 0, 999, 3, name="step")]
     found = {problem.code for problem in audited(tmp_path, *just, *parent, *alone).problems}
     assert "covering_span" not in found
+
+
+STREAMED = {**LLM, "gen_ai.request.stream": "true"}
+
+
+@pytest.mark.parametrize(
+    ("chat", "after", "told"),
+    [
+        (span(2, 1, 0, 499, name="chat", about=STREAMED), [], True),
+        (span(2, 1, 0, 500, name="chat", about=STREAMED), [], False),  # as long as what follows
+        (span(2, 1, 0, 499, name="chat", about={**STREAMED, "gen_ai.usage.output_tokens": "7"}), [], False),
+        (span(2, 1, 0, 499, name="chat", about={**LLM, "gen_ai.request.stream": "false"}), [], False),
+        (span(2, 1, 0, 499, name="chat", about=STREAMED), [span(3, 1, 500, 990, name="save")], False),
+        (span(2, 1, 0, 499, name="save", about={"llm.is_streaming": "true"}), [], False),
+    ],
+)
+def test_a_streamed_call_is_told_where_its_request_runs_on_longer_with_nothing_recorded(
+    chat: dict[str, Any], after: list[dict[str, Any]], told: bool, tmp_path: Path
+) -> None:
+    found = {problem.code for problem in audited(tmp_path, span(1, None, 0, 999), dict(chat), *after).problems}
+    assert ("stream_not_covered" in found) == told
+    assert not ("stream_not_covered" in found and "unattributed_time" in found), "one cause, one remedy"
