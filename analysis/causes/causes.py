@@ -8,7 +8,7 @@ import numpy as np
 from overbudget.analysis.common.bands import F64, Band
 from overbudget.analysis.requests.path import PathTable
 from overbudget.analysis.requests.stored import load_path
-from overbudget.analysis.requests.table import I32, I64, RequestTable
+from overbudget.analysis.requests.table import I32, I64, Bool, RequestTable
 from overbudget.kernels.arrow import row_of
 
 
@@ -19,7 +19,8 @@ class Causes:
 
     Cause j is described by `stage[j]` (place in the request table's stages), `service[j]` and `name[j]` (places in
     `services` and `names`) and `hop[j]` (place in `places`, -1 for own time). The segments of request row i of the
-    table the causes were found for are `first[i]:first[i + 1]`; segment s belongs to cause `of_segment[s]`.
+    table the causes were found for are `first[i]:first[i + 1]`; segment s belongs to cause `of_segment[s]`, and unless it is
+    `awaited` nothing shows that the request waited for it.
     """
 
     stage: I64
@@ -32,12 +33,18 @@ class Causes:
     first: I64
     of_segment: I32
     duration_ns: I64
+    awaited: Bool
 
-    def mean_ns(self, band: Band) -> F64:
-        """float64[causes]: the band's weighted mean of each cause's time. `band.rows` are rows of the same table."""
+    def mean_ns(self, band: Band, awaited: bool = False) -> F64:
+        """float64[causes]: the band's weighted mean of each cause's time, or of the part that was `awaited` for sure.
+
+        `band.rows` are rows of the same table.
+        """
         counts = self.first[band.rows + 1] - self.first[band.rows]
         segments = np.repeat(self.first[band.rows] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         weights = np.repeat(band.weights, counts) * self.duration_ns[segments]
+        if awaited:
+            weights = weights * self.awaited[segments]
         return np.bincount(self.of_segment[segments], weights, minlength=len(self.stage)).astype(np.float64)
 
 
@@ -51,9 +58,10 @@ def find_causes(path: PathTable, table: RequestTable) -> Causes:
     if len(kept) < len(row) or (np.diff(row) < 0).any():
         kept = kept[np.argsort(row[kept], kind="stable")]
         row, operation, hop, stage = row[kept], path.operation[kept], path.hop[kept], path.stage[kept]
-        duration_ns = path.duration_ns[kept]
+        duration_ns, awaited = path.duration_ns[kept], path.awaited[kept]
     else:
         operation, hop, stage, duration_ns = path.operation, path.hop, path.stage, path.duration_ns
+        awaited = path.awaited
     services, names = max(len(path.service.names), 1), max(len(path.name.names), 1)
     hops, stages = len(path.places) + 1, max(len(table.stages), 1)
     called = path.service.codes.astype(np.int64) * names + path.name.codes
@@ -73,6 +81,7 @@ def find_causes(path: PathTable, table: RequestTable) -> Causes:
         first=np.searchsorted(row, np.arange(len(table) + 1)),
         of_segment=of_segment,
         duration_ns=duration_ns,
+        awaited=awaited,
     )
 
 

@@ -22,7 +22,8 @@ class PathTable:
 
     `operation` numbers the rows of `service` and `name`, which say what an operation is called; `hop` is a place in
     `places`, or -1 where the time is the span's own; `stage` a place in the request table's `stages`. Where `awaited` is
-    False the trace shows what ran then, not that the request waited for it. `groups` are the names that are told together.
+    False the trace shows what ran then, not that the request waited for it; a span's own time while something ran that
+    goes on after the request's end is as good as any other of its own. `groups` are the names that are told together.
     """
 
     request_no: I32

@@ -192,7 +192,7 @@ def staged(
         hop=segments.hop,
         stage=stage,
         duration_ns=duration_ns,
-        awaited=segments.awaited,
+        awaited=segments.awaited | (segments.while_running >= 0),
         service=Coded(catalogue.columns.service, catalogue.services),
         name=Coded(catalogue.name_codes, catalogue.names),
         places=places,

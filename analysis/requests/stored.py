@@ -64,7 +64,7 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
         return table.path
     rows = connection.sql(
         """SELECT request_no, span_no, operation_id, hop_to_id, stage_id, end_ns - start_ns AS duration_ns,
-               awaited::TINYINT AS awaited FROM data.segments"""
+               (awaited OR while_running >= 0)::TINYINT AS awaited FROM data.segments"""
     ).to_arrow_table()
     operations = connection.sql(
         "SELECT operation_id, service_name, name FROM operations ORDER BY operation_id"

@@ -219,5 +219,6 @@ def _describe(case: Case, cause: int, grew: bool) -> CauseOperation:
         typical_ns=round(typical) if typical is not None else None,
         callee_ns=callee,
         tail=grew,
+        awaited_share=float(case.band.awaited_ns[cause]) / mean if mean > 0 else 1.0,
         why=case.why((service, name, hop), int(causes.stage[cause]), excess) if grew else None,
     )

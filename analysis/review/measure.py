@@ -72,7 +72,7 @@ class LostSpans:
 
 @dataclass(frozen=True)
 class BandMeans:
-    """Weighted means over a band of requests: latency, float64[stages], float64[causes], all in ns.
+    """Weighted means over a band of requests: latency, float64[stages], float64[causes] and what of those was awaited, in ns.
 
     `streaming` parts the inference of the requests that record a time to the first token into the wait for it and the
     writing of the answer, and that of the others; None where none does.
@@ -82,6 +82,7 @@ class BandMeans:
     latency_ns: float
     stage_ns: F64
     cause_ns: F64
+    awaited_ns: F64
     streaming: tuple[float, float, float] | None
     extreme: tuple[int, float] | None = (
         None  # latency of a request that makes more than a third of the spread, its share
@@ -290,6 +291,7 @@ def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) ->
         latency_ns=float(band.mean(table.latency_ns)),
         stage_ns=band.mean(table.stage_ns),
         cause_ns=causes.mean_ns(Band(rows[band.rows], band.weights)),
+        awaited_ns=causes.mean_ns(Band(rows[band.rows], band.weights), awaited=True),
         streaming=_streaming(band, table),
         extreme=band.extreme(table.latency_ns),
     )

@@ -69,6 +69,7 @@ class CauseOperation:
 
     `excess_ns` is what it takes beyond `typical_ns`, its mean in typical requests. `tail` says whether that growth is
     the reason; else it takes about as long in every request and is the largest part of the stage.
+    `awaited_share` is the part of `mean_ns` that the request waited for; of the rest the trace shows only that it ran then.
     `callee_ns` is the time the called place then takes itself, None where it is not instrumented. `why` says why it takes
     more, where growth is the reason.
     """
@@ -81,6 +82,7 @@ class CauseOperation:
     typical_ns: int | None
     callee_ns: int | None
     tail: bool
+    awaited_share: float = 1.0
     why: Why | None = None
 
 

@@ -219,7 +219,7 @@ def _largest_part(culprit: Culprit, latency_ns: int) -> str:
         return f"{stage_name(culprit.stage)} is the largest part of the {of}"
     takes = format_duration(operation.mean_ns, beside_ns=latency_ns)
     inside = "" if culprit.stage == UNATTRIBUTED else f"in {stage_name(culprit.stage)}, "
-    return f"{inside}{_who(operation)} is the largest part, {takes} of {of}"
+    return f"{inside}{_who(operation)} is the largest part, {takes} of {of}{_only_ran(operation)}"
 
 
 def _who(operation: CauseOperation) -> str:
@@ -417,7 +417,8 @@ def _unexplained(culprit: Culprit, made_of: Breakdown) -> str | None:
         return None
     takes = format_duration(operation.mean_ns, beside_ns=made_of.band_latency_ns)
     return (
-        f"{_who(operation)} takes {takes} of it, {format_duration(operation.excess_ns)} more than in typical requests."
+        f"{_who(operation)} takes {takes} of it, {format_duration(operation.excess_ns)} more than in typical requests"
+        f"{_only_ran(operation)}."
     )
 
 
@@ -434,9 +435,19 @@ def _basis(culprit: Culprit) -> str:
 
 
 def _because(culprit: Culprit) -> str:
-    operation = culprit.operation
-    if operation is None:
+    if culprit.operation is None:
         return ""
+    return f"{_reason(culprit.operation)}{_only_ran(culprit.operation)}"
+
+
+def _only_ran(operation: CauseOperation) -> str:
+    """What must be said where most of a cause's time was offered to it, not awaited."""
+    if operation.awaited_share >= 0.5:
+        return ""
+    return "; it ran then, and the trace does not show that the request waited for it"
+
+
+def _reason(operation: CauseOperation) -> str:
     name = quoted(operation.name)
     if not operation.tail:
         waiting = f", waiting for {quoted(operation.hop_to)}" if operation.hop_to else ""

@@ -108,6 +108,7 @@ MEANINGS = {
     "operation.mean_ns": "Mean time per request of the band, in ns",
     "operation.typical_ns": "Mean time per typical request (p40 to p60), in ns; null where too few tell",
     "operation.callee_ns": "Time the called place then takes itself, in ns; null where it is not instrumented",
+    "operation.awaited_share": "The part of mean_ns that the request waited for, from 0 to 1; of the rest only that it ran then is shown",
     "operation.tail": "Whether its growth is the reason; else it takes about as long in every request",
     "streaming": "The inference of the band in parts; null where no first token is recorded",
     "streaming.waiting_ns": "Waiting for the first token, in ns",
