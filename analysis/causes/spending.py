@@ -1,12 +1,13 @@
 """What each cause takes of each request: time on the critical path, calls on it, calls made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
 
 from overbudget.analysis.causes.calls import Bool, Calls, read_calls
+from overbudget.analysis.causes.tokens_on_path import INFERENCE, PathTokens, read_path_tokens
 from overbudget.analysis.causes.why import Amount
 from overbudget.analysis.common.percentiles import F64
 from overbudget.analysis.requests.path import PathTable
@@ -41,6 +42,8 @@ class Spending:
     made_cause: I64
     made_failed: Bool
     widths: Mapping[Cause, int]  # of equal siblings: how many calls run at once and count as one
+    tokens: PathTokens | None = None  # None where none are recorded
+    token_call: I32 | None = None  # per segment the row in `tokens.calls` whose time it is, -1 for none
 
     def amounts(self, weights: F64, stage: int | None = None) -> list[tuple[Amount, Amount]]:
         """Per cause the means of a cohort in which row i counts `weights[i]` (they sum to 1): calls that did not fail,
@@ -52,6 +55,10 @@ class Spending:
         on_path = np.bincount(kind[self.first], of_segment[self.first], minlength=size)
         made = np.bincount(2 * self.made_cause + self.made_failed, weights[self.made_row], minlength=size)
         each = [Amount(*one) for one in zip(made.tolist(), on_path.tolist(), ns.tolist(), strict=True)]
+        if self.tokens is not None and self.token_call is not None:
+            told = np.flatnonzero((of_segment > 0) & self.first & (self.token_call >= 0))
+            for number, means in _mean_tokens(self.tokens, kind[told], self.token_call[told], of_segment[told]).items():
+                each[number] = replace(each[number], **means)
         return list(zip(each[::2], each[1::2], strict=True))
 
     def amount(self, cause: Cause, weights: F64, stage: int) -> tuple[Amount, Amount]:
@@ -66,20 +73,47 @@ class Spending:
             np.bincount(failed[first], weight[first], minlength=2),
             np.bincount(failed, weight * self.ns[here], minlength=2),
         )
-        fine, wrong = (Amount(*(float(part[kind]) for part in parts)) for kind in (0, 1))
-        return fine, wrong
+        each = [Amount(*(float(part[kind]) for part in parts)) for kind in (0, 1)]
+        if self.tokens is not None and self.token_call is not None:
+            told = here[first & (weight > 0) & (self.token_call[here] >= 0)]
+            of_segment = weights[self.row[told]]
+            means = _mean_tokens(self.tokens, self.failed[told].astype(np.int64), self.token_call[told], of_segment)
+            each = [replace(amount, **means.get(kind, {})) for kind, amount in enumerate(each)]
+        return each[0], each[1]
+
+
+def _mean_tokens(tokens: PathTokens, kind: I64, call: I32, weight: F64) -> dict[int, dict[str, float]]:
+    """By kind the mean tokens of the calls that record them."""
+    found: dict[int, dict[str, float]] = {}
+    columns = {
+        "prompt_tokens": tokens.calls.prompt,
+        "answer_tokens": tokens.calls.answer,
+        "cached_tokens": tokens.calls.cached,
+    }
+    for name, column in columns.items():
+        counts = column[call]
+        known = counts >= 0
+        sums = np.bincount(kind[known], weight[known] * counts[known])
+        weights = np.bincount(kind[known], weight[known])
+        for number in np.flatnonzero(weights).tolist():
+            found.setdefault(number, {})[name] = float(sums[number] / weights[number])
+    return found
 
 
 def read_spending(
-    connection: duckdb.DuckDBPyConnection, table: RequestTable, path: PathTable | None = None
+    connection: duckdb.DuckDBPyConnection,
+    table: RequestTable,
+    path: PathTable | None = None,
+    every: RequestTable | None = None,
 ) -> Spending:
-    """What the requests in `table` spend, by cause."""
+    """What the requests in `table` spend, by cause; `every` are those among which they were chosen for how long they took."""
     path = path or load_path(connection, table)
-    return spend(path, table, read_calls(connection, table, path))
+    tokens = read_path_tokens(connection, path, table, every if every is not None else table)
+    return spend(path, table, read_calls(connection, table, path), tokens)
 
 
-def spend(path: PathTable, table: RequestTable, calls: Calls) -> Spending:
-    """The same of a critical path and calls at hand."""
+def spend(path: PathTable, table: RequestTable, calls: Calls, tokens: PathTokens | None = None) -> Spending:
+    """The same of a critical path, calls and tokens at hand."""
     row = row_of(table.request_no, path.request_no)
     kept = np.flatnonzero(row >= 0)
     row, operation, span = row[kept], path.operation[kept], path.span_no[kept]
@@ -109,7 +143,15 @@ def spend(path: PathTable, table: RequestTable, calls: Calls) -> Spending:
         made_cause=cause[segments:],
         made_failed=calls.failed,
         widths=_widths(path),
+        tokens=tokens,
+        token_call=None if tokens is None else _token_call(tokens, path, table, kept),
     )
+
+
+def _token_call(tokens: PathTokens, path: PathTable, table: RequestTable, kept: I64) -> I32:
+    """Of each segment that is kept the model call whose time it is: only inference is."""
+    call = tokens.of(path.span_no[kept])
+    return np.where(path.stage[kept] == table.stages.index(INFERENCE), call, -1)
 
 
 def _widths(path: PathTable) -> dict[Cause, int]:

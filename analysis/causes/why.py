@@ -17,21 +17,25 @@ AS_EVER = 0.1  # of the excess: what the time per call may change by, for calls 
 @dataclass(frozen=True)
 class Amount:
     """Means per request of a cohort (one without the operation counts as 0): calls made, those of them on the critical
-    path, their time on it in ns, and tokens per call on the path (prompt not from the cache, answer), None where unknown."""
+    path, their time on it in ns, and tokens per call on the path (prompt not from the provider's cache, answer, prompt from
+    the cache), None where unknown."""
 
     made: float
     on_path: float
     ns: float
     prompt_tokens: float | None = None
     answer_tokens: float | None = None
+    cached_tokens: float | None = None
 
 
 @dataclass(frozen=True)
 class TokenCost:
-    """What one more token costs in ns: of the prompt (not from the cache), of the answer; 0 where none is shown."""
+    """What one more token costs in ns: of the prompt (not from the cache), of the answer; 0 where none is shown. `explained`
+    is the share of the spread of the calls' times that their tokens explain."""
 
     prompt_ns: float
     answer_ns: float
+    explained: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Why:
     calls_after: float
     sentence: str
     width: int = 1  # how many equal calls run at once and count as one
+    tokens_explain: float | None = None  # of the spread of its calls' times, where what tokens cost is known
 
     def as_dict(self) -> dict[str, Any]:
         """The keys of `why` in JSON."""
@@ -81,6 +86,7 @@ def explain(
         round(sum(one.made for one in after), 4),
         _sentence(kinds, excess_ns, excess_ns - often - large, width),
         width,
+        None if cost is None else round(cost.explained, 4),
     )
 
 
@@ -116,7 +122,7 @@ def _sentence(kinds: Sequence[_Parts], excess_ns: int, slow: int, width: int) ->
     told = [
         (fine.often, _calls(fine, "call", width) + _as_ever(fine, slow)),
         (failed.often, _calls(failed, "failed call", width)),
-        (sum(kind.prompt for kind in kinds), _tokens("prompts", fine.before.prompt_tokens, fine.after.prompt_tokens)),
+        (sum(kind.prompt for kind in kinds), _prompts(fine.before, fine.after)),
         (sum(kind.answer for kind in kinds), _tokens("answers", fine.before.answer_tokens, fine.after.answer_tokens)),
         (float(slow), _each(kinds, slow, width)),
     ]
@@ -140,6 +146,14 @@ def _calls(kind: _Parts, what: str, width: int) -> str:
     group = f" (of {width} at once)" if width > 1 else ""
     many, were = number(after), number(before)
     return f"{many} {what}{'' if many == '1' else 's'}{group} a request instead of {were if were != '0' else 'none'}"
+
+
+def _prompts(before: Amount, after: Amount) -> str:
+    """Longer prompts, or, where the provider's cache held part of them, more that it did not hold."""
+    if before.cached_tokens or after.cached_tokens:
+        was, now = before.prompt_tokens or 0, after.prompt_tokens or 0
+        return f"prompts with {now:,.0f} tokens not from the provider's cache instead of {was:,.0f}"
+    return _tokens("prompts", before.prompt_tokens, after.prompt_tokens)
 
 
 def _tokens(what: str, before: float | None, after: float | None) -> str:

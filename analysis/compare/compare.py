@@ -15,6 +15,7 @@ import numpy as np
 from overbudget.analysis.budget.caps import cap_of
 from overbudget.analysis.budget.caps import held_to as budget_of
 from overbudget.analysis.budget.model import Budget, Caps
+from overbudget.analysis.causes.cause_costs import cost_of_causes
 from overbudget.analysis.causes.spending import Spending, read_spending
 from overbudget.analysis.common.percentiles import I64
 from overbudget.analysis.compare.failures import FailedShare, failed_share, grew
@@ -265,7 +266,7 @@ def _growth(
     """What each operation and each service takes more."""
     grown = growths((spent[0], tables[0]), (spent[1], tables[1]), by_route)
     charged = charges(grown)
-    operations = operation_growths(spent[0], alike.weights, spent[1])
+    operations = operation_growths(spent[0], alike.weights, spent[1], cost_of_causes(spent))
     before = service_means(operations, charged, lambda one: one.base_mean_ns)
     mean_ns = float(alike.weights @ tables[0].latency_ns) if len(tables[0]) else 0.0
     least_ns = max(margin * mean_ns, LEAST_MARGIN_NS) / 2

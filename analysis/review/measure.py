@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.causes.cause_costs import cost_of_causes
 from overbudget.analysis.causes.causes import Causes, find_causes
 from overbudget.analysis.causes.spending import Cause, Spending, read_spending
-from overbudget.analysis.causes.why import Why, explain
+from overbudget.analysis.causes.why import TokenCost, Why, explain
 from overbudget.analysis.common.bands import I64, Band, Ranking
 from overbudget.analysis.common.percentiles import F64, Quantile, Share, quantiles, share_of
 from overbudget.analysis.health.lost_spans import compare_incomplete
@@ -47,7 +48,8 @@ class DatasetFacts:
 class Evidence:
     """Everything a review reads from a dataset: all requests, and what their critical paths are made of.
 
-    `restored` says of each request whether it lost spans and can be broken down all the same. `spending` reads which calls they made, when a culprit asks for it; None where there is no dataset to ask.
+    `restored` says of each request whether it lost spans and can be broken down all the same. `spending` reads which calls
+    they made, when a culprit asks for it, and `costs` what tokens cost each cause; None where there is no dataset to ask.
     """
 
     facts: DatasetFacts
@@ -55,6 +57,7 @@ class Evidence:
     causes: Causes
     spending: Callable[[], Spending] | None = None
     restored: npt.NDArray[np.bool_] | None = None
+    costs: Callable[[], Callable[[Cause], TokenCost | None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ class Measured:
         before, after = (
             spent.amount(cause, self._weights(band), stage) for band in (self.usual, self.cohorts[percentile])
         )
-        return explain(before, after, excess_ns, width=spent.widths.get(cause, 1))
+        cost = self.evidence.costs()(cause) if self.evidence.costs is not None else None
+        return explain(before, after, excess_ns, cost, spent.widths.get(cause, 1))
 
     def _weights(self, band: Band) -> F64:
         weights = np.zeros(len(self.evidence.requests))
@@ -167,9 +171,9 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         start=iso(start) if spans else None,
         end=iso(end) if spans else None,
     )
-    return Evidence(
-        facts, requests, causes, lru_cache(1)(lambda: read_spending(connection, requests, path)), restored.rows
-    )
+    spending = lru_cache(1)(lambda: read_spending(connection, requests, path))
+    costs = lru_cache(1)(lambda: cost_of_causes([spending()]))
+    return Evidence(facts, requests, causes, spending, restored.rows, costs)
 
 
 def measure(

@@ -6,6 +6,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from overbudget.analysis.causes.cause_costs import cost_of_causes
 from overbudget.analysis.causes.spending import read_spending
 from overbudget.analysis.causes.why import Why, explain
 from overbudget.analysis.common.percentiles import F64, I64
@@ -41,7 +42,8 @@ def slow_operations(
     is_slow = np.isin(both.request_no, table.request_no[slow])
     weights = [_even(~is_slow), _even(is_slow)]
     excess = float(both.latency_ns @ weights[1] - both.latency_ns @ weights[0])
-    spent = read_spending(connection, both)
+    spent = read_spending(connection, both, every=table)
+    cost_of = cost_of_causes([spent])
     found = []
     for stage in np.unique(spent.stage).tolist():
         before, after = (spent.amounts(cohort, stage) for cohort in weights)
@@ -51,7 +53,7 @@ def slow_operations(
             if round(slow_ns) or round(typical_ns):
                 share = round((slow_ns - typical_ns) / excess, 4) if excess else 0.0
                 name = table.stages[stage]
-                why = explain(was, now, grown, width=spent.widths.get(cause, 1))
+                why = explain(was, now, grown, cost_of(cause), spent.widths.get(cause, 1))
                 found.append(SlowOperation(*cause, name, round(slow_ns), round(typical_ns), grown, share, why))
     return sorted(found, key=lambda one: -one.excess_ns)
 

@@ -48,6 +48,8 @@ MEANINGS = {
     "why.calls_after": "Calls per request after",
     "why.sentence": "The largest part, in words",
     "why.width": "How many equal calls run at once and count as one",
+    "why.tokens_explain": "The share of the spread of its model calls' times that tokens explain; null where what tokens "
+    "cost is not known",
     # ingest
     "ingest.dataset": "The file that was written",
     "ingest.spans": "Spans in the whole dataset",

@@ -1,0 +1,160 @@
+"""What tokens cost in time: how much longer a model call takes for each token that it reads and that it writes.
+
+One fit per model, by least absolute deviations, because a few calls that stall must not decide:
+
+    first token = a + b * prompt tokens not from the cache,    writing = a' + c * answer tokens;
+    without first tokens    duration = a + b * prompt tokens not from the cache + c * answer tokens.
+
+Each side of a comparison has constants of its own: what one side's server takes more is no cost of its longer prompts, and
+time that does not depend on tokens is no cost of theirs. The
+weighted least squares that are repeated until they are least absolute deviations are those of E. J. Schlossmacher, "An
+iterative technique for absolute deviations curve fitting", JASA 68 (1973); the intervals are bootstrap intervals over
+conversations (B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8), because calls of one
+conversation are alike.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from overbudget.kernels.columns import I32, I64
+from overbudget.kernels.replay import F64
+
+MOST_FITTED = 1_000  # calls of a model
+LEAST_FITTED = 40
+BOOTSTRAPS = 100
+SEED = 20_261_125
+ROUNDS = 25  # of reweighting
+AGAIN = 25  # of reweighting in a bootstrap sample, from the fit of all on
+TAILS = (2.5, 97.5)
+LEAST_KNOWN = 0.5  # how far the interval may reach from a cost, as a share of it, for tokens to vary enough
+LEAST_SPREAD = 0.01  # of the mean: what varies less is one number
+SMALLEST_MS = 1e-3  # deviations below which reweighting does not go
+
+
+@dataclass(frozen=True)
+class CallSample:
+    """Model calls of one model, one a row. `prompt` are the tokens that did not come from the cache, `first_ns` the time to
+    the first token, -1 where none is recorded. `side` is 0 or 1 (the side of a comparison), `conversation` a number."""
+
+    took_ns: I64
+    first_ns: I64
+    prompt: I64
+    answer: I64
+    side: I32
+    conversation: I64
+
+    def __len__(self) -> int:
+        return len(self.took_ns)
+
+    def evenly(self, most: int) -> "CallSample":
+        """At most `most` of them, evenly spread over their order."""
+        if len(self) <= most:
+            return self
+        rows = np.linspace(0, len(self) - 1, most).astype(np.int64)
+        return CallSample(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """ns for each token, between what it lies (95 %), and the share of the spread of times that tokens explain."""
+
+    ns: float
+    low_ns: float
+    high_ns: float
+    explained: float
+
+    @property
+    def told(self) -> bool:
+        """Whether tokens vary enough to tell: the interval reaches no further from the cost than half of it."""
+        return self.ns > 0 and max(self.ns - self.low_ns, self.high_ns - self.ns) <= LEAST_KNOWN * self.ns
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """What a token of the prompt (not from the cache) and of the answer costs; None where the calls do not tell."""
+
+    prompt: Cost | None
+    answer: Cost | None
+
+
+NOTHING_TOLD = ModelCost(None, None)
+
+
+def fitted(calls: CallSample) -> ModelCost:
+    """What the tokens of one model cost. A side's cost is None with fewer than LEAST_FITTED calls, and where tokens do not
+    vary enough to tell (`Cost.told`)."""
+    calls = calls.evenly(MOST_FITTED)
+    known = (calls.first_ns >= 0) & (calls.first_ns <= calls.took_ns)
+    if np.count_nonzero(known) >= max(LEAST_FITTED, len(calls) / 2):
+        sides = _sides(calls.side[known])
+        groups = calls.conversation[known]
+        (prompt,) = _costs([calls.prompt[known]], calls.first_ns[known], sides, groups)
+        (answer,) = _costs([calls.answer[known]], (calls.took_ns - calls.first_ns)[known], sides, groups)
+    elif len(calls) >= LEAST_FITTED:
+        tokens = [calls.prompt, calls.answer]
+        prompt, answer = _costs(tokens, calls.took_ns, _sides(calls.side), calls.conversation)
+    else:
+        return NOTHING_TOLD
+    return ModelCost(*(cost if cost is not None and cost.told else None for cost in (prompt, answer)))
+
+
+def _sides(side: I32) -> F64:
+    """float64[calls, sides]: an `a` for each side that has calls."""
+    return np.asarray(side[:, None] == np.unique(side), np.float64)
+
+
+def _costs(tokens: list[I64], took_ns: I64, sides: F64, groups: I64) -> list[Cost | None]:
+    """The cost of each kind of tokens; None for one that hardly varies within the sides."""
+    varies = [_varies(column, sides) for column in tokens]
+    told = [column for column, does in zip(tokens, varies, strict=True) if does]
+    if not told:
+        return [None] * len(tokens)
+    scale = np.array([max(float(column.mean()), 1.0) for column in told])
+    x = np.hstack([np.stack([column / size for column, size in zip(told, scale, strict=True)], axis=1), sides])
+    y = took_ns / 1e6
+    one = np.ones((1, len(y)))
+    found = _least_absolute(x, y, one, np.zeros((1, x.shape[1])), ROUNDS)
+    again = _least_absolute(x, y, _resampled(groups), np.repeat(found, BOOTSTRAPS, axis=0), AGAIN)
+    low, high = np.percentile(again[:, : len(told)], TAILS, axis=0) / scale * 1e6
+    values = found[0, : len(told)] / scale * 1e6
+    explained = _explained(x, y, found[0], sides)
+    ends = zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
+    costs = iter([Cost(value, least, most, explained) for value, least, most in ends])
+    return [next(costs) if does else None for does in varies]
+
+
+def _varies(tokens: I64, sides: F64) -> bool:
+    """Whether tokens differ within the sides by more than LEAST_SPREAD of their mean."""
+    means = (tokens @ sides) / sides.sum(axis=0)
+    spread = float(np.sqrt(np.mean((tokens - sides @ means) ** 2)))
+    return spread > LEAST_SPREAD * max(float(tokens.mean()), 1.0)
+
+
+def _resampled(groups: I64) -> F64:
+    """float64[BOOTSTRAPS, calls]: how often each call counts when as many conversations are drawn as there are."""
+    kinds, of_call = np.unique(groups, return_inverse=True)
+    random = np.random.default_rng(SEED)
+    times = random.multinomial(len(kinds), np.full(len(kinds), 1 / len(kinds)), size=BOOTSTRAPS)
+    return times[:, of_call].astype(np.float64)
+
+
+def _least_absolute(x: F64, y: F64, weights: F64, start: F64, rounds: int) -> F64:
+    """float64[samples, columns]: the least absolute deviations of y = x @ found, each row of `weights` a sample."""
+    columns = x.shape[1]
+    products = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
+    little = 1e-9 * np.eye(columns)
+    found = start
+    for number in range(rounds):
+        first = number == 0 and not start.any()
+        each = weights if first else weights / np.maximum(np.abs(y - found @ x.T), SMALLEST_MS)
+        left = (each @ products).reshape(-1, columns, columns)
+        size = np.trace(left, axis1=1, axis2=2)[:, None, None] / columns
+        found = np.linalg.solve(left + little * size, ((each * y) @ x)[..., None])[..., 0]
+    return found
+
+
+def _explained(x: F64, y: F64, found: F64, sides: F64) -> float:
+    """The share of the absolute deviations, from each side's own median, that tokens explain."""
+    without = sum(float(np.abs(y[here] - np.median(y[here])).sum()) for here in (sides == 1).T)
+    return float(max(0.0, 1 - np.abs(y - x @ found).sum() / max(without, 1e-9)))

@@ -1,0 +1,35 @@
+"""When a model call gave its first token: the one rule for everything that asks.
+
+A call may say it in seconds, in milliseconds, as an instant, or by an event when the token came, best evidence first. What is
+longer than the call is no time to its first token: far longer, it is in another unit, which the call's own length
+settles; else it is wrong, and what the next evidence says counts.
+"""
+
+OTHER_UNIT = 10  # times as long as the call: a wrong figure or an inexact clock is not so far off, another unit is
+_THOUSANDS = (1e3, 1e6, 1e9)
+
+
+def first_token_sql(seconds: str, milliseconds: str, at_ns: str, event_ns: str, start_ns: str, end_ns: str) -> str:
+    """SQL for the ns from a call's start to its first token, NULL where nothing tells.
+
+    The arguments are SQL of one call: `seconds` and `milliseconds` DOUBLE, the others BIGINT (ns since the epoch, all of
+    one clock); NULL where the call does not record them.
+    """
+    took = f"(({end_ns}) - ({start_ns}))"
+    said = [
+        *(_settled(f"(({number}) * {size})", took) for number, size in ((seconds, "1e9"), (milliseconds, "1e6"))),
+        *(_within(f"(({instant}) - ({start_ns}))", took) for instant in (at_ns, event_ns)),
+    ]
+    return f"coalesce({', '.join(said)})::BIGINT"
+
+
+def _within(ns: str, took: str) -> str:
+    return f"CASE WHEN {ns} BETWEEN 0 AND {took} THEN {ns} END"
+
+
+def _settled(ns: str, took: str) -> str:
+    """A figure as it stands, or the largest of the smaller units in which it is no longer than the call."""
+    smaller = " ".join(f"WHEN {ns} / {size} <= {took} THEN {ns} / {size}" for size in _THOUSANDS)
+    return (
+        f"CASE WHEN {ns} BETWEEN 0 AND {took} THEN {ns} WHEN {ns} > {OTHER_UNIT} * {took} THEN CASE {smaller} END END"
+    )
