@@ -23,6 +23,17 @@ def first_token_sql(seconds: str, milliseconds: str, at_ns: str, event_ns: str, 
     return f"coalesce({', '.join(said)})::BIGINT"
 
 
+def instant_sql(text: str) -> str:
+    """SQL for ISO 8601 text, in JSON's quotes or none, as ns since the epoch; without a time zone it is UTC."""
+    plain = f"""trim({text}, '"')"""
+    zone = f"regexp_matches({plain}, '[+-][0-9][0-9]:?[0-9][0-9]$')"  # what a cast to TIMESTAMP_NS passes over
+    with_zone, without = (
+        f"epoch_us(try_cast({plain} AS TIMESTAMPTZ)) * 1000",
+        f"epoch_ns(try_cast({plain} AS TIMESTAMP_NS))",
+    )
+    return f"CASE WHEN {zone} THEN {with_zone} ELSE {without} END"
+
+
 def _within(ns: str, took: str) -> str:
     return f"CASE WHEN {ns} BETWEEN 0 AND {took} THEN {ns} END"
 

@@ -13,7 +13,7 @@ from overbudget.analysis.causes.token_costs import CallSample
 from overbudget.kernels.arrow import Coded, coded, numbers
 from overbudget.kernels.columns import I32, I64
 from overbudget.stages import attribute_keys as keys
-from overbudget.stages.first_token import first_token_sql
+from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.store.tables import passing
 
 Bool = npt.NDArray[np.bool_]
@@ -31,7 +31,7 @@ _SAID = {
 _FIRST = first_token_sql(
     "try_cast(first_s AS DOUBLE)",
     "try_cast(first_ms AS DOUBLE)",
-    """epoch_ns(try_cast(trim(first_at, '"') AS TIMESTAMP_NS))""",
+    instant_sql("first_at"),
     "event_ns",
     "start_ns",
     "end_ns",

@@ -24,6 +24,7 @@ TELLING = 0.2  # the share of an overrun that growth over typical requests must 
 SPREADS_MORE = (
     0.2  # how much its share of the growth must exceed its share of typical requests, to be no natural spread
 )
+MAINLY = 1 / 3  # of what slow requests take more: what a cause's count or size must make, to be no natural spread
 MOST_LISTED = 5
 
 Places = npt.NDArray[np.intp]
@@ -54,7 +55,8 @@ class Blame:
 class Case:
     """What is known of a band: its means, those of typical requests, stage means in whole ns, caps (None: no cap).
 
-    `why` says for a cause, its stage and its growth in ns whether it runs more often, is larger or slower.
+    `why` says for a cause, its stage and its growth in ns whether it runs more often, is larger or slower; `certain` whether it
+    is certain that it runs more often, and that it is larger.
     """
 
     percentile: int
@@ -67,6 +69,7 @@ class Case:
     total_cap: int | None
     value_ns: int | None
     why: Callable[[Cause, int, int], Why | None]
+    certain: Callable[[Cause], tuple[bool, bool]]
 
     @property
     def is_typical(self) -> bool:
@@ -105,10 +108,25 @@ def _growth(case: Case) -> Blame:
     overrun = {stage: max(0, mean - round(_typical_stage_ns(case, stage) or 0)) for stage, mean in case.means.items()}
     if not any(overrun.values()):
         return Blame(natural_spread=case.total_cap is None)
-    if case.total_cap is None and not _spreads_more(case):
-        return Blame(natural_spread=True)
     stage = max(overrun, key=lambda name: overrun[name])
-    return Blame(overrun, _culprit(case, stage, overrun, "typical", _cause(case, stage, overrun[stage], True)))
+    operation = _cause(case, stage, overrun[stage], True)
+    if case.total_cap is None and not _spreads_more(case) and not _more_or_larger(case, operation):
+        return Blame(natural_spread=True)
+    return Blame(overrun, _culprit(case, stage, overrun, "typical", operation))
+
+
+def _more_or_larger(case: Case, operation: CauseOperation | None) -> bool:
+    """Whether slow requests certainly call the cause more often, or with more tokens, and that alone makes a good part of what
+    they take more: where a loop runs longer every part of it grows alike, and that is no natural spread."""
+    assert case.typical is not None
+    if operation is None or operation.why is None:
+        return False
+    least = MAINLY * (case.band.latency_ns - case.typical.latency_ns)
+    parts = (operation.why.how_often_ns, operation.why.how_large_ns)
+    if max(parts) < least:
+        return False
+    certain = case.certain((operation.service_name, operation.name, operation.hop_to))
+    return any(sure and part >= least for sure, part in zip(certain, parts, strict=True))
 
 
 def _spreads_more(case: Case) -> bool:

@@ -236,6 +236,7 @@ def _case(
         total_cap=total.ns if total else None,
         value_ns=value_ns,
         why=lambda cause, stage, excess: measured.why(percentile, cause, stage, excess),
+        certain=lambda cause: measured.certain(percentile, cause),
     )
 
 

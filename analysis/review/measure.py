@@ -15,6 +15,7 @@ import numpy.typing as npt
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.cause_costs import cost_of_causes
 from overbudget.analysis.causes.causes import Causes, find_causes
+from overbudget.analysis.causes.certainty import calls_more_often, calls_with_more_tokens
 from overbudget.analysis.causes.spending import Cause, Spending, read_spending
 from overbudget.analysis.causes.why import TokenCost, Why, explain
 from overbudget.analysis.common.bands import I64, Band, Ranking
@@ -145,6 +146,17 @@ class Measured:
         )
         cost = self.evidence.costs()(cause) if self.evidence.costs is not None else None
         return explain(before, after, excess_ns, cost, spent.widths.get(cause, 1))
+
+    def certain(self, percentile: int, cause: Cause) -> tuple[bool, bool]:
+        """Whether requests at a percentile certainly call a cause more often than typical ones, and with more tokens."""
+        if self.evidence.spending is None or self.evidence.costs is None:
+            return False, False
+        spent, weights = (
+            self.evidence.spending(),
+            [self._weights(band) for band in (self.usual, self.cohorts[percentile])],
+        )
+        often = calls_more_often(spent, cause, weights[0], weights[1])
+        return often, calls_with_more_tokens(spent, cause, self.evidence.costs()(cause), weights[0], weights[1])
 
     def _weights(self, band: Band) -> F64:
         weights = np.zeros(len(self.evidence.requests))

@@ -23,7 +23,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class TraceSpan:
-    """A span as a row of the waterfall. `parent` is a row, -1 at a top; times are on the adjusted clock."""
+    """A span as a row of the waterfall. `parent` is a row, -1 at a top; times are on the adjusted clock; `first_token_ns` is
+    from the start of a model call to its first token, -1 where that is not recorded."""
 
     span_id: str
     parent_span_id: str | None
@@ -41,6 +42,7 @@ class TraceSpan:
     status_code: str
     status_message: str
     critical_ns: int
+    first_token_ns: int
     attributes: dict[str, str | None]
     resource_attributes: dict[str, str | None]
     events: list[dict[str, Any]] = field(default_factory=list)

@@ -1,8 +1,6 @@
 """Reading one trace of a dataset: its spans as rows of a waterfall, and its requests with their critical paths."""
 
-import re
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import duckdb
@@ -11,12 +9,8 @@ import numpy as np
 from overbudget.analysis.trace.result import Segment, Trace, TraceRequest, TraceSpan
 from overbudget.kernels.columns import ORPHAN
 from overbudget.kernels.retries import retries
-from overbudget.stages.attribute_keys import (
-    FIRST_TOKEN_EVENT,
-    TTFT_MILLISECONDS_KEYS,
-    TTFT_SECONDS_KEYS,
-    TTFT_TIMESTAMP_KEYS,
-)
+from overbudget.stages import attribute_keys as keys
+from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.store.errors import OverbudgetError
 
 
@@ -77,6 +71,7 @@ class _Row(NamedTuple):
     ended: bool
     status_code: str
     status_message: str
+    first_token_ns: int
     attributes: dict[str, str | None]
     resource_attributes: dict[str, str | None]
 
@@ -107,6 +102,7 @@ def _span(row: _Row, parent: int, depth: int, more: _More) -> TraceSpan:
         status_code=row.status_code,
         status_message=row.status_message,
         critical_ns=more.critical_ns.get(row.span_id, 0),
+        first_token_ns=row.first_token_ns,
         attributes=row.attributes,
         resource_attributes=row.resource_attributes,
         events=[
@@ -119,13 +115,31 @@ def _span(row: _Row, parent: int, depth: int, more: _More) -> TraceSpan:
     )
 
 
-_SPANS = """
+def _first_of(names: tuple[str, ...], read: Callable[[str], str]) -> str:
+    """SQL for what the first of the attributes says that can be read."""
+    values = (f"map_from_entries(s.attributes)['{name}']" for name in names)
+    return f"coalesce({', '.join(map(read, values))})"
+
+
+_FIRST_TOKEN = first_token_sql(
+    _first_of(keys.TTFT_SECONDS_KEYS, "try_cast({} AS DOUBLE)".format),
+    _first_of(keys.TTFT_MILLISECONDS_KEYS, "try_cast({} AS DOUBLE)".format),
+    _first_of(keys.TTFT_TIMESTAMP_KEYS, instant_sql),
+    "f.time_ns",
+    "s.start_ns",
+    "s.start_ns + t.end_ns - t.start_ns",
+)
+_SPANS = f"""
+WITH f AS (
+    SELECT span_no, min(time_ns) AS time_ns FROM data.events SEMI JOIN data.spans s ON s.span_no = events.span_no AND s.trace_id = $1
+    WHERE time_ns > 0 AND regexp_matches(name, '{keys.FIRST_TOKEN_EVENT}') GROUP BY span_no
+)
 SELECT t.node, t.parent, t.span_no, s.span_id, s.parent_span_id, coalesce(s.name, o.name), o.service_name, o.kind, g.stage, t.start_ns, t.end_ns,
     coalesce(k.skew_ns, 0), s.end_ns IS NOT NULL, s.status_code, s.status_message,
-    map_from_entries(s.attributes), map_from_entries(r.attributes)
+    coalesce({_FIRST_TOKEN}, -1), map_from_entries(s.attributes), map_from_entries(r.attributes)
 FROM data.spans s JOIN data.tree t USING (span_no) JOIN operations o ON o.operation_id = t.operation_id
 JOIN data.stages g USING (stage_id) JOIN data.resources r USING (resource_id) LEFT JOIN data.skew k USING (span_no)
-WHERE s.trace_id = $1 ORDER BY t.start_ns, t.end_ns DESC, t.node
+LEFT JOIN f USING (span_no) WHERE s.trace_id = $1 ORDER BY t.start_ns, t.end_ns DESC, t.node
 """
 
 
@@ -177,35 +191,6 @@ def _requests(cursor: duckdb.DuckDBPyConnection, trace_id: str) -> tuple[list[Tr
         for span_id, route, duration, complete in rows
     ]
     return found, own
-
-
-def first_token_ns(span: TraceSpan) -> int:
-    """Time from the start of an inference span to its first token, as its attributes or events say; -1 for none."""
-    said: float | None = None
-    for keys, size in ((TTFT_SECONDS_KEYS, 1e9), (TTFT_MILLISECONDS_KEYS, 1e6)):
-        for key in keys:
-            if said is None and (value := span.attributes.get(key)) is not None:
-                with suppress(ValueError):
-                    said = float(value) * size
-    for key in TTFT_TIMESTAMP_KEYS:
-        if said is None and (value := span.attributes.get(key)) is not None:
-            with suppress(ValueError):
-                said = _ns_of(value) + span.skew_ns - span.start_ns
-    if said is None:
-        times = [
-            event["time_ns"]
-            for event in span.events
-            if re.search(FIRST_TOKEN_EVENT, event["name"] or "") and event["time_ns"]
-        ]
-        said = min(times) + span.skew_ns - span.start_ns if times else -1
-    return round(said) if 0 <= said <= span.end_ns - span.start_ns else -1
-
-
-def _ns_of(text: str) -> int:
-    """ISO 8601 text, in JSON's quotes or none, as ns since the epoch; without a time zone it is UTC."""
-    instant = datetime.fromisoformat(text.strip('"'))
-    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1_000
 
 
 def retried(trace: Trace) -> set[str]:

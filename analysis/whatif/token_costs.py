@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from overbudget.analysis.causes.token_calls import read_token_calls, records_tokens
+from overbudget.analysis.causes.token_calls import read_token_calls
 from overbudget.analysis.causes.token_costs import ModelCost, fitted
 from overbudget.analysis.whatif.changes import Tokens
 from overbudget.kernels.arrow import numbers, row_of
@@ -32,9 +32,6 @@ class ModelCalls:
 
 def read_model_calls(connection: duckdb.DuckDBPyConnection, tree: Tree, parent: I32) -> ModelCalls:
     """The outermost model calls with their tokens, and what a token costs in time."""
-    none = np.zeros(0, np.int64)
-    if not records_tokens(connection):
-        return ModelCalls(none.astype(np.int32), none, none, none, np.zeros((0, 2)))
     calls = read_token_calls(connection, numbers(connection.sql(_INFERENCE).to_arrow_table()["span_no"]))
     node = row_of(tree.row, calls.span_no)
     kept = (node >= 0) & (calls.prompt >= 0) & (calls.answer >= 0)

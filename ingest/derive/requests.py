@@ -10,6 +10,7 @@ from overbudget.kernels.columns import Requests, Tree
 from overbudget.kernels.span_tree import in_flight
 from overbudget.stages.assign import stage_of_nodes
 from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION
+from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.stages.operation_table import Catalogue
 from overbudget.store.tables import passing
 
@@ -96,6 +97,7 @@ def fold_facts(
             "span_no": span_no,
             "request_no": request_of,
             "start_ns": tree.start,
+            "took_ns": tree.end - tree.start,
             "skew_ns": tree.skew,
             "weight": (tree.end - tree.start) + np.where(is_inference, np.int64(1) << 60, 0),
             "counts": is_inference & ~enclosed,
@@ -116,12 +118,16 @@ def _tokens(name: str) -> str:
 
 
 _TOKENS = " OR ".join(map(_fact, ("input_tokens", "output_tokens", "cached_tokens")))
-_TTFT = f"""CASE
-    WHEN {_fact("ttft_s")} THEN (try_cast(value AS DOUBLE) * 1e9)::BIGINT
-    WHEN {_fact("ttft_ms")} THEN (try_cast(value AS DOUBLE) * 1e6)::BIGINT
-    WHEN {_fact("ttft_ns")} THEN try_cast(value AS BIGINT)
-    WHEN {_fact("ttft_at")} THEN epoch_ns(try_cast(trim(value, '"') AS TIMESTAMP_NS)) + skew_ns - start_ns
-END"""
+_TTFT = tuple(map(_fact, ("ttft_s", "ttft_ms", "ttft_at", "ttft_ns")))
+_VALUE = "max(CASE WHEN {fact} THEN {value} END)"
+_FIRST_TOKEN = first_token_sql(
+    _VALUE.format(fact=_TTFT[0], value="try_cast(value AS DOUBLE)"),
+    _VALUE.format(fact=_TTFT[1], value="try_cast(value AS DOUBLE)"),
+    _VALUE.format(fact=_TTFT[2], value=f"{instant_sql('value')} + skew_ns - start_ns"),
+    _VALUE.format(fact=_TTFT[3], value="try_cast(value AS BIGINT)"),
+    "0",
+    "any_value(took_ns)",
+)
 
 # A header's value is a list in OTLP: its first entry is the id, as others record it.
 _FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
@@ -129,7 +135,7 @@ _FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
 # Values are cast for the facts that need it alone: casts that fail are slow, and a FILTER comes after them.
 _FOLD = f"""
 WITH said AS (
-    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value, {_TTFT} AS ttft,
+    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value,
         CASE WHEN {_TOKENS} THEN try_cast(value AS BIGINT) END AS tokens,
         CASE WHEN {_fact("score")} THEN try_cast(value AS DOUBLE) END AS score,
         CASE WHEN {_fact("label")} THEN lower(value) END AS label
@@ -144,10 +150,14 @@ WITH said AS (
          WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {BAD_LABELS} THEN false END AS good,
     {_tokens("input_tokens")},
     {_tokens("output_tokens")},
-    {_tokens("cached_tokens")},
-    arg_max(ttft, weight) FILTER (ttft IS NOT NULL) AS ttft_ns
-FROM said GROUP BY request_no)
-SELECT * REPLACE ({_FIRST_OF_LIST} AS request_id) FROM folded
+    {_tokens("cached_tokens")}
+FROM said GROUP BY request_no), calls AS (
+    SELECT request_no, any_value(weight) AS weight, {_FIRST_TOKEN} AS first_ns
+    FROM facts JOIN nodes USING (span_no) WHERE request_no >= 0 AND ({" OR ".join(_TTFT)}) GROUP BY request_no, span_no
+), first AS (
+    SELECT request_no, arg_max(first_ns, weight) AS ttft_ns FROM calls WHERE first_ns IS NOT NULL GROUP BY request_no
+)
+SELECT * REPLACE ({_FIRST_OF_LIST} AS request_id) FROM folded LEFT JOIN first USING (request_no)
 """
 
 

@@ -1,16 +1,16 @@
-"""What is usual for an operation, where the first token came, and which calls repeat a failed one."""
+"""What is usual for an operation, and which calls repeat a failed one."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from overbudget.analysis.trace.result import Trace, TraceSpan
-from overbudget.analysis.trace.trace import first_token_ns, load_trace, retried
+from overbudget.analysis.trace.trace import load_trace, retried
 from overbudget.analysis.trace.typical_durations import typical_durations
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, Work
 
 SPAN = TraceSpan(
-    "1", None, -1, 0, "chat", "api", "CLIENT", "inference", 1_000, 9_000, 0, True, False, "UNSET", "", 0, {}, {}
+    "1", None, -1, 0, "chat", "api", "CLIENT", "inference", 1_000, 9_000, 0, True, False, "UNSET", "", 0, -1, {}, {}
 )
 
 
@@ -26,20 +26,6 @@ def test_a_span_stands_where_its_duration_ranks_among_its_like(tmp_path: Path) -
     assert (search.spans, search.median_ns) == (40, 20_500_000)
     assert search.rank == 29.5 / 40
     assert spans["rare 29"] not in usual
-
-
-def test_the_first_token_is_told_by_attribute_or_event_and_must_lie_in_the_span() -> None:
-    assert first_token_ns(SPAN) == -1
-    assert first_token_ns(replace(SPAN, attributes={"gen_ai.response.time_to_first_chunk": "0.000002"})) == 2_000
-    assert first_token_ns(replace(SPAN, attributes={"gen_ai.response.time_to_first_chunk": "soon"})) == -1
-    events = [{"name": "gen_ai.first_token", "time_ns": 4_000, "attributes": {}}]
-    assert first_token_ns(replace(SPAN, events=events)) == 3_000
-    assert first_token_ns(replace(SPAN, skew_ns=500, events=events)) == 3_500
-    late = [{"name": "first token", "time_ns": 90_000, "attributes": {}}]
-    assert first_token_ns(replace(SPAN, events=late)) == -1
-    at = "langfuse.observation.completion_start_time"
-    for text in ('"1970-01-01T00:00:00.000004Z"', "1970-01-01T01:00:00.000004+01:00", "1970-01-01T00:00:00.000004"):
-        assert first_token_ns(replace(SPAN, attributes={at: text})) == 4_000 - SPAN.start_ns
 
 
 def test_a_repeat_of_a_failed_call_is_known_by_its_name_and_parent() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.trace.result import Trace, TraceSpan
-from overbudget.analysis.trace.trace import first_token_ns, retried
+from overbudget.analysis.trace.trace import retried
 from overbudget.analysis.trace.typical_durations import Usual
 from overbudget.app.charts.theme import stage_colour
 from overbudget.app.text.words import count
@@ -65,7 +65,7 @@ def _data(trace: Trace, usual: dict[str, Usual]) -> dict[str, object]:
         "stage": pa.array([place[span.stage] for span in spans], pa.int32()),
         "failed": pa.array([int(span.status_code == "ERROR") for span in spans], pa.int8()),
         "retry": pa.array([int(span.span_id in again) for span in spans], pa.int8()),
-        "first": [float(first_token_ns(span)) for span in spans],
+        "first": [float(span.first_token_ns) for span in spans],
         "usual": [float(usual[span.span_id].median_ns) if span.span_id in usual else -1.0 for span in spans],
         "rank": [usual[span.span_id].rank if span.span_id in usual else -1.0 for span in spans],
         "hop": [hops.get(span.span_id) or "" for span in spans],
