@@ -12,6 +12,7 @@ from typing import Any
 from overbudget.analysis.common.durations import format_duration
 
 AS_EVER = 0.1  # of the excess: what the time per call may change by, for calls to be called as long as before
+LEAST_CALLS = 1e-9  # a request, of means: fewer are none
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _tokens(what: str, before: float | None, after: float | None) -> str:
 
 def _each(kinds: Sequence[_Parts], slow: int, width: int) -> str:
     calls = sum((kind.before.on_path + kind.after.on_path) / 2 for kind in kinds)
-    moved = format_duration(round(abs(slow) / calls) if calls else abs(slow))
+    moved = format_duration(round(abs(slow) / calls) if calls > LEAST_CALLS else abs(slow))
     which = f"the slowest of {width} calls" if width > 1 else "each call"
     return f"{which} {moved} {'slower' if slow > 0 else 'faster'}"
 
