@@ -61,8 +61,8 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can
 bench: $(VENV)/.dev ## Measure speed and memory, each against a reference timed in the same run
 	$(BIN)/python -m bench
 
-accuracy: $(VENV)/.dev ## Say how often the right culprit is named, and predictions come true, in random worlds
-	$(BIN)/python -m bench.accuracy --misses
+accuracy: $(VENV)/.dev ## Measure how often answers are right, into docs/accuracy.md; QUICK=1, REAL=folder of real faults
+	$(BIN)/python -m bench.accuracy $(if $(QUICK),--quick) $(if $(REAL),--real "$(REAL)")
 
 screenshots: $(VENV)/.dev browser ## Take pictures of every page, wide and narrow, light and dark, into docs/images/
 	$(BIN)/python -m scripts.screenshots

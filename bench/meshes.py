@@ -5,13 +5,16 @@ requests, services drift between windows because they share a machine, and a fau
 part in. A mesh is drawn from a seed; `run` simulates its windows.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from bench.worlds import MS, START_NS, Outcome
+from bench.worlds.engine import MS, START_NS
 
 USUAL_REQUESTS = 70
 GATEWAY = "gateway"
@@ -49,6 +52,27 @@ class Mesh:
     drift: float
     stalls: float  # the share of calls that the machine holds up
     disease: Disease
+
+
+@dataclass
+class Outcome:
+    """What happened in a window: latency of each request (ns), which requests the fault hit, the spans by service."""
+
+    latency_ns: npt.NDArray[np.int64]
+    hit: npt.NDArray[np.bool_]
+    spans: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def write(self, path: Path) -> Path:
+        """A dump of OTLP/JSON."""
+        resources = [
+            {
+                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+                "scopeSpans": [{"scope": {"name": "mesh"}, "spans": spans}],
+            }
+            for service, spans in self.spans.items()
+        ]
+        path.write_text(json.dumps({"resourceSpans": resources}))
+        return path
 
 
 def draw_mesh(seed: int) -> Mesh:

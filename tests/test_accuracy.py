@@ -1,53 +1,49 @@
-"""A few of the random worlds of `make accuracy`, in every run of the tests; the table is made of hundreds."""
+"""A world asked from end to end, as `make accuracy` asks hundreds."""
+
+from dataclasses import replace
 
 import pytest
 
-from bench.accuracy import CLOSE, Score, rows, score
-from bench.worlds import WorldChange, draw_world, run
+from bench.worlds.case import Case
+from bench.worlds.questions import ASKED, ask
+from bench.worlds.score import QUESTIONS, Mark, Score
 
-WORLDS = range(1000, 1012)
+WORLD = "noisy tenant"
+SURE = ("headline", "culprit", "attribute", "compare")  # what is right of this world whatever is still to be mended
 
 
 @pytest.fixture(scope="module")
-def found() -> list[Score]:
-    return [score(seed) for seed in WORLDS]
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return Case(WORLD, 1, tmp_path_factory.mktemp("world"), requests=500)
 
 
-def test_at_most_one_world_in_twelve_is_misjudged(found: list[Score]) -> None:
-    for what in ("stage", "operation", "quiet", "attribute", "same", "faulty", "sick"):
-        answers = [getattr(one, what) for one in found if getattr(one, what) is not None]
-        assert len(answers) >= 3, what
-        assert answers.count(False) <= 1, what
+@pytest.fixture(scope="module")
+def marks(case: Case) -> list[Mark]:
+    return list(ask(case))
 
 
-def test_predictions_come_true(found: list[Score]) -> None:
-    errors = {(one.seed, kind): error for one in found for kind, error in one.errors.items()}
-    assert {kind for _, kind in errors} == {"scale", "cap", "parallel", "cache", "retries"}
-    assert {at: error for at, error in errors.items() if error > CLOSE} == {}
+def test_every_question_that_arises_is_asked(marks: list[Mark]) -> None:
+    assert {mark.question for mark in marks} == set(QUESTIONS) - {"load", "advice"}
+    assert sum(mark.question == "silence" for mark in marks) == 4
 
 
-def test_a_world_and_its_counterfactual_differ_in_the_change_alone() -> None:
-    world = draw_world(1000, faulty=False)
-    usual, unchanged = (
-        run(world, spans=False),
-        run(world, WorldChange("scale", ("no such operation",), 0.5), spans=False),
+def test_a_tenant_whose_queries_are_slow_is_found(marks: list[Mark]) -> None:
+    asked = [mark for mark in marks if mark.question in SURE]
+    assert {mark.question for mark in asked} == set(SURE)
+    assert [mark for mark in asked if mark.score != Score.RIGHT] == []
+
+
+@pytest.mark.parametrize("question", ["culprit", "attribute", "why", "compare"])
+def test_the_same_answers_held_against_another_truth_are_misleading(case: Case, question: str) -> None:
+    said = case.truth
+    other = replace(
+        said,
+        culprits=said.culprits if question == "why" else frozenset({("somebody", "else", None)}),
+        attributes=frozenset({("tenant.id", "nobody")}),
+        why=frozenset({"how_often"}),
     )
-    assert (usual.latency_ns == unchanged.latency_ns).all()
-    name = world.operations[0].name
-    faster = run(world, WorldChange("scale", (name,), 0.5), spans=False)
-    assert (faster.latency_ns <= usual.latency_ns).all()
-    assert (faster.latency_ns < usual.latency_ns).any()
-
-
-def test_a_fault_slows_those_it_is_meant_for_and_nobody_else() -> None:
-    well, ill = (run(draw_world(1001, faulty), spans=False) for faulty in (False, True))
-    assert 0 < ill.hit.sum() < len(ill.hit)
-    assert (ill.latency_ns[~ill.hit] == well.latency_ns[~ill.hit]).all()
-    assert (ill.latency_ns[ill.hit] >= well.latency_ns[ill.hit]).all()
-
-
-def test_the_table_shows_a_wrong_answer() -> None:
-    right, wrong = Score(1, stage=True, errors={"cap": 0.0}), Score(2, stage=False, errors={"cap": 0.5})
-    table = {text: share for text, _, share, _ in rows([right, wrong])}
-    assert table["the culprit at p95 is the injected stage"] == 0.5
-    assert next(share for text, share in table.items() if text.startswith("what-if cap")) == 0.5
+    case.truth = other
+    try:
+        assert [score for score, _ in ASKED[question](case)] == [Score.MISLEADING]
+    finally:
+        case.truth = said
