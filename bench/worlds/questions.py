@@ -30,6 +30,8 @@ def ask(case: Case) -> Iterator[Mark]:
                 yield Mark(case.name, case.seed, question, score, note)
         except OverbudgetError as error:
             yield Mark(case.name, case.seed, question, Score.WRONG, f"refused: {error}")
+        except Exception as error:  # a crash is an answer, and the other questions are still to be asked
+            yield Mark(case.name, case.seed, question, Score.WRONG, f"crashed: {error!r}")
 
 
 def headline(case: Case) -> Iterator[Answer]:
@@ -49,9 +51,10 @@ def culprit(case: Case) -> Iterator[Answer]:
     found = next(one for one in review(case.faulty, case.budget).as_dict()["breakdown"] if one["percentile"] == 95)
     named = found["culprit"]
     right = " or ".join(map(_read, sorted(case.truth.culprits, key=str)))
-    listed = [_operation(one) for one in found.get("any_of") or found.get("largest") or ()]
-    if named is None and listed:
-        yield placed(list(listed), set(case.truth.culprits), 5), f"any of {listed}; is {right}"
+    if named is None and found["any_of"]:
+        listed = [_operation(one["operation"]) if one["operation"] else one["stage"] for one in found["any_of"]]
+        told = bool((case.truth.culprits | _stages(case)) & set(listed))
+        yield (Score.PARTLY if told else Score.MISLEADING), f"any of {listed}; is {right}"
         return
     operation = _operation(named["operation"]) if named and named["operation"] else None
     note = f"told {_read(operation) if operation else named and named['stage']}; is {right}"
@@ -207,6 +210,13 @@ def _advised(case: Case) -> str:
     allowed = case.truth.tolerated | case.truth.always
     found = [str(one.kind) for one in advise(case.healthy, "healthy.duckdb", case.budget) if one.kind not in allowed]
     return ", ".join(found)
+
+
+def _stages(case: Case) -> set[str]:
+    """The stages that the culprits are of."""
+    rows = case.faulty.execute("SELECT service_name, name, stage FROM operations").fetchall()
+    named = {culprit[:2] for culprit in case.truth.culprits}
+    return {stage or "unattributed" for service, name, stage in rows if (service, name) in named}
 
 
 def _operation(row: dict[str, Any]) -> tuple[str, str, str | None]:

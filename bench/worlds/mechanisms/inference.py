@@ -89,7 +89,7 @@ class Batching(World):
             self.chat.answer * (self.token_ms + self.each_ms * self.fit)
             + READING_MS / 1000 * self.chat.prompt * self.fit
         )
-        self.between_ms = took / self.fit / float(self.random.uniform(0.84, 0.94))
+        self.between_ms = took / self.fit / float(self.random.uniform(0.74, 0.86))  # batches read prompts, too
 
     def prepare(self, run: Run) -> None:
         cache = self.cache if run.cause else self.cache * 20

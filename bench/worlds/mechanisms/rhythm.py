@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.worlds.engine import I64, MS, SECOND, Process, Run, Scope
+from bench.worlds.engine import I64, MS, Process, Run, Scope
 from bench.worlds.mechanisms.queues import Pool
 from bench.worlds.steps import query
 from bench.worlds.world import Truth, World, called, world
@@ -35,6 +35,7 @@ class Bursts(World):
         self.query = query(self.names, float(self.random.uniform(20, 60)))
         self.size, self.gap_ms = int(self.random.integers(6, 25)), float(self.random.uniform(2, 8)) * 1000
         self.worse = float(self.random.uniform(0.2, 0.8))
+        self.spell_ms = self.gap_ms
 
     def arrivals(self, run: Run) -> I64:
         random = np.random.default_rng([self.seed, run.noise, 97])
@@ -46,12 +47,12 @@ class Bursts(World):
         return np.sort(np.array(found[: self.requests]) * MS).astype(np.int64)
 
     def prepare(self, run: Run) -> None:
-        """Times of trouble: a state that lasts some twenty seconds and makes the queries of its time slow."""
+        """Better and worse times: each lasts as long as from one burst to the next, and makes the queries of its time slow."""
         random = np.random.default_rng([self.seed, run.noise, 96])
         run.shared["weather"] = np.exp(self.worse * random.standard_normal(4000))
 
     def step(self, scope: Scope) -> Process:
-        weather = scope.run.shared["weather"][scope.run.env.now // (20 * SECOND) % 4000]
+        weather = scope.run.shared["weather"][int(scope.run.env.now / MS / self.spell_ms) % 4000]
         times = 5.0 if scope.run.cause else 1.0
         with scope.open(self.query.name, self.query.kind, dict(self.query.attributes)) as inner:
             yield from inner.wait(inner.around(self.query.name, self.query.ms * times) * weather)

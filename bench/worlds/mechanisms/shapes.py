@@ -41,6 +41,7 @@ class InARow(World):
             frozenset({(self.app, one.name, None) for one in self.tools}),
             why=SLOW,
             advice=frozenset({"parallelise"}),
+            always=frozenset({"parallelise"}),
         )
 
     def changes(self) -> dict[str, Change]:

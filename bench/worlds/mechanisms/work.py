@@ -104,6 +104,7 @@ class Repeats(World):
         return Truth(
             called(self.app, self.search.name, "qdrant"),
             why=frozenset({"how_slow"}), advice=frozenset({"cache"}),
+            always=frozenset({"cache"}),
         )  # fmt: skip
 
     def changes(self) -> dict[str, Change]:
