@@ -87,6 +87,7 @@ CACHED_TOKEN_KEYS = (
     "llm.token_count.prompt_details.cache_read",
     "ai.usage.cachedInputTokens",
 )
+RESPONSE_ID_KEYS = ("gen_ai.response.id", "ai.response.id", "llm.response.id")
 TTFT_SECONDS_KEYS = (
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.client.operation.time_to_first_chunk",

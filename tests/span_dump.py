@@ -28,6 +28,7 @@ class Span:
     failed: bool = False
     key: str = ""
     lost: bool = False  # the dump lacks it, and what names it as its parent is an orphan
+    scope: str = ""
     attributes: Mapping[str, str | int] = field(default_factory=dict)
 
 
@@ -43,9 +44,9 @@ def dataset(path: Path, traces: Iterable[Iterable[Span]], apart_ms: float = 10_0
 
 def _trace(number: int, spans: list[Span], origin: int) -> dict[str, object]:
     ids = {span.key or span.name: f"{number + 1:08x}{place + 1:08x}" for place, span in enumerate(spans)}
-    by_service: dict[str, list[dict[str, object]]] = {}
+    by_scope: dict[tuple[str, str], list[dict[str, object]]] = {}
     for span in (span for span in spans if not span.lost):
-        by_service.setdefault(span.service, []).append(
+        by_scope.setdefault((span.service, span.scope), []).append(
             {
                 "traceId": f"{number + 1:032x}",
                 "spanId": ids[span.key or span.name],
@@ -60,8 +61,11 @@ def _trace(number: int, spans: list[Span], origin: int) -> dict[str, object]:
         )
     return {
         "resourceSpans": [
-            {"resource": {"attributes": _pairs({"service.name": service})}, "scopeSpans": [{"spans": those}]}
-            for service, those in by_service.items()
+            {
+                "resource": {"attributes": _pairs({"service.name": service})},
+                "scopeSpans": [{"scope": {"name": scope}, "spans": those}],
+            }
+            for (service, scope), those in by_scope.items()
         ]
     }
 

@@ -1,4 +1,8 @@
-"""Which calls the requests at hand made: overlapping calls of one operation under one parent are one call."""
+"""Which calls the requests at hand made.
+
+Overlapping calls of one operation under one parent are one call, and so are model calls of one operation inside each other,
+which a framework and the client below it record.
+"""
 
 from dataclasses import dataclass
 
@@ -9,7 +13,7 @@ import pyarrow as pa
 
 from overbudget.analysis.requests.path import PathTable
 from overbudget.analysis.requests.table import I32, I64, RequestTable
-from overbudget.kernels.arrow import Coded, coded, numbers, row_of
+from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
 
 Bool = npt.NDArray[np.bool_]
 
@@ -36,7 +40,9 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
         "SELECT span_no, parent, start_ns, end_ns, operation_id, request_no FROM data.tree ORDER BY node"
     ).to_arrow_table()
     operations = connection.sql(
-        "SELECT operation_id, service_name, name, coalesce(peer, '') AS peer FROM operations ORDER BY operation_id"
+        """SELECT operation_id, service_name, name, coalesce(peer, '') AS peer,
+               (stage IS NOT DISTINCT FROM 'inference')::TINYINT AS inference
+           FROM operations ORDER BY operation_id"""
     ).to_arrow_table()
     operation = row_of(numbers(operations["operation_id"]), numbers(nodes["operation_id"]))
     service = _as(coded(operations["service_name"]), path.service.names)
@@ -50,6 +56,7 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
     wrong = _failed(connection, span)
     kind = called[operation] * (len(path.places) + 1) + place + 1
     call = _joined(parent, numbers(nodes["start_ns"]), numbers(nodes["end_ns"]), row, kind)
+    call = _inside_each_other(call, parent, row, np.where(flags(operations["inference"])[operation], kind, -1))
     inside = np.flatnonzero(row >= 0)
     first = np.flatnonzero((row >= 0) & (call == np.arange(len(call))))
     number = np.full(len(parent), -1, np.int32)
@@ -98,6 +105,18 @@ def _failed(connection: duckdb.DuckDBPyConnection, span: I32) -> Bool:
     failed = numbers(rows["span_no"])
     wrong[failed[failed < len(wrong)]] = True
     return wrong[span]
+
+
+def _inside_each_other(call: I32, parent: I32, row: I32, kind: I64) -> I32:
+    """`call` with each call below one of its own `kind` (-1: it never is) in the same request taken as that one."""
+    nested = np.flatnonzero((parent >= 0) & (row >= 0) & (kind >= 0))
+    up = parent[nested]
+    nested = nested[(kind[up] == kind[nested]) & (row[up] == row[nested])]
+    outer = call.copy()
+    outer[call[nested]] = call[parent[nested]]
+    while (further := outer[outer] != outer).any():
+        outer[further] = outer[outer[further]]
+    return outer[call]
 
 
 def _joined(parent: I32, start: I64, end: I64, row: I32, kind: I64) -> I32:

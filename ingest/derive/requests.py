@@ -5,10 +5,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from overbudget.ingest.derive.recorded_twice import calls_that_count
 from overbudget.ingest.write.facts import FACT_NAMES
 from overbudget.kernels.columns import Requests, Tree
 from overbudget.kernels.span_tree import in_flight
-from overbudget.stages.assign import stage_of_nodes
 from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION
 from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.stages.operation_table import Catalogue
@@ -79,19 +79,11 @@ def fold_facts(
 ) -> pa.Table:
     """One row per request that has any fact: request_no and its model, ids, tokens, time to first token, score.
 
-    Tokens are summed over the inference spans that no other inference span encloses, because frameworks and clients
-    both record the same call; without such spans the largest number any span records counts. The model and the time
+    Tokens are summed over the model calls, each counted once however often it is recorded (see
+    `calls_that_count`); without such spans the largest number any span records counts. The model and the time
     to first token are those of the longest span that records one, inference spans first.
     """
-    operations = catalogue.columns
-    inference = operations.stage == catalogue.stages.index("inference")
-    only_inference = operations._replace(
-        stage=np.where(inference, 0, -1).astype(np.int16), weak=np.zeros(catalogue.count, bool)
-    )
-    below = stage_of_nodes(tree, only_inference, 1) == 0
-    is_inference = inference[tree.operation]
-    parent = tree.parent
-    enclosed = (parent >= 0) & below[np.maximum(parent, 0)]
+    is_inference = (catalogue.columns.stage == catalogue.stages.index("inference"))[tree.operation]
     nodes = pa.table(
         {
             "span_no": span_no,
@@ -100,7 +92,7 @@ def fold_facts(
             "took_ns": tree.end - tree.start,
             "skew_ns": tree.skew,
             "weight": (tree.end - tree.start) + np.where(is_inference, np.int64(1) << 60, 0),
-            "counts": is_inference & ~enclosed,
+            "counts": calls_that_count(connection, tree, span_no, request_of, is_inference),
         }
     )
     with passing(connection, nodes=nodes):

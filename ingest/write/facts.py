@@ -21,6 +21,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "input_tokens": attribute_keys.INPUT_TOKEN_KEYS,
     "output_tokens": attribute_keys.OUTPUT_TOKEN_KEYS,
     "cached_tokens": attribute_keys.CACHED_TOKEN_KEYS,
+    "response_id": attribute_keys.RESPONSE_ID_KEYS,
     "ttft_s": attribute_keys.TTFT_SECONDS_KEYS,
     "ttft_ms": attribute_keys.TTFT_MILLISECONDS_KEYS,
     "ttft_at": attribute_keys.TTFT_TIMESTAMP_KEYS,

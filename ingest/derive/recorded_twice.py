@@ -1,0 +1,99 @@
+"""Model calls that are recorded twice: by a framework and the client it calls, or by two instrumentations at once."""
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from overbudget.ingest.write.facts import FACT_NAMES
+from overbudget.kernels.arrow import numbers
+from overbudget.kernels.columns import I32, I64, Bool, Tree
+from overbudget.store.tables import passing
+
+ALIKE = 0.9  # of the longer of two calls must be shared, for their intervals to be the same
+
+_FACTS = ("response_id", "model", "input_tokens", "output_tokens")
+_SAID = f"""
+SELECT c.node, c.request_no, c.cluster, c.start_ns, c.end_ns, o.scope_name AS scope,
+    {", ".join(f"nullif(max(value) FILTER (fact = {FACT_NAMES.index(name)}), '') AS {name}" for name in _FACTS)}
+FROM facts f JOIN calls c USING (span_no) JOIN operations o USING (operation_id)
+WHERE fact IN ({", ".join(str(FACT_NAMES.index(name)) for name in _FACTS)}) GROUP BY ALL ORDER BY node
+"""
+# Of the records of a call the one of the first scope, then the first node, stands for it. A response that comes from a cache
+# carries the id of the call that first gave it, but runs later: so records of one call overlap.
+_TWICE = f"""
+SELECT b.node FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
+    AND a.response_id = b.response_id
+WHERE (a.scope, a.node) < (b.scope, b.node)
+UNION
+SELECT b.node FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
+    AND a.input_tokens = b.input_tokens AND a.output_tokens = b.output_tokens
+WHERE a.scope < b.scope AND (a.response_id IS NULL OR b.response_id IS NULL)
+    AND (starts_with(a.model, b.model) OR starts_with(b.model, a.model))
+    AND least(a.end_ns, b.end_ns) - greatest(a.start_ns, b.start_ns)
+        >= {ALIKE} * greatest(a.end_ns - a.start_ns, b.end_ns - b.start_ns)
+"""
+
+
+def calls_that_count(
+    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, inference: Bool
+) -> Bool:
+    """bool[nodes]: the inference spans whose tokens count, one for each call (docs/reference/method.md, From spans to requests).
+
+    Of nested spans it is the outermost that records tokens. Of others in one request that overlap, those with the same
+    response id are one call, and those from different scopes with the same model, interval and tokens. Needs the temporary
+    table `facts`.
+    """
+    counts = inference.copy()
+    calls, cluster = _overlapping(tree.start, tree.end, request_of, np.flatnonzero(inference & (request_of >= 0)))
+    if len(calls) == 0:
+        return counts
+    columns = pa.table(
+        {
+            "node": calls,
+            "span_no": span_no[calls],
+            "operation_id": tree.operation[calls],
+            "request_no": request_of[calls],
+            "cluster": cluster,
+            "start_ns": tree.start[calls],
+            "end_ns": tree.end[calls],
+        }
+    )
+    with passing(connection, calls=columns):
+        said = connection.sql(_SAID).to_arrow_table()
+    records = np.zeros(len(counts), bool)
+    told = numbers(said["node"])
+    records[told[said["input_tokens"].is_valid().to_numpy() | said["output_tokens"].is_valid().to_numpy()]] = True
+    enclosed = _below_another(tree.parent, calls, records)
+    counts[enclosed] = False
+    with passing(connection, outermost=said.filter(pa.array(~np.isin(told, enclosed)))):
+        counts[numbers(connection.sql(_TWICE).to_arrow_table()["node"])] = False
+    return counts
+
+
+def _overlapping(start: I64, end: I64, request_of: I32, calls: I32) -> tuple[I32, I32]:
+    """The `calls` that overlap another one of their request, and the number of the run of overlapping calls each is in."""
+    calls = calls[np.lexsort((start[calls], request_of[calls]))]
+    request = request_of[calls].astype(np.int64)
+    if len(calls) == 0:
+        return calls, request.astype(np.int32)
+    by_end = np.argsort(end[calls], kind="stable")
+    rank = np.empty(len(calls), np.int64)
+    rank[by_end] = np.arange(len(calls))
+    latest = np.maximum.accumulate(request * len(calls) + rank)
+    same = request[1:] == request[:-1]
+    overlaps = same & (start[calls][1:] < end[calls][by_end][latest[:-1] - request[:-1] * len(calls)])
+    cluster = np.cumsum(np.append(True, ~overlaps)).astype(np.int32)
+    several = np.append(False, overlaps) | np.append(overlaps, False)
+    return calls[several], cluster[several]
+
+
+def _below_another(parent: I32, calls: I32, records: Bool) -> I32:
+    """Of the `calls` those below a span that `records` tokens."""
+    found = [np.zeros(0, np.int32)]
+    here, above = calls, parent[calls]
+    while len(here):
+        inside = above >= 0
+        here, above = here[inside], above[inside]
+        found.append(here[records[above]])
+        here, above = here[~records[above]], parent[above[~records[above]]]
+    return np.concatenate(found)
