@@ -40,19 +40,21 @@ def ingest(
     *,
     append: bool = False,
     adjust_clocks: bool = True,
+    sampled: str | float | None = None,
     progress: "Callable[[Progress], None] | None" = None,
 ) -> "Answer[IngestResult]":
     """Read dumps (files, folders, patterns) into the dataset `to`; what was read, with every kind of warning.
 
     `append` adds to a dataset that is there instead of replacing it; with `adjust_clocks` off every time is taken as it
-    was recorded. `progress` is called now and then with how far it has come.
+    was recorded. `sampled` is the probability with which a trace was kept, or "tail", where the traces do not record it.
+    `progress` is called now and then with how far it has come.
 
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
     """
     from overbudget.answers import ingest
 
     several = [dumps] if isinstance(dumps, str | os.PathLike) else dumps
-    return ingest.ask([os.fspath(dump) for dump in several], Path(to), append, progress, adjust_clocks)
+    return ingest.ask([os.fspath(dump) for dump in several], Path(to), append, progress, adjust_clocks, sampled)
 
 
 class Relation:

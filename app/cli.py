@@ -69,12 +69,21 @@ def ingest(
     keep_clocks: Annotated[
         bool, typer.Option("--keep-clocks", help="Take every time as it was recorded: adjust no clock skew.")
     ] = False,
+    sampled: Annotated[
+        str | None,
+        typer.Option(
+            "--sampled",
+            metavar="SHARE|tail",
+            help="How these traces were chosen, where they do not record it: the probability of being kept (0.1), or tail "
+            "(the slow and the failed ones).",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Read trace dumps into a dataset. Format and compression are recognised from the content."""
     from overbudget.app.commands.ingest import run
 
-    run(dumps, to, append, not keep_clocks, json)
+    run(dumps, to, append, not keep_clocks, json, sampled)
 
 
 @app.command(epilog="Example: overbudget review traces.duckdb --budget budget.toml")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from overbudget.ingest.derive.weights import weigh_as_said
 from overbudget.ingest.files.prefetch import prefetch
 from overbudget.ingest.files.source import Dump, expand
 from overbudget.ingest.formats.read import read_dump
@@ -70,6 +71,7 @@ def ingest(
     append: bool = False,
     progress: Callable[[Progress], None] | None = None,
     adjust_clocks: bool = True,
+    sampled: str | float | None = None,
 ) -> IngestResult:
     """Read every dump in `dumps` (files, folders, patterns, "-") into the dataset `to`, replacing or extending it.
 
@@ -77,9 +79,12 @@ def ingest(
     that the user named must be a dump; one that was found in a folder is passed over where it is none. The clocks of
     services are brought into line (docs/reference/method.md, Clock skew), in the whole dataset, unless `adjust_clocks` is off.
 
+    `sampled` says how the traces of these dumps were chosen, where they do not record it: the probability with which one was
+    kept, or "tail" where that depended on what was in it.
+
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
     """
-    to = Path(to)
+    said, to = _how_sampled(sampled), Path(to)
     files = expand([str(dump) for dump in dumps])
     older = to if append and to.exists() else None
     if older:
@@ -102,10 +107,28 @@ def ingest(
         catalogue = catalogue_of(writer.operations.table())
         store_operations(connection, writer.operations.table(), catalogue)
         outcome = derive(connection, catalogue, adjust_clocks)
+        for _, report in reports:
+            report.sampled = said
         _complete(connection, reports, outcome)
+        weigh_as_said(connection)
         connection.execute("COMMIT")
         spans = connection.execute(f"SELECT count(*) FROM {RECORDED}").fetchall()[0][0]
     return IngestResult(to, spans, outcome.traces, outcome.requests, [report for _, report in reports])
+
+
+def _how_sampled(said: str | float | None) -> str | None:
+    if said is None or said == "tail":
+        return said
+    try:
+        probability = float(said)
+    except ValueError:
+        probability = 0.0
+    if not 0 < probability <= 1:
+        raise OverbudgetError(
+            f"--sampled {said}: say the probability with which a trace was kept, above 0 and at most 1 (0.1 for one in ten), "
+            "or tail where the slow and the failed ones were."
+        )
+    return f"{probability:g}"
 
 
 def _total(files: Sequence[Dump]) -> int | None:
@@ -233,7 +256,7 @@ def _complete(
 _REPORT = pa.schema(
     [
         ("source_id", pa.int16()), ("source", pa.string()), ("format", pa.string()),
-        *((name, pa.int64()) for name in ("bytes", "spans", "requests", "duplicates", "rejected")),
+        *((name, pa.int64()) for name in ("bytes", "spans", "requests", "duplicates", "rejected")), ("sampled", pa.string()),
         ("warnings", pa.list_(pa.struct([("code", pa.string()), ("count", pa.int64()), ("example", pa.string())]))),
     ]
 )  # fmt: skip

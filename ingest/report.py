@@ -26,6 +26,7 @@ class FileReport:
     requests: int = 0
     duplicates: int = 0
     rejected: int = 0
+    sampled: str | None = None  # how its traces were chosen, as the user says: a probability, or "tail"
     warnings: dict[str, DumpWarning] = field(default_factory=dict)
 
     def warn(self, code: str, example: str, count: int = 1) -> None:

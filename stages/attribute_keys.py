@@ -152,6 +152,12 @@ REQUEST_ID_KEYS = (
 # Of resources: which build of the service it was, and where it ran.
 VERSION_KEYS = ("service.version",)
 ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
+# Of how many requests one was kept (1 in N), and with which probability; Jaeger's says of which kind it is in another key.
+ONE_IN_KEYS = ("SampleRate", "sampleRate")
+PROBABILITY_KEYS = ("sampling.probability", "sampler.param")
+SAMPLER_KIND_KEY = "sampler.type"
+# Written by samplers that look at whole traces and keep the slow and the failed ones.
+TAIL_SAMPLING_PREFIXES = ("tailsampling.", "meta.refinery.")
 HTTP_STATUS_KEYS = ("http.response.status_code", "http.status_code")
 SCORE_VALUE_KEYS = ("gen_ai.evaluation.score.value",)
 SCORE_LABEL_KEYS = ("gen_ai.evaluation.score.label",)

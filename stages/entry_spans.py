@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from overbudget.stages.attribute_keys import ENVIRONMENT_KEYS, HTTP_STATUS_KEYS, VERSION_KEYS
+from overbudget.stages.attribute_keys import (
+    ENVIRONMENT_KEYS,
+    HTTP_STATUS_KEYS,
+    ONE_IN_KEYS,
+    PROBABILITY_KEYS,
+    SAMPLER_KIND_KEY,
+    VERSION_KEYS,
+)
 from overbudget.stages.names import MISSING_SCOPE
 
 
@@ -17,3 +24,15 @@ FAILED = f"(s.status_code = 'ERROR' OR coalesce(try_cast({recorded('s', HTTP_STA
 VERSION = recorded("r", VERSION_KEYS)
 ENVIRONMENT = recorded("r", ENVIRONMENT_KEYS)
 ENTRY = f"CASE WHEN o.scope_name = '{MISSING_SCOPE}' THEN 'missing' WHEN s.end_ns IS NULL THEN 'open' ELSE 'whole' END"
+
+# The rejection threshold of consistent probability sampling: hexadecimal digits of 56 bits, zeros at the end left out
+# (W3C trace state, `ot=th:…`). A probability of 2^-20 or less is no setting that anyone means.
+_THRESHOLD = "regexp_extract(s.trace_state, '(?:^|,)\\s*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})\\s*(?:[;,]|$)', 1)"
+_BY_STATE = f"1 - ('0x' || rpad({_THRESHOLD}, 14, '0'))::UBIGINT / 72057594037927936.0"
+_PROBABILITY = f"""CASE WHEN {recorded("s", (SAMPLER_KIND_KEY,))} IS NULL OR {recorded("s", (SAMPLER_KIND_KEY,))} = 'probabilistic'
+    THEN try_cast({recorded("s", PROBABILITY_KEYS)} AS DOUBLE) END"""
+_ONE_IN = f"try_cast({recorded('s', ONE_IN_KEYS)} AS DOUBLE)"
+# How many requests this one stands for; 1 where nothing that makes sense is recorded.
+WEIGHT = f"""CASE WHEN {_THRESHOLD} <> '' AND {_BY_STATE} > 1e-6 THEN 1 / ({_BY_STATE})
+    WHEN {_ONE_IN} BETWEEN 1 AND 1e6 THEN {_ONE_IN}
+    WHEN {_PROBABILITY} BETWEEN 1e-6 AND 1 THEN 1 / {_PROBABILITY} ELSE 1.0 END"""

@@ -166,7 +166,7 @@ class DatasetBuilder:
             )
             counts = {name: len(self.rows[name]) for name in ("data.spans", "requests")}
             connection.execute(
-                "INSERT INTO ingest_report VALUES (0, 'made up', 'none', 0, ?, ?, 0, 0, [])",
+                "INSERT INTO ingest_report VALUES (0, 'made up', 'none', 0, ?, ?, 0, 0, NULL, [])",
                 [counts["data.spans"], counts["requests"]],
             )
             insert("data.spans", self.rows["data.spans"], schema=_SPANS)

@@ -1,5 +1,6 @@
 """The requests that stand for a percentile: those nearest to it in rank, weighted, and what they are made of."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,14 +57,21 @@ class Ranking:
 
     Request i of n (from 0, by latency) stands at the percentile (i + 0.5) / n * 100, so that ranks are symmetric about
     p50. Requests of equal latency share the weights of their ranks equally: no order among them is made up, and the
-    answer does not depend on the order of the input.
+    answer does not depend on the order of the input. A request that stands for several (`weight`) takes as many ranks; where all stand for equally many that changes nothing.
     """
 
-    def __init__(self, latency_ns: I64) -> None:
+    def __init__(self, latency_ns: I64, weight: F64 | None = None) -> None:
         self.order = np.argsort(latency_ns, kind="stable")
         ordered = latency_ns[self.order]
         n = len(ordered)
         self.place = (np.arange(n) + 0.5) / max(n, 1) * 100
+        self.weight: F64 | None = None
+        self.upto = np.zeros(
+            0
+        )  # the percentiles up to which each request reaches, where they stand for different numbers
+        if weight is not None and n and (weight != weight[0]).any():
+            self.weight = weight[self.order]
+            self.upto = np.cumsum(self.weight) / self.weight.sum() * 100
         first = np.ones(n, bool)
         first[1:] = ordered[1:] != ordered[:-1]
         self.tie = np.cumsum(first) - 1  # which run of equal latencies each rank is in
@@ -76,12 +84,21 @@ class Ranking:
         """
         half = min(5, percentile, 100 - percentile)
         n = len(self.place)  # whole numbers up to the division: the edges of a band are the same on both sides of p50
+        if self.weight is not None:
+            return self._band(self._share(lambda u: u - u**3 / 3, percentile, half))
         u = ((2 * np.arange(n) + 1) * 50 - percentile * n) / max(half * n, 1)
         return self._band(np.maximum(1 - u**2, 0))
 
     def between(self, low: float, high: float) -> Band:
         """All requests from percentile `low` to `high`, equally weighted; `between(40, 60)` is the typical band."""
+        if self.weight is not None:
+            return self._band(self._share(lambda u: u, (low + high) / 2, (high - low) / 2))
         return self._band(((self.place >= low) & (self.place <= high)).astype(np.float64))
+
+    def _share(self, kernel: Callable[[F64], F64], middle: float, half: float) -> F64:
+        """How much of a band each request takes up, from where it begins to where it ends; `kernel` is integrated."""
+        edges = np.clip((np.append(0.0, self.upto) - middle) / half, -1, 1)
+        return np.maximum(np.diff(kernel(edges)), 0)
 
     def _band(self, weights: F64) -> Band:
         inside = np.flatnonzero(weights)
@@ -89,7 +106,8 @@ class Ranking:
             return Band(np.zeros(0, np.int64), np.zeros(0))
         start, stop = self.run[self.tie[inside[0]]], self.run[self.tie[inside[-1]] + 1]
         tie = self.tie[start:stop] - self.tie[start]
-        shared = (np.bincount(tie, weights[start:stop]) / np.bincount(tie))[tie]
+        own = np.ones(stop - start) if self.weight is None else self.weight[start:stop]
+        shared = (np.bincount(tie, weights[start:stop]) / np.bincount(tie, own))[tie] * own
         rows = self.order[start:stop]
         by_row = np.argsort(rows)
         return Band(rows[by_row], shared[by_row] / shared.sum())

@@ -68,6 +68,14 @@ class EffectiveSize:
             return share_interval(below, small, tail)[0], share_interval(above, small, tail)[1]
         return share_interval(k, self.n, tail)
 
+    def scaled(self, share: float) -> "EffectiveSize":
+        """The size of a sample that is worth only `share` of its number, because its requests differ in weight."""
+        n = max(1, round(self.n * share))
+        worth = None if self.n_effective is None else self.n_effective * share
+        if self.independence != "unknown" and (worth is None or worth < LEAST):
+            return EffectiveSize(n, None, "assumed")
+        return EffectiveSize(n, worth, self.independence)
+
     def needs(self, percentile: int) -> int:
         """How many requests like these the percentile's interval takes."""
         if self.independence != "corrected" or self.n_effective is None:

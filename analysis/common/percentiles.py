@@ -5,6 +5,7 @@ Statistical Packages", The American Statistician 50 (1996)); numpy and DuckDB's 
 intervals stand at the effective size of the sample: see effective_size and binomial.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,20 +80,31 @@ class Share:
         }
 
 
-def share_of(happened: npt.NDArray[np.bool_], started_ns: I64) -> Share | None:
-    """The share of requests with something; None where there is no request. Below 40 requests as if independent."""
+def share_of(happened: npt.NDArray[np.bool_], started_ns: I64, weights: F64 | None = None) -> Share | None:
+    """The share of requests with something; None where there is no request. Below 40 requests as if independent.
+
+    `weights` says how many requests each stands for (see `quantiles`).
+    """
     if len(happened) == 0:
         return None
+    if weights is not None and (weights != weights[0]).any():
+        size = effective_size(happened[np.argsort(started_ns, kind="stable")]).scaled(worth_of(weights))
+        share = float(weights[happened].sum() / weights.sum())
+        low, high = size.share_interval(round(share * size.n)) or (None, None)
+        return Share(share, low, high, len(happened), size.n_effective)
     size = effective_size(happened[np.argsort(started_ns, kind="stable")])
     count = int(np.count_nonzero(happened))
     low, high = size.share_interval(count) or (None, None)
     return Share(count / len(happened), low, high, len(happened), size.n_effective)
 
 
-def quantiles(values: I64, percentiles: Sequence[int], started_ns: I64 | None = None) -> list[list[Quantile]]:
+def quantiles(
+    values: I64, percentiles: Sequence[int], started_ns: I64 | None = None, weights: F64 | None = None
+) -> list[list[Quantile]]:
     """Per column of `values` (int64[n] or int64[n, columns]) the given percentiles with their intervals.
 
-    `started_ns` (int64[n]) says in which order the requests arrived; without it they stand in that order.
+    `started_ns` (int64[n]) says in which order the requests arrived; without it they stand in that order. `weights`
+    (float64[n], positive) says how many requests each stands for; where all are equal they change nothing.
     """
     matrix = values[:, None] if values.ndim == 1 else values
     if len(matrix) == 0:
@@ -100,7 +112,10 @@ def quantiles(values: I64, percentiles: Sequence[int], started_ns: I64 | None = 
             [Quantile(p, 0, None, None, None, None, "assumed") for p in percentiles] for _ in range(matrix.shape[1])
         ]
     if started_ns is not None and (np.diff(started_ns) < 0).any():
-        matrix = matrix[np.argsort(started_ns, kind="stable")]
+        order = np.argsort(started_ns, kind="stable")
+        matrix, weights = matrix[order], None if weights is None else weights[order]
+    if weights is not None and (weights != weights[0]).any():
+        return [_of_weighted(np.ascontiguousarray(column), percentiles, weights) for column in matrix.T]
     return [_of_column(np.ascontiguousarray(column), percentiles) for column in matrix.T]
 
 
@@ -126,6 +141,43 @@ def _quantile(ordered: I64, n: int, percentile: int, value: int, size: Effective
         least_ns=int(ordered[0]),
         most_ns=int(ordered[-1]),
     )
+
+
+def _of_weighted(column: I64, percentiles: Sequence[int], weights: F64) -> list[Quantile]:
+    """Quantiles of requests that stand for different numbers of requests, interpolated linearly between them.
+
+    They are worth as many as have the same information by L. Kish, "Survey Sampling" (1965): the square of the sum of the
+    weights over the sum of their squares; fewer still where those that arrive together are alike.
+    """
+    n, share = len(column), worth_of(weights)
+    order = np.argsort(column, kind="stable")
+    ordered, weight = column[order], weights[order]
+    upto = np.cumsum(weight)
+    place = (upto - weight) / (upto[-1] - weight[-1]) if n > 1 else np.zeros(1)
+    at = {p: round(float(np.interp(p / 100, place, ordered))) for p in {*percentiles, *_DECIDING}}
+    sizes = effective_sizes(column, at)
+
+    def value_at(rank: int | None, of: int) -> int | None:
+        if not rank:
+            return None
+        return int(ordered[min(int(np.searchsorted(upto, rank / of * upto[-1] * (1 - 1e-12))), n - 1)])
+
+    found = []
+    for p in percentiles:
+        size = sizes[p].scaled(share)
+        low, high = (value_at(rank, size.n) for rank in size.ranks(p))
+        found.append(
+            Quantile(
+                p, n, at[p], None if low is None else min(low, at[p]), None if high is None else max(high, at[p]), size.n_effective, size.independence,
+                math.ceil(size.needs(p) / share), least_ns=int(ordered[0]), most_ns=int(ordered[-1]),
+            )
+        )  # fmt: skip
+    return found
+
+
+def worth_of(weights: F64) -> float:
+    """What requests of these weights are worth, as a share of their number: 1 where all are equal (Kish)."""
+    return float(weights.sum() ** 2 / (len(weights) * (weights @ weights)))
 
 
 def _interpolated(ordered: I64, percentile: int) -> int:

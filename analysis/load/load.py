@@ -12,6 +12,7 @@ from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import F64, I64, Quantile, quantiles
 from overbudget.analysis.common.probability import student_above
 from overbudget.analysis.requests.read import read_requests, require_known
+from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.analysis.review.judge import verdict
 from overbudget.analysis.review.result import Verdict
@@ -68,6 +69,7 @@ class Load:
     breaks_at: int | None
     may_break_at: int | None
     budget_ns: int | None
+    sampled: str | None = None  # why nothing is told, where only some traces were kept
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
@@ -94,6 +96,9 @@ def load_of(
     filters: Filters | None = None,
 ) -> Load:
     """As `load`, of requests that have been read."""
+    sampling = sampling_of(connection)
+    if sampling.sampled:
+        return Load((), (), 0, None, None, None, None, _cap(budget, everyone.select(filters)), sampling.sentence)
     others = in_flight(everyone.start_ns, everyone.start_ns + everyone.latency_ns).astype(np.float64)
     rate, window = arrival_rate(everyone.start_ns)
     table = everyone.select(filters)

@@ -18,11 +18,12 @@ from overbudget.analysis.causes.causes import Causes, find_causes
 from overbudget.analysis.causes.certainty import calls_more_often, calls_with_more_tokens
 from overbudget.analysis.causes.spending import Cause, Spending, read_spending
 from overbudget.analysis.causes.why import TokenCost, Why, explain
-from overbudget.analysis.common.bands import I64, Band, Ranking
+from overbudget.analysis.common.bands import Band, Ranking
 from overbudget.analysis.common.percentiles import F64, Quantile, Share, quantiles, share_of
 from overbudget.analysis.health.lost_spans import compare_incomplete
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.restored import restore
+from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable, iso
 from overbudget.kernels.arrow import row_of
@@ -43,6 +44,7 @@ class DatasetFacts:
     incomplete: int
     start: str | None
     end: str | None
+    sampled: str | None = None  # that only some traces were kept, and how that is known
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         incomplete=int(np.count_nonzero(~requests.complete)),
         start=iso(start) if spans else None,
         end=iso(end) if spans else None,
+        sampled=sampling_of(connection).sentence or None,
     )
     spending = lru_cache(1)(lambda: read_spending(connection, requests, path))
     costs = lru_cache(1)(lambda: cost_of_causes([spending()]))
@@ -208,12 +211,12 @@ def measure(
         if percentile not in range(1, 100):
             raise OverbudgetError(f"p{percentile} is not a percentile to review; they are whole, from p1 to p99.")
     table = evidence.requests.select(filters, include_incomplete, whole_entries=True)
-    failed = share_of(table.failed, table.start_ns)
+    failed = share_of(table.failed, table.start_ns, table.weight)
     if failures_apart and table.failed.any():
         table = table.take(np.flatnonzero(~table.failed))
     table = _without_waits(table)
     rows = row_of(evidence.requests.request_no, table.request_no).astype(np.int64)
-    ranking, usable = Ranking(table.latency_ns), table.complete | include_incomplete
+    ranking, usable = Ranking(table.latency_ns, table.weight), table.complete | include_incomplete
     if evidence.restored is not None:
         usable = usable | evidence.restored[rows]
     ranked = {p: ranking.band(p) for p in percentiles}
@@ -233,12 +236,12 @@ def measure(
         percentiles=percentiles,
         table=table,
         causes=evidence.causes,
-        total=_whole_requests(table.latency_ns, table.open, table.start_ns, percentiles),
-        stages=quantiles(whole.stage_ns, percentiles, whole.start_ns),
+        total=_whole_requests(table, percentiles),
+        stages=quantiles(whole.stage_ns, percentiles, whole.start_ns, whole.weight),
         bands={p: means(band) for p, band in bands.items()},
         band_requests={p: len(band.rows) for p, band in bands.items()},
         typical=means(usual),
-        overall=_means(_evenly(everyone), table, rows, evidence.causes) if len(everyone) else None,
+        overall=_means(_evenly(everyone, table), table, rows, evidence.causes) if len(everyone) else None,
         routes=told,
         other_routes=other_routes,
         band_incomplete={p: len(band.rows) - len(bands[p].rows) for p, band in ranked.items()},
@@ -261,20 +264,20 @@ def _without_waits(table: RequestTable) -> RequestTable:
     return replace(table, stage_ns=stage_ns)
 
 
-def _evenly(rows: npt.NDArray[np.integer]) -> Band:
-    return Band(rows.astype(np.int64), np.full(len(rows), 1 / max(len(rows), 1)))
+def _evenly(rows: npt.NDArray[np.integer], table: RequestTable) -> Band:
+    weight = table.weight[rows]
+    return Band(rows.astype(np.int64), weight / weight.sum())
 
 
-def _whole_requests(
-    latency_ns: I64, open_: npt.NDArray[np.bool_], start_ns: I64, percentiles: tuple[int, ...]
-) -> list[Quantile]:
+def _whole_requests(table: RequestTable, percentiles: tuple[int, ...]) -> list[Quantile]:
     """Percentiles of the whole request. One without an end took at least so long: where it may decide a percentile, that
     is marked, and the upper end of the interval is that of the requests with all such ones slower than any."""
-    found = quantiles(latency_ns, percentiles, start_ns)[0]
-    if not open_.any():
+    latency_ns, start_ns, weight = table.latency_ns, table.start_ns, table.weight
+    found = quantiles(latency_ns, percentiles, start_ns, weight)[0]
+    if not table.open.any():
         return found
     endless = int(latency_ns.max()) + 1
-    most = quantiles(np.where(open_, endless, latency_ns), percentiles, start_ns)[0]
+    most = quantiles(np.where(table.open, endless, latency_ns), percentiles, start_ns, weight)[0]
     return [
         replace(
             one,
@@ -344,9 +347,9 @@ def _routes(
             RouteMeasure(
                 route=table.route.names[code],
                 requests=len(rows),
-                total=_whole_requests(table.latency_ns[rows], table.open[rows], table.start_ns[rows], percentiles),
-                stages=quantiles(table.stage_ns[whole], percentiles, table.start_ns[whole]),
-                failed=share_of(table.failed[rows], table.start_ns[rows]),
+                total=_whole_requests(table.take(rows), percentiles),
+                stages=quantiles(table.stage_ns[whole], percentiles, table.start_ns[whole], table.weight[whole]),
+                failed=share_of(table.failed[rows], table.start_ns[rows], table.weight[rows]),
             )
         )
     return measured, len(codes) - len(told)

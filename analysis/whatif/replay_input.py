@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.read import read_requests
+from overbudget.analysis.requests.sampling import Sampling, sampling_of
 from overbudget.analysis.requests.table import I16, I32, RequestTable
 from overbudget.analysis.whatif.bounds import Suspect, suspects
 from overbudget.analysis.whatif.candidates import callers_of
 from overbudget.analysis.whatif.lines import Line, System, find_lines, system_of
-from overbudget.analysis.whatif.server_names import is_sampled, servers_named
+from overbudget.analysis.whatif.server_names import servers_named
 from overbudget.analysis.whatif.token_costs import ModelCalls, read_model_calls
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.columns import Tree
@@ -56,12 +57,17 @@ class ReplayInput:
     queued: F64  # the share of each span that it begins with in its server's queue
 
     @cached_property
+    def sampling(self) -> Sampling:
+        """How the traces were chosen: where only some were kept, nothing tells who else stood in a line."""
+        return sampling_of(self.connection)
+
+    @cached_property
     def system(self) -> System:
         """What waits for what, and in which lines; looked for when first asked for."""
         entries = np.flatnonzero((self.request_of >= 0) & (self.shape.parent < 0)).astype(np.int32)
         found: tuple[Line, ...] = ()
         plain = graph_of(self.shape)
-        if not is_sampled(self.connection):
+        if not self.sampling.sampled:
             found = find_lines(callers_of(self.shape, plain, self._codes()), self.kinds)
         return system_of(self.shape, found, entries, plain)
 

@@ -42,13 +42,3 @@ def _models(connection: duckdb.DuckDBPyConnection, tree: Tree) -> I32:
     rows = connection.sql(query).to_arrow_table()
     model = coded(rows["model"], "")
     return np.append(model.codes, np.int32(-1))[row_of(numbers(rows["span_no"]), tree.row)]
-
-
-def is_sampled(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether only some of the traces were kept: then nothing tells who else stood in line."""
-    query = "SELECT count(*) FROM (SELECT 1 FROM data.spans WHERE contains(trace_state, 'th:') LIMIT 1)"
-    sampled = bool(connection.sql(query).fetchall()[0][0])
-    columns = connection.sql("SELECT column_name FROM (DESCRIBE requests)").fetchall()
-    if not sampled and ("weight",) in columns:
-        sampled = bool(connection.sql("SELECT coalesce(max(weight), 1) > 1 FROM requests").fetchall()[0][0])
-    return sampled

@@ -44,6 +44,7 @@ class WhatIf:
     kept: tuple[Line, ...] = ()
     bound: Bound | None = None
     doubts: tuple[Doubt, ...] = ()
+    sampled: str | None = None  # why no line is replayed, where only some traces were kept
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts with the keys of docs/reference/json.md."""
@@ -59,6 +60,7 @@ class WhatIf:
             "requests": self.requests,
             "requests_changed": self.requests_changed,
             "queues": [_queue(line, True) for line in self.lines] + [_queue(line, False) for line in self.kept],
+            "sampled": self.sampled,
             "bound": self.bound,
             "doubts": [{"why": doubt.why, "operation": doubt.operation or None} for doubt in self.doubts],
         }
@@ -166,5 +168,5 @@ class Workbench:
         system = self.nodes.ground.system
         return WhatIf(
             tuple(str(change) for change in changes), old, new, within, cap, len(before), changed, system.lines,
-            system.unclear, bound_of(doubted, before, after), doubted,
+            system.unclear, bound_of(doubted, before, after), doubted, self.nodes.ground.sampling.sentence or None,
         )  # fmt: skip

@@ -9,8 +9,13 @@ from overbudget.ingest.pipeline import IngestResult, Progress, ingest
 
 
 def ask(
-    dumps: Sequence[str], to: Path, append: bool, progress: Callable[[Progress], None] | None, adjust_clocks: bool
+    dumps: Sequence[str],
+    to: Path,
+    append: bool,
+    progress: Callable[[Progress], None] | None,
+    adjust_clocks: bool,
+    sampled: str | float | None,
 ) -> Answer[IngestResult]:
     """What was read, file by file."""
-    found = ingest(dumps, to, append, progress, adjust_clocks)
+    found = ingest(dumps, to, append, progress, adjust_clocks, sampled)
     return Answer(found, found.as_dict, lambda: form_of(summary(found).splitlines()[:1], found.as_dict(), "files"))

@@ -18,15 +18,17 @@ from overbudget.kernels.compiling import told_of_compiling
 PROGRESS_VARIABLE = "OVERBUDGET_PROGRESS"  # names a file that the dashboard reads progress from
 
 
-def run(dumps: list[str], to: Path, append: bool, adjust_clocks: bool, as_json: bool) -> None:
+def run(
+    dumps: list[str], to: Path, append: bool, adjust_clocks: bool, as_json: bool, sampled: str | None = None
+) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too leaves nothing behind
     if PROGRESS_VARIABLE in os.environ:
-        result = ingest(dumps, to, append, _tell_file(Path(os.environ[PROGRESS_VARIABLE])), adjust_clocks)
+        result = ingest(dumps, to, append, _tell_file(Path(os.environ[PROGRESS_VARIABLE])), adjust_clocks, sampled)
     elif sys.stderr.isatty():
-        result = _with_bar(dumps, to, append, adjust_clocks)
+        result = _with_bar(dumps, to, append, adjust_clocks, sampled)
     else:
-        result = ingest(dumps, to, append, None, adjust_clocks)
+        result = ingest(dumps, to, append, None, adjust_clocks, sampled)
     print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
 
 
@@ -44,7 +46,7 @@ def _tell_file(path: Path) -> Callable[[Progress], None]:
     return tell
 
 
-def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool) -> IngestResult:
+def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool, sampled: str | None) -> IngestResult:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -71,7 +73,7 @@ def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool) -> 
         with told_of_compiling(
             lambda done: bar.update(task, description=compiling(done)), lambda: bar.update(task, description=doing)
         ):
-            return ingest(dumps, to, append, show, adjust_clocks)
+            return ingest(dumps, to, append, show, adjust_clocks, sampled)
 
 
 def summary(result: IngestResult) -> str:

@@ -33,6 +33,8 @@ def print_load(found: Load, file: TextIO | None = None) -> None:
 
 def sentences(found: Load) -> list[str]:
     """Where the budget breaks, and which stage grows first."""
+    if found.sampled:
+        return [f"{found.sampled}: how many requests were in flight, or arrived, is not known, so no load is told."]
     if not found.bins:
         return ["There are no complete requests to look at."]
     low, high = found.bins[0], found.bins[-1]

@@ -72,6 +72,11 @@ def sentences(found: WhatIf) -> list[str]:
     return [
         f"If {what}: {moved}.",
         *doubt_texts(found),
+        *(
+            [f"{found.sampled}: nothing tells who else waited, so no limit on what runs at once is replayed."]
+            if found.sampled
+            else []
+        ),
         f"{found.requests_changed:,} of {count(found.requests, 'request')} take another time.",
         *limits,
         *[f"{line_text(line)} It is not first come, first served: its waits stay as they were." for line in found.kept],

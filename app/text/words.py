@@ -59,7 +59,15 @@ def _answer(review: Review) -> list[str]:
 def notes(review: Review) -> list[str]:
     """What a reader should know besides: what was left out, what could not be told, what the budget names in vain."""
     any_request = bool(review.end_to_end and review.end_to_end[0].n)
+    sampled = review.dataset.sampled
     return [
+        *(
+            [
+                f"{sampled}: percentiles and shares are of what was kept, each request counted for as many as it stands for."
+            ]
+            if sampled
+            else []
+        ),
         *(_incomplete_notes(review) if any_request else []),
         *(_certainty_notes(review) if any_request else []),
         *_breakdown_notes(review),

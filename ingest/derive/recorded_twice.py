@@ -44,7 +44,9 @@ def calls_that_count(
     table `facts`.
     """
     counts = inference.copy()
-    calls, cluster = _overlapping(tree.start, tree.end, request_of, np.flatnonzero(inference & (request_of >= 0)))
+    calls, cluster = _overlapping(
+        tree.start, tree.end, request_of, np.flatnonzero(inference & (request_of >= 0)).astype(np.int32)
+    )
     if len(calls) == 0:
         return counts
     columns = pa.table(

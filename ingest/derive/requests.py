@@ -9,7 +9,7 @@ from overbudget.ingest.derive.recorded_twice import calls_that_count
 from overbudget.ingest.write.facts import FACT_NAMES
 from overbudget.kernels.columns import Requests, Tree
 from overbudget.kernels.span_tree import in_flight
-from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION
+from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION, WEIGHT
 from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.stages.operation_table import Catalogue
 from overbudget.store.tables import passing
@@ -65,7 +65,7 @@ _INSERT = f"""INSERT INTO requests BY NAME
                SELECT b.request_no, s.trace_id, s.span_id, o.name AS route, b.shape, o.service_name,
                    make_timestamp_ns(b.start_ns) AS start_time, b.start_ns, b.duration_ns, b.user_ns,
                    b.duration_ns - b.user_ns AS latency_ns, s.status_code, {FAILED} AS failed,
-                   {ENTRY} AS entry, b.complete, 1.0 AS weight, b.span_count, f.model,
+                   {ENTRY} AS entry, b.complete, {WEIGHT} AS weight, b.span_count, f.model,
                    f.conversation_id, f.request_id, f.score, f.good, f.input_tokens, f.output_tokens, f.cached_tokens,
                    f.ttft_ns, b.in_flight, {VERSION} AS version,
                    {ENVIRONMENT} AS environment, s.source_id

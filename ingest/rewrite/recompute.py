@@ -24,6 +24,7 @@ def recompute(
             return
         from overbudget.ingest.derive.derive import derive
         from overbudget.ingest.derive.missing_parents import replace_missing_parents
+        from overbudget.ingest.derive.weights import weigh_as_said
         from overbudget.ingest.write.writer import Writer
         from overbudget.stages.operation_table import catalogue_of
 
@@ -43,6 +44,7 @@ def recompute(
         store_operations(connection, operations, catalogue)
         outcome = derive(connection, catalogue)
         store_counts(connection, outcome.spans_of_operation)
+        weigh_as_said(connection)
         connection.execute(
             f"""UPDATE ingest_report i SET
                    spans = (SELECT count(*) FROM {RECORDED} s WHERE s.source_id = i.source_id),

@@ -31,20 +31,21 @@ def read_answers(folder: Path) -> Answers:
         json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [SPAN]}]}]}) + "\n" + BROKEN
     )
     (folder / "routes.toml").write_text(ROUTES)
-    one, tenant, several, cut, ramp = (
-        folder / f"{name}.duckdb" for name in ("one", "tenant", "several", "cut", "ramp")
+    one, tenant, several, cut, ramp, some = (
+        folder / f"{name}.duckdb" for name in ("one", "tenant", "several", "cut", "ramp", "some")
     )
     found: Answers = {"ingest": [printed("ingest", folder / "one.json", "--to", one)]}
     ingest([_sample("slow_database_tenant")], tenant)
     ingest([_sample("streamed_answers"), _sample("tools_in_a_row"), _sample("erratic_big_model")], several)
     ingest([_sample("lost_context")], cut)
     ingest([_sample("load_ramp")], ramp)
+    ingest([_sample("load_ramp")], some, sampled=0.1)
     budget = SAMPLES / "slow_database_tenant.budget.toml"
     for answers in (of_dataset(one), of_dataset(tenant, budget), of_dataset(several, folder / "routes.toml")):
         for command, documents in answers.items():
             found.setdefault(command, []).extend(documents)
     found["compare"] = [printed("compare", tenant, other, "--budget", budget) for other in (several, one)]
-    found["whatif"].append(printed("whatif", ramp, "--scale", "queue=0"))
+    found["whatif"] += [printed("whatif", dataset, "--scale", "queue=0") for dataset in (ramp, some)]
     found["audit"].append(printed("audit", cut, "--stitch", "--to", folder / "stitched.duckdb"))
     return found
 

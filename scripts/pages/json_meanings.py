@@ -57,6 +57,8 @@ MEANINGS = {
     "ingest.requests": "Requests in the whole dataset",
     "ingest.duplicates": "Spans left out because they were there already",
     "ingest.rejected": "Spans that could not be kept",
+    "sampled": "That only some traces were kept, and how that is known; null where all were",
+    "files.sampled": "How its traces were chosen, as --sampled said: a probability, or tail; null where nothing was said",
     "ingest.warnings": "Every kind of warning, over all files (warnings.md)",
     "ingest.files": "Each dump that was read",
     "files.source": "The dump as it was named",

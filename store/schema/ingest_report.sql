@@ -8,6 +8,7 @@ CREATE TABLE ingest_report (
     requests BIGINT NOT NULL,
     duplicates BIGINT NOT NULL,
     rejected BIGINT NOT NULL,
+    sampled VARCHAR,
     warnings STRUCT(code VARCHAR, "count" BIGINT, example VARCHAR)[] NOT NULL
 );
 COMMENT ON TABLE ingest_report IS 'One row per dump file that was read';
@@ -19,4 +20,5 @@ COMMENT ON COLUMN ingest_report.spans IS 'Spans stored from this file';
 COMMENT ON COLUMN ingest_report.requests IS 'Requests whose entry span came from this file';
 COMMENT ON COLUMN ingest_report.duplicates IS 'Spans left out because the same span was stored already';
 COMMENT ON COLUMN ingest_report.rejected IS 'Spans that could not be kept: no usable ids or no start';
+COMMENT ON COLUMN ingest_report.sampled IS 'How its traces were chosen where --sampled said so: the probability of being kept, or tail';
 COMMENT ON COLUMN ingest_report.warnings IS 'Every kind of warning: its code, how often it occurred, and an example';

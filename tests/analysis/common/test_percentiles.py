@@ -5,7 +5,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -211,3 +211,54 @@ def test_where_none_of_a_hundred_failed_up_to_three_and_a_half_percent_may() -> 
     assert found is not None
     assert (found.share, found.low) == (0.0, 0.0)
     assert found.high == pytest.approx(1 - 0.025**0.01)  # the exact bound without any event
+
+
+weighted = st.lists(st.tuples(st.integers(0, 10**12), st.integers(1, 5)), min_size=1, max_size=60)
+
+
+@given(weighted, st.integers(1, 99), st.floats(0.1, 1e4))
+def test_equal_weights_change_nothing(values: list[tuple[int, int]], percentile: int, weight: float) -> None:
+    plain = np.array([value for value, _ in values])
+    assert quantiles(plain, [percentile], weights=np.full(len(plain), weight)) == quantiles(plain, [percentile])
+
+
+@given(weighted, st.integers(1, 99))
+def test_weighted_percentiles_stay_within_the_values_and_rise(values: list[tuple[int, int]], percentile: int) -> None:
+    plain, weight = (np.array(column) for column in zip(*values, strict=True))
+    assume(len(set(weight.tolist())) > 1)
+    low, high = quantiles(plain, [percentile, 99], weights=weight.astype(float))[0]
+    assert plain.min() <= (low.value_ns or 0) <= (high.value_ns or 0) <= plain.max()
+    for one in (low, high):
+        assert one.low_ns is None or one.low_ns <= (one.value_ns or 0)
+        assert one.high_ns is None or one.high_ns >= (one.value_ns or 0)
+
+
+def test_a_heavy_request_pulls_the_median_to_it() -> None:
+    values, weight = np.arange(1, 101) * 1_000, np.ones(100)
+    weight[:10] = 20  # 200 of 290
+    assert (quantiles(values, [50], weights=weight)[0][0].value_ns or 0) < 10_000
+
+
+def test_requests_of_different_weights_are_worth_fewer() -> None:
+    values, weight = np.arange(400) * 171 % 400, np.ones(400)
+    weight[::2] = 3
+    one = quantiles(values, [50], weights=weight)[0][0]
+    assert one.n == 400
+    assert one.n_effective == pytest.approx(320)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=60), st.integers(1, 99))
+def test_a_band_of_weighted_requests_is_unchanged_by_equal_weights(values: list[int], percentile: int) -> None:
+    latency = np.array(values)
+    plain, same = Ranking(latency).band(percentile), Ranking(latency, np.full(len(latency), 7.0)).band(percentile)
+    assert plain.rows.tolist() == same.rows.tolist()
+    assert plain.weights.tolist() == same.weights.tolist()
+
+
+def test_in_a_band_a_request_counts_for_as_many_as_it_stands_for() -> None:
+    latency, weight = np.concatenate([np.full(50, 100), np.full(50, 900)]), np.repeat([10.0, 1.0], 50)
+    ranking = Ranking(latency, weight)
+    assert ranking.band(50).mean(latency) == pytest.approx(100)
+    assert Ranking(latency).band(50).mean(latency) == pytest.approx(500)
+    tie = Ranking(np.full(6, 5), np.array([1.0, 2, 1, 1, 1, 4])).band(50)
+    assert tie.weights.tolist() == pytest.approx([0.1, 0.2, 0.1, 0.1, 0.1, 0.4])

@@ -1,0 +1,15 @@
+"""How many requests each one stands for, where the user says how the traces of a dump were chosen."""
+
+import duckdb
+
+
+def weigh_as_said(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give the requests of dumps that were sampled with a said probability the weight 1 / probability.
+
+    What spans record of their own sampling goes first.
+    """
+    connection.execute(
+        """UPDATE requests SET weight = 1 / i.probability
+           FROM (SELECT source_id, try_cast(sampled AS DOUBLE) AS probability FROM ingest_report) i
+           WHERE requests.source_id = i.source_id AND i.probability < 1 AND weight = 1"""
+    )
