@@ -11,16 +11,22 @@ from overbudget.store.tables import passing
 
 ALIKE = 0.9  # of the longer of two calls must be shared, for their intervals to be the same
 
+_TOKENS = f"fact IN ({FACT_NAMES.index('input_tokens')}, {FACT_NAMES.index('output_tokens')})"
+_RECORDS = f"SELECT DISTINCT node FROM facts JOIN calls USING (span_no) WHERE {_TOKENS}"
 _FACTS = ("response_id", "model", "input_tokens", "output_tokens")
 _SAID = f"""
-SELECT c.node, c.request_no, c.cluster, c.start_ns, c.end_ns, o.scope_name AS scope,
-    {", ".join(f"nullif(max(value) FILTER (fact = {FACT_NAMES.index(name)}), '') AS {name}" for name in _FACTS)}
-FROM facts f JOIN calls c USING (span_no) JOIN operations o USING (operation_id)
-WHERE fact IN ({", ".join(str(FACT_NAMES.index(name)) for name in _FACTS)}) GROUP BY ALL ORDER BY node
+WITH told AS (
+    SELECT span_no, {", ".join(f"nullif(max(value) FILTER (fact = {FACT_NAMES.index(name)}), '') AS {name}" for name in _FACTS)}
+    FROM facts SEMI JOIN calls USING (span_no)
+    WHERE fact IN ({", ".join(str(FACT_NAMES.index(name)) for name in _FACTS)}) GROUP BY span_no
+), outermost AS (
+    SELECT c.*, o.scope_name AS scope, told.* EXCLUDE (span_no)
+    FROM told JOIN calls c USING (span_no) JOIN operations o USING (operation_id)
+)
 """
 # Of the records of a call the one of the first scope, then the first node, stands for it. A response that comes from a cache
 # carries the id of the call that first gave it, but runs later: so records of one call overlap.
-_TWICE = f"""
+_TWICE = f"""{_SAID}
 SELECT b.node FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
     AND a.response_id = b.response_id
 WHERE (a.scope, a.node) < (b.scope, b.node)
@@ -60,15 +66,16 @@ def calls_that_count(
             "end_ns": tree.end[calls],
         }
     )
-    with passing(connection, calls=columns):
-        said = connection.sql(_SAID).to_arrow_table()
     records = np.zeros(len(counts), bool)
-    told = numbers(said["node"])
-    records[told[said["input_tokens"].is_valid().to_numpy() | said["output_tokens"].is_valid().to_numpy()]] = True
-    enclosed = _below_another(tree.parent, calls, records)
-    counts[enclosed] = False
-    with passing(connection, outermost=said.filter(pa.array(~np.isin(told, enclosed)))):
-        counts[numbers(connection.sql(_TWICE).to_arrow_table()["node"])] = False
+    with passing(connection, calls=columns):
+        records[numbers(connection.sql(_RECORDS).to_arrow_table()["node"])] = True
+    counts[calls] = records[calls]
+    counts[_below_another(tree.parent, calls, records)] = False
+    outermost = counts[calls]
+    outermost &= np.bincount(cluster[outermost], minlength=int(cluster.max()) + 1)[cluster] > 1
+    if outermost.any():
+        with passing(connection, calls=columns.filter(pa.array(outermost))):
+            counts[numbers(connection.sql(_TWICE).to_arrow_table()["node"])] = False
     return counts
 
 

@@ -67,6 +67,12 @@ def test_spans_of_two_scopes_with_one_model_interval_and_tokens_are_one_call(
     assert tokens(tmp_path, call("a", 10, 1_010), other)[0] == counted
 
 
+def test_a_record_without_tokens_never_stands_for_one_that_has_them(tmp_path: Path) -> None:
+    silent = call("a", 10, 900, answer="r1", scope="a", tokens=None)
+    other = call("c", 1_000, 1_900, tokens=(7, 3))
+    assert tokens(tmp_path, silent, call("b", 10, 900, answer="r1", scope="b"), other) == (107, 23)
+
+
 def test_three_calls_at_once_that_two_scopes_record_are_three(tmp_path: Path) -> None:
     records = [call(f"{scope}{n}", 10 + n, 900 + n, scope=scope) for n in range(3) for scope in ("client", "framework")]
     assert tokens(tmp_path, *records) == (300, 60)
