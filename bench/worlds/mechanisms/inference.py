@@ -10,6 +10,9 @@ from bench.worlds.steps import MODEL_HOST, chat, tool
 from bench.worlds.world import Truth, World, called, world
 from overbudget.analysis.whatif.changes import Change, Scale, Tokens
 
+ALL_LOOP = (
+    0.4  # share of requests that loop, from which on typical ones do: no trace shows then that fewer steps suffice
+)
 READING_MS = 40.0  # per 1,000 tokens of a prompt; all of the batch wait for it
 
 
@@ -205,7 +208,8 @@ class AgentLoop(World):
     def setup(self) -> None:
         self.chat, self.agent = chat(self.names, self.random), self.names.new()
         self.tools = [tool(self.names, float(self.random.uniform(10, 60))) for _ in range(2)]
-        self.share, self.more = float(self.random.uniform(0.15, 1.0)), int(self.random.integers(3, 8))
+        self.share = float(self.random.choice([1.0, self.random.uniform(0.08, 0.3)], p=[0.2, 0.8]))
+        self.more = int(self.random.integers(3, 8))
 
     def step(self, scope: Scope) -> Process:
         turns = 1 + int(scope.chance("turns") * 3)
@@ -221,7 +225,7 @@ class AgentLoop(World):
     def truth(self) -> Truth:
         return Truth(
             called(self.app, self.chat.name, MODEL_HOST),
-            why=frozenset({"how_often"}), advice=frozenset({"fewer_steps"}),
+            why=frozenset({"how_often"}), advice=frozenset({"fewer_steps"} if self.share < ALL_LOOP else ()),
         )  # fmt: skip
 
     def changes(self) -> dict[str, Change]:

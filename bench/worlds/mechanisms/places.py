@@ -8,6 +8,7 @@ from bench.worlds.world import Truth, World, called, world
 from overbudget.analysis.whatif.changes import Change, Scale
 
 SLOW = frozenset({"how_slow"})
+ONE_BY_ONE = frozenset({"batch_calls", "parallelise"})  # true advice wherever shards are asked one after the other
 
 
 @world("slow operation", "an operation's own time grows, for all or for a share of the requests")
@@ -174,5 +175,5 @@ class SkewedShard(World):
     def truth(self) -> Truth:
         return Truth(
             called(self.app, self.query.name, "db"),
-            attributes=frozenset({("db.namespace", f"shard{self.sick}")}), why=SLOW,
+            attributes=frozenset({("db.namespace", f"shard{self.sick}")}), why=SLOW, always=ONE_BY_ONE,
         )  # fmt: skip
