@@ -116,7 +116,7 @@ def test_the_main_job_is_done_beside_packages_of_the_same_names(
 ) -> None:
     budget = samples / f"{SAMPLE}.budget.toml"
     said = run([installed / "overbudget", "review", dataset, "--budget", budget], hostile)
-    assert "over budget" in said
+    assert "over its cap of" in said
     assert "`SELECT docs` waiting for `docs-db`" in said
     code = f"import overbudget; print(overbudget.open({str(dataset)!r}).review({str(budget)!r}))"
     for sentence in run([installed / "python", "-c", code], hostile).splitlines()[:2]:

@@ -74,10 +74,14 @@ class Budget:
         """Whether anything is capped for requests of any route."""
         return bool(self.caps) or any(stage.caps for stage in self.stages.values())
 
-    def for_route(self, route: str) -> "Budget":
-        """The budget that holds for requests of `route` alone, which the budget may name with an id that is masked in it."""
+    def own_of(self, route: str) -> RouteBudget | None:
+        """What the budget says of `route` alone; it may name it with an id that is masked in the route."""
         named = (one for name, one in self.routes.items() if template(name) == route)
-        own = self.routes[route] if route in self.routes else next(named, None)
+        return self.routes[route] if route in self.routes else next(named, None)
+
+    def for_route(self, route: str) -> "Budget":
+        """The budget that holds for requests of `route` alone."""
+        own = self.own_of(route)
         if own is None:
             return replace(self, routes={})
         stages = dict(self.stages)

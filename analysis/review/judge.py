@@ -28,6 +28,7 @@ from overbudget.analysis.review.result import (
     Verdict,
     too_many_lost,
 )
+from overbudget.stages.name_template import template
 from overbudget.stages.names import stage_order
 
 
@@ -70,7 +71,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         other_routes=measured.other_routes if len(routes_here) > 1 else 0,
         good=_good(measured, whole),
         unmatched={
-            "routes": [route for route in whole.routes if route not in measured.table.route.names],
+            "routes": [name for name in whole.routes if not {name, template(name)} & set(measured.table.route.names)],
             "stages": [stage for stage in shown if not _present(measured, stage)],
         },
         failed=measured.failed.as_dict() if measured.failed else None,
@@ -274,7 +275,7 @@ def _routes(measured: Measured, budget: Budget) -> tuple[RouteReview, ...]:
     """Each route; those that the budget names are held to what holds for them, the others to nothing of their own."""
     found = []
     for route in measured.routes:
-        held_to = budget.for_route(route.route) if route.route in budget.routes else Budget()
+        held_to = budget.for_route(route.route) if budget.own_of(route.route) else Budget()
         stages = tuple(
             _stage_row(measured, stage, quantile, held_to.stage_caps(stage))
             for stage in stage_order(held_to.stages)

@@ -27,6 +27,7 @@ from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable, iso
 from overbudget.kernels.arrow import row_of
+from overbudget.stages.name_template import template
 from overbudget.store.errors import OverbudgetError
 
 PERCENTILES = (50, 75, 90, 95, 99)
@@ -334,9 +335,10 @@ def _routes(
     counts = table.route.count()
     codes = [int(code) for code in np.flatnonzero(counts)]
     codes.sort(key=lambda code: (-counts[code], table.route.names[code]))
-    if len(codes) < 2 and not any(table.route.names[code] in named for code in codes):
+    called = {name for route in named for name in (route, template(route))}
+    if len(codes) < 2 and not any(table.route.names[code] in called for code in codes):
         return [], 0
-    told = [code for place, code in enumerate(codes) if place < MOST_ROUTES or table.route.names[code] in named]
+    told = [code for place, code in enumerate(codes) if place < MOST_ROUTES or table.route.names[code] in called]
     order = np.argsort(table.route.codes, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts)])
     measured = []

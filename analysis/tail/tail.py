@@ -56,7 +56,10 @@ class SlowAttribute:
 
 @dataclass(frozen=True)
 class Tail:
-    """Slow requests (from `threshold_ns` on) against typical ones (p40 to p60); both lists strongest first."""
+    """Slow requests (from `threshold_ns` on) against typical ones (p40 to p60); both lists strongest first.
+
+    `cap_ns` is the cap at `percentile` where the slow requests are those over it.
+    """
 
     percentile: int
     threshold_ns: int
@@ -66,6 +69,7 @@ class Tail:
     typical_mean_ns: int
     operations: tuple[SlowOperation, ...]
     attributes: tuple[SlowAttribute, ...]
+    cap_ns: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
@@ -130,6 +134,7 @@ def tail(
         round(typical_mean),
         tuple(operations),
         tuple(_attributes(connection, table, slow, typical_rows, operations)),
+        threshold if over_budget else None,
     )
 
 

@@ -16,6 +16,7 @@ from overbudget.app.dashboard.sidebar import go, kept, to_url
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.text.advice import effect_text, title
 from overbudget.app.text.tail import LEAST_SHARE, MOST_ROWS, attribute_text, operation_text
+from overbudget.app.text.whatif import within_text
 
 MOST_ATTRIBUTES = 25
 Found = TypeVar("Found")
@@ -97,7 +98,7 @@ def advice(found: Sequence[Advice]) -> list[Change]:
 
 
 def before_after(found: WhatIf) -> None:
-    """Percentiles before and after, and the share within budget."""
+    """Percentiles before and after, and the share of requests within the cap at p95."""
     rows = []
     for (percentile, before), (_, after) in zip(found.before, found.after, strict=True):
         moved = (after or 0) - (before or 0)
@@ -108,7 +109,7 @@ def before_after(found: WhatIf) -> None:
         before_share, after_share = found.within
         points = f"{100 * (after_share - before_share):+.1f} points".replace("-", "−")
         shares = f"{before_share:.1%}", f"{after_share:.1%}", points
-        rows.append([TableCell("within budget"), *map(TableCell, shares)])
+        rows.append([TableCell(within_text(found)), *map(TableCell, shares)])
     table(["", "before", "after", "change"], rows, "before after table", "Percentiles before and after the change")
 
 

@@ -12,20 +12,22 @@ MOST_ROWS = 24
 
 
 def spreads(title: str, found: Sequence[Spread]) -> None:
-    """Percentiles, spread, share within budget, windows over it, share of good answers."""
+    """Percentiles, spread, share within the cap at p95, windows over it, share of good answers."""
     if not found:
         return
     blocks.caption(title)
     capped = any(one.budget_ns is not None for one in found)
     good = len({one.good for one in found if one.good is not None}) > 1  # stages of the same requests all have the same
     columns = ["", "requests", "p50", "p95", "p99", "p95/p50"]
-    columns += ["within budget", "windows over"] * capped + ["good answers"] * good
+    columns += ["p95 cap", "within it", "windows over it"] * capped + ["good answers"] * good
     rows = []
     for one in found[:MOST_ROWS]:
         times = [format_duration(ns) if ns is not None else TOO_FEW for ns in (one.p50_ns, one.p95_ns, one.p99_ns)]
         ratio = _ratio(one.p95_over_p50)
         windows = f"{one.windows_over_budget} of {one.windows}" if one.windows else "–"
-        more = ([share_text(one.within_budget), windows] if capped else []) + ([share_text(one.good)] if good else [])
+        more = ([format_duration(one.budget_ns), share_text(one.within_budget), windows] if capped else []) + (
+            [share_text(one.good)] if good else []
+        )
         modes = " (two modes)" if one.bimodal else ""
         rows.append(
             [TableCell(f"{one.name}{modes}", "wide"), *map(TableCell, (f"{one.requests:,}", *times, ratio, *more))]
@@ -55,7 +57,7 @@ def models(found: Sequence[Model]) -> None:
         "tokens in",
         "out",
         "cost",
-        "good in budget",
+        "good within p95 cap",
     ]
     rows = []
     for one in found[:MOST_ROWS]:

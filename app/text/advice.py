@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from overbudget.analysis.advice.advice import Advice
+from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.whatif.changes import Servers
 from overbudget.app.text.review import PLAIN_WIDTH
@@ -28,7 +29,6 @@ TITLES = {
     "model": "Use a steadier model",
 }
 RAISE = "Raise the limit on what runs at once"
-USUAL = 95
 
 
 def print_advice(found: Sequence[Advice], file: TextIO | None = None) -> None:
@@ -75,7 +75,7 @@ def effect_text(advice: Advice) -> str:
         usual = max(advice.effect, key=lambda effect: effect.before_ns - effect.after_ns)
     text = f"p{usual.percentile} from {format_duration(usual.before_ns)} to {format_duration(usual.after_ns)}"
     if advice.within_budget is not None and advice.within_budget[0] != advice.within_budget[1]:
-        text += f"; within budget from {advice.within_budget[0]:.1%} to {advice.within_budget[1]:.1%}"
+        text += f"; requests within the p95 cap from {advice.within_budget[0]:.1%} to {advice.within_budget[1]:.1%}"
     text += {"at_most": ", at most", "at_least": ", at least", None: ""}[advice.bound]
     if advice.doubts and advice.bound is None:
         text += "; other work that is slower under load may change that"

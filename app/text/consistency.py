@@ -47,7 +47,9 @@ def sentences(found: Consistency) -> list[str]:
     else:
         said = [f"p95 is {total.p95_over_p50:.1f} times the median ({format_duration(total.p50_ns)})."]
     if total.windows_over_budget:
-        said[0] += f" It is over budget in {total.windows_over_budget} of {total.windows} windows of time."
+        said[0] += (
+            f" It is over its cap of {format_duration(total.budget_ns)} in {total.windows_over_budget} of {total.windows} windows of time."
+        )
     known = [(one.p95_ns - one.p50_ns, one) for one in found.stages if one.p95_ns is not None]
     if known:
         spread = max(known, key=lambda pair: pair[0])[1]
@@ -88,7 +90,7 @@ def _table(console: Console, heading: str, found: Sequence[Spread]) -> None:
     good = any(one.good is not None for one in found)
     capped = any(one.budget_ns is not None for one in found)
     columns = ["", "requests", "p50", "p95", "p99", "p95/p50"]
-    columns += ["within budget", "windows over"] * capped + ["good"] * good
+    columns += ["p95 cap", "within it", "windows over it"] * capped + ["good"] * good
     _begin(console, heading)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for number, column in enumerate(columns):
@@ -97,7 +99,7 @@ def _table(console: Console, heading: str, found: Sequence[Spread]) -> None:
         ratio = f"{one.p95_over_p50:,.2f}" if one.p95_over_p50 is not None else "–"
         times = [format_duration(ns) if ns is not None else TOO_FEW for ns in (one.p50_ns, one.p95_ns, one.p99_ns)]
         windows = f"{one.windows_over_budget} of {one.windows}" if one.windows else "–"
-        within = [share_text(one.within_budget), windows] if capped else []
+        within = [format_duration(one.budget_ns), share_text(one.within_budget), windows] if capped else []
         table.add_row(
             quoted(one.name)[1:-1],
             f"{one.requests:,}",
@@ -127,7 +129,7 @@ def _models(console: Console, models: Sequence[Model]) -> None:
         "tokens in",
         "out",
         "cost",
-        "good in budget",
+        "good within p95 cap",
     )
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")

@@ -54,13 +54,11 @@ def _breaks(found: Load, first: str) -> str:
         cap = format_duration(found.budget_ns)
         if found.breaks_at == found.bins[0].low:
             return f"{first} It is over its cap of {cap} under any load."
-        sure = f"The cap of {cap} breaks for sure from {found.breaks_at:,} in flight on"
+        sure = f"The p95 cap of {cap} breaks for sure from {found.breaks_at:,} in flight on"
         earlier = found.may_break_at is not None and found.may_break_at < found.breaks_at
         return f"{first} {sure}{f', perhaps from {found.may_break_at:,}' if earlier else ''}."
     if found.budget_ns is not None and found.may_break_at is not None:
-        return (
-            f"{first} The cap of {format_duration(found.budget_ns)} may break from {found.may_break_at:,} in flight on."
-        )
+        return f"{first} The p95 cap of {format_duration(found.budget_ns)} may break from {found.may_break_at:,} in flight on."
     return first
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.app.text.tables import (
@@ -77,7 +78,7 @@ def good_text(review: Review) -> str | None:
         return f"{text}."
     within = f"{good.good_within_budget / good.requests_scored:.0%}"
     limit = f" of {format_duration(good.budget_ns)}" if good.budget_ns is not None else ""
-    return f"{text}; {good.good_within_budget:,} good and within the budget{limit} ({within})."
+    return f"{text}; {good.good_within_budget:,} good and within the p{USUAL} cap{limit} ({within})."
 
 
 def facts_text(review: Review) -> str:

@@ -55,7 +55,7 @@ def _heading(console: Console, text: str) -> None:
 def sentences(found: Tail) -> list[str]:
     """What is compared, and the strongest of what was found."""
     first = (
-        f"{count(found.slow, 'slow request')} (from {format_duration(found.threshold_ns)} on, p{found.percentile}) "
+        f"{count(found.slow, 'slow request')} ({_which(found)}) "
         f"against {found.typical:,} typical ones: {format_duration(found.slow_mean_ns)} against "
         f"{format_duration(found.typical_mean_ns)}."
     )
@@ -70,6 +70,12 @@ def sentences(found: Tail) -> list[str]:
     attribute = found.attributes[0]
     shares = f"{attribute.slow_share:.0%} of the slow and {attribute.typical_share:.0%} of the typical"
     return [first, f"{why}; {attribute_text(attribute)} is in {shares}."]
+
+
+def _which(found: Tail) -> str:
+    if found.cap_ns is not None:
+        return f"over the p{found.percentile} cap of {format_duration(found.cap_ns)}"
+    return f"from {format_duration(found.threshold_ns)} on, p{found.percentile}"
 
 
 def operation_text(one: SlowOperation) -> str:

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.whatif.lines import Line
 from overbudget.analysis.whatif.whatif import WhatIf
 from overbudget.app.text.review import PLAIN_WIDTH
 from overbudget.app.text.words import count, quoted
 
-USUAL = 95
 MOST_LINES = 5  # that are told
 PER = {
     "pod": " per pod",
@@ -55,8 +55,13 @@ def print_what_if(found: WhatIf, file: TextIO | None = None) -> None:
     if found.within is not None:
         before_share, after_share = (f"{share:.1%}" for share in found.within)
         points = 100 * (found.within[1] - found.within[0])
-        table.add_row("within budget", before_share, after_share, f"{points:+.1f} points".replace("-", "−"))
+        table.add_row(within_text(found), before_share, after_share, f"{points:+.1f} points".replace("-", "−"))
     console.print(table)
+
+
+def within_text(found: WhatIf) -> str:
+    """What share of the requests the row of a table tells."""
+    return f"requests within the p{USUAL} cap of {format_duration(found.budget_ns)}"
 
 
 def sentences(found: WhatIf) -> list[str]:

@@ -363,14 +363,14 @@ def _total(review: Review, row: PercentileRow) -> str:
         and cap is not None
         and not row.failed
     ):
-        least = f"{format_duration(row.ci_low_ns - cap)} over budget or more"
+        least = f"{format_duration(row.ci_low_ns - cap)} or more over its cap of {format_duration(cap)}"
         return f"{name} of {count(row.n, 'request')} is at least {format_duration(row.ci_low_ns)}, {least}."
     if row.verdict == "over" and cap is not None:
-        return f"{name} is {format_duration(latency)}, {format_duration(latency - cap)} over budget."
+        return f"{name} is {format_duration(latency)}, {format_duration(latency - cap)} over its cap of {format_duration(cap)}."
     if row.verdict == "at_risk" and cap is not None:
         between = f"between {format_duration(row.ci_low_ns)} and {format_duration(row.ci_high_ns)}"
         return (
-            f"{name} is {format_duration(latency)}, {format_duration(latency - cap)} over budget, "
+            f"{name} is {format_duration(latency)}, {format_duration(latency - cap)} over its cap of {format_duration(cap)}, "
             f"but {count(row.n, 'request')} only tell that it is {between}."
         )
     if row.verdict == "within":
@@ -378,7 +378,7 @@ def _total(review: Review, row: PercentileRow) -> str:
             other for other in review.end_to_end if other.verdict == "unknown" and other.percentile > row.percentile
         ]
         but = f"; too few requests to tell {_needs(untold)}" if untold else ""
-        return f"{name} is {format_duration(latency)}, within its budget of {format_duration(cap)}{but}."
+        return f"{name} is {format_duration(latency)}, within its cap of {format_duration(cap)}{but}."
     if review.budget is None:
         return f"{name} is {format_duration(latency)}; no budget is set."
     if cap is not None:
@@ -483,7 +483,8 @@ def _stage_over(review: Review) -> str | None:
     if not rows:
         return None
     row: StageRow = max(rows, key=lambda found: (found.ci_low_ns or 0) - (found.budget_ns or 0))
-    over = f"{format_duration((row.latency_ns or 0) - (row.budget_ns or 0))} over its cap"
+    by = format_duration((row.latency_ns or 0) - (row.budget_ns or 0))
+    over = f"{by} over its cap of {format_duration(row.budget_ns)}"
     culprit = review.made_of(row.percentile).culprit
     why = _because(culprit) if culprit is not None and culprit.stage == row.stage else ""
     return f"But p{row.percentile} of {stage_name(row.stage)} is {format_duration(row.latency_ns)}, {over}{why}."
@@ -495,12 +496,12 @@ def _route_over(review: Review) -> str | None:
             if row.verdict == "over":
                 by = format_duration((row.latency_ns or 0) - (row.budget_ns or 0))
                 took = format_duration(row.latency_ns)
-                return f"But p{row.percentile} of {quoted(route.route)} is {took}, {by} over its own budget."
+                return f"But p{row.percentile} of {quoted(route.route)} is {took}, {by} over its own cap of {format_duration(row.budget_ns)}."
         for stage in reversed(route.stages):
             if stage.verdict == "over":
                 by = format_duration((stage.latency_ns or 0) - (stage.budget_ns or 0))
                 where = f"p{stage.percentile} of {stage_name(stage.stage)} in {quoted(route.route)}"
-                return f"But {where} is {format_duration(stage.latency_ns)}, {by} over its own cap."
+                return f"But {where} is {format_duration(stage.latency_ns)}, {by} over its own cap of {format_duration(stage.budget_ns)}."
     return None
 
 

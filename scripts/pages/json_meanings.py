@@ -143,6 +143,7 @@ MEANINGS = {
     "check.review": "The review, as `overbudget review --json` prints it",
     # tail
     "tail.threshold_ns": "Latency from which on a request is slow, in ns; null where there are too few",
+    "tail.cap_ns": "The cap that the slow requests are over, with --over-budget; else null",
     "tail.slow": "Slow requests",
     "tail.typical": "Typical requests (p40 to p60)",
     "tail.slow_mean_ns": "Mean latency of the slow ones, in ns",

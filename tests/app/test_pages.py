@@ -49,7 +49,7 @@ def html(app: AppTest) -> str:
 def test_the_review_opens_on_a_sample_and_names_its_culprit(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page(workspace, monkeypatch)
     assert not app.exception
-    assert "over budget" in html(app)
+    assert "over its cap of" in html(app)
     assert "SELECT docs" in html(app)
 
 
@@ -66,7 +66,7 @@ def test_a_mistake_in_the_budget_is_shown_with_its_line(workspace: Path, monkeyp
     assert not app.exception
     assert "line 2" in app.error[0].value
     assert "the budget before it holds" in app.error[0].value
-    assert "over budget" in html(app)
+    assert "over its cap of" in html(app)
 
 
 def test_an_empty_workspace_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

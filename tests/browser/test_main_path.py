@@ -16,7 +16,7 @@ def test_the_first_screen_of_a_new_workspace_names_the_culprit_of_a_sample(brows
         page.goto("/")
         headline = page.locator("[data-ready=review]")
         headline.wait_for(timeout=60_000)
-        assert "over budget" in headline.inner_text()
+        assert "over its cap of" in headline.inner_text()
         assert "SELECT docs" in headline.inner_text()
         page.locator("td.over").first.wait_for(timeout=30_000)
         assert "▲" in page.locator("td.over").first.inner_text()

@@ -177,7 +177,7 @@ def test_the_report_is_exported_and_needs_neither_network_nor_script(
     asked: list[str] = []
     report.on("request", lambda request: asked.append(request.url))
     report.goto(file.as_uri())
-    assert "over budget" in report.locator("h1").inner_text()
+    assert "over its cap of" in report.locator("h1").inner_text()
     assert report.locator("td.over").count() > 0
     assert report.locator("svg").count() >= 4
     assert asked == [file.as_uri()]
@@ -193,11 +193,11 @@ def test_two_people_never_see_each_others_dataset_budget_and_filters(page: Page,
     box = page.get_by_role("textbox", name="Budget file (TOML)")
     box.fill("[budget]\np50 = '1ms'")
     box.press("Control+Enter")
-    page.get_by_text("over budget").first.wait_for(timeout=WAIT)
+    page.get_by_text("over its cap of").first.wait_for(timeout=WAIT)
     friend.reload()
     ready(friend, "review")
     assert "dataset=sample-healthy" in friend.url
-    assert "within its budget" in friend.locator("[data-ready=review]").inner_text()
+    assert "within its cap" in friend.locator("[data-ready=review]").inner_text()
     friend.goto("/?dataset=sample-erratic_big_model")
     ready(friend, "review")
     friend.get_by_text("Budget file", exact=True).click()
@@ -264,7 +264,7 @@ def test_a_cap_that_contradicts_another_is_not_taken_and_one_that_holds_is_undon
         page.keyboard.press("Enter")
         if cap == "5s":
             page.get_by_text("This was not taken").wait_for(timeout=WAIT)
-            expect(said).to_contain_text("384 ms over budget")
-    expect(said).not_to_contain_text("384 ms over budget", timeout=WAIT)
+            expect(said).to_contain_text("384 ms over its cap of 1.80 s")
+    expect(said).not_to_contain_text("384 ms over its cap of 1.80 s", timeout=WAIT)
     page.get_by_role("button", name="Undo").last.click()
-    expect(said).to_contain_text("384 ms over budget", timeout=WAIT)
+    expect(said).to_contain_text("384 ms over its cap of 1.80 s", timeout=WAIT)

@@ -80,7 +80,7 @@ def built(tmp_path: Path, builder: DatasetBuilder, budget: str = "", **filters: 
 
 def test_over_budget_names_the_percentile_the_stage_and_the_operation(slow: Reviewer) -> None:
     first, second = headline(slow('[budget]\np95 = "1s"\n[stages.retrieval]\np95 = "400ms"'))
-    assert first == "p95 is 1.34 s, 336 ms over budget."
+    assert first == "p95 is 1.34 s, 336 ms over its cap of 1.00 s."
     assert second == "Retrieval takes 0.94 s of it, 538 ms over its cap; `SELECT docs` is why."
 
 
@@ -99,7 +99,7 @@ def test_no_budget_is_said_and_the_tail_is_told_all_the_same(slow: Reviewer) -> 
 
 def test_a_kept_budget_is_said_as_plainly(slow: Reviewer) -> None:
     assert headline(slow('[budget]\np95 = "2s"')) == [
-        "p95 is 1.34 s, within its budget of 2.00 s.",
+        "p95 is 1.34 s, within its cap of 2.00 s.",
         "There are 664 ms to spare; no stage has a cap of its own.",
     ]
     every = '[budget]\np95 = "3s"\n[stages.retrieval]\np95 = "1.5s"'
@@ -113,20 +113,20 @@ def test_a_budget_for_stages_alone_is_said_to_be_one(slow: Reviewer) -> None:
 
 def test_a_stage_over_its_cap_shows_even_when_the_whole_request_is_not(slow: Reviewer) -> None:
     first, second = headline(slow('[budget]\np95 = "2s"\n[stages.retrieval]\np95 = "400ms"'))
-    assert first == "p95 is 1.34 s, within its budget of 2.00 s."
-    assert second == "But p95 of retrieval is 934 ms, 534 ms over its cap; `SELECT docs` is why."
+    assert first == "p95 is 1.34 s, within its cap of 2.00 s."
+    assert second == "But p95 of retrieval is 934 ms, 534 ms over its cap of 400 ms; `SELECT docs` is why."
 
 
 def test_a_route_over_its_own_budget_shows_when_all_together_are_not(slow: Reviewer) -> None:
     second = headline(slow('[budget]\np95 = "2s"\n[routes."GET /slow"]\np50 = "300ms"'))[1]
     assert second.startswith("But p50 of `GET /slow` is ")
-    assert second.endswith(" over its own budget.")
+    assert second.endswith(" over its own cap of 300 ms.")
 
 
 def test_at_risk_tells_what_is_known(slow: Reviewer) -> None:
     first, _ = headline(slow('[budget]\np95 = "1.33s"'))
     assert first == (
-        "p95 is 1.34 s, 6.3 ms over budget, but 400 requests only tell that it is between 1.27 s and 1.40 s."
+        "p95 is 1.34 s, 6.3 ms over its cap of 1.33 s, but 400 requests only tell that it is between 1.27 s and 1.40 s."
     )
 
 
@@ -228,7 +228,7 @@ def test_only_the_busiest_of_many_routes_are_listed_and_those_the_budget_names(t
 
 def test_what_cannot_be_told_is_said_with_what_it_takes(slow: Reviewer) -> None:
     found = slow('[budget]\np99 = "60s"', end=FIRST_START_NS + 81 * S)
-    assert headline(found)[0].endswith("within its budget of 60.0 s; too few requests to tell p99 (81; needs 368).")
+    assert headline(found)[0].endswith("within its cap of 60.0 s; too few requests to tell p99 (81; needs 368).")
     assert "Too few requests to tell p99 (81; needs 368)." in notes(found)
     few = headline(slow('[budget]\np95 = "565ms"', end=FIRST_START_NS + 31 * S))
     assert few[0].startswith("p75 of these 31 requests is ")
