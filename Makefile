@@ -10,7 +10,7 @@ PIP := --disable-pip-version-check --no-input
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs bench accuracy screenshots samples golden notebook lint format lock dist clean browser port
+.PHONY: help run test docs bench accuracy screenshots samples golden mutants notebook lint format lock dist clean browser port
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ samples: $(VENV)/.dev ## Rewrite sample_traces/dumps/, byte for byte
 
 golden: $(VENV)/.dev ## Record the golden files anew; read the diff before you commit it
 	OVERBUDGET_GOLDEN=1 $(BIN)/python -m pytest -q -k golden
+
+N ?= 400
+SEED ?= 1
+mutants: $(VENV)/.dev ## Say how many of N plausible faults the tests beside them notice, half an hour; N=20 SEED=2 for a short run
+	$(BIN)/python -m scripts.mutants --count $(N) --seed $(SEED) --jobs $(JOBS)
 
 notebook: $(VENV)/.dev ## Open the example notebooks
 	$(BIN)/python -m pip install $(PIP) -r requirements-notebook.lock

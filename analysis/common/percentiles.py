@@ -133,8 +133,8 @@ def _quantile(ordered: I64, n: int, percentile: int, value: int, size: Effective
         percentile,
         n,
         value,
-        int(ordered[low - 1]) if low else None,
-        int(ordered[high - 1]) if high else None,
+        min(int(ordered[low - 1]), value) if low else None,  # of very few the value lies between two, an end on one
+        max(int(ordered[high - 1]), value) if high else None,
         size.n_effective,
         size.independence,
         size.needs(percentile),

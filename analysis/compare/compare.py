@@ -16,6 +16,7 @@ from overbudget.analysis.budget.caps import cap_of
 from overbudget.analysis.budget.caps import held_to as budget_of
 from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.causes.cause_costs import cost_of_causes
+from overbudget.analysis.causes.growth_shares import growth_shares
 from overbudget.analysis.causes.spending import Spending, read_spending
 from overbudget.analysis.common.percentiles import I64
 from overbudget.analysis.compare.failures import FailedShare, failed_share, grew
@@ -28,7 +29,6 @@ from overbudget.analysis.compare.operations import (
     operation_growths,
     service_growths,
     service_means,
-    shares,
 )
 from overbudget.analysis.compare.percentile_change import (
     FALSE_ALARMS,
@@ -102,8 +102,8 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts with the keys of docs/reference/json.md."""
-        of_services = shares([one.change_ns for one in self.services])
-        of_operations = shares([one.change_ns for one in self.operations])
+        of_services = growth_shares([one.change_ns for one in self.services])
+        of_operations = growth_shares([one.change_ns for one in self.operations])
         return {
             "verdict": self.verdict,
             "deciding": list(self.deciding),

@@ -117,12 +117,6 @@ def service_means(
     return found
 
 
-def shares(changes: Sequence[int]) -> list[float]:
-    """Each change's share of all growth; what shrank has none."""
-    grown = sum(max(change, 0) for change in changes) or 1
-    return [round(max(change, 0) / grown, 4) for change in changes]
-
-
 def growth_dict(one: OperationGrowth | ServiceGrowth, share: float) -> dict[str, Any]:
     """The keys that operations and services share in JSON."""
     return {

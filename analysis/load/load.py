@@ -234,9 +234,9 @@ def holm(p: F64) -> F64:
 
 
 def _cap(budget: Budget | None, table: RequestTable) -> int | None:
-    """The cap on p95 that holds for the requests chosen."""
+    """The cap on p95 that holds for the requests chosen; one that is borrowed from a lower percentile judges no p95."""
     cap = total_cap(budget, table.routes)
-    return cap.ns if cap else None
+    return cap.ns if cap and not cap.borrowed else None
 
 
 def _may_break(bin_: Bin, cap: int | None) -> bool:

@@ -1,12 +1,13 @@
 """Which operations take more of slow requests than of typical ones, and why."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import duckdb
 import numpy as np
 
 from overbudget.analysis.causes.cause_costs import cost_of_causes
+from overbudget.analysis.causes.growth_shares import growth_shares
 from overbudget.analysis.causes.spending import read_spending
 from overbudget.analysis.causes.why import Why, explain
 from overbudget.analysis.common.percentiles import F64, I64
@@ -17,7 +18,7 @@ from overbudget.analysis.requests.table import RequestTable
 class SlowOperation:
     """An operation's own time, or its hops to a place, per request: means of both cohorts in ns, and why they differ.
 
-    `share_of_excess` is its part of the difference between a slow and a typical request; the parts of all sum to 1.
+    `share_of_excess` is its part of all that grew from a typical to a slow request, between 0 and 1; what shrank has none.
     """
 
     service_name: str
@@ -41,7 +42,6 @@ def slow_operations(
     both = table.take(np.sort(np.concatenate([slow, typical])))
     is_slow = np.isin(both.request_no, table.request_no[slow])
     weights = [_even(~is_slow), _even(is_slow)]
-    excess = float(both.latency_ns @ weights[1] - both.latency_ns @ weights[0])
     spent = read_spending(connection, both, every=table)
     cost_of = cost_of_causes([spent])
     found = []
@@ -51,11 +51,12 @@ def slow_operations(
             typical_ns, slow_ns = (sum(amount.ns for amount in side) for side in (was, now))
             grown = round(slow_ns) - round(typical_ns)
             if round(slow_ns) or round(typical_ns):
-                share = round((slow_ns - typical_ns) / excess, 4) if excess else 0.0
                 name = table.stages[stage]
                 why = explain(was, now, grown, cost_of(cause), spent.widths.get(cause, 1))
-                found.append(SlowOperation(*cause, name, round(slow_ns), round(typical_ns), grown, share, why))
-    return sorted(found, key=lambda one: -one.excess_ns)
+                found.append(SlowOperation(*cause, name, round(slow_ns), round(typical_ns), grown, 0.0, why))
+    largest_first = sorted(found, key=lambda one: -one.excess_ns)
+    shares = growth_shares([one.excess_ns for one in largest_first])
+    return [replace(one, share_of_excess=share) for one, share in zip(largest_first, shares, strict=True)]
 
 
 def _even(cohort: np.ndarray) -> F64:

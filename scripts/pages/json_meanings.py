@@ -152,7 +152,7 @@ MEANINGS = {
     "operations.slow_mean_ns": "Mean time per slow request, in ns",
     "operations.typical_mean_ns": "Mean time per typical request, in ns",
     "operations.excess_ns": "The difference of the two, in ns",
-    "share_of_excess": "Its part of the difference between a slow and a typical request",
+    "share_of_excess": "Its part of all that grew from a typical to a slow request, between 0 and 1; what shrank has none",
     "tail.attributes": "Attributes that slow requests have more often, strongest first",
     "attributes.key": "Key of the attribute",
     "attributes.value": "Its value",

@@ -1,20 +1,24 @@
 """Each command as users and scripts call it: in a process of its own."""
 
 import csv
+import fcntl
 import gzip
 import io
 import itertools
 import json
+import os
 import signal
+import struct
 import subprocess
 import sys
-import time
+import termios
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from overbudget.app.server.workspace import SAMPLES
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 NAME = "slow_database_tenant"
@@ -305,20 +309,25 @@ def test_a_reader_that_leaves_early_changes_no_exit_status(dataset: str) -> None
         command.stderr.close()
 
 
+def unread(pipe: int) -> int:
+    """How many bytes stand in a pipe."""
+    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0])
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_ingest_that_is_stopped_leaves_nothing_behind(sent: signal.Signals, tmp_path: Path) -> None:
+    reading, writing = os.pipe()  # stay open: the command waits for the rest of its dump
     command = subprocess.Popen(
         [sys.executable, "-m", "overbudget.app.cli", "ingest", "-", "--to", str(tmp_path / "new" / "d.duckdb")],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=ROOT, stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    assert command.stdin is not None  # is kept open: the command waits for the rest of its dump
-    command.stdin.write(gzip.decompress((SAMPLES / f"{NAME}.otlp.jsonl.gz").read_bytes())[: 1 << 20])
-    command.stdin.flush()
-    while not list(tmp_path.glob("new/.d.duckdb.*/dataset.duckdb")):
-        time.sleep(0.05)
-    time.sleep(2)  # by now it has read all that there is
-    command.send_signal(sent)
-    assert command.wait(timeout=30) == 130
+    with os.fdopen(writing, "wb", buffering=0) as dump:
+        dump.write(gzip.decompress((SAMPLES / f"{NAME}.otlp.jsonl.gz").read_bytes())[: 1 << 14])  # fits into any pipe
+        until(lambda: bool(list(tmp_path.glob("new/.d.duckdb.*/dataset.duckdb"))), "a dataset is begun")
+        until(lambda: unread(reading) == 0, "the command has read all that there is")
+        command.send_signal(sent)
+        assert command.wait(timeout=120) == 130
+    os.close(reading)
     assert command.stderr is not None
     assert command.stderr.read() == b""
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -46,6 +47,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+def answers(process: subprocess.Popen[bytes], url: str, workspace: Path) -> bool:
+    """Whether the server answers; it must not have ended."""
+    assert process.poll() is None, (workspace / "log").read_text()
+    try:
+        urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def served(workspace: Path) -> Iterator[str]:
     """The URL of a server of this workspace."""
@@ -57,13 +68,7 @@ def served(workspace: Path) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
     url = f"http://localhost:{port}"
     try:
-        for _ in range(600):
-            assert process.poll() is None, (workspace / "log").read_text()
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        until(lambda: answers(process, url, workspace), "the server answers")
         yield url
     finally:
         process.terminate()

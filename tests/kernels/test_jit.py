@@ -38,6 +38,7 @@ def write_helper(package: Path, step: int = 10, added: int = 1) -> None:
 def run(package: Path, code: str = CALL, **environment: str) -> list[str]:
     settings = {
         **os.environ,
+        "NUMBA_DISABLE_JIT": "0",
         "OVERBUDGET_CACHE_DIR": str(package / "cache"),
         "PYTHONDONTWRITEBYTECODE": "1",
         **environment,

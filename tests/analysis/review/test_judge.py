@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from overbudget.analysis.budget.model import Budget
@@ -101,7 +101,6 @@ def test_a_capped_stage_that_no_span_belongs_to_is_not_known_to_be_fast() -> Non
 # -- breakdown, overrun, blame
 
 
-@settings(deadline=None)
 @given(stage_matrices, budgets)
 def test_what_a_request_is_made_of_adds_up_and_blame_is_shared_out(matrix: np.ndarray, budget: Budget) -> None:
     found = judge(measure(evidence(matrix)), budget)
@@ -128,7 +127,6 @@ def test_what_a_request_is_made_of_adds_up_and_blame_is_shared_out(matrix: np.nd
     json.dumps(found.as_dict(), allow_nan=False)
 
 
-@settings(deadline=None)
 @given(stage_matrices, budgets, st.randoms(use_true_random=False))
 def test_the_order_of_the_requests_changes_nothing(matrix: np.ndarray, budget: Budget, random: object) -> None:
     order = random.sample(range(len(matrix)), len(matrix))  # type: ignore[attr-defined]
@@ -140,7 +138,6 @@ def test_the_order_of_the_requests_changes_nothing(matrix: np.ndarray, budget: B
         assert [s.mean_ns for s in a.stages] == pytest.approx([s.mean_ns for s in b.stages], abs=2)
 
 
-@settings(deadline=None)
 @given(stage_matrices, budgets)
 def test_what_is_over_is_listed(matrix: np.ndarray, budget: Budget) -> None:
     found = judge(measure(evidence(matrix)), budget)

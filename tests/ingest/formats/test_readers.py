@@ -26,9 +26,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-QUICK = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+QUICK = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 CANONICAL = Style(snake_case=False, numbers=False, ascii_only=False, indent=None, extras=False)
 
 

@@ -52,7 +52,7 @@ def test_they_agree_on_every_sample(path: Path) -> None:
 STYLES = st.builds(Style, st.just(False), st.booleans(), st.booleans(), st.none(), st.booleans())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(messages(), STYLES)
 def test_they_agree_on_documents_of_exporters(message: Any, style: Style) -> None:
     check(style.document(message).encode())
@@ -118,20 +118,20 @@ def odd_document(draw: st.DrawFn) -> str:
     return text.replace('"@0"', draw(st.one_of(st.just('"x"'), WORDS))).replace('"@1"', draw(WORDS))
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=2_000)
 @given(odd_document())
 def test_they_agree_on_odd_values_anywhere(document: str) -> None:
     check(document.encode("utf-8", "replace"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(messages(), STYLES, st.data())
 def test_they_agree_on_what_is_cut_off(message: Any, style: Style, data: st.DataObject) -> None:
     text = style.document(message)
     check(text[: data.draw(st.integers(0, len(text)))].encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXT, TEXT, st.floats())
 def test_they_agree_on_names_and_doubles(name: str, key: str, number: float) -> None:
     span = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "startTimeUnixNano": 5, "name": name,

@@ -1,0 +1,9 @@
+"""Whose growth it was, as shares."""
+
+from collections.abc import Sequence
+
+
+def growth_shares(changes: Sequence[int]) -> list[float]:
+    """Each change's share of the sum of all growth, between 0 and 1; what shrank or stayed has none."""
+    grown = sum(max(change, 0) for change in changes) or 1
+    return [round(max(change, 0) / grown, 4) for change in changes]

@@ -1,0 +1,234 @@
+"""Where a module can be changed by one plausible fault, and the module with that fault in it.
+
+The faults are those that people make: the wrong edge of a comparison, one too many, `and` for `or`, the least for the
+most, plus for minus, a forgotten statement, an answer that is always nothing. SQL in strings is code as well.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+
+COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
+}  # fmt: skip
+CALLS = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "any": "all", "all": "any"}
+SQL = re.compile(r"\b(SELECT|WHERE|FILTER|JOIN|GROUP BY|COALESCE|coalesce|CASE WHEN)\b")
+SQL_FAULTS = (
+    (r"<=", "<"), (r">=", ">"), (r"(?<![<>=])<(?![<>=])", "<="), (r"(?<![<>=-])>(?![<>=])", ">="), (r"\bAND\b", "OR"),
+    (r"\bOR\b", "AND"), (r"\barg_max\(", "arg_min("), (r"\barg_min\(", "arg_max("), (r"\bmax\(", "min("),
+    (r"\bmin\(", "max("), (r"\bsum\(", "max("), (r"\bDESC\b", "ASC"), (r"\bDISTINCT\b", ""), (r" \+ ", " - "),
+    (r" - ", " + "), (r"\bLEFT JOIN\b", "JOIN"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Site:
+    """One fault: the line it is on, what it changes, and its number among all of the module."""
+
+    number: int
+    line: int
+    change: str
+
+
+@dataclass
+class _Choice:
+    """Counts faults while a module is walked; the one with the number `wanted` is made."""
+
+    wanted: int
+    found: list[Site]
+
+    def take(self, node: ast.AST, change: str) -> bool:
+        number = len(self.found)
+        self.found.append(Site(number, getattr(node, "lineno", 0), change))
+        return number == self.wanted
+
+
+def sites(source: str) -> list[Site]:
+    """Every fault that can be put into the module with this source, in the order of the walk."""
+    choice = _Choice(-1, [])
+    _Mutator(choice).visit(ast.parse(source))
+    return choice.found
+
+
+def mutated(source: str, number: int) -> ast.Module:
+    """The module with the fault of that number in it. Line numbers stay."""
+    tree = ast.parse(source)
+    _Mutator(_Choice(number, [])).visit(tree)
+    ast.fix_missing_locations(tree)
+    return tree
+
+
+class _Mutator(ast.NodeTransformer):
+    """Walks what runs; annotations, decorators, docstrings, messages of errors and imports are left alone."""
+
+    def __init__(self, choice: _Choice) -> None:
+        self._choice = choice
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.args.defaults = [self.visit(default) for default in node.args.defaults]
+        node.body = self._statements(node.body)
+        return node
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        node.body = self._statements(node.body)
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.body = self._statements(node.body)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        return ast.copy_location(ast.Pass(), node) if self._choice.take(node, "no raise") else node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        if isinstance(node.value, ast.Call) and self._choice.take(node, f"no {_text(node)}"):
+            return ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        names = [target for target in node.targets if isinstance(target, ast.Name)]
+        if any(name.id in ("__all__", "SAMPLES") for name in names):
+            return node
+        if not names and not isinstance(node.targets[0], ast.Tuple) and self._choice.take(node, f"no {_text(node)}"):
+            return ast.copy_location(ast.Pass(), node)
+        node.value = self.visit(node.value)
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        if self._choice.take(node, f"no {_text(node)}"):
+            return ast.copy_location(ast.Pass(), node)
+        node.value = self.visit(node.value)
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return node
+        self.generic_visit(node)
+        if not isinstance(node.test, ast.Compare) and self._choice.take(node, f"if not {_text(node.test)}"):
+            node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        if node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None):
+            return node
+        if self._choice.take(node, "return None"):
+            node.value = ast.copy_location(ast.Constant(None), node.value)
+            return node
+        node.value = self.visit(node.value)
+        return node
+
+    def visit_Break(self, node: ast.Break) -> ast.AST:
+        return ast.copy_location(ast.Continue(), node) if self._choice.take(node, "break → continue") else node
+
+    def visit_Continue(self, node: ast.Continue) -> ast.AST:
+        return ast.copy_location(ast.Pass(), node) if self._choice.take(node, "no continue") else node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        for place, operator in enumerate(node.ops):
+            other = COMPARISONS[type(operator)]
+            if self._choice.take(node, f"{_text(node)}: {_SIGNS[type(operator)]} → {_SIGNS[other]}"):
+                node.ops[place] = other()
+        return self.generic_visit(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        other: ast.boolop = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        if self._choice.take(node, f"{_text(node)}: and ↔ or"):
+            node.op = other
+        return self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        other = OPERATORS.get(type(node.op))
+        texts = any(
+            isinstance(side, ast.JoinedStr) or (isinstance(side, ast.Constant) and isinstance(side.value, str))
+            for side in (node.left, node.right)
+        )
+        if other is not None and not texts:
+            change = f"{_text(node)}: {_SIGNS[type(node.op)]} → {_SIGNS[other]}"
+            if self._choice.take(node, change):
+                node.op = other()
+        return self.generic_visit(node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        signed = isinstance(node.op, ast.Not | ast.Invert | ast.USub) and not isinstance(node.operand, ast.Constant)
+        if signed and self._choice.take(node, f"{_text(node)}: without its sign"):
+            return node.operand
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name in CALLS and self._choice.take(node, f"{_text(node)}: {name} → {CALLS[name]}"):
+            if isinstance(node.func, ast.Name):
+                node.func.id = CALLS[name]
+            elif isinstance(node.func, ast.Attribute):
+                node.func.attr = CALLS[name]
+        return self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        value = node.value
+        if isinstance(value, bool):
+            if self._choice.take(node, f"{value} → {not value}"):
+                return ast.copy_location(ast.Constant(not value), node)
+        elif isinstance(value, int):
+            if self._choice.take(node, f"{value} → {value + 1}"):
+                return ast.copy_location(ast.Constant(value + 1), node)
+        elif isinstance(value, float):
+            other = value * 1.5 if value else 1.0
+            if self._choice.take(node, f"{value} → {other}"):
+                return ast.copy_location(ast.Constant(other), node)
+        elif isinstance(value, str) and SQL.search(value):
+            return self._sql(node, value)
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        texts = [part for part in node.values if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        is_sql = any(SQL.search(str(part.value)) for part in texts)
+        for place, part in enumerate(node.values):
+            if isinstance(part, ast.FormattedValue):
+                part.value = self.visit(part.value)
+            elif isinstance(part, ast.Constant) and is_sql:
+                node.values[place] = self._sql(part, str(part.value))  # type: ignore[call-overload]
+        return node
+
+    def _sql(self, node: ast.Constant, value: str) -> ast.AST:
+        made: ast.AST = node
+        for pattern, other in SQL_FAULTS:
+            for hit in re.finditer(pattern, value):
+                line = ast.copy_location(ast.Pass(), node)
+                line.lineno = node.lineno + value.count("\n", 0, hit.start())
+                if self._choice.take(line, f"SQL {value[max(0, hit.start() - 20) : hit.end() + 20]!r}: → {other!r}"):
+                    made = ast.copy_location(ast.Constant(value[: hit.start()] + other + value[hit.end() :]), node)
+        return made
+
+    def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """The statements with the fault, the docstring as it is."""
+        kept = [statement for statement in body[:1] if _is_docstring(statement)]
+        return [*kept, *(self.visit(statement) for statement in body[len(kept) :])]
+
+
+_SIGNS: dict[type[ast.AST], str] = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is",
+    ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
+    ast.FloorDiv: "//", ast.Mod: "%", ast.BitAnd: "&", ast.BitOr: "|", ast.LShift: "<<", ast.RShift: ">>",
+}  # fmt: skip
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _text(node: ast.AST) -> str:
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= 70 else f"{text[:67]}…"

@@ -1,0 +1,71 @@
+"""Load at its edges: which cap is meant, and where a service breaks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.load.load import LEAST_IN_BIN, arrival_rate, bin_cuts, load
+from overbudget.store.dataset import open_dataset
+from tests.dataset_builder import MS, DatasetBuilder, S, Work
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One request a second of 100 to 299 ms, one after the other."""
+    builder = DatasetBuilder()
+    for number in range(400):
+        builder.request(Work("inference", (100 + number * 7 % 200) * MS, "chat"))
+    return builder.write(tmp_path_factory.mktemp("load") / "d.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("caps", "cap_ms", "verdict"),
+    [
+        ('p50 = "150ms"\np95 = "900ms"\np99 = "2s"', 900, "within"),  # the one of p95, not the highest, not the lowest
+        ('p99 = "250ms"', 250, "over"),  # who promises it at p99 promises it at p95
+        ('p50 = "150ms"', None, None),  # borrowed: it judges no p95
+        ("", None, None),
+    ],
+)
+def test_p95_under_load_is_held_to_the_cap_at_p95(
+    dataset: Path, caps: str, cap_ms: int | None, verdict: str | None
+) -> None:
+    found = load(open_dataset(dataset), parse_budget(f"[budget]\n{caps}\n"))
+    assert found.budget_ns == (None if cap_ms is None else cap_ms * MS)
+    assert {bin_.verdict for bin_ in found.bins} == {verdict}
+    assert (found.breaks_at is not None) == (verdict == "over")
+
+
+def test_a_p95_at_the_cap_is_within_it(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for _ in range(200):
+        builder.request(Work("inference", 100 * MS, "chat"))
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    found = load(connection, parse_budget('[budget]\np95 = "100ms"\n'))
+    assert ({bin_.verdict for bin_ in found.bins}, found.breaks_at, found.may_break_at) == ({"within"}, None, None)
+    found = load(connection, parse_budget('[budget]\np95 = "99.999ms"\n'))
+    assert ({bin_.verdict for bin_ in found.bins}, found.breaks_at, found.may_break_at) == ({"over"}, 0, 0)
+
+
+@pytest.mark.parametrize(("more", "bins"), [(0, 2), (-1, 1)])
+def test_a_bin_begins_where_twenty_requests_are_left(more: int, bins: int) -> None:
+    loads = np.array([0.0] * LEAST_IN_BIN + [1.0] * (LEAST_IN_BIN + more))
+    assert len(bin_cuts(loads)) == bins
+    assert len(bin_cuts(np.zeros(500))) == 1
+    assert bin_cuts(np.zeros(0)) == []
+
+
+def test_arrivals_count_the_request_itself_and_none_that_is_as_old_as_the_window() -> None:
+    rate, window = arrival_rate(np.array([0, S, 2 * S], np.int64))
+    assert window == 20 * 2 * S // 3
+    assert rate.tolist() == pytest.approx([1e9 / window, 2e9 / window, 3e9 / window])
+    rate, window = arrival_rate(np.array([0] + [window * 30 // 31 for window in range(31)], np.int64))
+    assert window == S  # the least
+    starts = np.array([0, S, S + 1], np.int64)
+    rate, window = arrival_rate(np.repeat(starts, 20))
+    assert window == S
+    assert rate[0] == 20
+    assert rate[20] == 20  # those of a whole window ago are out
+    assert rate[40] == 40

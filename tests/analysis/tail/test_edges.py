@@ -1,0 +1,87 @@
+"""The tail at its edges: who counts as slow, what several thresholds cost, and whose growth it was."""
+
+from pathlib import Path
+
+import pytest
+from scipy.stats import hypergeom
+
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.tail.tail import FALSE_DISCOVERIES, LEAST_SLOW, THRESHOLDS, Tail, TooFew, tail
+from overbudget.store.dataset import open_dataset
+from tests.dataset_builder import MS, DatasetBuilder, Work
+
+
+def told(tmp_path: Path, builder: DatasetBuilder, budget: str = "", **options: object) -> Tail:
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    return tail(connection, parse_budget(budget) if budget else None, **options)  # type: ignore[arg-type]
+
+
+def test_a_request_at_the_cap_is_not_over_it(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(100):
+        builder.request(Work("inference", (100 + number) * MS, "chat"))
+    found = told(tmp_path, builder, '[budget]\np95 = "195ms"\n', over_budget=True)
+    assert (found.slow, found.threshold_ns) == (4, 195 * MS)  # 196 to 199 ms
+
+
+def test_a_request_at_the_percentile_is_slow(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(101):
+        builder.request(Work("inference", (100 + number) * MS, "chat"))
+    assert told(tmp_path, builder).slow == 6  # p95 of 101 is the 96th
+
+
+@pytest.mark.parametrize(("slow", "enough"), [(LEAST_SLOW, True), (LEAST_SLOW - 1, False)])
+def test_three_slow_requests_are_enough_and_two_are_not(tmp_path: Path, slow: int, enough: bool) -> None:
+    builder = DatasetBuilder()
+    for number in range(60):
+        builder.request(Work("inference", (900 if number < slow else 100 + number) * MS, "chat"))
+    budget = '[budget]\np95 = "500ms"\n'
+    if enough:
+        assert told(tmp_path, builder, budget, over_budget=True).slow == slow
+    else:
+        with pytest.raises(TooFew, match=f"{slow} slow requests"):
+            told(tmp_path, builder, budget, over_budget=True)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_number_pays_for_every_threshold_that_was_tried(tmp_path: Path, more: int) -> None:
+    """Of so many slow requests just so many exceed the median: told or not only by the factor of three."""
+    slow, typical = 20, 60
+    builder = DatasetBuilder()
+
+    def chance(hits: int) -> float:
+        return float(hypergeom.sf(hits - 1, slow + typical, typical // 2 + hits, slow))
+
+    least = next(k for k in range(slow + 1) if len(THRESHOLDS) * chance(k) <= FALSE_DISCOVERIES)
+    hits = least - 1 + more
+    assert chance(hits) <= FALSE_DISCOVERIES
+    assert (len(THRESHOLDS) * chance(hits) <= FALSE_DISCOVERIES) is bool(more)
+    for number in range(300):
+        if number < slow:  # above the median of the typical ones by two, and below their upper quartile
+            took, rows = 900 + number, 131 if number < hits else 2 + number
+        elif number < slow + typical:  # as many below as above the median, which is between 129 and 130
+            place = number - slow
+            took, rows = 300, 100 + place
+        else:
+            took, rows = 100 if number < slow + typical + 120 else 600, 1000 + number
+        builder.request(Work("inference", took * MS, "chat", attributes={"rows": str(rows)}))
+    found = told(tmp_path, builder, '[budget]\np95 = "899ms"\n', over_budget=True)
+    assert (found.slow, found.typical) == (slow, typical)
+    assert [one.key for one in found.attributes] == (["rows"] if more else [])
+
+
+def test_what_shrank_has_no_share_of_the_excess(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(100):
+        slow = number % 10 == 0
+        builder.request(
+            Work("retrieval", (500 if slow else 50) * MS, "search"),
+            Work("inference", (20 if slow else 100) * MS, "chat"),
+            rest_ns=number * 1000,
+        )
+    found = told(tmp_path, builder)
+    shares = {one.name: one.share_of_excess for one in found.operations}
+    assert shares["chat"] == 0
+    assert shares["search"] == pytest.approx(1, abs=1e-3)
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-3)

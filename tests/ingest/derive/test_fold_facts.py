@@ -1,0 +1,116 @@
+"""What the spans of a request say of it, folded into one row, directly from drawn trees and facts."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from overbudget.ingest.derive.requests import fold_facts
+from overbudget.ingest.write.facts import FACT_NAMES, SCHEMA
+from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED
+from tests.trace_picture import draw
+
+PICTURE = """
+request  [==================]
+  wrap   .[========]          stage=inference
+    call ..[=====]            stage=inference
+  again  ............[=====]  stage=inference
+  check  ..................[] stage=safety
+"""
+Facts = dict[str, dict[str, str]]
+
+
+def fold(facts: Facts, picture: str = PICTURE, skew_ns: dict[str, int] | None = None) -> list[dict[str, Any]]:
+    """The rows of the requests that are drawn, given what each span says."""
+    drawn = draw(picture)
+    tree = drawn.tree
+    for name, shift in (skew_ns or {}).items():
+        tree.skew[next(node for node in range(len(tree.row)) if drawn.name(node) == name)] = shift
+    catalogue = SimpleNamespace(
+        columns=drawn.operations,
+        stages=(*DEFAULT_STAGES, UNATTRIBUTED),
+        count=len(drawn.names),
+        names=tuple(drawn.names),
+    )
+    rows = [
+        {"span_no": drawn.names.index(span), "fact": FACT_NAMES.index(fact), "value": value}
+        for span, said in facts.items()
+        for fact, value in said.items()
+    ]
+    connection = duckdb.connect()
+    connection.register("given", pa.Table.from_pylist(rows, schema=SCHEMA))
+    connection.execute("CREATE TEMP TABLE facts AS FROM given")
+    folded = fold_facts(connection, tree, tree.row.astype(np.int32), drawn.request_of, catalogue)  # type: ignore[arg-type]
+    return folded.to_pylist()
+
+
+def only(facts: Facts, **more: Any) -> dict[str, Any]:
+    (row,) = fold(facts, **more)
+    assert row["request_no"] == 0
+    return row
+
+
+def test_tokens_are_those_of_calls_that_no_other_call_encloses() -> None:
+    said = {"input_tokens": "10", "output_tokens": "3", "cached_tokens": "2"}
+    row = only({"wrap": said, "call": said, "again": {**said, "input_tokens": "7"}})
+    assert (row["input_tokens"], row["output_tokens"], row["cached_tokens"]) == (17, 6, 4)
+
+
+def test_without_a_call_that_says_so_the_largest_number_counts_once() -> None:
+    row = only({"request": {"input_tokens": "40"}, "check": {"input_tokens": "30"}})
+    assert row["input_tokens"] == 40
+
+
+def test_tokens_that_are_no_number_are_none() -> None:
+    row = only({"wrap": {"input_tokens": "many", "output_tokens": "5"}})
+    assert (row["input_tokens"], row["output_tokens"]) == (None, 5)
+
+
+def test_the_model_is_that_of_the_longest_call_before_any_longer_span() -> None:
+    assert (
+        only({"request": {"model": "router"}, "wrap": {"model": "big"}, "again": {"model": "small"}})["model"] == "big"
+    )
+    assert only({"request": {"model": "router"}})["model"] == "router"
+
+
+def test_ids_are_those_of_the_first_span_that_has_one() -> None:
+    row = only(
+        {
+            "again": {"conversation_id": "late", "request_id": "r-2"},
+            "wrap": {"conversation_id": "early", "request_id": "r-1"},
+        }
+    )
+    assert (row["conversation_id"], row["request_id"]) == ("early", "r-1")
+
+
+@pytest.mark.parametrize(
+    ("value", "known"), [('["r-1"]', "r-1"), ('["r-1","r-2"]', "r-1"), ("r-1", "r-1"), ("[]", "[]")]
+)
+def test_of_a_header_with_several_values_the_first_is_the_id(value: str, known: str) -> None:
+    assert only({"request": {"request_id": value}})["request_id"] == known
+
+
+def test_the_last_score_and_label_hold() -> None:
+    row = only({"wrap": {"score": "0.2", "label": "bad"}, "check": {"score": "0.9", "label": "Passed"}})
+    assert (row["score"], row["good"]) == (0.9, True)
+
+
+@pytest.mark.parametrize(("label", "good"), [("incorrect", False), ("YES", True), ("perhaps", None)])
+def test_labels_that_nobody_knows_say_nothing(label: str, good: bool | None) -> None:
+    assert only({"check": {"label": label}})["good"] is good
+
+
+def test_spans_outside_every_request_say_nothing() -> None:
+    picture = """
+    handle   [======]    server orphan
+    cleanup  ...[======] orphan
+    """
+    rows = fold({"handle": {"model": "a"}, "cleanup": {"conversation_id": "c"}}, picture)
+    assert [(row["model"], row["conversation_id"]) for row in rows] == [("a", None)]
+
+
+def test_requests_without_facts_have_no_row() -> None:
+    assert fold({}) == []

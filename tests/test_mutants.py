@@ -1,0 +1,105 @@
+"""The tester of tests (`make mutants`): which faults it makes, which tests it asks, and that it tells what it found."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.mutants.rooms import KERNELS, ROOMS, Mutant, all_mutants, mirror, sample
+from scripts.mutants.sites import Site, mutated, sites
+from scripts.mutants.table import Outcome, table
+
+ROOT = Path(__file__).parent.parent
+SOURCE = '''
+"""What it does, 3 < 4."""
+
+@kernel(inner=True)
+def within(ns: "int", cap: int = 5) -> bool:
+    """Whether 1 < 2."""
+    if not cap:
+        raise ValueError("no cap: 1 + 2")
+    total[0] = min(ns, 7) + 1
+    return ns <= cap and ns > 0
+'''
+
+
+def changes(source: str) -> list[str]:
+    return [site.change for site in sites(source)]
+
+
+def test_it_makes_the_faults_that_people_make() -> None:
+    found = changes(SOURCE)
+    for expected in (
+        "5 → 6",
+        "if not not cap",
+        "no raise",
+        "no total[0] = min(ns, 7) + 1",
+        "return None",
+        "ns <= cap and ns > 0: and ↔ or",
+        "ns <= cap: <= → <",
+        "ns > 0: > → >=",
+    ):
+        assert expected in found
+    assert "min(ns, 7): min → max" in changes("total = min(ns, 7) + 1")
+    assert "min(ns, 7) + 1: + → -" in changes("total = min(ns, 7) + 1")
+
+
+def test_what_is_only_said_is_left_alone() -> None:
+    assert changes('"""1 < 2"""\n') == []
+    assert changes("from a import b\n\nx: 'dict[int, 3]'\n") == []
+    assert changes("@kernel(inner=True)\ndef f():\n    pass\n") == []
+    assert changes("raise ValueError(1 + 2)") == ["no raise"]
+
+
+def test_sql_in_a_text_is_code() -> None:
+    found = changes('query = f"SELECT arg_max(a, b) FROM t WHERE {1} <= x AND y"')
+    assert len([change for change in found if change.startswith("SQL")]) == 3
+    assert changes('said = "at least < 3 and more"') == []
+
+
+@pytest.mark.parametrize("number", range(len(sites(SOURCE))))
+def test_every_fault_changes_the_module_and_leaves_it_one(number: int) -> None:
+    tree = mutated(SOURCE, number)
+    assert ast.unparse(tree) != ast.unparse(ast.parse(SOURCE))
+    compile(tree, "module", "exec")
+
+
+def test_a_sample_is_the_same_for_the_same_seed_and_a_third_of_it_in_kernels() -> None:
+    every = all_mutants()
+    chosen = sample(every, 60, 1)
+    assert chosen == sample(every, 60, 1)
+    assert chosen != sample(every, 60, 2)
+    assert sum(mutant.room == KERNELS for mutant in chosen) == 20
+    assert {mutant.room for mutant in chosen} == {mutant.room for mutant in every}
+    assert all(mutant.file.startswith(ROOMS) for mutant in every)
+
+
+def test_every_mutated_file_has_tests_beside_it() -> None:
+    for file in sorted({mutant.file for mutant in all_mutants()}):
+        assert mirror(file), f"{file} has no tests beside it: tests/{Path(file).parent}/"
+    assert mirror("analysis/review/judge.py")[0] == "tests/analysis/review/test_judge.py"
+
+
+def test_the_table_tells_the_share_of_each_room_and_who_survived() -> None:
+    def outcome(file: str, how: str, line: int = 1) -> Outcome:
+        return Outcome(Mutant(file, Site(0, line, "< → <=")), how, 1.0)  # type: ignore[arg-type]
+
+    said = table([outcome("kernels/hops.py", "noticed"), outcome("kernels/hops.py", "survived", 7)], 3)
+    assert any(line.split() == ["kernels", "2", "1", "50%", "below", "the", "aim"] for line in said)
+    assert "  kernels/hops.py:7: < → <=" in said
+    assert any(line.startswith("1 of 3 were not tried") for line in said)
+
+
+def test_a_fault_that_a_test_would_notice_is_noticed() -> None:
+    code = (
+        "from scripts.mutants import __main__ as m, rooms\n"
+        "one = [x for x in rooms.all_mutants() if x.file == 'analysis/budget/edit.py' and 'return None' == x.site.change]\n"
+        "m.sample = lambda every, count, seed: one[:1]\n"
+        "raise SystemExit(m.main(['--no-second-stage']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "noticed " in done.stdout
+    assert "Every one was noticed." in done.stdout
