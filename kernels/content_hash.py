@@ -15,7 +15,7 @@ U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 
 
-@kernel(signature="uint64(uint64)")
+@kernel(signature="uint64(uint64)", allocates=False)
 def mix(h):  # type: ignore[no-untyped-def]
     """Spread every bit of `h` over all 64 (the finaliser of SplitMix64)."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -23,7 +23,7 @@ def mix(h):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(31))
 
 
-@kernel(signature=f"uint64({READ_U8}, int64, int64)")
+@kernel(signature=f"uint64({READ_U8}, int64, int64)", allocates=False)
 def hash_bytes(data, start, end):  # type: ignore[no-untyped-def]
     """FNV-1a over data[start:end], then mixed."""
     h = np.uint64(0xCBF29CE484222325)
@@ -32,12 +32,10 @@ def hash_bytes(data, start, end):  # type: ignore[no-untyped-def]
     return mix(h)
 
 
-@kernel(signature=f"uint64[:]({READ_I32}, {READ_U8})")
-def _hash_all(offsets, data):  # type: ignore[no-untyped-def]
-    out = np.empty(offsets.size - 1, np.uint64)
+@kernel(signature=f"void({READ_I32}, {READ_U8}, uint64[::1])", allocates=False)
+def _hash_all(offsets, data, out):  # type: ignore[no-untyped-def]
     for i in range(out.size):
         out[i] = hash_bytes(data, offsets[i], offsets[i + 1])
-    return out
 
 
 def string_buffers(array: pa.Array) -> tuple[I32, npt.NDArray[np.uint8]]:
@@ -63,7 +61,9 @@ def hash_strings(column: pa.ChunkedArray | pa.Array) -> U64:
         return hashes[codes_of(array)]
     if len(array) == 0:
         return np.zeros(0, np.uint64)
-    return np.asarray(_hash_all(*string_buffers(array)))
+    out = np.empty(len(array), np.uint64)
+    _hash_all(*string_buffers(array), out)
+    return out
 
 
 def codes_of(array: pa.DictionaryArray) -> I32:
@@ -74,15 +74,13 @@ def codes_of(array: pa.DictionaryArray) -> I32:
     return np.asarray(codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False))
 
 
-@kernel(signature=f"uint64[:]({READ_I32}, {READ_I32}, {READ_U64}, {READ_I32}, {READ_U8})")
-def _hash_lists(lists, codes, key_hashes, offsets, data):  # type: ignore[no-untyped-def]
-    out = np.zeros(lists.size - 1, np.uint64)
+@kernel(signature=f"void({READ_I32}, {READ_I32}, {READ_U64}, {READ_I32}, {READ_U8}, uint64[::1])", allocates=False)
+def _hash_lists(lists, codes, key_hashes, offsets, data, out):  # type: ignore[no-untyped-def]
     for i in range(out.size):
         h = np.uint64(0)
         for j in range(lists[i], lists[i + 1]):
             h += mix(key_hashes[codes[j]] ^ mix(hash_bytes(data, offsets[j], offsets[j + 1]) + np.uint64(1)))
         out[i] = h
-    return out
 
 
 def list_parts(column: pa.ChunkedArray | pa.Array) -> tuple[I32, pa.DictionaryArray, pa.StringArray]:
@@ -96,6 +94,7 @@ def list_parts(column: pa.ChunkedArray | pa.Array) -> tuple[I32, pa.DictionaryAr
 def hash_lists(column: pa.ChunkedArray | pa.Array) -> U64:
     """uint64[n]: the content hash of each attribute list, whatever the order of its keys."""
     lists, keys, values = list_parts(column)
-    if len(keys) == 0:
-        return np.zeros(len(lists) - 1, np.uint64)
-    return np.asarray(_hash_lists(lists, codes_of(keys), hash_strings(keys.dictionary), *string_buffers(values)))
+    out = np.zeros(len(lists) - 1, np.uint64)
+    if len(keys):
+        _hash_lists(lists, codes_of(keys), hash_strings(keys.dictionary), *string_buffers(values), out)
+    return out

@@ -10,7 +10,7 @@ import numpy as np
 from overbudget.kernels.columns import I32, OperationColumns, Requests, Segments, Tree
 from overbudget.kernels.hops import hops
 from overbudget.kernels.jit import kernel
-from overbudget.kernels.path_items import path_items
+from overbudget.kernels.path_items import Items, path_items
 from overbudget.kernels.path_walk import AWAITED, MOST_PIECES, OWN, PIECE, RAN, walk_span
 
 SEGMENT = np.dtype(
@@ -30,7 +30,7 @@ FRAME = np.dtype(
 )
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, inner=True)
 def _first_row(first, span):  # type: ignore[no-untyped-def]
     """Where the pieces of a span begin: every span has room for as many as its items can make."""
     return MOST_PIECES * first[span] + span
@@ -68,7 +68,7 @@ def add_segment(segments, count, request, node, start, end, awaited, while_runni
     return count + 1
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, inner=True)
 def _enter(frame, span, low, high, awaited, first, counts, pieces):  # type: ignore[no-untyped-def]
     """Make `frame` the part from `low` to `high` of a walked span, at its earliest piece."""
     frame["span"], frame["low"], frame["high"], frame["awaited"] = span, low, high, awaited
@@ -76,7 +76,7 @@ def _enter(frame, span, low, high, awaited, first, counts, pieces):  # type: ign
     frame["piece"] = earliest_piece(pieces, row, counts[span], low) if counts[span] else row - 1
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, inner=True)
 def _tile(request, entry, start, end, first, items, counts, pieces, order, heap, frames, segments, count):  # type: ignore[no-untyped-def]
     """Write the segments of one request in time order from row `count` of `segments` on; the row after the last."""
     child, low, high, awaited, depth = entry, start[entry], end[entry], True, -1
@@ -111,18 +111,25 @@ def _tile(request, entry, start, end, first, items, counts, pieces, order, heap,
             child = piece["node"]
 
 
-@kernel
-def _tile_all(entry, start, end, first, items, deepest):  # type: ignore[no-untyped-def]
-    """The segments of all requests, requests together and each in time order."""
-    counts, pieces = np.zeros(start.size, np.int32), np.empty(MOST_PIECES * items.size + start.size, PIECE)
-    widest = 0
-    for span in range(start.size):
-        widest = max(widest, first[span + 1] - first[span])
-    order, heap = np.empty(widest, np.int64), np.empty(widest, np.int64)
-    frames = np.empty(deepest + 1, FRAME)
-    segments, count = np.empty(MOST_PIECES * items.size + entry.size, SEGMENT), 0  # each ends where a piece ends
+@kernel(allocates=False)
+def _tile_all(entry, start, end, first, items, counts, pieces, order, heap, frames, segments):  # type: ignore[no-untyped-def]
+    """Write the segments of all requests, requests together and each in time order; how many they are."""
+    count = 0
     for r in range(entry.size):
         count = _tile(r, entry[r], start, end, first, items, counts, pieces, order, heap, frames, segments, count)
+    return count
+
+
+def _tiled(tree: Tree, requests: Requests, items: Items) -> np.ndarray:
+    """The segments of all requests, in memory for as many as there can be: each ends where a piece ends."""
+    spans, most = len(tree.start), MOST_PIECES * len(items.item)
+    counts, pieces = np.zeros(spans, np.int32), np.empty(most + spans, PIECE)
+    widest, deepest = int(np.diff(items.first).max(initial=0)), int(requests.span_count.max(initial=1))
+    order, heap, frames = np.empty(widest, np.int64), np.empty(widest, np.int64), np.empty(deepest + 1, FRAME)
+    segments = np.empty(most + len(requests.entry), SEGMENT)
+    count = _tile_all(
+        requests.entry, tree.start, tree.end, items.first, items.item, counts, pieces, order, heap, frames, segments
+    )
     return segments[:count]
 
 
@@ -133,9 +140,7 @@ def critical_path(tree: Tree, requests: Requests, operations: OperationColumns, 
     to what runs past the request's end stays with the span that had it to give: see `Segments.while_running`.
     """
     kind, peer = operations.kind[tree.operation], operations.peer[tree.operation]
-    first, items = path_items(tree, kind, request_of)
-    deepest = int(requests.span_count.max(initial=1))
-    found = _tile_all(requests.entry, tree.start, tree.end, first, items, deepest)
+    found = _tiled(tree, requests, path_items(tree, kind, request_of))
     node, start, end, running = (
         np.ascontiguousarray(found[name]) for name in ("node", "start", "end", "while_running")
     )

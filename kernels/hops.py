@@ -6,43 +6,26 @@ from overbudget.kernels.columns import CLIENT, I8, I32, I64, PRODUCER, Tree
 from overbudget.kernels.jit import kernel
 
 
-@kernel
-def remote_children(parent, start, service):  # type: ignore[no-untyped-def]
+def remote_children(parent: I32, start: I64, service: I32) -> tuple[I64, I32]:
     """Children in another service than their parent's: those of span s are `child[first[s]:first[s + 1]]`, by start."""
-    n = parent.size
-    first = np.zeros(n + 1, np.int64)
-    for node in range(n):
-        if parent[node] >= 0 and service[node] != service[parent[node]]:
-            first[parent[node] + 1] += 1
-    first = np.cumsum(first)
-    fill, child = first.copy(), np.empty(first[n], np.int32)
-    for node in range(n):
-        up = parent[node]
-        if up >= 0 and service[node] != service[up]:
-            child[fill[up]] = node
-            fill[up] += 1
-    for span in range(n):
-        low, high = first[span], first[span + 1]
-        for i in range(low + 1, high):
-            if start[child[i]] < start[child[i - 1]]:  # nodes stand by start, but a clock was adjusted
-                some = child[low:high].copy()
-                child[low:high] = some[np.argsort(start[some], kind="mergesort")]
-                break
+    child = np.flatnonzero(parent >= 0).astype(np.int32)
+    child = child[service[child] != service[parent[child]]]
+    first = np.zeros(len(parent) + 1, np.int64)
+    np.cumsum(np.bincount(parent[child], minlength=len(parent)), out=first[1:])
+    child = child[np.lexsort((start[child], parent[child]))]
     return first, child
 
 
-@kernel
-def _last_ended(first, child, end):  # type: ignore[no-untyped-def]
-    """Of each remote child and those before it under the same span, the one that ended last."""
-    last = child.copy()
+@kernel(allocates=False)
+def _last_ended(first, child, end, last):  # type: ignore[no-untyped-def]
+    """Set in `last`, for each remote child: of it and those before it under the same span, the one that ended last."""
     for span in range(first.size - 1):
         for i in range(first[span] + 1, first[span + 1]):
             if end[last[i - 1]] > end[child[i]]:
                 last[i] = last[i - 1]
-    return last
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, inner=True)
 def _nearest(children, last, seg_start, seg_end, start, end):  # type: ignore[no-untyped-def]
     """The child nearest in time to a segment; of two as near, the one that is called next."""
     a, b = 0, children.size
@@ -60,9 +43,8 @@ def _nearest(children, last, seg_start, seg_end, start, end):  # type: ignore[no
     return before
 
 
-@kernel
-def _hops(node, seg_start, seg_end, first, child, last, start, end, service, kind, peer):  # type: ignore[no-untyped-def]
-    hop = np.full(node.size, -1, np.int32)
+@kernel(allocates=False)
+def _hops(node, seg_start, seg_end, first, child, last, start, end, service, kind, peer, hop):  # type: ignore[no-untyped-def]
     for i in range(node.size):
         span = node[i]
         low, high = first[span], first[span + 1]
@@ -70,7 +52,6 @@ def _hops(node, seg_start, seg_end, first, child, last, start, end, service, kin
             hop[i] = service[_nearest(child[low:high], last[low:high], seg_start[i], seg_end[i], start, end)]
         elif (kind[span] == CLIENT or kind[span] == PRODUCER) and peer[span] >= 0:
             hop[i] = peer[span]
-    return hop
 
 
 def hops(node: I32, seg_start: I64, seg_end: I64, tree: Tree, service: I32, kind: I8, peer: I32) -> I32:
@@ -80,6 +61,7 @@ def hops(node: I32, seg_start: I64, seg_end: I64, tree: Tree, service: I32, kind
     `peer`. `service`, `kind` and `peer` are per span of `tree`.
     """
     first, child = remote_children(tree.parent, tree.start, service)
-    last = _last_ended(first, child, tree.end)
-    found = _hops(node, seg_start, seg_end, first, child, last, tree.start, tree.end, service, kind, peer)
-    return np.asarray(found)
+    last, found = child.copy(), np.full(len(node), -1, np.int32)
+    _last_ended(first, child, tree.end, last)
+    _hops(node, seg_start, seg_end, first, child, last, tree.start, tree.end, service, kind, peer, found)
+    return found

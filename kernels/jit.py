@@ -83,11 +83,11 @@ def kernel(
     def decorate(plain: Callable[P, R]) -> Callable[P, R]:
         if AS_PYTHON:
             return plain
-        options = {"nogil": True}
+        options = {"nogil": True, "no_cfunc_wrapper": True}
         if not allocates:
             options["_nrt"] = False
         if inner:
-            options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+            options["no_cpython_wrapper"] = True
         return cast(Callable[P, R], Kernel(plain, signature, options))
 
     return decorate if function is None else decorate(function)

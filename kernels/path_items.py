@@ -54,22 +54,13 @@ def sending_ancestor(parent, downwards, kind):  # type: ignore[no-untyped-def]
     return sender
 
 
-@kernel
-def _grown(array):  # type: ignore[no-untyped-def]
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
-
-
-@kernel
-def _handed_up(parent, start, end, request_of, later):  # type: ignore[no-untyped-def]
-    """Every item in the order of its node: (the span it belongs to, node, begin).
+@kernel(allocates=False)
+def _handed_up(parent, start, end, request_of, later, owner, node_of, begin_of):  # type: ignore[no-untyped-def]
+    """Write every item in the order of its node (the span it belongs to, node, begin), as many as fit; how many there are.
 
     A child is an item of its parent. What runs past the end of an ancestor is handed to the next one that is still
     running then, as an item that begins there.
     """
-    owner, node_of = np.empty(parent.size + 1, np.int32), np.empty(parent.size + 1, np.int32)
-    begin_of = np.empty(parent.size + 1, np.int64)
     count = 0
     for node in range(parent.size):
         up, begin = parent[node], start[node]
@@ -77,38 +68,46 @@ def _handed_up(parent, start, end, request_of, later):  # type: ignore[no-untype
             continue
         while up >= 0 and begin < end[node]:
             if begin < end[up]:
-                if count == owner.size:
-                    owner, node_of, begin_of = _grown(owner), _grown(node_of), _grown(begin_of)
-                owner[count], node_of[count], begin_of[count] = up, node, begin
+                if count < owner.size:
+                    owner[count], node_of[count], begin_of[count] = up, node, begin
                 count += 1
                 begin = end[up]
             up = later[up]
-    return owner[:count], node_of[:count], begin_of[:count]
+    return count
 
 
-@kernel
-def _by_owner(owner, node, begin, end, span_id, sender):  # type: ignore[no-untyped-def]
-    """Items together by their span, the later nodes first: calls in a row then stand in the order of their ends."""
-    first = np.zeros(end.size + 1, np.int64)
-    for i in range(owner.size):
-        first[owner[i] + 1] += 1
-    first = np.cumsum(first)
-    fill, items = first[1:].copy(), np.empty(owner.size, ITEM)
+def _owned(tree: Tree, request_of: I32) -> tuple[I32, I32, I64]:
+    """Of every item the span it belongs to, its node, and where it begins."""
+    later = outliving_ancestor(tree.parent, tree.end, tree.downwards, request_of)
+    room = len(tree.parent) + 1
+    while True:
+        owner, node, begin = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int64)
+        count = _handed_up(tree.parent, tree.start, tree.end, request_of, later, owner, node, begin)
+        if count <= room:
+            return owner[:count], node[:count], begin[:count]
+        room = count
+
+
+@kernel(allocates=False)
+def _by_owner(owner, node, begin, end, span_id, sender, fill, items):  # type: ignore[no-untyped-def]
+    """Write items together by their span, each span's up to its `fill`, the later nodes first: calls in a row then stand in
+    the order of their ends."""
     for i in range(owner.size):
         up = owner[i]
         fill[up] -= 1
         one = items[fill[up]]
         one["node"], one["begin"], one["end"], one["span_id"] = node[i], begin[i], end[node[i]], span_id[node[i]]
         one["detached"] = sender[node[i]] != sender[up]
-    return first, items
 
 
 def path_items(tree: Tree, kind: I8, request_of: I32) -> Items:
     """The items of every span. `kind` and `request_of` are per span; those outside requests (-1) are items of nobody."""
-    later = outliving_ancestor(tree.parent, tree.end, tree.downwards, request_of)
-    owner, node, begin = _handed_up(tree.parent, tree.start, tree.end, request_of, later)
+    owner, node, begin = _owned(tree, request_of)
     sender = sending_ancestor(tree.parent, tree.downwards, kind)
-    return Items(*_by_owner(owner, node, begin, tree.end, tree.span_id, sender))
+    first, items = np.zeros(len(tree.parent) + 1, np.int64), np.empty(len(owner), ITEM)
+    np.cumsum(np.bincount(owner, minlength=len(tree.parent)), out=first[1:])
+    _by_owner(owner, node, begin, tree.end, tree.span_id, sender, first[1:].copy(), items)
+    return Items(first, items)
 
 
 @kernel

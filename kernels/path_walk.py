@@ -13,7 +13,7 @@ PIECE = np.dtype([("node", np.int32), ("how", np.int8), ("high", np.int64)], ali
 MOST_PIECES = 3  # of a walk for each item, and one more: each piece ends where an item ends or begins
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, inner=True)
 def _ended_later(a, b):  # type: ignore[no-untyped-def]
     """Whether item a is waited for before item b: the later end, then the later begin, then the greater span id."""
     if a["end"] != b["end"]:
@@ -23,7 +23,7 @@ def _ended_later(a, b):  # type: ignore[no-untyped-def]
     return a["span_id"] > b["span_id"]
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, inner=True)
 def _insertion_sort(order, low, high, items):  # type: ignore[no-untyped-def]
     for i in range(low + 1, high):
         item, j = order[i], i
@@ -55,7 +55,7 @@ def sort_by_end(order, n, spare, items):  # type: ignore[no-untyped-def]
         width *= 2
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, inner=True)
 def _offered_first(a, b, request_end):  # type: ignore[no-untyped-def]
     """Whether time is offered to item a before item b, both running then.
 

@@ -19,14 +19,14 @@ from overbudget.kernels.columns import (
 from overbudget.kernels.jit import kernel
 
 
-@kernel
+@kernel(allocates=False, inner=True)
 def _mix(h):  # type: ignore[no-untyped-def]
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return h ^ (h >> np.uint64(31))
 
 
-@kernel
+@kernel(inner=True)
 def _table(n):  # type: ignore[no-untyped-def]
     size = 16
     while size < 2 * n:
@@ -54,7 +54,7 @@ def _number_traces(hi, lo):  # type: ignore[no-untyped-def]
     return trace, count
 
 
-@kernel
+@kernel(allocates=False)
 def _slot_of(table, trace, span_id, t, s):  # type: ignore[no-untyped-def]
     """Where (trace t, span s) is in the table, or the free slot where it belongs."""
     mask = np.uint64(table.size - 1)
@@ -79,7 +79,7 @@ def _index(trace, span_id, end):  # type: ignore[no-untyped-def]
     return table, lost
 
 
-@kernel
+@kernel(allocates=False, inner=True)
 def _before(a, b, start, end, span_id):  # type: ignore[no-untyped-def]
     if start[a] != start[b]:
         return start[a] < start[b]
@@ -88,7 +88,7 @@ def _before(a, b, start, end, span_id):  # type: ignore[no-untyped-def]
     return span_id[a] < span_id[b]
 
 
-@kernel
+@kernel(allocates=False, inner=True)
 def _sort_rows(rows, spare, start, end, span_id):  # type: ignore[no-untyped-def]
     """Merge sort of `rows` in place (insertion sort where they are few)."""
     n, width = rows.size, 8
@@ -110,30 +110,27 @@ def _sort_rows(rows, spare, start, end, span_id):  # type: ignore[no-untyped-def
                 else:
                     spare[k] = rows[j]
                     j += 1
-        rows[:] = spare[:n]
+        for k in range(n):
+            rows[k] = spare[k]
         width *= 2
 
 
-@kernel
-def _arrange(trace, traces, table, span_id, parent_id, start, end, kept):  # type: ignore[no-untyped-def]
-    """Rows in node order, and each node's parent."""
-    offsets = np.zeros(traces + 1, np.int64)
+@kernel(allocates=False)
+def _arrange(offsets, table, trace, span_id, parent_id, start, end, kept, rows, spare, node_of, parent):  # type: ignore[no-untyped-def]
+    """Write rows in node order to `rows`, those of trace t from `offsets[t]` on; each row's node and each node's parent.
+
+    `offsets` is used up: each becomes the next.
+    """
     for i in range(trace.size):
         if kept[i]:
-            offsets[trace[i] + 1] += 1
-    offsets = np.cumsum(offsets)
-    fill, rows = offsets.copy(), np.empty(offsets[-1], np.int32)
-    for i in range(trace.size):
-        if kept[i]:
-            rows[fill[trace[i]]] = i
-            fill[trace[i]] += 1
-    spare = np.empty(rows.size, np.int32)
-    for t in range(traces):
-        _sort_rows(rows[offsets[t] : offsets[t + 1]], spare, start, end, span_id)
-    node_of = np.full(trace.size, -1, np.int32)
+            rows[offsets[trace[i]]] = i
+            offsets[trace[i]] += 1
+    low = 0
+    for t in range(offsets.size):
+        _sort_rows(rows[low : offsets[t]], spare, start, end, span_id)
+        low = offsets[t]
     for node in range(rows.size):
         node_of[rows[node]] = node
-    parent = np.empty(rows.size, np.int32)
     for node in range(rows.size):
         row = rows[node]
         if parent_id[row] == 0:
@@ -141,6 +138,17 @@ def _arrange(trace, traces, table, span_id, parent_id, start, end, kept):  # typ
         else:
             found = table[_slot_of(table, trace, span_id, trace[row], parent_id[row])]
             parent[node] = node_of[found] if found >= 0 else -2
+
+
+def _arranged(spans: SpanColumns, table: I32, trace: I32, traces: int, kept: Bool) -> tuple[I32, I32]:
+    """Rows in node order (by trace, then start, later end, span id), and each node's parent."""
+    size = np.bincount(trace[kept], minlength=traces)
+    offsets, count = np.cumsum(size) - size, int(size.sum())
+    rows, parent, spare = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    # copies: columns of Arrow are read-only, others are not, and a kernel is compiled for each of the two
+    start, end = np.array(spans.start_ns), np.array(spans.end_ns)
+    node_of = np.full(len(trace), -1, np.int32)
+    _arrange(offsets, table, trace, spans.span_id, spans.parent_id, start, end, kept, rows, spare, node_of, parent)
     return rows, parent
 
 
@@ -213,7 +221,7 @@ def clean(parent, downwards, start, end, problem):  # type: ignore[no-untyped-de
             latest[parent[node]] = max(latest[parent[node]], latest[node])
 
 
-@kernel
+@kernel(allocates=False)
 def adjust_skew(parent, downwards, start, end, skew, service, kind, problem, enabled):  # type: ignore[no-untyped-def]
     """Bring every span on the clock of its parent, top down (the method of Jaeger's clock-skew adjuster).
 
@@ -254,7 +262,7 @@ def build_tree(spans: SpanColumns, operations: OperationColumns, skew: bool = Tr
     """
     n = len(spans.span_id)
     trace, traces = _number_traces(spans.trace_hi, spans.trace_lo)
-    table, lost = _index(trace, spans.span_id, spans.end_ns)
+    table, lost = _index(trace, spans.span_id, np.array(spans.end_ns))
     kept = np.ones(n, bool)
     duplicates = Duplicates(np.zeros(0, np.int32), np.zeros(0, np.int32))
     if lost:
@@ -265,7 +273,7 @@ def build_tree(spans: SpanColumns, operations: OperationColumns, skew: bool = Tr
             [table[_slot_of(table, trace, spans.span_id, trace[row], spans.span_id[row])] for row in rows], np.int32
         )
         duplicates = Duplicates(rows, winner)
-    row, parent = _arrange(trace, traces, table, spans.span_id, spans.parent_id, spans.start_ns, spans.end_ns, kept)
+    row, parent = _arranged(spans, table, trace, traces, kept)
     problem, shift = np.zeros(len(row), np.uint8), np.zeros(len(row), np.int64)
     start, end, operation = spans.start_ns[row], spans.end_ns[row], spans.operation[row]
     _cut_cycles(parent, problem)
@@ -277,17 +285,16 @@ def build_tree(spans: SpanColumns, operations: OperationColumns, skew: bool = Tr
     return tree, duplicates
 
 
-@kernel
-def _find_entries(trace, parent, downwards, kind, problem, setup, wanted, use_wanted):  # type: ignore[no-untyped-def]
-    traces = trace[-1] + 1 if trace.size else 0
-    roots, servers = np.zeros(traces, np.int32), np.zeros(traces, np.int32)
+@kernel(allocates=False)
+def _find_entries(  # type: ignore[no-untyped-def]
+    trace, parent, downwards, kind, problem, setup, wanted, use_wanted, roots, servers, is_entry, entry_of, broken
+):
+    """Mark entry spans and broken traces, and set each span's entry. `roots` and `servers` count, per trace, from 0."""
     for node in range(trace.size):
         if parent[node] == -1 and not setup[node]:
             roots[trace[node]] += 1
         elif parent[node] == -2 and (kind[node] == SERVER or kind[node] == CONSUMER):
             servers[trace[node]] += 1
-    is_entry, broken = np.zeros(trace.size, np.bool_), np.zeros(traces, np.bool_)
-    entry_of = np.full(trace.size, -1, np.int32)
     for i in range(downwards.size):
         node = downwards[i]
         up, t = parent[node], trace[node]
@@ -306,7 +313,6 @@ def _find_entries(trace, parent, downwards, kind, problem, setup, wanted, use_wa
             is_entry[node] = True
             above = node
         entry_of[node] = above
-    return is_entry, entry_of, broken
 
 
 def find_requests(
@@ -321,9 +327,13 @@ def find_requests(
     kind = operations.kind[tree.operation]
     unmarked = np.zeros(len(tree.row), bool)
     wanted, preparing = unmarked if entry is None else entry, unmarked if setup is None else setup
-    is_entry, entry_of, broken = _find_entries(
-        tree.trace, tree.parent, tree.downwards, kind, tree.problem, preparing, wanted, entry is not None
-    )
+    traces = int(tree.trace[-1]) + 1 if len(tree.trace) else 0
+    roots, servers, broken = np.zeros(traces, np.int32), np.zeros(traces, np.int32), np.zeros(traces, bool)
+    is_entry, entry_of = np.zeros(len(tree.row), bool), np.full(len(tree.row), -1, np.int32)
+    _find_entries(
+        tree.trace, tree.parent, tree.downwards, kind, tree.problem, preparing, wanted, entry is not None,
+        roots, servers, is_entry, entry_of, broken,
+    )  # fmt: skip
     nodes = np.flatnonzero(is_entry).astype(np.int32)
     nodes = nodes[np.lexsort((tree.span_id[nodes], tree.end[nodes], tree.start[nodes]))]
     number = np.full(len(tree.row) + 1, -1, np.int32)

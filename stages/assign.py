@@ -10,11 +10,10 @@ from overbudget.stages.server_queue import QUEUE, stage_segments
 ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
 
 
-@kernel
-def _stage_of(parent, downwards, stage, weak, under, unattributed, transparent):  # type: ignore[no-untyped-def]
-    out = np.full(parent.size, unattributed, np.int16)
-    blocked = np.zeros(parent.size, np.bool_)  # a classified span, other than orchestration, stands at or above
-    strong = np.zeros(parent.size, np.bool_)  # the rule that decided is, and decides for a call made here as well
+@kernel(allocates=False)
+def _stage_of(parent, downwards, stage, weak, under, transparent, out, blocked, strong):  # type: ignore[no-untyped-def]
+    """Set each span's stage in `out`; `blocked` where a classified span, other than orchestration, stands at or above; `strong`
+    where a strong rule gave the stage."""
     for i in range(downwards.size):
         node = downwards[i]
         up = parent[node]
@@ -31,7 +30,6 @@ def _stage_of(parent, downwards, stage, weak, under, unattributed, transparent):
         out[node] = s
         strong[node] = not weak[node]
         blocked[node] = blocked[node] or s != transparent
-    return out, strong
 
 
 def stage_of_nodes(
@@ -53,15 +51,17 @@ def under_strong_rule(tree: Tree, operations: OperationColumns, transparent: int
 def _decided(tree: Tree, operations: OperationColumns, unattributed: int, transparent: int) -> tuple[I16, Bool]:
     o = tree.operation
     stage, weak, under = operations.stage[o], operations.weak[o], operations.under[o]
-    found: tuple[I16, Bool] = _stage_of(tree.parent, tree.downwards, stage, weak, under, unattributed, transparent)
-    return found
+    found = np.full(len(tree.parent), unattributed, np.int16)
+    blocked, strong = np.zeros(len(tree.parent), bool), np.zeros(len(tree.parent), bool)
+    _stage_of(tree.parent, tree.downwards, stage, weak, under, transparent, found, blocked, strong)
+    return found, strong
 
 
-@kernel
-def _stage_times(order, request_of, stage_of, start, end, entry, seg_request, seg_stage, seg_ns, stages):  # type: ignore[no-untyped-def]
-    r = entry.size
-    stage_ns, busy_ns = np.zeros((r, stages), np.int64), np.zeros((r, stages), np.int64)
-    spans, reach = np.zeros((r, stages), np.int32), np.zeros((r, stages), np.int64)
+@kernel(allocates=False)
+def _stage_times(  # type: ignore[no-untyped-def]
+    order, request_of, stage_of, start, end, entry, seg_request, seg_stage, seg_ns, stage_ns, busy_ns, spans, reach
+):
+    """Add to the tables [request, stage], all zero; `reach` is until when the spans met so far have run."""
     for i in range(seg_request.size):
         stage_ns[seg_request[i], seg_stage[i]] += seg_ns[i]
     for i in range(order.size):
@@ -78,7 +78,6 @@ def _stage_times(order, request_of, stage_of, start, end, entry, seg_request, se
         if until > since:
             busy_ns[request, s] += until - since
             reach[request, s] = until
-    return stage_ns, busy_ns, spans
 
 
 def stage_times(
@@ -108,8 +107,10 @@ def stage_times(
     in_order = np.diff(start) >= 0
     if not np.all(in_order | (np.diff(trace) != 0)):  # clock adjustment or clipping moved a span past another
         order = np.lexsort((start, trace)).astype(np.int32)
-    found: tuple[I64, I64, I32] = _stage_times(
+    stage_ns, busy_ns, reach = (np.zeros((len(requests.entry), stages), np.int64) for _ in range(3))
+    spans = np.zeros((len(requests.entry), stages), np.int32)
+    _stage_times(
         order, request_of, staged, start, end, requests.entry, segments.request, seg_stage,
-        segments.end - segments.start, stages,
+        segments.end - segments.start, stage_ns, busy_ns, spans, reach,
     )  # fmt: skip
-    return found
+    return stage_ns, busy_ns, spans

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from overbudget.kernels.columns import I16, I64, Bool, OperationColumns, Segments, Tree
+from overbudget.kernels.columns import I16, I32, I64, Bool, OperationColumns, Segments, Tree
 from overbudget.kernels.jit import kernel
 from overbudget.stages.assign import under_strong_rule
 
@@ -17,13 +17,12 @@ MOST_OF_CLASSIFIED = (9, 10)
 MUCH_OF_ALL = (1, 2)
 
 
-@kernel
-def _times_below(parent, downwards, service, node, stage, ns, stages):  # type: ignore[no-untyped-def]
-    """Path time (ns) by stage at and below each node that another service calls: those nodes, and int64[nodes, stages]."""
-    n = parent.size
-    called_at, called, above = np.full(n, -1, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
+@kernel(allocates=False)
+def _called_by_others(parent, downwards, service, called_at, called, above):  # type: ignore[no-untyped-def]
+    """Number the nodes that another service calls, above before below: `called`, and which of them stands `above` each (-1:
+    none); `called_at` is the number of the nearest one at or above each node, at first -1. How many they are."""
     count = 0
-    for i in range(n):
+    for i in range(parent.size):
         one = downwards[i]
         up = parent[one]
         if up < 0:
@@ -33,13 +32,28 @@ def _times_below(parent, downwards, service, node, stage, ns, stages):  # type: 
             continue
         called[count], above[count], called_at[one] = one, called_at[up], count
         count += 1
-    times = np.zeros((count, stages), np.int64)
+    return count
+
+
+@kernel(allocates=False)
+def _add_below(called_at, above, node, stage, ns, times):  # type: ignore[no-untyped-def]
+    """Add the segments' time to `times` [called node, stage], all zero, then that of each called node to the one above it."""
     for i in range(node.size):
         if called_at[node[i]] >= 0:
             times[called_at[node[i]], stage[i]] += ns[i]
-    for i in range(count - 1, -1, -1):
+    for i in range(times.shape[0] - 1, -1, -1):
         if above[i] >= 0:
-            times[above[i]] += times[i]
+            for s in range(times.shape[1]):
+                times[above[i], s] += times[i, s]
+
+
+def _times_below(tree: Tree, service: I32, segments: Segments, stage: I16, stages: int) -> tuple[I32, I64]:
+    """Path time (ns) by stage at and below each node that another service calls: those nodes, and int64[nodes, stages]."""
+    n = len(tree.parent)
+    called_at, called, above = np.full(n, -1, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
+    count = _called_by_others(tree.parent, tree.downwards, service, called_at, called, above)
+    times = np.zeros((count, stages), np.int64)
+    _add_below(called_at, above, segments.node, stage, segments.end - segments.start, times)
     return called[:count], times
 
 
@@ -52,9 +66,7 @@ def callee_times(
     Calls that a strong rule classifies, and callees without time on a path, are left out.
     """
     service = operations.service[tree.operation]
-    node, times = _times_below(
-        tree.parent, tree.downwards, service, segments.node, stage, segments.end - segments.start, stages
-    )
+    node, times = _times_below(tree, service, segments, stage, stages)
     caller = tree.operation[tree.parent[node]]
     strong = (operations.stage >= 0) & ~operations.weak
     told = times.any(axis=1) & ~strong[caller]

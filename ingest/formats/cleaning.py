@@ -65,11 +65,10 @@ def attribute_lists(lists: I32, keys: pa.StringArray, values: pa.StringArray) ->
     return pa.ListArray.from_arrays(pa.array(lists), entries, type=ATTRIBUTES), dropped
 
 
-@kernel(signature=f"Tuple((uint8[:], uint8[:]))({READ_I32}, {READ_U8}, int64)")
-def _check_hex(offsets, data, digits):  # type: ignore[no-untyped-def]
-    n = offsets.size - 1
-    out, what = np.full(n * digits, 48, np.uint8), np.zeros(n, np.uint8)
-    for i in range(n):
+@kernel(signature=f"void({READ_I32}, {READ_U8}, int64, uint8[::1], uint8[::1])", allocates=False)
+def _check_hex(offsets, data, digits, out, what):  # type: ignore[no-untyped-def]
+    """Write the digits of ids in lower case over the zeros in `out`, and what each id is over the ID_OK in `what`."""
+    for i in range(what.size):
         start, length = offsets[i], offsets[i + 1] - offsets[i]
         if length == 0:
             what[i] = 1
@@ -88,7 +87,6 @@ def _check_hex(offsets, data, digits):  # type: ignore[no-untyped-def]
                 what[i] = 1
         else:
             what[i] = 2
-    return out, what
 
 
 def check_ids(column: pa.StringArray, digits: int) -> tuple[pa.StringArray, npt.NDArray[np.uint8]]:
@@ -97,7 +95,8 @@ def check_ids(column: pa.StringArray, digits: int) -> tuple[pa.StringArray, npt.
         return pa.array([], pa.string()), np.zeros(0, np.uint8)
     if column.type != pa.string():
         column = column.cast(pa.string())
-    data, what = _check_hex(*string_buffers(column), digits)
+    data, what = np.full(len(column) * digits, ord("0"), np.uint8), np.full(len(column), ID_OK, np.uint8)
+    _check_hex(*string_buffers(column), digits, data, what)
     offsets = np.arange(0, len(data) + 1, digits, dtype=np.int32)
     return pa.StringArray.from_buffers(len(column), pa.py_buffer(offsets), pa.py_buffer(data)), what
 

@@ -62,7 +62,8 @@ def _pick(lists, codes, slot, rank, slots):  # type: ignore[no-untyped-def]
     best, best_rank = np.empty(slots, np.int32), np.empty(slots, np.int8)
     count = 0
     for i in range(lists.size - 1):
-        best_rank[:] = 127
+        for s in range(slots):
+            best_rank[s] = 127
         found = False
         for j in range(lists[i], lists[i + 1]):
             s = slot[codes[j]]
