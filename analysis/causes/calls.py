@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from overbudget.analysis.requests.path import PathTable
 from overbudget.analysis.requests.table import I32, I64, RequestTable
-from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
+from overbudget.kernels.arrow import Coded, coded, coded_texts, flags, numbers, row_of
 
 Bool = npt.NDArray[np.bool_]
 
@@ -74,7 +74,7 @@ def _names(operations: pa.Table, path: PathTable) -> Coded:
     if not path.groups:
         return coded(operations["name"])
     called = zip(operations["service_name"].to_pylist(), operations["name"].to_pylist(), strict=True)
-    return coded(pa.chunked_array([pa.array([path.groups.get(one, one[1]) for one in called], pa.string())]))
+    return coded_texts(path.groups.get(one, one[1]) for one in called)
 
 
 def _as(column: Coded, names: tuple[str, ...]) -> I32:

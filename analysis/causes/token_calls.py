@@ -1,16 +1,14 @@
 """The model calls of the requests at hand: how many tokens each read and wrote, and how long it took."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from overbudget.analysis.causes.token_costs import CallSample
-from overbudget.kernels.arrow import Coded, coded, numbers
+from overbudget.kernels.arrow import Coded, coded, numbers, table_of
 from overbudget.kernels.columns import I32, I64
 from overbudget.stages import attribute_keys as keys
 from overbudget.stages.first_token import first_token_sql, instant_sql
@@ -97,7 +95,9 @@ def records_tokens(connection: duckdb.DuckDBPyConnection) -> bool:
 def read_token_calls(connection: duckdb.DuckDBPyConnection, span_no: I32) -> TokenCalls:
     """Those of the given spans that record tokens."""
     known = [(key, fact, rank) for fact, those in _SAID.items() for rank, key in enumerate(those)]
-    with passing(connection, wanted=pa.table({"span_no": span_no}), known=_table(known, ("key", "fact", "rank"))):
+    key, fact, rank = zip(*known, strict=True)
+    said = table_of(key=key, fact=fact, rank=np.array(rank, np.int32))
+    with passing(connection, wanted=table_of(span_no=span_no), known=said):
         rows = connection.sql(_CALLS).to_arrow_table()
     given, cached = numbers(rows["given"]), np.maximum(numbers(rows["cached"]), 0)
     return TokenCalls(
@@ -110,7 +110,3 @@ def read_token_calls(connection: duckdb.DuckDBPyConnection, span_no: I32) -> Tok
         numbers(rows["first_ns"]),
         numbers(rows["failed"]) == 1,
     )
-
-
-def _table(rows: Sequence[tuple[object, ...]], names: Sequence[str]) -> pa.Table:
-    return pa.table([list(column) for column in zip(*rows, strict=True)], names=list(names))

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from overbudget.analysis.requests.siblings import EqualSiblings
-from overbudget.kernels.arrow import Coded, coded
+from overbudget.kernels.arrow import Coded, coded_texts
 
 I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
@@ -47,7 +46,7 @@ class PathTable:
             groups.get((self.service.names[service], self.name.names[name]), self.name.names[name])
             for service, name in zip(self.service.codes.tolist(), self.name.codes.tolist(), strict=True)
         ]
-        return replace(self, name=coded(pa.chunked_array([pa.array(names, pa.string())])), groups=groups)
+        return replace(self, name=coded_texts(names), groups=groups)
 
 
 def load_places(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from overbudget.analysis.requests.judged_answers import judge_answers
 from overbudget.analysis.requests.server_queue import waits_of_requests
 from overbudget.analysis.requests.stored import read_stored
 from overbudget.analysis.requests.table import NAMED, Filters, RequestTable
-from overbudget.kernels.arrow import Coded
+from overbudget.kernels.arrow import Coded, table_of
 from overbudget.store.errors import OverbudgetError
 
 
@@ -53,7 +53,7 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
 def _own_entries(table: RequestTable) -> pa.Table | None:
     if table.entry_span_no is None:
         return None
-    return pa.table({"request_no": table.request_no, "span_no": table.entry_span_no})
+    return table_of(request_no=table.request_no, span_no=table.entry_span_no)
 
 
 def require_known(table: RequestTable, filters: Filters) -> None:
