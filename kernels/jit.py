@@ -53,12 +53,6 @@ def at_hand(function: Callable[..., Any]) -> bool:
     return bool(function.compiled.signatures) or is_kept(function.compiled.py_func)
 
 
-def compile_now(function: Callable[..., Any]) -> None:
-    """Compile (or load) a kernel that has a signature, without calling it."""
-    if isinstance(function, Kernel):
-        _ = function.compiled
-
-
 @overload
 def kernel(function: Callable[P, R]) -> Callable[P, R]: ...
 

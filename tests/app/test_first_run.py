@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,14 @@ def test_warm_compiles_anew_for_other_sources(
     warm.run()
     assert len(calls) == 2
     assert len(list(tmp_path.glob("warm-*.json"))) == 1
+
+
+def test_warm_compiles_the_kernels_that_only_large_dumps_need() -> None:
+    code = (
+        "from overbudget.app.commands.warm import call_readers; call_readers()\n"
+        "from overbudget.ingest.formats.json.kernel import scan as json\n"
+        "from overbudget.ingest.formats.protobuf.kernel import scan as protobuf\n"
+        "print([len(kernel.compiled.signatures) for kernel in (json, protobuf)])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert ran.stdout == "[1, 1]\n"
