@@ -103,6 +103,23 @@ def test_without_a_compiler_kernels_are_python(package: Path) -> None:
     assert run(package, code, NUMBA_DISABLE_JIT="1") == ["20", "False"]
 
 
+def test_uncompiled_kernels_give_the_same_numbers_and_no_warnings() -> None:
+    code = (
+        "import pyarrow as pa; from overbudget.kernels.content_hash import hash_strings; "
+        "from overbudget.kernels.hex_ids import parse_ids; "
+        "print(hash_strings(pa.array(['a', '', 'bc'])), parse_ids(pa.array(['0af7651916cd43dd8448eb211c80319c'])))"
+    )
+    compiled, as_python = (
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            env={**os.environ, "NUMBA_DISABLE_JIT": off}, capture_output=True, text=True, check=True,
+        )
+        for off in "01"
+    )  # fmt: skip
+    assert as_python.stdout == compiled.stdout != ""
+    assert as_python.stderr == ""
+
+
 def test_what_was_not_used_for_a_month_goes(package: Path) -> None:
     old, recent = (package / "cache" / "kernels" / name for name in ("old", "recent"))
     for folder, days in ((old, 31), (recent, 29)):

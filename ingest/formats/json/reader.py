@@ -55,9 +55,11 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
 def _worth_the_kernel(fragments: list[bytes]) -> bool:
     """Whether the kernel is at hand, or so much is to be read that it is worth compiling."""
     from overbudget.ingest.formats.json.kernel import scan
-    from overbudget.kernels.jit import at_hand
+    from overbudget.kernels.jit import AS_PYTHON, at_hand
 
     global _bytes_without_kernel
+    if AS_PYTHON:
+        return False
     if at_hand(scan):
         return True
     _bytes_without_kernel += sum(map(len, fragments))
