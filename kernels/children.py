@@ -8,14 +8,14 @@ FEW = 48  # are sorted by insertion: they are nearly in order
 
 
 @kernel
-def _earlier(a, b, key, tie):  # type: ignore[no-untyped-def]
+def _earlier(a, b, key, tie):
     if key[a] != key[b]:
         return key[a] < key[b]
     return tie[a] < tie[b] if tie[a] != tie[b] else a < b
 
 
 @kernel
-def sort_nodes(nodes, key, tie):  # type: ignore[no-untyped-def]
+def sort_nodes(nodes, key, tie):
     """Sort `nodes` in place by key, then tie, then node."""
     if nodes.size > FEW:
         kids = np.sort(nodes)
@@ -31,7 +31,7 @@ def sort_nodes(nodes, key, tie):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def children_by(parent, key, tie):  # type: ignore[no-untyped-def]
+def children_by(parent, key, tie):
     """The children of node n are `kids[first[n]:first[n + 1]]`, by (key, tie, node). A parent of -1 is none."""
     n = parent.size
     first = np.zeros(n + 1, np.int64)

@@ -16,7 +16,7 @@ I32 = npt.NDArray[np.int32]
 
 
 @kernel(signature="uint64(uint64)", allocates=False)
-def mix(h):  # type: ignore[no-untyped-def]
+def mix(h):
     """Spread every bit of `h` over all 64 (the finaliser of SplitMix64)."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -24,7 +24,7 @@ def mix(h):  # type: ignore[no-untyped-def]
 
 
 @kernel(signature=f"uint64({READ_U8}, int64, int64)", allocates=False)
-def hash_bytes(data, start, end):  # type: ignore[no-untyped-def]
+def hash_bytes(data, start, end):
     """FNV-1a over data[start:end], then mixed."""
     h = np.uint64(0xCBF29CE484222325)
     for i in range(start, end):
@@ -33,7 +33,7 @@ def hash_bytes(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel(signature=f"void({READ_I32}, {READ_U8}, uint64[::1])", allocates=False)
-def _hash_all(offsets, data, out):  # type: ignore[no-untyped-def]
+def _hash_all(offsets, data, out):
     for i in range(out.size):
         out[i] = hash_bytes(data, offsets[i], offsets[i + 1])
 
@@ -75,7 +75,7 @@ def codes_of(array: pa.DictionaryArray) -> I32:
 
 
 @kernel(signature=f"void({READ_I32}, {READ_I32}, {READ_U64}, {READ_I32}, {READ_U8}, uint64[::1])", allocates=False)
-def _hash_lists(lists, codes, key_hashes, offsets, data, out):  # type: ignore[no-untyped-def]
+def _hash_lists(lists, codes, key_hashes, offsets, data, out):
     for i in range(out.size):
         h = np.uint64(0)
         for j in range(lists[i], lists[i + 1]):

@@ -31,13 +31,13 @@ FRAME = np.dtype(
 
 
 @kernel(allocates=False, inner=True)
-def _first_row(first, span):  # type: ignore[no-untyped-def]
+def _first_row(first, span):
     """Where the pieces of a span begin: every span has room for as many as its items can make."""
     return MOST_PIECES * first[span] + span
 
 
 @kernel(allocates=False)
-def earliest_piece(pieces, at, count, low):  # type: ignore[no-untyped-def]
+def earliest_piece(pieces, at, count, low):
     """Of `count` pieces from row `at` on, which stand latest first, the earliest that ends after `low`."""
     a, b = at, at + count - 1
     while a < b:
@@ -50,7 +50,7 @@ def earliest_piece(pieces, at, count, low):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False)
-def add_segment(segments, count, request, node, start, end, awaited, while_running):  # type: ignore[no-untyped-def]
+def add_segment(segments, count, request, node, start, end, awaited, while_running):
     """Append a segment to the first `count`, or lengthen the last one where nothing differs; how many there are then."""
     if count > 0:
         last = segments[count - 1]
@@ -69,7 +69,7 @@ def add_segment(segments, count, request, node, start, end, awaited, while_runni
 
 
 @kernel(allocates=False, inner=True)
-def _enter(frame, span, low, high, awaited, first, counts, pieces):  # type: ignore[no-untyped-def]
+def _enter(frame, span, low, high, awaited, first, counts, pieces):
     """Make `frame` the part from `low` to `high` of a walked span, at its earliest piece."""
     frame["span"], frame["low"], frame["high"], frame["awaited"] = span, low, high, awaited
     row = _first_row(first, span)
@@ -77,7 +77,7 @@ def _enter(frame, span, low, high, awaited, first, counts, pieces):  # type: ign
 
 
 @kernel(allocates=False, inner=True)
-def _tile(request, entry, start, end, first, items, counts, pieces, order, heap, frames, segments, count):  # type: ignore[no-untyped-def]
+def _tile(request, entry, start, end, first, items, counts, pieces, order, heap, frames, segments, count):
     """Write the segments of one request in time order from row `count` of `segments` on; the row after the last."""
     child, low, high, awaited, depth = entry, start[entry], end[entry], True, -1
     while True:
@@ -112,7 +112,7 @@ def _tile(request, entry, start, end, first, items, counts, pieces, order, heap,
 
 
 @kernel(allocates=False)
-def _tile_all(entry, start, end, first, items, counts, pieces, order, heap, frames, segments):  # type: ignore[no-untyped-def]
+def _tile_all(entry, start, end, first, items, counts, pieces, order, heap, frames, segments):
     """Write the segments of all requests, requests together and each in time order; how many they are."""
     count = 0
     for r in range(entry.size):

@@ -18,7 +18,7 @@ N, OVERLAP, AFTER, SOON = range(4)  # counters of a pair of operations under a p
 
 
 @kernel
-def resolution_ns(start, end):  # type: ignore[no-untyped-def]
+def resolution_ns(start, end):
     """The clock's tick: 1 ms or 1 us where every start and end is a multiple of it, else 0."""
     for tick in (1_000_000, 1_000):
         even = start.size > 0
@@ -32,7 +32,7 @@ def resolution_ns(start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def waiters(parent, end, kind, failed, kinds, tick):  # type: ignore[no-untyped-def]
+def waiters(parent, end, kind, failed, kinds, tick):
     """int32[nodes]: the ancestor that waits for each span, -1 for none.
 
     It is the nearest one within which the span ends. An ancestor at a distance at which spans of this operation outlive it
@@ -80,7 +80,7 @@ def waiters(parent, end, kind, failed, kinds, tick):  # type: ignore[no-untyped-
 
 
 @kernel
-def pairs_of_siblings(first, by_start, by_end, start, end, kind, kinds, tick):  # type: ignore[no-untyped-def]
+def pairs_of_siblings(first, by_start, by_end, start, end, kind, kinds, tick):
     """A table from (operation of the parent, of A, of B) to: parents that have both, those where the two overlap by more than
     the clock's tick, B's that began after an A had ended, those that began at once then."""
     keys, counts = tally(4)
@@ -147,7 +147,7 @@ def pairs_of_siblings(first, by_start, by_end, start, end, kind, kinds, tick):  
 
 
 @kernel
-def depends(keys, counts, up, a, b, kinds):  # type: ignore[no-untyped-def]
+def depends(keys, counts, up, a, b, kinds):
     """Whether an operation `b` that begins after an `a` under an `up` waits for it."""
     at = slot_of(keys, (np.int64(up) * kinds + a) * kinds + b)
     if keys[at] == FREE or counts[at, N] < LEAST_CASES:

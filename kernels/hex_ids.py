@@ -9,7 +9,7 @@ from overbudget.kernels.jit import READ_I32, READ_U8, kernel
 
 
 @kernel(signature=f"void({READ_I32}, {READ_U8}, int64, int64, uint64[::1])", allocates=False)
-def _parse(offsets, data, skip, digits, out):  # type: ignore[no-untyped-def]
+def _parse(offsets, data, skip, digits, out):
     for i in range(out.size):
         start = offsets[i] + skip
         if start + digits <= offsets[i + 1]:

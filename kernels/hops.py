@@ -17,7 +17,7 @@ def remote_children(parent: I32, start: I64, service: I32) -> tuple[I64, I32]:
 
 
 @kernel(allocates=False)
-def _last_ended(first, child, end, last):  # type: ignore[no-untyped-def]
+def _last_ended(first, child, end, last):
     """Set in `last`, for each remote child: of it and those before it under the same span, the one that ended last."""
     for span in range(first.size - 1):
         for i in range(first[span] + 1, first[span + 1]):
@@ -26,7 +26,7 @@ def _last_ended(first, child, end, last):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False, inner=True)
-def _nearest(children, last, seg_start, seg_end, start, end):  # type: ignore[no-untyped-def]
+def _nearest(children, last, seg_start, seg_end, start, end):
     """The child nearest in time to a segment; of two as near, the one that is called next."""
     a, b = 0, children.size
     while a < b:
@@ -44,7 +44,7 @@ def _nearest(children, last, seg_start, seg_end, start, end):  # type: ignore[no
 
 
 @kernel(allocates=False)
-def _hops(node, seg_start, seg_end, first, child, last, start, end, service, kind, peer, hop):  # type: ignore[no-untyped-def]
+def _hops(node, seg_start, seg_end, first, child, last, start, end, service, kind, peer, hop):
     for i in range(node.size):
         span = node[i]
         low, high = first[span], first[span + 1]

@@ -7,7 +7,7 @@ from overbudget.kernels.jit import kernel
 
 
 @kernel
-def _overlapping(group, start, end, other_group, other_start, other_end):  # type: ignore[no-untyped-def]
+def _overlapping(group, start, end, other_group, other_start, other_end):
     reach = other_end.copy()  # of each other interval and those before it in the group, the latest end
     for j in range(1, reach.size):
         if other_group[j] == other_group[j - 1]:

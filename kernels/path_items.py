@@ -28,7 +28,7 @@ class Items(NamedTuple):
 
 
 @kernel
-def outliving_ancestor(parent, end, downwards, request_of):  # type: ignore[no-untyped-def]
+def outliving_ancestor(parent, end, downwards, request_of):
     """int32[n]: the nearest ancestor within the request that ends later than the span itself; -1 for none."""
     later = np.full(parent.size, -1, np.int32)
     for i in range(downwards.size):
@@ -43,7 +43,7 @@ def outliving_ancestor(parent, end, downwards, request_of):  # type: ignore[no-u
 
 
 @kernel
-def sending_ancestor(parent, downwards, kind):  # type: ignore[no-untyped-def]
+def sending_ancestor(parent, downwards, kind):
     """int32[n]: the nearest PRODUCER span above each span; -1 for none."""
     sender = np.full(parent.size, -1, np.int32)
     for i in range(downwards.size):
@@ -55,7 +55,7 @@ def sending_ancestor(parent, downwards, kind):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False)
-def _handed_up(parent, start, end, request_of, later, owner, node_of, begin_of):  # type: ignore[no-untyped-def]
+def _handed_up(parent, start, end, request_of, later, owner, node_of, begin_of):
     """Write every item in the order of its node (the span it belongs to, node, begin), as many as fit; how many there are.
 
     A child is an item of its parent. What runs past the end of an ancestor is handed to the next one that is still
@@ -89,7 +89,7 @@ def _owned(tree: Tree, request_of: I32) -> tuple[I32, I32, I64]:
 
 
 @kernel(allocates=False)
-def _by_owner(owner, node, begin, end, span_id, sender, fill, items):  # type: ignore[no-untyped-def]
+def _by_owner(owner, node, begin, end, span_id, sender, fill, items):
     """Write items together by their span, each span's up to its `fill`, the later nodes first: calls in a row then stand in
     the order of their ends."""
     for i in range(owner.size):
@@ -111,7 +111,7 @@ def path_items(tree: Tree, kind: I8, request_of: I32) -> Items:
 
 
 @kernel
-def _above(parent, downwards, background):  # type: ignore[no-untyped-def]
+def _above(parent, downwards, background):
     above = parent.copy()
     for i in range(downwards.size):
         node = downwards[i]

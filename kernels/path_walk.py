@@ -14,7 +14,7 @@ MOST_PIECES = 3  # of a walk for each item, and one more: each piece ends where 
 
 
 @kernel(allocates=False, inner=True)
-def _ended_later(a, b):  # type: ignore[no-untyped-def]
+def _ended_later(a, b):
     """Whether item a is waited for before item b: the later end, then the later begin, then the greater span id."""
     if a["end"] != b["end"]:
         return a["end"] > b["end"]
@@ -24,7 +24,7 @@ def _ended_later(a, b):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False, inner=True)
-def _insertion_sort(order, low, high, items):  # type: ignore[no-untyped-def]
+def _insertion_sort(order, low, high, items):
     for i in range(low + 1, high):
         item, j = order[i], i
         while j > low and _ended_later(items[item], items[order[j - 1]]):
@@ -34,7 +34,7 @@ def _insertion_sort(order, low, high, items):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False)
-def sort_by_end(order, n, spare, items):  # type: ignore[no-untyped-def]
+def sort_by_end(order, n, spare, items):
     """Sort the first n item numbers in `order` in place, what ended last first. `spare` has room for as many."""
     width = 8
     for low in range(0, n, width):
@@ -56,7 +56,7 @@ def sort_by_end(order, n, spare, items):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False, inner=True)
-def _offered_first(a, b, request_end):  # type: ignore[no-untyped-def]
+def _offered_first(a, b, request_end):
     """Whether time is offered to item a before item b, both running then.
 
     What ends within the request comes first, then the later begin, then the greater span id.
@@ -69,7 +69,7 @@ def _offered_first(a, b, request_end):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False)
-def push_running(heap, size, item, items, request_end):  # type: ignore[no-untyped-def]
+def push_running(heap, size, item, items, request_end):
     """Add an item to the heap of those that run on, and return its new size. The first in `heap` is offered time first."""
     at = size
     while at > 0:
@@ -83,7 +83,7 @@ def push_running(heap, size, item, items, request_end):  # type: ignore[no-untyp
 
 
 @kernel(allocates=False)
-def pop_running(heap, size, items, request_end):  # type: ignore[no-untyped-def]
+def pop_running(heap, size, items, request_end):
     """Take the first item out of the heap of those that run on, and return its new size."""
     item, size, at = heap[size - 1], size - 1, 0
     while 2 * at + 1 < size:
@@ -99,7 +99,7 @@ def pop_running(heap, size, items, request_end):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False)
-def walk_span(span, start, end, request_end, items, low, high, order, heap, pieces, at):  # type: ignore[no-untyped-def]
+def walk_span(span, start, end, request_end, items, low, high, order, heap, pieces, at):
     """The pieces of one span, latest first: written to `pieces` from row `at` on; how many they are.
 
     A piece reaches down from its `high` to the next one's, the last to the span's `start`. It is OWN time of the span;

@@ -113,7 +113,7 @@ def shape_of(tree: Tree, request_of: I32, kind: I32, failed: Bool, retry_of: I32
 
 
 @kernel
-def _sibling(parent, node, up):  # type: ignore[no-untyped-def]
+def _sibling(parent, node, up):
     """The child of `up` that `node` is or is below of."""
     while parent[node] != up:
         node = parent[node]
@@ -121,7 +121,7 @@ def _sibling(parent, node, up):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _followed(shape, b, group, apart, line, found):  # type: ignore[no-untyped-def]
+def _followed(shape, b, group, apart, line, found):
     """Fill `found` with what the start of `b` directly waits for, and return how many there are. What one of them waited for
     itself is left out, and so are the members of the group `apart` and of the same `line`."""
     parent, start, end, kind = shape.parent, shape.start, shape.end, shape.kind
@@ -160,7 +160,7 @@ def _followed(shape, b, group, apart, line, found):  # type: ignore[no-untyped-d
 
 
 @kernel
-def _edges(shape, group, groups, line):  # type: ignore[no-untyped-def]
+def _edges(shape, group, groups, line):
     """All pairs of events of which the second waits for the first, the lag of each event, and what each start followed."""
     parent, start, end = shape.parent, shape.start, shape.end
     n = parent.size
@@ -212,7 +212,7 @@ def _edges(shape, group, groups, line):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _by_first(before, later, events):  # type: ignore[no-untyped-def]
+def _by_first(before, later, events):
     first, waits = np.zeros(events + 1, np.int64), np.zeros(events, np.int32)
     for i in range(before.size):
         first[before[i] + 1] += 1
@@ -236,12 +236,12 @@ def graph_of(shape: Shape, group: I32 | None = None, groups: int = 0, line_of: I
 
 
 @kernel
-def _scaled(ns, factor):  # type: ignore[no-untyped-def]
+def _scaled(ns, factor):
     return ns if factor == 1.0 else np.int64(np.round(ns * factor))
 
 
 @kernel
-def _changed(parent, ns, factor, at_once):  # type: ignore[no-untyped-def]
+def _changed(parent, ns, factor, at_once):
     """Times before events: those before a start belong to the parent, those before an end to the span."""
     out = ns.copy()
     for node in range(parent.size):
@@ -252,7 +252,7 @@ def _changed(parent, ns, factor, at_once):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _happen(graph, lag, parent, start, queues, servers):  # type: ignore[no-untyped-def]
+def _happen(graph, lag, parent, start, queues, servers):
     """When every event happens. Lines are served first come, first served: a heap of what is asked for and given back next."""
     line, ready, delta = queues.line, queues.ready, queues.delta
     events = graph.waits.size
@@ -313,7 +313,7 @@ def _happen(graph, lag, parent, start, queues, servers):  # type: ignore[no-unty
 
 
 @kernel
-def spread(parent, downwards, factor):  # type: ignore[no-untyped-def]
+def spread(parent, downwards, factor):
     """A factor other than 1 for all spans below its span too; below such a span no other factor counts."""
     out = factor.copy()
     for k in range(downwards.size):

@@ -7,6 +7,7 @@ servers as were ever taken at once are all there are; whoever starts takes the o
 import heapq
 
 import numpy as np
+import numpy.typing as npt
 
 from overbudget.kernels.columns import I32, I64, Bool
 from overbudget.kernels.jit import kernel
@@ -16,7 +17,7 @@ NEVER = -(2**62)
 
 
 @kernel
-def most_at_once(start, freed):  # type: ignore[no-untyped-def]
+def most_at_once(start, freed):
     """The greatest number of holds at one time, of those of one instance: starts and ends in order, ends first at ties."""
     gone, most = 0, 0
     for i in range(start.size):
@@ -27,7 +28,7 @@ def most_at_once(start, freed):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def walk(begins, start, end, base):  # type: ignore[no-untyped-def]
+def walk(begins, start, end, base):
     """Per instance the servers, and the ends in order; per hold when its server had become free, whether it stood in line for it,
     and since when all had been taken."""
     n = start.size
@@ -58,7 +59,7 @@ def walk(begins, start, end, base):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def all_taken(begins, start, end, freed, servers, wish):  # type: ignore[no-untyped-def]
+def all_taken(begins, start, end, freed, servers, wish):
     """Whether all servers were taken by others when each hold was wished for."""
     due = np.zeros(start.size, np.bool_)
     for k in range(begins.size - 1):
@@ -72,7 +73,7 @@ def all_taken(begins, start, end, freed, servers, wish):  # type: ignore[no-unty
 
 
 @kernel
-def ready_times(begins, start, grant, queued, wish, full_since, slack):  # type: ignore[no-untyped-def]
+def ready_times(begins, start, grant, queued, wish, full_since, slack):
     """When each hold joined the line, its place in the order of grants, and how many of those that stood in line were overtaken:
     their wish is later than they could have had it by more than `slack`, for the sake of one that was let in before."""
     ready, rank, overtaken = start.copy(), np.zeros(start.size, np.int64), 0
@@ -92,7 +93,7 @@ def ready_times(begins, start, grant, queued, wish, full_since, slack):  # type:
 
 
 @kernel
-def own_time_walk(order, start, end, servers, most_bad):  # type: ignore[no-untyped-def]
+def own_time_walk(order, start, end, servers, most_bad):
     """For calls that may wait within their own time: when each got its server, taken in `order`; None of it counts where more
     than `most_bad` would have held it for no time. (grants, bad)"""
     grant, bad = start.copy(), 0
@@ -108,7 +109,7 @@ def own_time_walk(order, start, end, servers, most_bad):  # type: ignore[no-unty
 
 
 @kernel
-def overlaps_a_sibling(first, by_start, start, end):  # type: ignore[no-untyped-def]
+def overlaps_a_sibling(first, by_start, start, end):
     """Which spans run at the same time as a sibling."""
     found = np.zeros(start.size, np.bool_)
     for up in range(first.size - 1):
@@ -124,7 +125,7 @@ def overlaps_a_sibling(first, by_start, start, end):  # type: ignore[no-untyped-
 
 
 @kernel
-def after_others(first, by_start, parent, start, end, nodes, members):  # type: ignore[no-untyped-def]
+def after_others(first, by_start, parent, start, end, nodes, members):
     """When the siblings of each of `nodes` that are no members and ended before it had ended, or its parent started."""
     base = np.empty(nodes.size, np.int64)
     for k in range(nodes.size):
@@ -140,7 +141,7 @@ def after_others(first, by_start, parent, start, end, nodes, members):  # type: 
 
 
 @kernel
-def same_one_lets_in(begins, queued, free_since, end, place, kind):  # type: ignore[no-untyped-def]
+def same_one_lets_in(begins, queued, free_since, end, place, kind):
     """Of the holds of one instance that stood in line: a number of who it is (operation and place among them) and of whose end
     let it in. -1 where it did not stand in line."""
     let_in = np.full(queued.size, -1, np.int64)
@@ -177,6 +178,6 @@ def spearman(a: I64, b: I64, chosen: Bool | None = None) -> float:
     return float(x @ y) / size if size else 0.0
 
 
-def _ranks(values: I64):  # type: ignore[no-untyped-def]
+def _ranks(values: I64) -> npt.NDArray[np.float64]:
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count - 1) / 2)[place]
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])

@@ -20,14 +20,14 @@ from overbudget.kernels.jit import kernel
 
 
 @kernel(allocates=False, inner=True)
-def _mix(h):  # type: ignore[no-untyped-def]
+def _mix(h):
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return h ^ (h >> np.uint64(31))
 
 
 @kernel(inner=True)
-def _table(n):  # type: ignore[no-untyped-def]
+def _table(n):
     size = 16
     while size < 2 * n:
         size *= 2
@@ -35,7 +35,7 @@ def _table(n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _number_traces(hi, lo):  # type: ignore[no-untyped-def]
+def _number_traces(hi, lo):
     """Which trace each row belongs to, numbered by first appearance, and how many there are."""
     table, trace = _table(hi.size), np.empty(hi.size, np.int32)
     mask, count = np.uint64(table.size - 1), 0
@@ -55,7 +55,7 @@ def _number_traces(hi, lo):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False)
-def _slot_of(table, trace, span_id, t, s):  # type: ignore[no-untyped-def]
+def _slot_of(table, trace, span_id, t, s):
     """Where (trace t, span s) is in the table, or the free slot where it belongs."""
     mask = np.uint64(table.size - 1)
     slot = _mix(s + _mix(np.uint64(t))) & mask
@@ -65,7 +65,7 @@ def _slot_of(table, trace, span_id, t, s):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _index(trace, span_id, end):  # type: ignore[no-untyped-def]
+def _index(trace, span_id, end):
     """A table from (trace, span id) to the row that is kept: the one that ended last, then the first."""
     table = _table(span_id.size)
     lost = 0
@@ -80,7 +80,7 @@ def _index(trace, span_id, end):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False, inner=True)
-def _before(a, b, start, end, span_id):  # type: ignore[no-untyped-def]
+def _before(a, b, start, end, span_id):
     if start[a] != start[b]:
         return start[a] < start[b]
     if end[a] != end[b]:
@@ -89,7 +89,7 @@ def _before(a, b, start, end, span_id):  # type: ignore[no-untyped-def]
 
 
 @kernel(allocates=False, inner=True)
-def _sort_rows(rows, spare, start, end, span_id):  # type: ignore[no-untyped-def]
+def _sort_rows(rows, spare, start, end, span_id):
     """Merge sort of `rows` in place (insertion sort where they are few)."""
     n, width = rows.size, 8
     for low in range(0, n, width):
@@ -116,7 +116,7 @@ def _sort_rows(rows, spare, start, end, span_id):  # type: ignore[no-untyped-def
 
 
 @kernel(allocates=False)
-def _arrange(offsets, table, trace, span_id, parent_id, start, end, kept, rows, spare, node_of, parent):  # type: ignore[no-untyped-def]
+def _arrange(offsets, table, trace, span_id, parent_id, start, end, kept, rows, spare, node_of, parent):
     """Write rows in node order to `rows`, those of trace t from `offsets[t]` on; each row's node and each node's parent.
 
     `offsets` is used up: each becomes the next.
@@ -153,7 +153,7 @@ def _arranged(spans: SpanColumns, table: I32, trace: I32, traces: int, kept: Boo
 
 
 @kernel
-def _cut_cycles(parent, problem):  # type: ignore[no-untyped-def]
+def _cut_cycles(parent, problem):
     """Spans that are their own ancestors: the earliest of each cycle becomes an orphan, and is flagged."""
     seen = np.full(parent.size, -1, np.int32)  # on the way up from which span each was met first
     for first in range(parent.size):
@@ -171,7 +171,7 @@ def _cut_cycles(parent, problem):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _downwards(parent):  # type: ignore[no-untyped-def]
+def _downwards(parent):
     """All nodes, parents before their children."""
     n = parent.size
     first, sibling = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
@@ -196,7 +196,7 @@ def _downwards(parent):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def clean(parent, downwards, start, end, problem):  # type: ignore[no-untyped-def]
+def clean(parent, downwards, start, end, problem):
     """Make times usable, and flag where they were not, before anything is computed from them.
 
     - No end: the latest end in the subtree, or the start where there is none.    a [==?      a [=======]
@@ -222,7 +222,7 @@ def clean(parent, downwards, start, end, problem):  # type: ignore[no-untyped-de
 
 
 @kernel(allocates=False)
-def adjust_skew(parent, downwards, start, end, skew, service, kind, problem, enabled):  # type: ignore[no-untyped-def]
+def adjust_skew(parent, downwards, start, end, skew, service, kind, problem, enabled):
     """Bring every span on the clock of its parent, top down (the method of Jaeger's clock-skew adjuster).
 
     A span of the parent's service shares its clock, and so its shift. A span of another service that starts before
@@ -286,7 +286,7 @@ def build_tree(spans: SpanColumns, operations: OperationColumns, skew: bool = Tr
 
 
 @kernel(allocates=False)
-def _find_entries(  # type: ignore[no-untyped-def]
+def _find_entries(
     trace, parent, downwards, kind, problem, setup, wanted, use_wanted, roots, servers, is_entry, entry_of, broken
 ):
     """Mark entry spans and broken traces, and set each span's entry. `roots` and `servers` count, per trace, from 0."""

@@ -8,13 +8,13 @@ FREE = np.int64(-1)  # no key is negative
 
 
 @kernel
-def tally(width):  # type: ignore[no-untyped-def]
+def tally(width):
     """An empty table: keys, and `width` counters for each."""
     return np.full(1024, FREE, np.int64), np.zeros((1024, width), np.int32)
 
 
 @kernel
-def mixed(value):  # type: ignore[no-untyped-def]
+def mixed(value):
     """A number's bits, well mixed (the finaliser of splitmix64)."""
     h = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -23,7 +23,7 @@ def mixed(value):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def slot_of(keys, key):  # type: ignore[no-untyped-def]
+def slot_of(keys, key):
     """Where `key` is, or the free place where it belongs."""
     mask = np.uint64(keys.size - 1)
     at = mixed(key) & mask
@@ -33,7 +33,7 @@ def slot_of(keys, key):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def grown(keys, counts):  # type: ignore[no-untyped-def]
+def grown(keys, counts):
     """The table with twice the room."""
     more = np.full(2 * keys.size, FREE, np.int64)
     moved = np.zeros((2 * keys.size, counts.shape[1]), np.int32)

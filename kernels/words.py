@@ -29,20 +29,20 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 
 @intrinsic
-def load_word(_context, text, index):  # type: ignore[no-untyped-def]
+def load_word(_context, text, index):
     """The uint64 of the eight bytes text[index:index + 8]."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, args):
         return builder.load(_pointer(context, builder, signature.args[0], *args), align=1)
 
     return types.uint64(text, types.int64), generate
 
 
 @intrinsic
-def store_word(_context, text, index, word):  # type: ignore[no-untyped-def]
+def store_word(_context, text, index, word):
     """Set text[index:index + 8] to the bytes of a uint64."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, args):
         array, place, value = args
         builder.store(value, _pointer(context, builder, signature.args[0], array, place), align=1)
 
@@ -50,10 +50,10 @@ def store_word(_context, text, index, word):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def trailing_zeros(_context, word):  # type: ignore[no-untyped-def]
+def trailing_zeros(_context, word):
     """How many of the lowest bits of a uint64 are zero (64 for zero)."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, args):
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate

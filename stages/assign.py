@@ -11,7 +11,7 @@ ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
 
 
 @kernel(allocates=False)
-def _stage_of(parent, downwards, stage, weak, under, transparent, out, blocked, strong):  # type: ignore[no-untyped-def]
+def _stage_of(parent, downwards, stage, weak, under, transparent, out, blocked, strong):
     """Set each span's stage in `out`; `blocked` where a classified span, other than orchestration, stands at or above; `strong`
     where a strong rule gave the stage."""
     for i in range(downwards.size):
@@ -58,7 +58,7 @@ def _decided(tree: Tree, operations: OperationColumns, unattributed: int, transp
 
 
 @kernel(allocates=False)
-def _stage_times(  # type: ignore[no-untyped-def]
+def _stage_times(
     order, request_of, stage_of, start, end, entry, seg_request, seg_stage, seg_ns, stage_ns, busy_ns, spans, reach
 ):
     """Add to the tables [request, stage], all zero; `reach` is until when the spans met so far have run."""

@@ -18,7 +18,7 @@ MUCH_OF_ALL = (1, 2)
 
 
 @kernel(allocates=False)
-def _called_by_others(parent, downwards, service, called_at, called, above):  # type: ignore[no-untyped-def]
+def _called_by_others(parent, downwards, service, called_at, called, above):
     """Number the nodes that another service calls, above before below: `called`, and which of them stands `above` each (-1:
     none); `called_at` is the number of the nearest one at or above each node, at first -1. How many they are."""
     count = 0
@@ -36,7 +36,7 @@ def _called_by_others(parent, downwards, service, called_at, called, above):  # 
 
 
 @kernel(allocates=False)
-def _add_below(called_at, above, node, stage, ns, times):  # type: ignore[no-untyped-def]
+def _add_below(called_at, above, node, stage, ns, times):
     """Add the segments' time to `times` [called node, stage], all zero, then that of each called node to the one above it."""
     for i in range(node.size):
         if called_at[node[i]] >= 0:

@@ -118,7 +118,7 @@ def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
 
 
 @kernel
-def _runs(tree, kinds):  # type: ignore[no-untyped-def]
+def _runs(tree, kinds):
     """What `Runs` holds."""
     first, by_start, start, end = tree.first, tree.by_start, tree.start, tree.end
     operation, stage, request = tree.operation, tree.stage, tree.request

@@ -8,6 +8,7 @@ of the two is kept to its tail by the exact binomial distribution; with ties the
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -113,7 +114,7 @@ def _reach(k: int, n: int, share: float) -> float:
     return float(at_least[k - first]) if first <= k < first + len(at_least) else float(k < first)
 
 
-def _share_where(holds) -> float:  # type: ignore[no-untyped-def]
+def _share_where(holds: Callable[[float], bool]) -> float:
     """The largest share in (0, 1) for which `holds`, which is true up to some share and false from there."""
     low, high = 0.0, 1.0
     for _ in range(44):

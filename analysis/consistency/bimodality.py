@@ -81,7 +81,7 @@ def _fit(x: F64, n: F64, width: float) -> tuple[F64, F64, F64, float]:
 
 
 @kernel
-def _climb(x, n, width, low):  # type: ignore[no-untyped-def]
+def _climb(x, n, width, low):
     """At most ROUNDS of EM from the cells `low` being of the first normal: means, standard deviations, weights, log likelihood."""
     cells, total = x.size, n.sum()
     share = np.empty((2, cells))

@@ -130,7 +130,7 @@ def _hits(change: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
 
 
 @kernel
-def served(given, start, end, failed, ttl_ns):  # type: ignore[no-untyped-def]
+def served(given, start, end, failed, ttl_ns):
     """Which calls (those of equal input together, in the order of their starts) a cache answers.
 
     The first call fills it when it ends; calls that start until then are made too, and so is the first one after the

@@ -60,14 +60,14 @@ class Columns(NamedTuple):
 
 
 @jit
-def clear(out):  # type: ignore[no-untyped-def]
+def clear(out):
     """Forget all rows."""
     out.counters[:] = 0
     out.slots[:] = -1
 
 
 @jit
-def close_row(owner, first, beyond, out):  # type: ignore[no-untyped-def]
+def close_row(owner, first, beyond, out):
     """End the open row of an owner, whose columns of text are first … beyond - 1."""
     row = out.counters[ROWS + owner]
     for c in range(first, beyond):
@@ -77,7 +77,7 @@ def close_row(owner, first, beyond, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def intern(source, start, end, table, out):  # type: ignore[no-untyped-def]
+def intern(source, start, end, table, out):
     """The code of source[start:end] in a dictionary; FULL where it has no room for another name."""
     hashed = np.uint64(end - start)
     i = start

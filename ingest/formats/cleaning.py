@@ -25,7 +25,7 @@ def text_of_doubles(values: pa.DoubleArray) -> pa.StringArray:
 
 
 @kernel(signature=f"boolean({READ_I32}, {READ_I32}, int64)")
-def _repeats(lists, codes, keys):  # type: ignore[no-untyped-def]
+def _repeats(lists, codes, keys):
     seen = np.full(keys, -1, np.int32)
     for i in range(lists.size - 1):
         for j in range(lists[i], lists[i + 1]):
@@ -36,7 +36,7 @@ def _repeats(lists, codes, keys):  # type: ignore[no-untyped-def]
 
 
 @kernel(signature=f"boolean[:]({READ_I32}, {READ_I32}, int64)")
-def _last_of_each(lists, codes, keys):  # type: ignore[no-untyped-def]
+def _last_of_each(lists, codes, keys):
     keep = np.ones(codes.size, np.bool_)
     seen, at = np.full(keys, -1, np.int32), np.zeros(keys, np.int32)
     for i in range(lists.size - 1):
@@ -66,7 +66,7 @@ def attribute_lists(lists: I32, keys: pa.StringArray, values: pa.StringArray) ->
 
 
 @kernel(signature=f"void({READ_I32}, {READ_U8}, int64, uint8[::1], uint8[::1])", allocates=False)
-def _check_hex(offsets, data, digits, out, what):  # type: ignore[no-untyped-def]
+def _check_hex(offsets, data, digits, out, what):
     """Write the digits of ids in lower case over the zeros in `out`, and what each id is over the ID_OK in `what`."""
     for i in range(what.size):
         start, length = offsets[i], offsets[i + 1] - offsets[i]

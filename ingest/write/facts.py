@@ -52,7 +52,7 @@ def _slot_of(key: str) -> tuple[int, int]:
 
 
 @kernel(signature=f"Tuple((int32[:], int8[:], int32[:]))({READ_I32}, {READ_I32}, {READ_I8}, {READ_I8}, int64)")
-def _pick(lists, codes, slot, rank, slots):  # type: ignore[no-untyped-def]
+def _pick(lists, codes, slot, rank, slots):
     """For each span and slot the entry whose key ranks first: (spans, slots, entries)."""
     hits = 0
     for j in range(codes.size):

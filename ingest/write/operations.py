@@ -56,7 +56,7 @@ def role_of_key(key: str) -> int:
 @kernel(
     signature=f"uint64[:]({READ_U64}, {READ_BOOL}, {READ_I32}, {READ_I32}, {READ_I8}, {READ_U64}, {READ_I32}, {READ_U8})"
 )
-def _add_keys(base, is_call, lists, codes, role, key_hashes, offsets, data):  # type: ignore[no-untyped-def]
+def _add_keys(base, is_call, lists, codes, role, key_hashes, offsets, data):
     out = base.copy()
     for i in range(out.size):
         for j in range(lists[i], lists[i + 1]):
@@ -167,7 +167,14 @@ class OperationCatalog:
         return catalog
 
 
-def _identity_keys(rows, is_call, lists, keys, values, role) -> pa.MapArray:  # type: ignore[no-untyped-def]
+def _identity_keys(
+    rows: npt.NDArray[np.integer],
+    is_call: npt.NDArray[np.bool_],
+    lists: npt.NDArray[np.int32],
+    keys: pa.DictionaryArray,
+    values: pa.StringArray,
+    role: npt.NDArray[np.int8],
+) -> pa.MapArray:
     """The attributes that went into the identity of the spans `rows`, as maps; keys by presence have a null value."""
     counts = lists[rows + 1] - lists[rows]
     entries = np.repeat(lists[rows] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())

@@ -1,5 +1,6 @@
 """Kernels: compiled when first called, kept between runs, never older than any source that they are made of."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -129,3 +130,23 @@ def test_what_was_not_used_for_a_month_goes(package: Path) -> None:
     run(package)
     assert recent.exists()
     assert not old.exists()
+
+
+def without_types(source: str) -> list[str]:
+    """The functions and methods of a module that say no types, but for those that numba finds the types of."""
+    found = []
+    for node in ast.iter_child_nodes(ast.parse(source)):
+        for one in ast.walk(node) if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(one, ast.FunctionDef):
+                names = {ast.unparse(decorator).partition("(")[0] for decorator in one.decorator_list}
+                if one.returns is None and not names & {"kernel", "jit", "outer", "intrinsic"}:
+                    found.append(one.name)
+    return found
+
+
+def test_only_kernels_say_no_types() -> None:
+    rooms = ("kernels", "stages", "ingest", "analysis")
+    files = [file for room in rooms for file in sorted((ROOT / room).rglob("*.py"))]
+    untyped = {file.name: without_types(file.read_text(encoding="utf-8")) for file in files}
+    assert {name: found for name, found in untyped.items() if found} == {}
+    assert without_types("@kernel\ndef a(x): pass\ndef b(x): pass\nclass C:\n    def c(self): pass") == ["b", "c"]

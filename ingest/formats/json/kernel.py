@@ -132,7 +132,7 @@ _ODD_FIELDS = tuple(
 
 
 @jit
-def _other(code, data, i):  # type: ignore[no-untyped-def]
+def _other(code, data, i):
     """A field that its level does not know."""
     for odd in _ODD_FIELDS:
         if code == odd:
@@ -141,7 +141,7 @@ def _other(code, data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _text(data, i, c, out):  # type: ignore[no-untyped-def]
+def _text(data, i, c, out):
     """Append the string at i to the text column; its row is closed by `_close`."""
     stride = out.text.size // TEXTS
     i, end = copy_string(data, i, out.text, c * stride + out.counters[c])
@@ -150,7 +150,7 @@ def _text(data, i, c, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _row_text(data, i, c, row, out):  # type: ignore[no-untyped-def]
+def _row_text(data, i, c, row, out):
     """`_text` for a field; one that is given twice is odd."""
     if out.counters[c] != out.codes[c, row]:
         return ODD
@@ -158,14 +158,14 @@ def _row_text(data, i, c, row, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _id(data, i, c, row, digits, out):  # type: ignore[no-untyped-def]
+def _id(data, i, c, row, digits, out):
     """`_row_text` for an id in hex; one in base64 is odd."""
     i = _row_text(data, i, c, row, out)
     return ODD if out.counters[c] - out.codes[c, row] == (24 if digits == 32 else 12) else i
 
 
 @jit
-def _small(data, i, c, row, lowest, highest, out):  # type: ignore[no-untyped-def]
+def _small(data, i, c, row, lowest, highest, out):
     """A number that must lie within bounds."""
     value, i = integer(data, i)
     out.numbers[c, row] = value
@@ -173,14 +173,14 @@ def _small(data, i, c, row, lowest, highest, out):  # type: ignore[no-untyped-de
 
 
 @jit
-def _time(data, i, c, row, out):  # type: ignore[no-untyped-def]
+def _time(data, i, c, row, out):
     value, i = text_or_integer(data, i)
     out.numbers[c, row] = value
     return i if value >= 0 else ODD
 
 
 @jit
-def _name(data, i, table, out):  # type: ignore[no-untyped-def]
+def _name(data, i, table, out):
     """A string of which there are few distinct ones: (position, code)."""
     if data[i] != 34:
         return ODD, np.int64(ODD)
@@ -197,7 +197,7 @@ def _name(data, i, table, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _copy_number(data, start, end, c, out):  # type: ignore[no-untyped-def]
+def _copy_number(data, start, end, c, out):
     at = c * (out.text.size // TEXTS) + out.counters[c]
     for i in range(start, end):
         out.text[at + i - start] = data[i]
@@ -205,7 +205,7 @@ def _copy_number(data, start, end, c, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _integer_text(data, i, c, out):  # type: ignore[no-untyped-def]
+def _integer_text(data, i, c, out):
     """Append a 64-bit integer, given as text or number, as text."""
     start = i
     _, i = text_or_integer(data, i)
@@ -219,7 +219,7 @@ def _integer_text(data, i, c, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _shortest(data, start, end):  # type: ignore[no-untyped-def]
+def _shortest(data, start, end):
     """Whether the number is a double in its shortest text: at most 15 digits, nothing that could be left out."""
     i = start + 1 if data[start] == 45 else start
     first = i
@@ -236,7 +236,7 @@ def _shortest(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _array(data, i, c, out):  # type: ignore[no-untyped-def]
+def _array(data, i, c, out):
     """An array of plain values as compact JSON text."""
     stride = out.text.size // TEXTS
     out.text[c * stride + out.counters[c]] = 91
@@ -270,7 +270,7 @@ def _array(data, i, c, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _item(data, i, c, out):  # type: ignore[no-untyped-def]
+def _item(data, i, c, out):
     """One plain value of an array."""
     i, code = next_field(data, i, START)
     if code == F_STRING:
@@ -302,7 +302,7 @@ def _item(data, i, c, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _six_bits(c):  # type: ignore[no-untyped-def]
+def _six_bits(c):
     """What a character of base64 stands for; ODD where it is none."""
     if 65 <= c <= 90:
         return c - 65
@@ -316,7 +316,7 @@ def _six_bits(c):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _base64(data, start, end):  # type: ignore[no-untyped-def]
+def _base64(data, start, end):
     """Whether the text is base64 as it is stored: padded, with + and /, no bit left over."""
     if (end - start) % 4 != 0:
         return False
@@ -332,7 +332,7 @@ def _base64(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _value(data, i, owner, entry, out):  # type: ignore[no-untyped-def]
+def _value(data, i, owner, entry, out):
     """The AnyValue of an attribute."""
     c = VALUES + owner
     code = START
@@ -375,7 +375,7 @@ def _value(data, i, owner, entry, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _attributes(data, i, owner, out):  # type: ignore[no-untyped-def]
+def _attributes(data, i, owner, out):
     """A list of attributes: entries of the owner's open row."""
     if out.codes[LISTS + owner, out.counters[ROWS + owner]] != out.counters[ENTRIES + owner]:
         return ODD  # a second list
@@ -418,7 +418,7 @@ def _attributes(data, i, owner, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _event(data, i, out):  # type: ignore[no-untyped-def]
+def _event(data, i, out):
     row = out.counters[ROWS + EVENT]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -447,7 +447,7 @@ def _event(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _link(data, i, out):  # type: ignore[no-untyped-def]
+def _link(data, i, out):
     row = out.counters[ROWS + LINK]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -480,7 +480,7 @@ def _link(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _status(data, i, row, out):  # type: ignore[no-untyped-def]
+def _status(data, i, row, out):
     code = START
     while True:
         i, code = next_field(data, i, code)
@@ -497,7 +497,7 @@ def _status(data, i, row, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _span(data, i, out):  # type: ignore[no-untyped-def]
+def _span(data, i, out):
     row = out.counters[ROWS + SPAN]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -558,7 +558,7 @@ def _span(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _events(data, i, out):  # type: ignore[no-untyped-def]
+def _events(data, i, out):
     state = START
     while True:
         i, state = next_element(data, i, state)
@@ -570,7 +570,7 @@ def _events(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _links(data, i, out):  # type: ignore[no-untyped-def]
+def _links(data, i, out):
     state = START
     while True:
         i, state = next_element(data, i, state)
@@ -582,7 +582,7 @@ def _links(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _spans(data, i, out):  # type: ignore[no-untyped-def]
+def _spans(data, i, out):
     state = START
     while True:
         i, state = next_element(data, i, state)
@@ -594,7 +594,7 @@ def _spans(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _scope(data, i, row, out):  # type: ignore[no-untyped-def]
+def _scope(data, i, row, out):
     code = START
     while True:
         i, code = next_field(data, i, code)
@@ -613,7 +613,7 @@ def _scope(data, i, row, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _scope_spans(data, i, out):  # type: ignore[no-untyped-def]
+def _scope_spans(data, i, out):
     row = out.counters[ROWS + SCOPE]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -638,7 +638,7 @@ def _scope_spans(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _resource(data, i, out):  # type: ignore[no-untyped-def]
+def _resource(data, i, out):
     code = START
     while True:
         i, code = next_field(data, i, code)
@@ -650,7 +650,7 @@ def _resource(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _resource_spans(data, i, out):  # type: ignore[no-untyped-def]
+def _resource_spans(data, i, out):
     row = out.counters[ROWS + RESOURCE]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -681,7 +681,7 @@ def _resource_spans(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _record(data, i, out):  # type: ignore[no-untyped-def]
+def _record(data, i, out):
     """One document: resource spans, or another signal."""
     code = START
     traces, others = 0, 0
@@ -714,7 +714,7 @@ def _record(data, i, out):  # type: ignore[no-untyped-def]
 
 
 @outer
-def scan(data, ends, out):  # type: ignore[no-untyped-def]
+def scan(data, ends, out):
     """Read the documents in data[:ends[-1]], which is followed by SLACK zeros, into columns, whatever is in them.
 
     Returns how many bytes were read, or ODD where something is not canonical OTLP/JSON, or FULL where the columns have

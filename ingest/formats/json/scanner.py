@@ -19,7 +19,7 @@ _NEEDS_RESOURCE = _CUTTABLE[3:]
 
 
 @kernel(signature=f"int64({READ_U8}, int64, int64[:], int64[:], int64[:], int64[:], int64[:, :])")
-def _scan(data, base, state, opened, kind, closed, documents):  # type: ignore[no-untyped-def]
+def _scan(data, base, state, opened, kind, closed, documents):
     """Advance over data[base:]; returns how many documents (start, end) were completed.
 
     state: [depth, in string, escaped, position reached, start of garbage or -1, where a document is broken off or -1]. Per nesting level: where the

@@ -28,7 +28,7 @@ def field(name: str) -> np.uint64:
 
 
 @jit
-def code_of(data, start, length):  # type: ignore[no-untyped-def]
+def code_of(data, start, length):
     """`field` of data[start:start + length]."""
     first = load_word(data, start)
     if length < 8:
@@ -40,7 +40,7 @@ def code_of(data, start, length):  # type: ignore[no-untyped-def]
 
 
 @jit
-def space(data, i):  # type: ignore[no-untyped-def]
+def space(data, i):
     """The position after white space."""
     while data[i] == 32 or data[i] == 10 or data[i] == 13 or data[i] == 9:
         i += 1
@@ -48,7 +48,7 @@ def space(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _stops(word):  # type: ignore[no-untyped-def]
+def _stops(word):
     """The high bit of the first byte that is a quote, a backslash or a control character (later ones may be wrong)."""
     quotes, slashes = word ^ _QUOTES, word ^ _SLASHES
     found = ((quotes - _ONES) & ~quotes) | ((slashes - _ONES) & ~slashes) | ((word - _SPACES) & ~word)
@@ -56,7 +56,7 @@ def _stops(word):  # type: ignore[no-untyped-def]
 
 
 @jit
-def plain_end(data, i):  # type: ignore[no-untyped-def]
+def plain_end(data, i):
     """Where the plain characters from i on end: at a quote, a backslash or a control character."""
     while True:
         stops = _stops(load_word(data, i))
@@ -66,7 +66,7 @@ def plain_end(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def copy_string(data, i, text, at):  # type: ignore[no-untyped-def]
+def copy_string(data, i, text, at):
     """Copy the string that begins at i, escapes resolved, to text[at:]: (position after its end quote, end in text)."""
     if data[i] != 34:
         return ODD, at
@@ -92,7 +92,7 @@ def copy_string(data, i, text, at):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _four_digits(data, i):  # type: ignore[no-untyped-def]
+def _four_digits(data, i):
     """The number of four hexadecimal digits; ODD where they are none."""
     value = np.int64(0)
     for j in range(i, i + 4):
@@ -107,7 +107,7 @@ def _four_digits(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _unescape(data, i, text, at):  # type: ignore[no-untyped-def]
+def _unescape(data, i, text, at):
     """Write what an escape (its backslash is at i - 1) stands for, as UTF-8."""
     c = data[i]
     if c == 34 or c == 92 or c == 47:
@@ -147,7 +147,7 @@ def _unescape(data, i, text, at):  # type: ignore[no-untyped-def]
 
 
 @jit
-def integer(data, i):  # type: ignore[no-untyped-def]
+def integer(data, i):
     """A 64-bit integer, as a number: (value, position)."""
     negative = data[i] == 45
     if negative:
@@ -164,7 +164,7 @@ def integer(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def text_or_integer(data, i):  # type: ignore[no-untyped-def]
+def text_or_integer(data, i):
     """A 64-bit integer, as a number or as text; empty text is 0: (value, position)."""
     if data[i] != 34:
         return integer(data, i)
@@ -177,7 +177,7 @@ def text_or_integer(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def literal(data, i):  # type: ignore[no-untyped-def]
+def literal(data, i):
     """The position after true, false or null."""
     word = load_word(data, i)
     four = word & np.uint64(0xFFFFFFFF)
@@ -189,14 +189,14 @@ def literal(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _digits_end(data, i):  # type: ignore[no-untyped-def]
+def _digits_end(data, i):
     while 48 <= data[i] <= 57:
         i += 1
     return i
 
 
 @jit
-def number_end(data, i):  # type: ignore[no-untyped-def]
+def number_end(data, i):
     """The position after a number."""
     if data[i] == 45:
         i += 1
@@ -218,7 +218,7 @@ def number_end(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _escape_end(data, i):  # type: ignore[no-untyped-def]
+def _escape_end(data, i):
     """The position after an escape whose backslash is at i."""
     c = data[i + 1]
     if c == 117:
@@ -230,7 +230,7 @@ def _escape_end(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _skip_string(data, i):  # type: ignore[no-untyped-def]
+def _skip_string(data, i):
     if data[i] != 34:
         return ODD
     i = plain_end(data, i + 1)
@@ -243,7 +243,7 @@ def _skip_string(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _skip_name(data, i):  # type: ignore[no-untyped-def]
+def _skip_name(data, i):
     """The position after the name of a field and its colon."""
     i = _skip_string(data, i)
     if i < 0:
@@ -253,7 +253,7 @@ def _skip_name(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def skip_value(data, i):  # type: ignore[no-untyped-def]
+def skip_value(data, i):
     """The position after any value: a field that nobody asks for. It must be JSON all the same: a broken record is reported as one."""
     objects = np.uint64(0)  # one bit for each level: whether it is an object
     depth = 0
@@ -300,7 +300,7 @@ def skip_value(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def next_field(data, i, state):  # type: ignore[no-untyped-def]
+def next_field(data, i, state):
     """The next field of an object that is not null: (position of its value, code).
 
     `state` is START before the object, then the code returned last. (position after the object, END) at its end,
@@ -337,7 +337,7 @@ def next_field(data, i, state):  # type: ignore[no-untyped-def]
 
 
 @jit
-def next_element(data, i, state):  # type: ignore[no-untyped-def]
+def next_element(data, i, state):
     """The next element of an array: (its position, ELEMENT), or (position after the array, END), or (ODD, END).
 
     `state` is START before the array, ELEMENT after an element.

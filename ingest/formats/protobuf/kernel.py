@@ -70,7 +70,7 @@ _HALF = np.uint64(0xFFFFFFFF)
 
 
 @jit
-def _varint(data, i):  # type: ignore[no-untyped-def]
+def _varint(data, i):
     """(value, position after it)."""
     value = np.uint64(data[i])
     if value < np.uint64(128):
@@ -86,7 +86,7 @@ def _varint(data, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _field(data, i, end):  # type: ignore[no-untyped-def]
+def _field(data, i, end):
     """The field at i: (key, where its value begins, and ends). The key is 8 × number + wire type, 0 where it is none."""
     key, start = _varint(data, i)
     if start < 0 or key < np.uint64(8) or key >> np.uint64(3) > np.uint64(0x1FFFFFFF):
@@ -109,7 +109,7 @@ def _field(data, i, end):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _copy(data, start, end, c, row, out):  # type: ignore[no-untyped-def]
+def _copy(data, start, end, c, row, out):
     """Set the text of a column's open row."""
     begin = c * (out.text.size // TEXTS) + out.codes[c, row]
     for i in range(start, end, 8):
@@ -118,7 +118,7 @@ def _copy(data, start, end, c, row, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _hex(data, start, end, c, row, out):  # type: ignore[no-untyped-def]
+def _hex(data, start, end, c, row, out):
     """Set the text of a column's open row to an id, in hexadecimal digits."""
     at = c * (out.text.size // TEXTS) + out.codes[c, row]
     for i in range(start, end):
@@ -130,7 +130,7 @@ def _hex(data, start, end, c, row, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _decimal(number, c, row, out):  # type: ignore[no-untyped-def]
+def _decimal(number, c, row, out):
     """Set the text of a column's open row to an int64."""
     negative = np.int64(number) < 0
     rest = np.uint64(0) - number if negative else number
@@ -151,26 +151,26 @@ def _decimal(number, c, row, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _small(data, start):  # type: ignore[no-untyped-def]
+def _small(data, start):
     """A uint32 as varint; higher bits are cut off, as protobuf's own decoders do."""
     value, _ = _varint(data, start)
     return np.int64(value & _HALF)
 
 
 @jit
-def _enum(data, start):  # type: ignore[no-untyped-def]
+def _enum(data, start):
     """An int32 as varint."""
     value, _ = _varint(data, start)
     return np.int64(np.int32(value & _HALF))
 
 
 @jit
-def _fixed32(data, start):  # type: ignore[no-untyped-def]
+def _fixed32(data, start):
     return np.int64(load_word(data, start) & _HALF)
 
 
 @jit
-def _value(data, i, end, owner, entry, out):  # type: ignore[no-untyped-def]
+def _value(data, i, end, owner, entry, out):
     """The AnyValue of an attribute; of several kinds the last counts."""
     c = VALUES + owner
     while i < end:
@@ -200,7 +200,7 @@ def _value(data, i, end, owner, entry, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _attribute(data, i, end, owner, out):  # type: ignore[no-untyped-def]
+def _attribute(data, i, end, owner, out):
     """One KeyValue: an entry of the owner's open row."""
     entry = out.counters[ENTRIES + owner]
     if entry + 1 >= out.numbers.shape[1]:
@@ -225,7 +225,7 @@ def _attribute(data, i, end, owner, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _event(data, i, end, out):  # type: ignore[no-untyped-def]
+def _event(data, i, end, out):
     row = out.counters[ROWS + EVENT]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -251,7 +251,7 @@ def _event(data, i, end, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _link(data, i, end, out):  # type: ignore[no-untyped-def]
+def _link(data, i, end, out):
     row = out.counters[ROWS + LINK]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -281,7 +281,7 @@ def _link(data, i, end, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _status(data, i, end, row, out):  # type: ignore[no-untyped-def]
+def _status(data, i, end, row, out):
     while i < end:
         key, start, i = _field(data, i, end)
         if key == 0:
@@ -294,7 +294,7 @@ def _status(data, i, end, row, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _span(data, i, end, out):  # type: ignore[no-untyped-def]
+def _span(data, i, end, out):
     row = out.counters[ROWS + SPAN]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -350,7 +350,7 @@ def _span(data, i, end, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _scope(data, i, end, row, out):  # type: ignore[no-untyped-def]
+def _scope(data, i, end, row, out):
     while i < end:
         key, start, i = _field(data, i, end)
         if key == 0:
@@ -367,7 +367,7 @@ def _scope(data, i, end, row, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _scope_spans(data, i, end, out):  # type: ignore[no-untyped-def]
+def _scope_spans(data, i, end, out):
     row = out.counters[ROWS + SCOPE]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -390,7 +390,7 @@ def _scope_spans(data, i, end, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _resource(data, i, end, out):  # type: ignore[no-untyped-def]
+def _resource(data, i, end, out):
     while i < end:
         key, start, i = _field(data, i, end)
         if key == 0:
@@ -403,7 +403,7 @@ def _resource(data, i, end, out):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _resource_spans(data, i, end, out):  # type: ignore[no-untyped-def]
+def _resource_spans(data, i, end, out):
     row = out.counters[ROWS + RESOURCE]
     if row + 1 >= out.numbers.shape[1]:
         return FULL
@@ -425,7 +425,7 @@ def _resource_spans(data, i, end, out):  # type: ignore[no-untyped-def]
 
 
 @outer
-def scan(data, ends, out):  # type: ignore[no-untyped-def]
+def scan(data, ends, out):
     """Read messages of TracesData into columns, whatever is in them: the first in data[:ends[0]], and so on.
 
     SLACK zeros follow the last. Returns how many bytes were read, or BAD, or FULL where the columns have too few rows.
