@@ -21,7 +21,7 @@ from overbudget.analysis.causes.spending import Spending, read_spending
 from overbudget.analysis.common.percentiles import I64
 from overbudget.analysis.compare.failures import FailedShare, failed_share, grew
 from overbudget.analysis.compare.growth import growths
-from overbudget.analysis.compare.mix import Mix, kinds, mix
+from overbudget.analysis.compare.mix import Kind, Mix, kinds, mix
 from overbudget.analysis.compare.names import TellTogether
 from overbudget.analysis.compare.operations import (
     OperationGrowth,
@@ -40,6 +40,7 @@ from overbudget.analysis.compare.percentile_change import (
     changes,
 )
 from overbudget.analysis.compare.services import ServiceGrowth, charges, rank
+from overbudget.analysis.health.lost_spans import LostSpans, compare_incomplete
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable
@@ -67,7 +68,9 @@ class Comparison:
 
     `deciding` are the percentiles that the verdict rests on, `margin` the share of the base up to which they count as
     the same. `failed` are the shares of base and candidate that failed; `fails_more` tells that the second is larger
-    beyond chance. `far_apart` tells that the base is from another day.
+    beyond chance. `lost_spans` tells of each side whether its requests that lost spans are slower: they count in the percentiles
+    of the whole request, and what stages, services and operations take is of the others alone. `far_apart` tells that the
+    base is from another day.
     """
 
     verdict: Verdict
@@ -77,6 +80,7 @@ class Comparison:
     candidate: dict[str, int]
     failed: tuple[FailedShare, FailedShare]
     fails_more: bool
+    lost_spans: tuple[LostSpans | None, LostSpans | None]
     far_apart: bool
     end_to_end: tuple[PercentileChange, ...]
     stages: tuple[PercentileChange, ...]
@@ -112,8 +116,8 @@ class Comparison:
                 **{name: one.as_dict() for name, one in zip(("base", "candidate"), self.failed, strict=True)},
                 "grew": self.fails_more,
             },
-            "base": self.base,
-            "candidate": self.candidate,
+            "base": {**self.base, "incomplete_slower": _slower(self.lost_spans[0])},
+            "candidate": {**self.candidate, "incomplete_slower": _slower(self.lost_spans[1])},
             "end_to_end": [change.as_dict() for change in self.end_to_end],
             "stages": [{"stage": change.stage, **change.as_dict()} for change in self.stages],
             "services": [
@@ -134,6 +138,10 @@ class Comparison:
         }
 
 
+def _slower(lost: LostSpans | None) -> bool:
+    return lost is not None and lost.slower
+
+
 def compare(base: Side, candidate: Side, budget: Budget | None = None, margin: float = MARGIN) -> Comparison:
     """Compare the requests that the filters of each side leave, stages by the rules of the budget.
 
@@ -142,33 +150,39 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None, margin: f
     budget = budget or Budget()
     by_route = base.filters.route == candidate.filters.route  # two routes that are set against each other are alike
     together = TellTogether(base.connection, candidate.connection)
-    tables = [together.routes(_chosen(side, budget)) for side in (base, candidate)]
-    alike = mix(
-        *(
-            kinds(side.connection, table, by_route, together.shape)
-            for side, table in zip((base, candidate), tables, strict=True)
-        )
+    whole = [together.routes(_chosen(side, budget)) for side in (base, candidate)]
+    tables = [table if table.complete.all() else table.take(np.flatnonzero(table.complete)) for table in whole]
+    connections = (base.connection, candidate.connection)
+    told = [
+        kinds(connection, table, by_route, together.shape)
+        for connection, table in zip(connections, tables, strict=True)
+    ]
+    alike = mix(*told)
+    everyone = (
+        alike if all(table.complete.all() for table in whole) else mix(*(_of_route(table, by_route) for table in whole))
     )
     before, after = tables[0].take(alike.base), tables[1].take(alike.candidate)
     held_to = budget_of(budget, {*before.routes, *after.routes})
     deciding = deciding_percentiles(held_to)
-    ends, stages = _percentiles(before, after, alike, held_to, deciding, margin)
+    ends = _ends(whole[0].take(everyone.base), whole[1].take(everyone.candidate), everyone, held_to, deciding, margin)
+    stages = _stages(before, after, alike, held_to, deciding, margin)
     spent = [
         read_spending(side.connection, table, load_path(side.connection, table).told_as(together.groups))
         for side, table in zip((base, candidate), (before, after), strict=True)
     ]
     operations, services = _growth(spent, (before, after), alike, by_route, margin)
-    failed = failed_share(tables[0]), failed_share(tables[1])
+    failed = failed_share(whole[0]), failed_share(whole[1])
     fails_more = grew(*failed)
     certain = any(one.certain_ns is not None for one in services)
     return Comparison(
         _verdict([change.verdict for change in ends if change.deciding], certain, fails_more),
         deciding,
         margin,
-        _count(tables[0], alike.base),
-        _count(tables[1], alike.candidate),
+        _count(whole[0], everyone.base),
+        _count(whole[1], everyone.candidate),
         failed,
         fails_more,
+        (compare_incomplete(whole[0]), compare_incomplete(whole[1])),
         _far_apart(before.start_ns, after.start_ns),
         tuple(ends),
         tuple(stages),
@@ -189,12 +203,19 @@ def deciding_percentiles(budget: Budget) -> tuple[int, ...]:
 def _chosen(side: Side, budget: Budget) -> RequestTable:
     every = read_requests(side.connection, budget) if side.requests is None else side.requests
     require_known(every, side.filters)
-    return every.select(side.filters)
+    return every.select(side.filters, whole_entries=True)
+
+
+def _of_route(table: RequestTable, by_route: bool) -> list[Kind]:
+    """Requests told apart by route alone: the shape of one that lost spans is not known."""
+    return [(table.route.names[code] if by_route else "", "") for code in table.route.codes.tolist()]
 
 
 def _count(table: RequestTable, kept: I64) -> dict[str, int]:
+    """How many requests there are, how many of them are incomplete, and how many were left out for having no entry span."""
     return {
         "requests": len(table),
+        "incomplete": int(np.count_nonzero(~table.complete)),
         "incomplete_left_out": table.incomplete,
         "only_here": len(table) - len(kept),
     }
@@ -211,41 +232,46 @@ def _verdict(deciding: Sequence[Verdict], certain: bool, fails_more: bool) -> Ve
     return "same" if deciding and set(deciding) == {"same"} else "unknown"
 
 
-def _percentiles(
-    before: RequestTable,
-    after: RequestTable,
-    alike: Mix,
-    budget: Budget,
-    deciding: tuple[int, ...],
-    margin: float,
-) -> tuple[list[PercentileChange], list[PercentileChange]]:
-    """The percentiles of the whole request, and of each stage."""
-    shown = tuple(sorted({*PERCENTILES, *deciding}))
-    even = np.full(len(after), 1 / max(len(after), 1))
+def _ends(
+    before: RequestTable, after: RequestTable, alike: Mix, budget: Budget, deciding: tuple[int, ...], margin: float
+) -> list[PercentileChange]:
+    """The percentiles of the whole request."""
+    shown = _shown(deciding)
+    samples = _samples(before, after, alike, before.latency_ns, after.latency_ns)
     tail = FALSE_ALARMS / 2 / len(deciding)
+    return changes(TOTAL, samples, shown, deciding, tail, margin, _caps(budget.caps, shown))
 
-    def sides(was: I64, now: I64) -> list[Sample]:
-        return [Sample(was, alike.weights, before.start_ns), Sample(now, even, after.start_ns)]
 
-    ends = changes(
-        TOTAL, sides(before.latency_ns, after.latency_ns), shown, deciding, tail, margin, _caps(budget.caps, shown)
-    )
+def _stages(
+    before: RequestTable, after: RequestTable, alike: Mix, budget: Budget, deciding: tuple[int, ...], margin: float
+) -> list[PercentileChange]:
+    """The percentiles of each stage that takes time."""
+    shown = _shown(deciding)
     times = {name: (_stage(before, name), _stage(after, name)) for name in stage_order([*before.stages, *after.stages])}
     times = {name: both for name, both in times.items() if any(side.any() for side in both)}
-    stages = [
+    tail = FALSE_ALARMS / 2 / len(deciding) / max(len(times), 1)
+    return [
         change
         for name, both in times.items()
         for change in changes(
             name,
-            sides(*both),
+            _samples(before, after, alike, *both),
             shown,
             deciding,
-            tail / max(len(times), 1),
+            tail,
             margin,
             _caps(budget.stage_caps(name), shown),
         )
     ]
-    return ends, stages
+
+
+def _shown(deciding: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted({*PERCENTILES, *deciding}))
+
+
+def _samples(before: RequestTable, after: RequestTable, alike: Mix, was: I64, now: I64) -> list[Sample]:
+    even = np.full(len(after), 1 / max(len(after), 1))
+    return [Sample(was, alike.weights, before.start_ns), Sample(now, even, after.start_ns)]
 
 
 def _caps(caps: Caps, percentiles: Sequence[int]) -> dict[int, int]:

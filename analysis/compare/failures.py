@@ -24,7 +24,7 @@ class FailedShare:
 
 def failed_share(table: RequestTable) -> FailedShare:
     """How many of these requests failed."""
-    failed = table.status.among("ERROR")[np.argsort(table.start_ns, kind="stable")]
+    failed = table.failed[np.argsort(table.start_ns, kind="stable")]
     count = int(np.count_nonzero(failed))
     low, high = effective_size(failed).share_interval(count, TAIL) or (None, None)
     return FailedShare(count / len(failed) if len(failed) else 0.0, low, high)

@@ -14,6 +14,7 @@ from overbudget.analysis.compare.compare import Comparison
 from overbudget.analysis.compare.operations import OperationGrowth
 from overbudget.analysis.compare.percentile_change import PercentileChange
 from overbudget.analysis.compare.services import ServiceGrowth
+from overbudget.analysis.health.lost_spans import LostSpans
 from overbudget.app.text.review import PLAIN_WIDTH
 from overbudget.app.text.words import count, quoted
 
@@ -44,12 +45,24 @@ def sentences(found: Comparison) -> list[str]:
             "The two sides have no route in common.",
             "Requests are compared with those of the same route; choose sides that serve the same routes.",
         ]
-    said = [_fails(found)] if found.fails_more else []
+    said = [_lost(name, lost) for name, lost in zip(("base", "candidate"), found.lost_spans, strict=True) if lost]
+    said = [sentence for sentence in said if sentence] + ([_fails(found)] if found.fails_more else [])
     said.append(_headline(found))
     said += _who(found)
     if found.far_apart:
         said.append("The base is from another day; one nearer in time tells more.")
     return said
+
+
+def _lost(name: str, lost: LostSpans) -> str:
+    """Whether what is told of complete requests is told of the fast ones; "" where it is not."""
+    if not lost.slower:
+        return ""
+    medians = [format_duration(ns) for ns in (lost.incomplete_median_ns, lost.complete_median_ns)]
+    return (
+        f"Requests of the {name} that lost spans are slower (median {medians[0]}, the others {medians[1]}): they count in "
+        "the percentiles, and what stages, services and operations take is told of the others alone."
+    )
 
 
 def _fails(found: Comparison) -> str:
@@ -218,6 +231,10 @@ def _notes(found: Comparison) -> list[str]:
         said.append(f"{count(side['requests'], 'request')} in the {name}.")
         if side["only_here"]:
             said.append(f"{count(side['only_here'], 'request')} of a route or kind that only the {name} has, left out.")
+        if side["incomplete"]:
+            lost = count(side["incomplete"], "incomplete request")
+            said.append(f"{lost} of them: in the percentiles, not in what stages, services and operations take.")
         if side["incomplete_left_out"]:
-            said.append(f"{count(side['incomplete_left_out'], 'incomplete request')} of the {name} left out.")
+            lost = count(side["incomplete_left_out"], "request")
+            said.append(f"{lost} of the {name} without an entry span left out.")
     return [" ".join(said)]
