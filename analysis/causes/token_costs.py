@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from overbudget.analysis.common.percentiles import F64
 from overbudget.kernels.columns import I32, I64
-from overbudget.kernels.replay import F64
 
 MOST_FITTED = 1_000  # calls of a model
 LEAST_FITTED = 40
