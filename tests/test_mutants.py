@@ -71,6 +71,7 @@ def test_a_sample_is_the_same_for_the_same_seed_and_a_third_of_it_in_kernels() -
     chosen = sample(every, 60, 1)
     assert chosen == sample(every, 60, 1)
     assert chosen != sample(every, 60, 2)
+    assert len(chosen) == len(set(chosen)) == 60
     assert sum(mutant.room == KERNELS for mutant in chosen) == 20
     assert {mutant.room for mutant in chosen} == {mutant.room for mutant in every}
     assert all(mutant.file.startswith(ROOMS) for mutant in every)

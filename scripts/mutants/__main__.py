@@ -9,11 +9,12 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from scripts.mutants.rooms import Mutant, all_mutants, mirror, sample
-from scripts.mutants.table import Outcome, table
+from scripts.mutants.table import NOTICED, How, Outcome, table
 from scripts.mutants.trial import NO_TESTS, PASSED, Trial, load_libraries
 
 CROSS_CUTTING = ("tests/test_every_analysis.py",)
@@ -45,6 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(not outcomes or any(outcome.red for outcome in outcomes))
 
 
+class _Tests(NamedTuple):
+    """Tests that run together, and whether kernels are Python then."""
+
+    tests: tuple[str, ...]
+    without_jit: bool
+
+
 class _Runner:
     """Runs trials, so many at a time, until the time is over."""
 
@@ -53,44 +61,47 @@ class _Runner:
 
     def run(self, mutants: Sequence[Mutant], second: Sequence[str]) -> list[Outcome]:
         """What became of each mutant that there was time for."""
-        usual = self._usual({(tuple(mirror(m.file)), m.without_jit) for m in mutants})
-        outcomes = self._try(mutants, lambda m: tuple(mirror(m.file)), usual)
-        left = [outcome.mutant for outcome in outcomes if outcome.survived]
+        outcomes = self._stage(mutants, lambda mutant: mirror(mutant.file))
+        left = [outcome.mutant for outcome in outcomes if outcome.how == "survived"]
         if second and left:
-            known = self._usual({(tuple(second), m.without_jit) for m in left})
-            again = {
-                o.mutant: o for o in self._try(left, lambda _: tuple(second), known) if not o.survived and not o.red
-            }
-            outcomes = [again.get(o.mutant, o) for o in outcomes]
+            again = {one.mutant: one for one in self._stage(left, lambda _: second) if one.how in NOTICED}
+            outcomes = [again.get(one.mutant, one) for one in outcomes]
         return outcomes
 
-    def _usual(self, kinds: set[tuple[tuple[str, ...], bool]]) -> dict[tuple[tuple[str, ...], bool], float | None]:
-        """How long tests take without a fault, in seconds; None where they fail then."""
-        found: dict[tuple[tuple[str, ...], bool], float | None] = {}
-        trials = [self._trial(None, tests, without_jit, LONGEST) for tests, without_jit in sorted(kinds)]
+    def _stage(self, mutants: Sequence[Mutant], tests_of: Callable[[Mutant], Sequence[str]]) -> list[Outcome]:
+        """The mutants, each against its tests; those whose tests fail without a fault are told as red."""
+        asked = {mutant: _Tests(tuple(sorted(tests_of(mutant))), mutant.without_jit) for mutant in mutants}
+        usual = self._usual(set(asked.values()))
+        outcomes, trials = list[Outcome](), list[Trial]()
+        for mutant, kind in asked.items():
+            seconds = usual.get(kind)
+            if kind in usual and seconds is None:
+                outcomes.append(Outcome(mutant, "red", 0.0))
+            elif seconds is not None:
+                trials.append(
+                    self._trial(mutant, tests_of(mutant), mutant.without_jit, SLOWEST * seconds + MORE_SECONDS)
+                )
+        for trial, status in self._all(trials):
+            assert trial.mutant is not None
+            how: How = "survived" if status in (PASSED, NO_TESTS) else "too slow" if status == -1 else "noticed"
+            outcomes.append(Outcome(trial.mutant, how, trial.took))
+            print(f"{how:9} {trial.took:6.1f} s  {trial.mutant}", flush=True)
+        return outcomes
+
+    def _usual(self, kinds: set[_Tests]) -> dict[_Tests, float | None]:
+        """How long tests take without a fault, in seconds; None where they fail then, nothing where the time was over."""
+        found: dict[_Tests, float | None] = {}
+        trials = [self._trial(None, kind.tests, kind.without_jit, LONGEST) for kind in sorted(kinds)]
         for trial, status in self._all(trials):
             sound = status in (PASSED, NO_TESTS)
-            found[tuple(trial.tests), trial.without_jit] = trial.took if sound else None
+            found[_Tests(tuple(trial.tests), trial.without_jit)] = trial.took if sound else None
+            how = "pass" if sound else "FAIL"
+            print(f"{how} without a fault, {trial.took:6.1f} s  {Path(trial.tests[0]).parent}", flush=True)
             if not sound:
-                print(f"These tests fail without a fault: {' '.join(trial.tests)}\n{trial.said[-3000:]}", flush=True)
+                print(trial.said[-3000:], flush=True)
         return found
 
-    def _try(self, mutants: Sequence[Mutant], tests_of, usual) -> list[Outcome]:  # type: ignore[no-untyped-def]
-        trials, red = [], []
-        for mutant in mutants:
-            tests = tests_of(mutant)
-            seconds = usual[tests, mutant.without_jit]
-            if seconds is None:
-                red.append(Outcome(mutant, "red", 0.0))
-            else:
-                trials.append(self._trial(mutant, tests, mutant.without_jit, SLOWEST * seconds + MORE_SECONDS))
-        for trial, status in self._all(trials):
-            how = "survived" if status in (PASSED, NO_TESTS) else "too slow" if status == -1 else "noticed"
-            red.append(Outcome(trial.mutant, how, trial.took))
-            print(f"{how:9} {trial.took:6.1f} s  {trial.mutant}", flush=True)
-        return red
-
-    def _trial(self, mutant: Mutant | None, tests: tuple[str, ...], without_jit: bool, seconds: float) -> Trial:
+    def _trial(self, mutant: Mutant | None, tests: Sequence[str], without_jit: bool, seconds: float) -> Trial:
         self._made += 1
         return Trial(mutant, tests, without_jit, seconds, self._folder / str(self._made))
 

@@ -79,6 +79,8 @@ def sample(every: list[Mutant], count: int, seed: int) -> list[Mutant]:
     least = min(LEAST_OF_A_ROOM, others // max(len(sizes), 1))
     spread = others - least * len(sizes)
     wanted = {room: least + spread * size // max(sum(sizes.values()), 1) for room, size in sizes.items()}
+    for room in sorted(sizes, key=lambda room: -sizes[room])[: others - sum(wanted.values())]:
+        wanted[room] += 1  # what rounding left over
     wanted[KERNELS] = in_kernels
     taken = [
         mutant

@@ -7,6 +7,8 @@ from typing import Literal
 from scripts.mutants.rooms import Mutant
 
 AIM = 0.85
+How = Literal["noticed", "survived", "too slow", "red"]
+NOTICED = ("noticed", "too slow")
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class Outcome:
     """What became of a mutant. "too slow" is noticed as well: the tests did not end. "red": they fail without a fault."""
 
     mutant: Mutant
-    how: Literal["noticed", "survived", "too slow", "red"]
+    how: How
     seconds: float
 
     @property
