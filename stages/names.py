@@ -14,6 +14,7 @@ DEFAULT_STAGES: tuple[str, ...] = (
     "orchestration",
 )
 MISSING_SCOPE = "overbudget.missing"  # scope of the spans that stand for parents which are in no dump
+MUCH_UNATTRIBUTED = 0.5  # of the time: with more, stages explain little and answers speak of services and operations
 UNATTRIBUTED = "unattributed"  # critical-path time inside no classified span
 
 

@@ -16,9 +16,8 @@ from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.table import GOOD, I64, UNKNOWN
 from overbudget.analysis.whatif.changes import Cap, DropRetries, Scale
 from overbudget.analysis.whatif.whatif import Workbench
-from overbudget.stages.names import UNATTRIBUTED
+from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 
-LARGE_UNATTRIBUTED = 0.25
 ERRATIC = 2.0  # times the spread of the steadiest model
 WAITS = re.compile(r"\b(wait|sleep|poll|backoff|lock|acquire)\w*")
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
@@ -122,7 +121,7 @@ def unexplained_time(bench: Workbench) -> Iterator[Proposal]:
     if UNATTRIBUTED not in table.stages or not len(table):
         return
     share = table.stage_ns[:, table.stages.index(UNATTRIBUTED)].sum() / max(int(table.latency_ns.sum()), 1)
-    if share < LARGE_UNATTRIBUTED:
+    if share <= MUCH_UNATTRIBUTED:
         return
     evidence = (f"{share:.0%} of the time passes in no span of a known stage",)
     against = ("instrumenting it makes nothing faster by itself",)

@@ -6,11 +6,10 @@ from typing import Any
 import duckdb
 
 from overbudget.stages.attribute_keys import OUTPUT_TOKEN_KEYS, REQUEST_ID_KEYS
-from overbudget.stages.names import MISSING_SCOPE, UNATTRIBUTED
+from overbudget.stages.names import MISSING_SCOPE, MUCH_UNATTRIBUTED, UNATTRIBUTED
 
 USUAL_STAGE = 0.9  # the share of a route's requests that makes a stage usual
 LEAST_REQUESTS = 20  # of a route, to know what is usual
-MUCH_UNATTRIBUTED = 0.2  # of a request's time
 MOST_SERVICES = 10
 MOST_OPERATIONS = 3  # told with the ids in their names
 STREAMING_KEY = r"(^|[._])(is_)?stream(ing)?$"  # gen_ai.request.stream, gen_ai.request.is_stream, llm.is_streaming, …

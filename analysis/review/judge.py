@@ -8,6 +8,7 @@ import numpy as np
 from overbudget.analysis.budget.caps import Cap, cap_of, caps_by_route
 from overbudget.analysis.budget.caps import held_to as budget_of
 from overbudget.analysis.budget.model import Budget, Caps
+from overbudget.analysis.causes.causes import Causes
 from overbudget.analysis.common.bands import whole_parts
 from overbudget.analysis.common.percentiles import Quantile, Share, quantiles
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
@@ -23,6 +24,7 @@ from overbudget.analysis.review.result import (
     PercentileRow,
     Review,
     RouteReview,
+    ServicePart,
     StageRow,
     Streaming,
     Verdict,
@@ -65,8 +67,8 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
             for quantiles_of in _of_stage(measured, measured.stages, stage)
         ),
         breakdown=tuple(_breakdown(measured, held_to, p, shown) for p in measured.percentiles),
-        typical=_mean_request(measured.typical, names, shown),
-        overall=_mean_request(measured.overall, names, shown),
+        typical=_mean_request(measured, measured.typical, shown),
+        overall=_mean_request(measured, measured.overall, shown),
         routes=_routes(measured, whole) if len(routes_here) > 1 else (),
         other_routes=measured.other_routes if len(routes_here) > 1 else 0,
         good=_good(measured, whole),
@@ -213,6 +215,7 @@ def _breakdown(measured: Measured, budget: Budget, percentile: int, shown: list[
         found.natural_spread,
         found.any_of,
         Extreme(*band.extreme) if band.extreme else None,
+        _services(measured.causes, band),
     )
 
 
@@ -259,16 +262,32 @@ def _streaming(band: BandMeans, stages: tuple[BandStage, ...]) -> Streaming | No
     return Streaming(*whole_parts(np.array(band.streaming), whole))
 
 
-def _mean_request(band: BandMeans | None, names: tuple[str, ...], shown: list[str]) -> MeanRequest | None:
+def _services(causes: Causes, band: BandMeans) -> tuple[ServicePart, ...]:
+    """The mean time by service, hops charged to where they go; the largest first."""
+    called = [
+        causes.places[hop] if hop >= 0 else causes.services[own]
+        for hop, own in zip(causes.hop, causes.service, strict=True)
+    ]
+    names = sorted(set(called))
+    means = np.zeros(len(names))
+    np.add.at(means, [names.index(name) for name in called], band.cause_ns)
+    latency = round(band.latency_ns)
+    parts = zip(names, whole_parts(means, latency), strict=True)
+    told = [ServicePart(name, ns, ns / latency if latency else 0.0) for name, ns in parts if ns > 0]
+    return tuple(sorted(told, key=lambda part: (-part.mean_ns, part.service_name)))
+
+
+def _mean_request(measured: Measured, band: BandMeans | None, shown: list[str]) -> MeanRequest | None:
     if band is None:
         return None
+    names = measured.table.stages
     latency = round(band.latency_ns)
     means = dict(zip(names, whole_parts(band.stage_ns, latency), strict=True))
     stages = tuple(
         {"stage": stage, "mean_ns": means.get(stage, 0), "share": means.get(stage, 0) / latency if latency else 0.0}
         for stage in shown
     )
-    return MeanRequest(band.requests, latency, stages)
+    return MeanRequest(band.requests, latency, stages, _services(measured.causes, band))
 
 
 def _routes(measured: Measured, budget: Budget) -> tuple[RouteReview, ...]:

@@ -8,10 +8,12 @@ from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.causes.why import Why
 from overbudget.analysis.common.effective_size import Independence
 from overbudget.analysis.review.measure import DatasetFacts, LostSpans
-from overbudget.stages.names import UNATTRIBUTED
+from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 
 Verdict = Literal["over", "at_risk", "within", "unknown"]
 Basis = Literal["cap", "typical", "largest"]
+MOST_SERVICES = 7  # told apart
+OTHER_SERVICES = "other services"
 TOTAL = "total"  # what `over` calls the whole request
 
 
@@ -61,6 +63,15 @@ class BandStage:
     borrowed: bool
     overrun_ns: int
     blame: float
+
+
+@dataclass(frozen=True)
+class ServicePart:
+    """A service in the breakdown: the mean time of its own spans and of the hops to it, and its share of the latency."""
+
+    service_name: str
+    mean_ns: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,7 @@ class Breakdown:
     `band_incomplete` counts the requests of that rank left out because some of their spans are missing; where they are
     more than a third there is no culprit, because it may be what they lost. Without a culprit otherwise, `any_of` lists the parts of which each alone would be enough (`everything_slow`: typical requests are over
     the cap too), or the spread is a natural one. `extreme` is a request that makes more than a third of the band's spread.
+    `services` tell the same time by service, the largest first; they sum to it too.
     """
 
     percentile: int
@@ -144,6 +156,7 @@ class Breakdown:
     natural_spread: bool = False
     any_of: tuple[Suspect, ...] = ()
     extreme: Extreme | None = None
+    services: tuple[ServicePart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,11 +173,12 @@ class AllSlow:
 
 @dataclass(frozen=True)
 class MeanRequest:
-    """Mean latency and stage times of some requests; the stage means sum to the latency."""
+    """Mean latency and stage times of some requests; the stage means sum to the latency, and so do those of `services`."""
 
     requests: int
     latency_ns: int
     stages: tuple[dict[str, Any], ...]
+    services: tuple[ServicePart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -286,6 +300,17 @@ def too_many_lost(band_requests: int, band_incomplete: int) -> bool:
     return band_incomplete * 3 > band_requests + band_incomplete
 
 
+def service_times(breakdown: Sequence[Breakdown]) -> list[tuple[str, list[int]]]:
+    """The services with most time over all breakdowns, and their mean time (ns) in each; the others as OTHER_SERVICES."""
+    times = [{part.service_name: part.mean_ns for part in made_of.services} for made_of in breakdown]
+    names = sorted(
+        {name for one in times for name in one}, key=lambda name: (-sum(one.get(name, 0) for one in times), name)
+    )
+    told, rest = names[:MOST_SERVICES], names[MOST_SERVICES:]
+    found = [(name, [one.get(name, 0) for one in times]) for name in told]
+    return [*found, (OTHER_SERVICES, [sum(one.get(name, 0) for name in rest) for one in times])] if rest else found
+
+
 def much_unattributed(review: Review) -> float | None:
     """The share of time in no classified span where it is more than half: stages then explain little, and answers speak
     of services and operations. None where it is less."""
@@ -296,4 +321,4 @@ def much_unattributed(review: Review) -> float | None:
     else:
         stages = review.overall.stages if review.overall else ()
         share = next((float(stage["share"]) for stage in stages if stage["stage"] == UNATTRIBUTED), 0.0)
-    return share if share > 0.5 else None
+    return share if share > MUCH_UNATTRIBUTED else None

@@ -3,8 +3,10 @@
 import math
 from typing import Any
 
-TICKS_MS = [v for e in range(-3, 7) for v in (10**e, 2 * 10**e, 5 * 10**e)]
-FINE_MS = [v for e in range(-3, 7) for v in (10**e, 1.5 * 10**e, 2 * 10**e, 3 * 10**e, 5 * 10**e, 7 * 10**e)]
+POWERS_MS = [10**e for e in range(-3, 9)]
+TICKS_MS = [v for e in range(-3, 9) for v in (10**e, 2 * 10**e, 5 * 10**e)]
+FINE_MS = [v for e in range(-3, 9) for v in (10**e, 1.5 * 10**e, 2 * 10**e, 3 * 10**e, 5 * 10**e, 7 * 10**e)]
+MOST_TICKS = 7  # more than that overlap in half a page
 QUIET = "rgba(128,128,128,.18)"
 LINE = "#3a7fc1"
 OTHER = "#7d8893"
@@ -15,8 +17,9 @@ def duration_axis(low_ns: float, high_ns: float, title: str = "") -> dict[str, A
     low, high = max(low_ns, 1_000) / 1e6, max(high_ns, 2_000) / 1e6
     steps = FINE_MS if high < 12 * low else TICKS_MS
     ticks = [tick for tick in steps if low * 0.8 <= tick <= high * 1.25]
-    if len(ticks) > 9:
-        ticks = [tick for tick in ticks if str(tick).strip("0.").startswith("1")]
+    if len(ticks) > MOST_TICKS:
+        ticks = [tick for tick in ticks if tick in POWERS_MS]
+        ticks = ticks[:: -(-len(ticks) // MOST_TICKS)]
     return {
         "type": "log",
         "tickvals": ticks,

@@ -1,29 +1,30 @@
-"""What a request at each percentile is made of: a stack that adds up."""
+"""What the requests nearest to each percentile are made of: means, a stack that adds up."""
 
 import plotly.graph_objects as go
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.review.result import Breakdown, Review
+from overbudget.analysis.review.result import TOTAL, Breakdown, Review
 from overbudget.app.charts.axes import plain_name
 from overbudget.app.charts.parts import WRITING, parts_of
-from overbudget.app.charts.theme import BUDGET, stage_colour
+from overbudget.app.charts.theme import BUDGET
 from overbudget.app.text.marks import MARKS
 
 MS = 1e6
 
 
 def _told(review: Review, made_of: Breakdown) -> str:
-    """How long the requests of a bar take, and whether that percentile is over its cap."""
+    """The mean latency of the requests of a bar, which is not the percentile, and whether that is over its cap."""
     row = review.row(made_of.percentile)
     mark = MARKS.get(row.verdict, "")
-    said = f"{mark}{format_duration(made_of.band_latency_ns)}"
+    said = f"{mark}mean {format_duration(made_of.band_latency_ns)}"
     return f'<b style="color:{BUDGET}">{said}</b>' if row.verdict == "over" else said
 
 
 def breakdown_figure(review: Review) -> go.Figure:
-    """Horizontal bars, one per percentile, absolute time stacked by stage; the cap of each as a red line.
+    """Horizontal bars, one per percentile: mean times of the requests nearest to it, stacked by stage (by service where
+    stages explain little); the cap of each as a red line.
 
-    A part can be chosen: `STAGE|PERCENTILE`.
+    A part can be chosen: `STAGE|PERCENTILE`, for a service `total|PERCENTILE`.
     """
     known = [made_of for made_of in review.breakdown if made_of.stages]
     names = [f"p{made_of.percentile}" for made_of in known]
@@ -32,20 +33,22 @@ def breakdown_figure(review: Review) -> go.Figure:
     reach = max([widest, *(review.row(made_of.percentile).budget_ns or 0 for made_of in known)], default=0)
     longest = next((made_of for made_of in known if made_of.band_latency_ns == widest), None)
     unit, divisor = ("s", 1e9) if widest >= 1e9 else ("ms", MS)
-    for name, stage, values in parts_of(known):
+    for name, stage, colour, values in parts_of(review):
         if not any(values):
             continue
         label = [
-            name.split(": ")[-1] if made_of is longest and value > 0.01 * widest else ""
+            plain_name(name.split(": ")[-1] if stage != TOTAL else name)
+            if made_of is longest and value > 0.01 * widest
+            else ""
             for made_of, value in zip(known, values, strict=True)
         ]
         figure.add_bar(
             y=names,
             x=[value / divisor for value in values],
-            name=name,
+            name=plain_name(name),
             orientation="h",
             marker={
-                "color": stage_colour(stage),
+                "color": colour,
                 "opacity": 0.72 if name == WRITING else 1,
                 "pattern": {
                     "shape": ["/" if stage == "unattributed" and value > 0.02 * widest else "" for value in values],
@@ -84,7 +87,7 @@ def breakdown_figure(review: Review) -> go.Figure:
         margin={"l": 44, "r": 16, "t": 8, "b": 36},
         showlegend=False,
         uniformtext={"minsize": 11, "mode": "hide"},  # a name that does not fit is left out: the key below has it
-        xaxis={"ticksuffix": f" {unit}", "range": [0, 1.14 * reach / divisor], "zeroline": False, "fixedrange": True},
+        xaxis={"ticksuffix": f" {unit}", "range": [0, 1.2 * reach / divisor], "zeroline": False, "fixedrange": True},
         yaxis={"autorange": "reversed", "fixedrange": True},
         bargap=0.35,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from overbudget.app.charts.axes import FINE_MS, LINE, layout, plain_axis, tick_text
+from overbudget.app.charts.axes import LINE, duration_axis, layout, plain_axis
 from overbudget.app.charts.theme import BUDGET
 
 POINTS = 600
@@ -37,7 +37,7 @@ def exceedance_figure(latency_ns: npt.NDArray[np.int64], percentile_of_cap: dict
             marker={"color": BUDGET, "symbol": "x-thin", "size": 10, "line": {"color": BUDGET, "width": 2}},
             textfont={"color": BUDGET}, hovertemplate=f"at most {100 - percentile}% may take longer than {cap / 1e6:,.0f} ms<extra></extra>",
         )  # fmt: skip
-    latency: dict[str, Any] = {"type": "log", "tickvals": FINE_MS, "ticktext": [tick_text(ms) for ms in FINE_MS]}
+    reach = [int(ns.min()), int(ns.max()), *percentile_of_cap] if n else [1_000_000, *percentile_of_cap]
     share: dict[str, Any] = {"type": "log", "tickvals": list(SHARES), "ticktext": list(SHARES.values())}
-    figure.update_layout(**layout(300), xaxis=plain_axis(**latency), yaxis=plain_axis(**share))
+    figure.update_layout(**layout(300), xaxis=duration_axis(min(reach), max(reach)), yaxis=plain_axis(**share))
     return figure

@@ -50,8 +50,13 @@ def chart(figure: go_figure.Figure, key: str, alt: str) -> None:
 
 def stage_key(stages: Iterable[str]) -> None:
     """Which colour is which stage, in the order in which they are drawn."""
+    colour_key((stage, stage_colour(stage)) for stage in stage_order(set(stages)))
+
+
+def colour_key(named: Iterable[tuple[str, str]]) -> None:
+    """Which colour is what."""
     swatch = '<span><i style="background:{}"></i>{}</span>'
-    told = "".join(swatch.format(stage_colour(stage), escape(stage)) for stage in stage_order(set(stages)))
+    told = "".join(swatch.format(colour, escape(name)) for name, colour in named)
     st.html(f'<p class="ob-key">{told}</p>')
 
 

@@ -6,6 +6,7 @@ from html import escape
 import duckdb
 
 from overbudget.analysis.advice.advice import advise
+from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.consistency.consistency import consistency_of
@@ -16,7 +17,7 @@ from overbudget.analysis.review.examples import around, describe, slowest
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.tail.tail import tail
 from overbudget.analysis.trace.trace import load_trace
-from overbudget.app.charts.theme import stage_colour
+from overbudget.app.charts.parts import key_of
 from overbudget.app.html.prose import prose
 from overbudget.app.html.svg import breakdown_svg, waterfall_svg
 from overbudget.app.text import advice as advice_words
@@ -25,6 +26,8 @@ from overbudget.app.text import load as load_words
 from overbudget.app.text import tail as tail_words
 from overbudget.app.text.review import facts_text, good_text
 from overbudget.app.text.tables import (
+    MADE_OF,
+    TOTALS,
     Line,
     average_lines,
     breakdown_lines,
@@ -33,7 +36,6 @@ from overbudget.app.text.tables import (
     route_lines,
 )
 from overbudget.app.text.words import headline, notes
-from overbudget.stages.names import stage_order
 from overbudget.store.errors import OverbudgetError
 
 STYLE = """
@@ -48,7 +50,9 @@ td.over { background: #c8102e; color: #fff; } td.at_risk { background: #f2c14e; 
 svg .soft { font-size: inherit; } .key span { margin-right: 1rem; white-space: nowrap; } .key i { display: inline-block; width: .7em; height: .7em; margin-right: .35em; }
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; fill: currentColor; } .scroll { overflow-x: auto; } pre { white-space: pre-wrap; font-size: .85rem; }
 @media (prefers-color-scheme: dark) { body { background: #12161b; color: #e3e8ed; } th, .soft, caption { color: #9aa6b2; fill: #9aa6b2; } th, td { border-color: #303841; } }
-@media (max-width: 700px) { svg { min-width: 640px; } th, td { padding: .28rem .4rem; } }
+@media screen and (max-width: 700px) { svg { min-width: 640px; } th, td { padding: .28rem .4rem; }
+  .percentiles tr { display: grid; grid-auto-flow: column; grid-template-columns: 7rem; grid-auto-columns: 6.2rem; } .percentiles .soft { display: none; }
+  .percentiles :is(th, td) { order: 2; } .percentiles .first { order: 1; } .percentiles tr > :first-child { order: 0; min-width: 0; } }
 @media print { body { margin: 0; max-width: none; font-size: 11pt; background: #fff; color: #000; } h2 { break-after: avoid; } svg { min-width: 0; } table, svg, .advice { break-inside: avoid; } table { font-size: 9pt; width: 100%; } th, td { padding: .15rem .3rem; } .scroll { overflow: visible; } td.over, td.at_risk, rect, .key i { print-color-adjust: exact; } }
 """
 
@@ -85,7 +89,7 @@ def _review(review: Review) -> list[str]:
     return [
         _table("Latency of the whole request and of each stage", percentile_lines(review), columns),
         _table("What the requests are made of on average", average_lines(review), ["time", "share"]),
-        "<h2>What a request at each percentile is made of</h2>" if any(b.stages for b in review.breakdown) else "",
+        f"<h2>{MADE_OF}</h2>" if any(b.stages for b in review.breakdown) else "",
         breakdown_svg(review),
         _key(review),
         _table("The same in figures", breakdown_lines(review), columns),
@@ -98,22 +102,29 @@ def _table(title: str, lines: Sequence[Line], columns: Sequence[str]) -> str:
     if not lines:
         return ""
     capped = any(line.caps for line in lines)
-    head = "".join(f"<th>{escape(column)}</th>" for column in ["", *(["cap"] if capped else []), *columns])
+    head = "<th></th>" + ('<th class="soft">cap</th>' if capped else "")
+    head += "".join(f'<th class="{_place(column)}">{escape(column)}</th>' for column in columns)
     body = ""
     for line in lines:
         caps = f'<td class="soft">{escape(line.caps)}</td>' if capped else ""
         cells = "".join(
-            f'<td class="{cell.verdict or ""}">{prose(cell.text)}{_small(cell.interval)}</td>' for cell in line.cells
+            f'<td class="{_place(column)} {cell.verdict or ""}">{prose(cell.text)}{_small(cell.interval)}</td>'
+            for column, cell in zip(columns, line.cells, strict=True)
         )
-        total = ' class="total"' if line.label == "whole request" else ""
+        total = ' class="total"' if line.label in TOTALS else ""
         body += f"<tr{total}><td>{prose(line.label)}</td>{caps}{cells}</tr>"
-    return f'<div class="scroll" tabindex="0"><table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    kind = ' class="percentiles"' if f"p{USUAL}" in columns else ""
+    return f'<div class="scroll" tabindex="0"><table{kind}><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _place(column: str) -> str:
+    """The class of the column that a narrow window shows first."""
+    return "first" if column == f"p{USUAL}" else ""
 
 
 def _key(review: Review) -> str:
-    """Which colour is which stage, in the bars and in the waterfalls."""
-    stages = stage_order({row.stage for row in review.stages if row.latency_ns})
-    told = "".join(f'<span><i style="background:{stage_colour(stage)}"></i>{escape(stage)}</span>' for stage in stages)
+    """Which colour is which stage or service in the bars."""
+    told = "".join(f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in key_of(review))
     return f'<p class="key">{told}</p>' if told else ""
 
 

@@ -8,40 +8,41 @@ from overbudget.analysis.review.result import Review
 from overbudget.analysis.trace.result import Trace, TraceSpan
 from overbudget.app.charts.parts import parts_of
 from overbudget.app.charts.theme import BUDGET, stage_colour
+from overbudget.app.text.tables import MADE_OF
 from overbudget.app.text.waterfall import clean
 
 WIDTH = 960
 LABELS = 300
 ROW = 20
 MOST_SPANS = 60
+DARK = {stage_colour(stage) for stage in ("inference", "retrieval", "database", "queue")}  # white words on these
 
 
 def breakdown_svg(review: Review) -> str:
-    """What a request at each percentile is made of: stacked bars, the cap of each as a red line."""
+    """What the requests nearest to each percentile are made of: stacked bars, the cap of each as a red line."""
     known = [made_of for made_of in review.breakdown if made_of.stages]
     if not known:
         return ""
     caps = [review.row(made_of.percentile).budget_ns for made_of in known]
     widest = max([made_of.band_latency_ns or 0 for made_of in known] + [cap or 0 for cap in caps])
-    scale = (WIDTH - 140) / max(widest, 1)
+    scale = (WIDTH - 170) / max(widest, 1)
     drawn, at = [], [50.0] * len(known)
-    for name, stage, times in parts_of(known):
+    for name, _, fill, times in parts_of(review):
         for row, ns in enumerate(times):
             width = ns * scale
             if width <= 0:
                 continue
-            fill = stage_colour(stage)
             drawn.append(
                 f'<rect x="{at[row]:.1f}" y="{row * 38 + 4}" width="{max(width - 1, 0.5):.1f}" height="26" fill="{fill}">'
                 f"<title>{escape(name)}: {escape(format_duration(ns))}</title></rect>"
             )
             if width > 8 * len(name):
-                ink = "#fff" if stage in ("inference", "retrieval", "database", "queue") else "#222"
+                ink = "#fff" if fill in DARK else "#222"
                 drawn.append(f'<text x="{at[row] + 6:.1f}" y="{row * 38 + 21}" fill="{ink}">{escape(name)}</text>')
             at[row] += width
     for row, (made_of, cap) in enumerate(zip(known, caps, strict=True)):
         drawn.append(f'<text x="42" y="{row * 38 + 21}" text-anchor="end">p{made_of.percentile}</text>')
-        total = format_duration(made_of.band_latency_ns)
+        total = f"mean {format_duration(made_of.band_latency_ns)}"
         line = 50 + (cap or 0) * scale
         left = line if at[row] <= line < at[row] + 60 else at[row]  # not across the line of the cap
         drawn.append(f'<text x="{left + 6:.1f}" y="{row * 38 + 21}">{escape(total)}</text>')
@@ -50,7 +51,7 @@ def breakdown_svg(review: Review) -> str:
             drawn.append(
                 f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{row * 38}" y2="{row * 38 + 34}" stroke="{BUDGET}" stroke-width="2" stroke-dasharray="3 3"/>'
             )
-    return _svg(len(known) * 38, drawn, "What a request at each percentile is made of")
+    return _svg(len(known) * 38, drawn, MADE_OF)
 
 
 def waterfall_svg(trace: Trace) -> str:

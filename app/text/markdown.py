@@ -3,6 +3,8 @@
 from overbudget.analysis.review.result import Over, Review
 from overbudget.app.text.review import facts_text, good_text
 from overbudget.app.text.tables import (
+    MADE_OF,
+    TOTALS,
     Cell,
     Line,
     average_lines,
@@ -23,7 +25,7 @@ def review_markdown(review: Review) -> str:
         parts.append(_table("", percentile_lines(review), percentiles))
         parts.append(_table("", average_lines(review), ["time", "share"]))
         made_of = _table("", breakdown_lines(review), percentiles)
-        parts.append(_folded("What a request at each percentile is made of", made_of))
+        parts.append(_folded(MADE_OF, made_of))
         culprits = _table("", culprit_lines(review), ["stage", "overrun", "blame", "operation"])
         parts.append(_folded("Where the overrun comes from", culprits))
         routes = _table("route", route_lines(review), ["requests", *percentiles])
@@ -47,7 +49,7 @@ def _table(corner: str, lines: list[Line], columns: list[str]) -> str:
     head = [corner, *(["cap"] if capped else []), *columns]
     rows = [head, ["---", *["---:"] * (len(head) - 1)]]
     for line in lines:
-        label = "**whole request**" if line.label == "whole request" else line.label
+        label = f"**{line.label}**" if line.label in TOTALS else line.label
         caps = [line.caps.replace(", ", "<br>")] if capped else []
         rows.append([label, *caps, *(_cell(cell) for cell in line.cells)])
     return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows)

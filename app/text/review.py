@@ -13,6 +13,8 @@ from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.app.text.tables import (
+    MADE_OF,
+    TOTALS,
     Cell,
     Line,
     average_lines,
@@ -50,7 +52,7 @@ def _print(review: Review, console: Console) -> None:
         percentiles = [f"p{p}" for p in review.percentiles]
         _section(console, "Latency of the whole request and of each stage", percentile_lines(review), percentiles)
         _section(console, "What the requests are made of on average", average_lines(review), ["time", "share"])
-        _section(console, "What a request at each percentile is made of", breakdown_lines(review), percentiles)
+        _section(console, MADE_OF, breakdown_lines(review), percentiles)
         columns = ["stage", "overrun", "blame", "operation"]
         _section(console, "Where the overrun comes from", culprit_lines(review), columns, left=("stage", "operation"))
         routes = route_lines(review)
@@ -113,7 +115,7 @@ def _section(
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right", no_wrap=column not in left)
     for line in lines:
-        label = Text(line.label, style="bold" if line.label == "whole request" else "")
+        label = Text(line.label, style="bold" if line.label in TOTALS else "")
         caps = [Text(line.caps.replace(", ", "\n"))] if capped else []
         table.add_row(label, *caps, *(_cell(cell) for cell in line.cells))
     console.print(table)

@@ -4,10 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.review.result import PercentileRow, Review, StageRow, Verdict
+from overbudget.analysis.review.result import (
+    OTHER_SERVICES,
+    PercentileRow,
+    Review,
+    StageRow,
+    Verdict,
+    much_unattributed,
+    service_times,
+)
 from overbudget.app.text.marks import MARKS
 from overbudget.app.text.words import operation_name, quoted
 
+MADE_OF = "What the requests around each percentile are made of (their mean, not the percentile itself)"
+MEAN = "mean latency"
+TOTALS = ("whole request", MEAN)
 TOO_FEW = "too few"
 NO_SPANS = "no spans"
 OVER = {"cap": "over its cap", "typical": "over typical requests", "largest": "of it: the largest part"}
@@ -51,9 +62,12 @@ def percentile_lines(review: Review) -> list[Line]:
 
 
 def breakdown_lines(review: Review) -> list[Line]:
-    """Stage by stage what a request at each percentile is made of, and its whole below; empty where unknown at all."""
+    """Stage by stage what the requests nearest to each percentile are made of, and their mean latency below; empty where
+    unknown at all. Where stages explain little, service by service."""
     if not any(made_of.stages for made_of in review.breakdown):
         return []
+    if much_unattributed(review) is not None:
+        return [*_service_lines(review), _means_line(review)]
     stages = [stage.stage for stage in next(made_of for made_of in review.breakdown if made_of.stages).stages]
     lines = []
     for place, stage in enumerate(stages):
@@ -67,11 +81,27 @@ def breakdown_lines(review: Review) -> list[Line]:
         if any(made_of.stages and made_of.stages[place].mean_ns for made_of in review.breakdown):
             lines.append(Line(stage, "", tuple(found)))
             lines += _streaming_lines(review) if stage == "inference" else []
+    return [*lines, _means_line(review)]
+
+
+def _means_line(review: Review) -> Line:
     whole = [
         Cell(TOO_FEW if made_of.band_latency_ns is None else f"{format_duration(made_of.band_latency_ns)} 100%")
         for made_of in review.breakdown
     ]
-    return [*lines, Line("whole request", "", tuple(whole))]
+    return Line(MEAN, "", tuple(whole))
+
+
+def _service_lines(review: Review) -> list[Line]:
+    """A line for each of the services with most time, and one for the others together."""
+    lines = []
+    for name, times in service_times(review.breakdown):
+        found = [
+            Cell(f"{format_duration(ns)} {ns / (made_of.band_latency_ns or 1):4.0%}" if made_of.stages else TOO_FEW)
+            for made_of, ns in zip(review.breakdown, times, strict=True)
+        ]
+        lines.append(Line(name if name == OTHER_SERVICES else quoted(name), "", tuple(found)))
+    return lines
 
 
 def _streaming_lines(review: Review) -> list[Line]:
@@ -96,7 +126,7 @@ def average_lines(review: Review) -> list[Line]:
         Line(stage["stage"], "", (Cell(format_duration(stage["mean_ns"])), Cell(f"{stage['share']:.0%}")))
         for stage in review.overall.stages
     ]
-    return [*lines, Line("whole request", "", (Cell(format_duration(review.overall.latency_ns)), Cell("100%")))]
+    return [*lines, Line(MEAN, "", (Cell(format_duration(review.overall.latency_ns)), Cell("100%")))]
 
 
 def culprit_lines(review: Review) -> list[Line]:

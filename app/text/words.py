@@ -15,13 +15,14 @@ from overbudget.analysis.review.result import (
     Over,
     PercentileRow,
     Review,
+    ServicePart,
     StageRow,
     Suspect,
     much_unattributed,
     too_many_lost,
     untold,
 )
-from overbudget.stages.names import UNATTRIBUTED
+from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 
 LONGEST_NAME = 60
 
@@ -434,8 +435,16 @@ def _largest(made_of: Breakdown) -> str:
     if not made_of.stages:
         return "They take no time at all."
     stage = max(made_of.stages, key=lambda found: found.mean_ns)
+    if stage.stage == UNATTRIBUTED and stage.share > MUCH_UNATTRIBUTED and made_of.services:
+        return _largest_service(made_of.services[0], made_of.band_latency_ns)
     takes = format_duration(stage.mean_ns, beside_ns=made_of.band_latency_ns)
     return _capital(f"{stage_name(stage.stage)} takes the largest part of it, {takes} ({stage.share:.0%}).")
+
+
+def _largest_service(part: ServicePart, latency_ns: int | None) -> str:
+    """Where no stage explains most of the time: the service that takes most of it."""
+    takes = format_duration(part.mean_ns, beside_ns=latency_ns)
+    return f"No stage explains most of it; of the services {quoted(part.service_name)} takes most, {takes} ({part.share:.0%})."
 
 
 def _basis(culprit: Culprit) -> str:
@@ -573,6 +582,8 @@ def _overall(review: Review) -> str:
             else "There is nothing to break down."
         )
     stage = max(overall.stages, key=lambda found: found["mean_ns"])
+    if stage["stage"] == UNATTRIBUTED and stage["share"] > MUCH_UNATTRIBUTED and overall.services:
+        return _largest_service(overall.services[0], overall.latency_ns)
     takes = format_duration(stage["mean_ns"], beside_ns=overall.latency_ns)
     return _capital(f"{stage_name(stage['stage'])} takes the largest part of it, {takes} ({stage['share']:.0%}).")
 

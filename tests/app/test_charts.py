@@ -1,22 +1,29 @@
 """Charts are pure: an analysis result in, a figure out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.heatmap import grid_of, in_cell
 from overbudget.analysis.review.review import review
 from overbudget.app.charts.aggregated_path import aggregated_path_figure
-from overbudget.app.charts.axes import tick_text
+from overbudget.app.charts.axes import MOST_TICKS, duration_axis, tick_text
 from overbudget.app.charts.breakdown import breakdown_figure
 from overbudget.app.charts.cohorts import cohorts_figure
 from overbudget.app.charts.exceedance import exceedance_figure
 from overbudget.app.charts.heatmap import over_time_figure
+from overbudget.app.charts.parts import key_of
 from overbudget.app.charts.spread import spread_figure
 from overbudget.app.charts.theme import BUDGET, STAGE_COLOURS, stage_colour
 from overbudget.app.charts.under_load import stages_under_load_figure, under_load_figure
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
+from tests.dataset_builder import MS, DatasetBuilder, Work
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +38,43 @@ def test_the_stack_adds_up_to_the_latency_of_the_band(reviewed) -> None:  # type
     for place, made_of in enumerate(reviewed.breakdown):
         total_s = sum(trace.x[place] for trace in figure.data)
         assert total_s * 1e9 == pytest.approx(made_of.band_latency_ns, rel=1e-6)
+
+
+def test_a_bar_is_labelled_as_the_mean_that_it_is_and_not_as_the_percentile(reviewed) -> None:  # type: ignore[no-untyped-def]
+    labels = [note.text for note in breakdown_figure(reviewed).layout.annotations]
+    assert labels
+    for label, made_of in zip(labels, reviewed.breakdown, strict=True):
+        assert f"mean {format_duration(made_of.band_latency_ns)}" in label
+
+
+def test_where_stages_explain_little_the_bars_are_services(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(100):
+        builder.request(
+            Work("inference", 10 * MS), *(Work(None, (9 + number % 3) * MS, service=f"<b>{i}") for i in "abc")
+        )
+    review_of_services = review(open_dataset(builder.write(tmp_path / "services.duckdb")))
+    figure = breakdown_figure(review_of_services)
+    assert {trace.name for trace in figure.data} == {"api", *(f"&lt;b&gt;{i}" for i in "abc")}
+    assert len({trace.marker.color for trace in figure.data}) == 4
+    assert {point[1] for trace in figure.data for point in trace.customdata} >= {"total|50", "total|95"}
+    assert [name for name, _ in key_of(review_of_services)] == ["<b>a", "<b>b", "<b>c", "api"]
+
+
+@given(st.floats(1e3, 1e9), st.floats(1, 1e7))
+def test_ticks_of_durations_are_few_and_lie_apart(low_ns: float, times: float) -> None:
+    axis = duration_axis(low_ns, low_ns * times)
+    places = np.log10(axis["tickvals"])
+    width = axis["range"][1] - axis["range"][0]
+    assert len(places) <= MOST_TICKS
+    assert np.all(np.diff(places) / width > 0.05)
+    assert len(set(axis["ticktext"])) == len(places)
+
+
+@pytest.mark.parametrize("latency_ms", [[3], [3, 3], [8, 34], [0.05, 8, 70_000]])
+def test_the_ticks_of_the_curve_of_few_requests_do_not_overlap(latency_ms: list[float]) -> None:
+    figure = exceedance_figure((np.array(latency_ms) * 1e6).astype(np.int64), {})
+    assert 1 <= len(figure.layout.xaxis.tickvals) <= MOST_TICKS
 
 
 def test_a_stage_has_the_same_colour_in_every_bar_and_never_the_red_of_the_budget(reviewed) -> None:  # type: ignore[no-untyped-def]

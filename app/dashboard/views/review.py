@@ -9,9 +9,11 @@ from overbudget.analysis.review.heatmap import grid_of
 from overbudget.app.charts.breakdown import breakdown_figure
 from overbudget.app.charts.exceedance import exceedance_figure
 from overbudget.app.charts.heatmap import over_time_figure
+from overbudget.app.charts.parts import key_of
 from overbudget.app.dashboard import blocks, cache, examples, sidebar, state
 from overbudget.app.dashboard.report import report_button
 from overbudget.app.server.workspace import sample_of
+from overbudget.app.text.tables import MADE_OF
 
 view = sidebar.view()
 review = cache.reviewed(view.dataset, view.budget, view.filters)
@@ -23,11 +25,11 @@ with st.expander("Set the budget", expanded=state.editor_begins_open(view.datase
     blocks.cap_editor(view.dataset, review)
 table = view.table
 if any(made_of.stages for made_of in review.breakdown):
-    blocks.caption(
-        "What requests around each percentile are made of: mean stage times on the critical path; dotted: the cap"
+    blocks.caption(f"{MADE_OF}; dotted: the cap")
+    examples.chart(
+        breakdown_figure(review), "breakdown", "Mean times of the requests nearest to each percentile, stacked"
     )
-    examples.chart(breakdown_figure(review), "breakdown", "Stage times of requests at each percentile, stacked")
-    blocks.stage_key(row.stage for row in review.stages if row.latency_ns)
+    blocks.colour_key(key_of(review))
 if len(table):
     grid = grid_of(table.start_ns, table.latency_ns)
     said, rows = examples.requests_behind(review, table, grid)

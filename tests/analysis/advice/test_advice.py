@@ -141,7 +141,7 @@ def test_calls_with_something_between_them_are_left_alone(tmp_path: Path) -> Non
 def test_time_in_no_span_is_to_be_instrumented(tmp_path: Path) -> None:
     builder = DatasetBuilder()
     for _ in range(40):
-        builder.request(Work("inference", 300 * MS, "chat"), rest_ns=300 * MS)
+        builder.request(Work("inference", 300 * MS, "chat"), rest_ns=301 * MS)
     (advice,) = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
     assert (advice.kind, advice.confidence) == ("instrument", "weak")
     assert (advice.effect, advice.changes) == ((), ())  # it promises no time

@@ -89,7 +89,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], int]] = {
     "negative_duration": ([*whole(1, 1), span(9, 1, 20, 10)], 1),
     "clock_skew": ([*whole(1, 1), span(9, 2, 500, 540, service="model", kind=2)], 1),
     "duplicate_span": ([*whole(1, 1), whole(1, 1)[1]], 1),
-    "unattributed_time": ([span(1, None, 0, 100), span(2, 1, 0, 50, about=LLM)], 1),
+    "unattributed_time": ([span(1, None, 0, 100), span(2, 1, 0, 49, about=LLM)], 1),
     "outlived_request": ([*whole(1, 1), span(9, 1, 90, 130)], 1),
     "missing_stage": (
         [

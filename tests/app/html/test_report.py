@@ -55,6 +55,14 @@ def test_it_holds_review_tail_advice_load_and_three_waterfalls(slow: str) -> Non
     assert len(slow) < 6_000_000
 
 
+def test_a_narrow_window_shows_p95_first_and_no_caps(slow: str) -> None:
+    heads = [about.get("class") for tag, about in tags(slow.split("</table>")[0]) if tag == "th"]
+    assert heads == [None, "soft", "", "", "", "first", ""]
+    narrow = slow[slow.index("@media screen and (max-width: 700px)") :]
+    assert ".percentiles .soft { display: none; }" in narrow
+    assert ".percentiles .first { order: 1; }" in narrow
+
+
 def test_it_asks_nothing_of_a_network_and_has_no_script(slow: str) -> None:
     found = tags(slow)
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in found}

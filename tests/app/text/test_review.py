@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.review.result import OTHER_SERVICES
 from overbudget.analysis.review.review import Filters, Review, over, review
 from overbudget.app.text.markdown import review_markdown
 from overbudget.app.text.review import print_review, review_text
 from overbudget.app.text.review_json import check_json, review_json
+from overbudget.app.text.tables import MEAN, breakdown_lines
 from overbudget.app.text.words import check_sentences, headline, notes, quoted
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
@@ -267,6 +269,38 @@ def test_half_of_the_time_unattributed_is_not_yet_much(tmp_path: Path) -> None:
     for _ in range(100):
         builder.request(Work("inference", 50 * MS), rest_ns=50 * MS)
     assert not any("no classified span" in note for note in notes(built(tmp_path, builder)))
+
+
+@pytest.mark.parametrize(("rest_ms", "told"), [(49, "inference"), (150, "`search`")])
+def test_where_stages_explain_little_the_table_and_the_sentence_speak_of_services(
+    tmp_path: Path, rest_ms: int, told: str
+) -> None:
+    builder = DatasetBuilder()
+    for _ in range(100):
+        builder.request(
+            Work("inference", 100 * MS),
+            Work(None, rest_ms * MS, "scan", service="search"),
+            Work(None, 20 * MS, "ask", hop_to="ledger"),
+        )
+    review = built(tmp_path, builder)
+    lines = breakdown_lines(review)
+    labels = [line.label for line in lines]
+    assert labels[-1] == MEAN
+    assert (told in labels) is True
+    assert ("unattributed" in labels) is (rest_ms == 49)
+    assert told.strip("`") in headline(review)[1].lower()
+    for made_of in review.breakdown:
+        assert sum(part.mean_ns for part in made_of.services) == made_of.band_latency_ns
+        assert {part.service_name for part in made_of.services} == {"api", "search", "ledger"}
+
+
+def test_beyond_seven_services_the_others_are_told_together(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for _ in range(60):
+        builder.request(*(Work(None, place * MS, service=f"s{place}") for place in range(1, 12)))
+    lines = breakdown_lines(built(tmp_path, builder))
+    assert [line.label for line in lines] == [*(f"`s{place}`" for place in range(11, 4, -1)), OTHER_SERVICES, MEAN]
+    assert lines[-2].cells[0].text.startswith("10 ms")  # 1 + 2 + 3 + 4
 
 
 def test_a_band_that_one_extreme_request_dominates_says_so(tmp_path: Path) -> None:
