@@ -51,7 +51,7 @@ svg .soft { font-size: inherit; } .key span { margin-right: 1rem; white-space: n
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; fill: currentColor; } .scroll { overflow-x: auto; } pre { white-space: pre-wrap; font-size: .85rem; }
 @media (prefers-color-scheme: dark) { body { background: #12161b; color: #e3e8ed; } th, .soft, caption { color: #9aa6b2; fill: #9aa6b2; } th, td { border-color: #303841; } }
 @media screen and (max-width: 700px) { svg { min-width: 640px; } th, td { padding: .28rem .4rem; }
-  .percentiles tr { display: grid; grid-auto-flow: column; grid-template-columns: 7rem; grid-auto-columns: 6.2rem; } .percentiles .soft { display: none; }
+  .percentiles tr { display: grid; grid-auto-flow: column; grid-template-columns: 7rem; grid-auto-columns: 6.7rem; } .percentiles .soft { display: none; }
   .percentiles :is(th, td) { order: 2; } .percentiles .first { order: 1; } .percentiles tr > :first-child { order: 0; min-width: 0; } }
 @media print { body { margin: 0; max-width: none; font-size: 11pt; background: #fff; color: #000; } h2 { break-after: avoid; } svg { min-width: 0; } table, svg, .advice { break-inside: avoid; } table { font-size: 9pt; width: 100%; } th, td { padding: .15rem .3rem; } .scroll { overflow: visible; } td.over, td.at_risk, rect, .key i { print-color-adjust: exact; } }
 """

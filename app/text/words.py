@@ -407,7 +407,7 @@ def _why(review: Review, row: PercentileRow) -> str:
         return _capital(said)
     mean = next(stage.mean_ns for stage in made_of.stages if stage.stage == culprit.stage)
     takes = format_duration(mean, beside_ns=made_of.band_latency_ns)
-    over = f"{format_duration(culprit.overrun_ns)} {_basis(culprit)}"
+    over = f"{format_duration(culprit.overrun_ns)} {_basis(culprit, made_of)}"
     text = f"{stage_name(culprit.stage)} takes {takes} of it, {over}{_because(culprit)}."
     if culprit.basis == "typical" and any(stage.budget_ns is not None for stage in made_of.stages):
         return f"No stage is over its cap; {text}"
@@ -447,8 +447,11 @@ def _largest_service(part: ServicePart, latency_ns: int | None) -> str:
     return f"No stage explains most of it; of the services {quoted(part.service_name)} takes most, {takes} ({part.share:.0%})."
 
 
-def _basis(culprit: Culprit) -> str:
-    return "over its cap" if culprit.basis == "cap" else "more than in typical requests"
+def _basis(culprit: Culprit, made_of: Breakdown) -> str:
+    if culprit.basis != "cap":
+        return "more than in typical requests"
+    cap = next(stage.budget_ns for stage in made_of.stages if stage.stage == culprit.stage)
+    return f"over its cap of {format_duration(cap)}"
 
 
 def _because(culprit: Culprit) -> str:
@@ -531,7 +534,7 @@ def _calm(review: Review, row: PercentileRow) -> str:
             return _largest(made_of)
         if (said := _unexplained(culprit, made_of)) is not None:
             return _capital(said)
-        more = f"{format_duration(culprit.overrun_ns)} {_basis(culprit)}"
+        more = f"{format_duration(culprit.overrun_ns)} {_basis(culprit, made_of)}"
         return _capital(f"{stage_name(culprit.stage)} takes {more}{_because(culprit)}.")
     risky = [stage for stage in review.stages if stage.verdict == "at_risk"]
     if risky:

@@ -83,7 +83,7 @@ def built(tmp_path: Path, builder: DatasetBuilder, budget: str = "", **filters: 
 def test_over_budget_names_the_percentile_the_stage_and_the_operation(slow: Reviewer) -> None:
     first, second = headline(slow('[budget]\np95 = "1s"\n[stages.retrieval]\np95 = "400ms"'))
     assert first == "p95 is 1.34 s, 336 ms over its cap of 1.00 s."
-    assert second == "Retrieval takes 0.94 s of it, 538 ms over its cap; `SELECT docs` is why."
+    assert second == "Retrieval takes 0.94 s of it, 538 ms over its cap of 400 ms; `SELECT docs` is why."
 
 
 def test_without_stage_caps_the_stage_is_told_by_comparison_and_it_says_so(slow: Reviewer) -> None:
@@ -139,7 +139,7 @@ def test_hop_time_is_told_apart_from_what_the_callee_takes(tmp_path: Path) -> No
         builder.request(Work("tools", waits, "GET /cart", hop_to="cart", callee_ns=12 * MS), rest_ns=number * 77 % 300)
     second = headline(built(tmp_path, builder, '[budget]\np95 = "100ms"\n[stages.tools]\np95 = "50ms"'))[1]
     assert second.endswith(
-        "442 ms over its cap; 480 ms pass before `cart` starts on `GET /cart`, which then runs 12 ms."
+        "442 ms over its cap of 50 ms; 480 ms pass before `cart` starts on `GET /cart`, which then runs 12 ms."
     )
 
 
@@ -149,7 +149,7 @@ def test_waiting_for_a_callee_without_spans_is_told_as_waiting(tmp_path: Path) -
         took = (900 if number % 10 == 0 else 300) * MS + number * 77 % 300
         builder.request(Work("inference", took, "chat", hop_to="openai"))
     second = headline(built(tmp_path, builder, '[budget]\np95 = "500ms"\n[stages.inference]\np95 = "450ms"'))[1]
-    assert second.endswith("450 ms over its cap; `chat` waiting for `openai` is why.")
+    assert second.endswith("450 ms over its cap of 450 ms; `chat` waiting for `openai` is why.")
 
 
 def test_an_operation_that_is_slow_in_every_request_is_told_as_such(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_an_operation_that_is_slow_in_every_request_is_told_as_such(tmp_path: Pa
     for number in range(300):
         builder.request(Work("tools", 500 * MS + number, "call"), Work("inference", number * 77 % 300 * MS, "chat"))
     second = headline(built(tmp_path, builder, '[budget]\np95 = "600ms"\n[stages.tools]\np95 = "100ms"'))[1]
-    assert second.endswith("400 ms over its cap; the largest part of it is `call`, in typical requests too.")
+    assert second.endswith("400 ms over its cap of 100 ms; the largest part of it is `call`, in typical requests too.")
 
 
 def test_few_requests_are_told_without_percentiles(tmp_path: Path) -> None:
