@@ -137,9 +137,9 @@ def _spreads_more(case: Case) -> bool:
     growth = np.maximum(0, np.array([_mean(case.band, part) for part in parts]) - typical)
     if growth.sum() <= 0:
         return False
-    usual = typical / typical.sum() if typical.sum() > 0 else np.zeros(len(parts))
-    more = growth / growth.sum() - usual
-    alone = usual.max() > 1 - SPREADS_MORE / 2  # a part without others to compare with
+    shares = typical / typical.sum() if typical.sum() > 0 else np.zeros(len(parts))
+    more = growth / growth.sum() - shares
+    alone = shares.max() > 1 - SPREADS_MORE / 2  # a part without others to compare with
     return bool(more.max() >= SPREADS_MORE or alone)
 
 

@@ -136,7 +136,7 @@ class Measured:
     incomplete: LostSpans | None
     rows: np.ndarray  # of each request of `table` among all that were read
     cohorts: dict[int, Band]
-    usual: Band
+    typical_band: Band
     evidence: Evidence
 
     def why(self, percentile: int, cause: Cause, stage: int, excess_ns: int) -> Why | None:
@@ -145,7 +145,7 @@ class Measured:
             return None
         spent = self.evidence.spending()
         before, after = (
-            spent.amount(cause, self._weights(band), stage) for band in (self.usual, self.cohorts[percentile])
+            spent.amount(cause, self._weights(band), stage) for band in (self.typical_band, self.cohorts[percentile])
         )
         cost = self.evidence.costs()(cause) if self.evidence.costs is not None else None
         return explain(before, after, excess_ns, cost, spent.widths.get(cause, 1))
@@ -156,7 +156,7 @@ class Measured:
             return False, False
         spent, weights = (
             self.evidence.spending(),
-            [self._weights(band) for band in (self.usual, self.cohorts[percentile])],
+            [self._weights(band) for band in (self.typical_band, self.cohorts[percentile])],
         )
         often = calls_more_often(spent, cause, weights[0], weights[1])
         return often, calls_with_more_tokens(spent, cause, self.evidence.costs()(cause), weights[0], weights[1])
@@ -226,7 +226,7 @@ def measure(
     def means(band: Band) -> BandMeans | None:
         return _means(band, table, rows, evidence.causes) if band.known else None
 
-    usual = ranking.between(*TYPICAL).among(usable)
+    typical_band = ranking.between(*TYPICAL).among(usable)
     everyone = np.flatnonzero(usable)
     whole = table if usable.all() else table.take(everyone)
     told, other_routes = _routes(table, usable, percentiles, routes)
@@ -241,7 +241,7 @@ def measure(
         stages=quantiles(whole.stage_ns, percentiles, whole.start_ns, whole.weight),
         bands={p: means(band) for p, band in bands.items()},
         band_requests={p: len(band.rows) for p, band in bands.items()},
-        typical=means(usual),
+        typical=means(typical_band),
         overall=_means(_evenly(everyone, table), table, rows, evidence.causes) if len(everyone) else None,
         routes=told,
         other_routes=other_routes,
@@ -251,7 +251,7 @@ def measure(
         incomplete=_incomplete(table, usable),
         rows=rows,
         cohorts=bands,
-        usual=usual,
+        typical_band=typical_band,
         evidence=evidence,
     )
 

@@ -1,4 +1,4 @@
-"""What is usual for an operation: how long it takes at the median, and where one span stands among its like."""
+"""What is typical for an operation: how long it takes at the median, and where one span stands among its like."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from overbudget.analysis.trace.result import Trace
 
 
 @dataclass(frozen=True)
-class Usual:
+class Typical:
     """A span among all spans of its operation that have an end: how many there are, their median (ns), and the share of
     them that are shorter (equal ones count half)."""
 
@@ -17,7 +17,7 @@ class Usual:
     rank: float
 
 
-LEAST = 20  # spans, to know what is usual
+LEAST = 20  # spans, to know what is typical
 
 _RANKS = """
 WITH asked AS (
@@ -38,7 +38,7 @@ FROM asked a JOIN counted c USING (operation_id) JOIN shorter s USING (operation
 """
 
 
-def typical_durations(connection: duckdb.DuckDBPyConnection, trace: Trace) -> dict[str, Usual]:
+def typical_durations(connection: duckdb.DuckDBPyConnection, trace: Trace) -> dict[str, Typical]:
     """By span id; spans of operations that occur fewer than 20 times are left out."""
     rows = connection.execute(_RANKS, {"trace": trace.trace_id, "least": LEAST}).fetchall()
-    return {span_id: Usual(spans, median, float(rank)) for span_id, spans, median, rank in rows}
+    return {span_id: Typical(spans, median, float(rank)) for span_id, spans, median, rank in rows}

@@ -10,7 +10,7 @@ import streamlit as st
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.trace.otlp import trace_otlp
 from overbudget.analysis.trace.result import Trace
-from overbudget.analysis.trace.typical_durations import Usual
+from overbudget.analysis.trace.typical_durations import Typical
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.text.waterfall import clean
 from overbudget.app.text.words import count
@@ -36,7 +36,7 @@ def trace_summary(trace: Trace) -> None:
     )
 
 
-def span_details(trace: Trace, selected: str | None, usual: dict[str, Usual]) -> None:
+def span_details(trace: Trace, selected: str | None, typical: dict[str, Typical]) -> None:
     """Times, attributes, events and links of the chosen span."""
     span = next((one for one in trace.spans if one.span_id == selected), None)
     if span is None:
@@ -49,7 +49,7 @@ def span_details(trace: Trace, selected: str | None, usual: dict[str, Usual]) ->
         "passed while it ran": format_duration(meanwhile)
         if (meanwhile := trace.meanwhile_ns.get(span.span_id))
         else "",
-        "among its like": _rank(usual.get(span.span_id)),
+        "among its like": _rank(typical.get(span.span_id)),
         "starts after": format_duration(span.start_ns - trace.start_ns),
         "stage": span.stage,
         "kind": span.kind,
@@ -96,11 +96,11 @@ def download_trace(connection: duckdb.DuckDBPyConnection, trace: Trace) -> None:
     )
 
 
-def _rank(usual: Usual | None) -> str:
+def _rank(typical: Typical | None) -> str:
     """Where a span stands among all spans of its operation."""
-    if usual is None:
+    if typical is None:
         return ""
-    return f"longer than {usual.rank:.0%} of {usual.spans:,}; the median is {format_duration(usual.median_ns)}"
+    return f"longer than {typical.rank:.0%} of {typical.spans:,}; the median is {format_duration(typical.median_ns)}"
 
 
 def _table(values: dict[str, str | None]) -> None:

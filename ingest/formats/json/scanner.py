@@ -18,54 +18,87 @@ _CUTTABLE = (b"resourceSpans", b"resource_spans", b"batches", b"scopeSpans", b"s
 _NEEDS_RESOURCE = _CUTTABLE[3:]
 
 
-@kernel(signature=f"int64({READ_U8}, int64, int64[:], int64[:], int64[:], int64[:], int64[:, :])")
-def _scan(data, base, state, opened, kind, closed, documents):
-    """Advance over data[base:]; returns how many documents (start, end) were completed.
+DEPTH, IN_STRING, ESCAPED, REACHED, GARBAGE, BROKEN_OFF = range(6)  # what of the scan's state is where
+_QUOTE, _BACKSLASH, _COMMA, _NEWLINE = (ord(c) for c in '"\\,\n')
+_BRACE, _BRACE_END, _BRACKET, _BRACKET_END = (ord(c) for c in "{}[]")
 
-    state: [depth, in string, escaped, position reached, start of garbage or -1, where a document is broken off or -1]. Per nesting level: where the
-    innermost container was opened, its kind (the byte), and where the last container directly in it was closed.
-    Stops early when `documents` is full.
-    """
-    depth, in_string, escaped = state[0], state[1] != 0, state[2] != 0
-    found = 0
-    i = base
-    while i < data.size and found < documents.shape[0]:
+
+@kernel
+def _string_end(data, i, escaped):
+    """From inside a string at `i`: (position of its end quote or of the newline that breaks it off, whether the byte
+    before is a backslash that counts). The position is the text's size where neither has arrived yet."""
+    while i < data.size:
         c = data[i]
+        if escaped:
+            escaped = False
+        elif c == _BACKSLASH:
+            escaped = True
+        elif c in (_QUOTE, _NEWLINE):
+            return i, False
+        i += 1
+    return i, escaped
+
+
+@kernel
+def _note_garbage(i, state):
+    """What stands at `i` is in no document; the first place counts."""
+    if state[GARBAGE] < 0:
+        state[GARBAGE] = i
+
+
+@kernel
+def _close(c, i, depth, opened, kind, closed, document):
+    """A closing bracket on level `depth`: whether it completes a document, whose start and end are then in `document`."""
+    if 0 < depth <= closed.size:
+        closed[depth - 1] = i + 1
+    if c == _BRACE_END and (depth == 0 or (depth == 1 and kind[0] == _BRACKET)):
+        document[0], document[1] = opened[depth], i + 1
+        return True
+    return False
+
+
+@kernel(signature=f"int64({READ_U8}, int64[:], int64[:], int64[:], int64[:], int64[:, :])")
+def _scan(data, state, opened, kind, closed, documents):
+    """Advance from state[REACHED]; returns how many documents (start, end) were completed.
+
+    state: nesting depth, whether in a string and after a backslash, position reached, where what is no document starts
+    (or -1), and where a document is broken off (or -1). Per nesting level: where the innermost container was opened,
+    its kind (the byte), and where the last container directly in it was closed. Stops early when `documents` is full.
+    """
+    found, i, depth = 0, state[REACHED], state[DEPTH]
+    in_string, escaped = state[IN_STRING] != 0, state[ESCAPED] != 0
+    while i < data.size and found < documents.shape[0]:
         if in_string:
-            if escaped:
-                escaped = False
-            elif c == 92:
-                escaped = True
-            elif c == 34:
-                in_string = False
-            elif c == 10:  # never inside a string: this document is broken off here
-                if state[4] < 0:
-                    state[4] = opened[0] if depth > 0 else i
-                    state[5] = i
-                depth, in_string = 0, False
-        elif c == 34:
-            if (depth == 0 or (depth == 1 and kind[0] == 91)) and state[4] < 0:
-                state[4] = i
+            i, escaped = _string_end(data, i, escaped)
+            if i == data.size:
+                break
+            if data[i] == _NEWLINE:  # never inside a string: this document is broken off here
+                if state[GARBAGE] < 0:
+                    state[BROKEN_OFF] = i
+                _note_garbage(opened[0] if depth > 0 else i, state)
+                depth = 0
+            in_string = False
+            i += 1
+            continue
+        c = data[i]
+        if c == _QUOTE:
+            if depth == 0 or (depth == 1 and kind[0] == _BRACKET):
+                _note_garbage(i, state)
             in_string = True
-        elif c == 123 or c == 91:
+        elif c in (_BRACE, _BRACKET):
             if depth < opened.size:
                 opened[depth], kind[depth], closed[depth] = i, c, -1
             depth += 1
-        elif c == 125 or c == 93:
+        elif c in (_BRACE_END, _BRACKET_END):
             if depth == 0:
-                if state[4] < 0:
-                    state[4] = i
+                _note_garbage(i, state)
             else:
                 depth -= 1
-                if depth > 0 and depth <= closed.size:
-                    closed[depth - 1] = i + 1
-                if c == 125 and (depth == 0 or (depth == 1 and kind[0] == 91)):
-                    documents[found, 0], documents[found, 1] = opened[depth], i + 1
-                    found += 1
-        elif depth == 0 and c > 32 and c != 44 and state[4] < 0:
-            state[4] = i
+                found += _close(c, i, depth, opened, kind, closed, documents[found])
+        elif depth == 0 and c > 32 and c != _COMMA:
+            _note_garbage(i, state)
         i += 1
-    state[0], state[1], state[2], state[3] = depth, in_string, escaped, i
+    state[DEPTH], state[IN_STRING], state[ESCAPED], state[REACHED] = depth, in_string, escaped, i
     return found
 
 
@@ -77,6 +110,7 @@ class Scanner:
         self._buffer = bytearray()
         self._documents = np.zeros((1 << 16, 2), np.int64)
         self._gave_up = False
+        self._comma_is_due = False  # a cut was made before the comma after the last element had arrived
         self._restart()
 
     def _restart(self) -> None:
@@ -86,19 +120,20 @@ class Scanner:
     def feed(self, data: bytes) -> Iterator[bytes]:
         if self._gave_up:
             return
+        if self._comma_is_due:
+            data = data.lstrip(b" \r\n\t,")
+            self._comma_is_due = not data
         self._buffer += data
         while True:
             text = np.frombuffer(self._buffer, np.uint8)
-            count = _scan(
-                text, int(self._state[3]), self._state, self._opened, self._kind, self._closed, self._documents
-            )
+            count = _scan(text, self._state, self._opened, self._kind, self._closed, self._documents)
             del text  # or the buffer could not be resized
-            if self._state[4] >= 0:
-                start, broken_off = int(self._state[4]), int(self._state[5])
+            if self._state[GARBAGE] >= 0:
+                start, broken_off = int(self._state[GARBAGE]), int(self._state[BROKEN_OFF])
                 self._report.warn(
                     "unreadable_record", bytes(self._buffer[start : start + 80]).decode("utf-8", "replace")
                 )
-                self._state[4:] = -1
+                self._state[GARBAGE:] = -1
                 if broken_off >= 0:
                     yield from whole_part(bytes(self._buffer[start:broken_off]))
             if count:
@@ -113,15 +148,15 @@ class Scanner:
                 )
                 self._gave_up, self._buffer = True, bytearray()
                 return
-            if self._state[3] >= len(self._buffer):
-                if len(self._buffer) > PIECE and self._state[0] == 0 and self._state[1] == 0:
+            if self._state[REACHED] >= len(self._buffer):
+                if len(self._buffer) > PIECE and self._state[DEPTH] == 0 and self._state[IN_STRING] == 0:
                     self._forget(len(self._buffer))  # text that is no document
                 return
 
     def end(self) -> Iterator[bytes]:
         """What can be saved of a document that never ends."""
         rest = bytes(self._buffer).strip()
-        if rest in (b"", b"]") or (self._state[0] == 1 and self._kind[0] == 91 and rest in (b"[", b",")):
+        if rest in (b"", b"]") or (self._state[DEPTH] == 1 and self._kind[0] == 91 and rest in (b"[", b",")):
             return
         self._report.warn("cut_off", f"the last document ends early, after: …{rest[-60:].decode('utf-8', 'replace')}")
         whole = list(self.saved())  # brackets that do not match hide where it breaks: then a parser must tell
@@ -140,14 +175,14 @@ class Scanner:
     def _forget(self, upto: int) -> None:
         """Drop the text before `upto`; inside a top-level array its bracket is kept in mind as level 0."""
         del self._buffer[:upto]
-        self._state[3] -= upto
+        self._state[REACHED] -= upto
         for positions in (self._opened, self._closed):
             positions[positions >= 0] -= upto
         self._opened[self._opened < 0] = 0
 
     def _cut(self) -> bytes | None:
         """The elements completed so far of the outermost array that may be cut, closed properly; the rest is kept."""
-        depth = min(int(self._state[0]), _LEVELS)
+        depth = min(int(self._state[DEPTH]), _LEVELS)
         buffer = self._buffer
         first = 1 if depth and self._kind[0] == 91 else 0
         for level in range(first + 1, depth):
@@ -171,6 +206,7 @@ class Scanner:
             rest = bytes(buffer[until:]).lstrip(b" \r\n\t,")
             bracket = b"[" if first else b""
             self._buffer = bytearray(bracket + head + b"[" + rest)
+            self._comma_is_due = not rest
             self._restart()
             return whole
         return None

@@ -73,7 +73,7 @@ class Waterfall {
       legend.append(item);
     });
     const key = element("span", "ob-key");
-    key.textContent = "Thick line: critical path, dashed between services. Hatched: nothing runs below. Thin line above a bar: its usual duration. Wedge: first token.";
+    key.textContent = "Thick line: critical path, dashed between services. Hatched: nothing runs below. Thin line above a bar: its typical duration. Wedge: first token.";
     legend.append(key);
     this.map = element("canvas", "ob-map");
     this.map.setAttribute("aria-hidden", "true");
@@ -263,18 +263,18 @@ class Waterfall {
     c.fillRect(x0, y + 5, x1 - x0, ROW - 11);
     if (x1 - x0 > 6) this.gaps(c, row, y);
     if (spans.failed[row]) { c.strokeStyle = RED; c.lineWidth = 1.5; c.strokeRect(x0, y + 5, x1 - x0, ROW - 11); }
-    if (spans.usual[row] > 0) {
-      const usual = this.x(spans.start[row] + spans.usual[row]);
+    if (spans.typical[row] > 0) {
+      const typical = this.x(spans.start[row] + spans.typical[row]);
       c.strokeStyle = this.ink;
       c.globalAlpha = 0.55;
       c.lineWidth = 1;
       c.setLineDash([2, 2]);
       c.beginPath();
-      c.moveTo(usual, y + 2); c.lineTo(usual, y + ROW - 3);
+      c.moveTo(typical, y + 2); c.lineTo(typical, y + ROW - 3);
       c.stroke();
       c.setLineDash([]);
-      c.globalAlpha = 0.3; // the ghost of a usual span, from where this one begins
-      c.fillRect(x0, y + 2, usual - x0, 2);
+      c.globalAlpha = 0.3; // the ghost of a typical span, from where this one begins
+      c.fillRect(x0, y + 2, typical - x0, 2);
       c.globalAlpha = 1;
     }
     if (spans.first[row] >= 0) {
@@ -482,12 +482,12 @@ class Waterfall {
     const { spans, data } = this, row = this.rowAt(event);
     if (row !== this.hovered) { this.hovered = row; this.draw(); }
     if (row < 0) { this.tip.style.display = "none"; return; }
-    const own = this.critical[row], usual = spans.usual[row];
+    const own = this.critical[row], typical = spans.typical[row];
     this.tip.textContent = [spans.label[row].replace(ODD, " "), `${spans.duration[row]}, ${data.stages[spans.stage[row]]}`,
       own ? `${time(own, own / 100)} on the critical path` : "not on the critical path",
       spans.hop[row] ? `passing to ${spans.hop[row].replace(ODD, " ")}` : "",
       spans.first[row] >= 0 ? `first token after ${time(spans.first[row], spans.first[row] / 100)}` : "",
-      usual > 0 ? `usually ${time(usual, usual / 100)}; longer than ${Math.floor(spans.rank[row] * 100)} % of its like` : "",
+      typical > 0 ? `typically ${time(typical, typical / 100)}; longer than ${Math.floor(spans.rank[row] * 100)} % of its like` : "",
       spans.note[row]].filter(Boolean).join("\n");
     this.tip.style.display = "block";
     const box = this.root.getBoundingClientRect();
