@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from overbudget.analysis.budget.caps import Cap, cap_of, caps_by_route
+from overbudget.analysis.budget.caps import USUAL, Cap, cap_of, caps_by_route
 from overbudget.analysis.budget.caps import held_to as budget_of
 from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.causes.causes import Causes
@@ -14,6 +14,7 @@ from overbudget.analysis.common.percentiles import Quantile, Share, quantiles
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
 from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow
 from overbudget.analysis.review.measure import BandMeans, Measured
+from overbudget.analysis.review.parts_over import PartsOver, parts_over
 from overbudget.analysis.review.result import (
     AllSlow,
     BandStage,
@@ -82,6 +83,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         all_slow=_all_slow(measured, held_to),
         incomplete=measured.incomplete,
         remarks=whole.remarks,
+        parts_over=_parts_over(measured, held_to),
     )
 
 
@@ -253,6 +255,14 @@ def _all_slow(measured: Measured, budget: Budget) -> AllSlow | None:
     found = everything_slow(case)
     n = len(measured.table)
     return AllSlow(cap.percentile, cap.ns, n, round(everyone.latency_ns), found.culprit, found.any_of)
+
+
+def _parts_over(measured: Measured, budget: Budget) -> PartsOver | None:
+    spoken = [quantile for quantile in measured.total if quantile.percentile <= USUAL and quantile.reached]
+    if not spoken or spoken[-1].independence != "unknown":
+        return None
+    cap = cap_of(budget.caps, spoken[-1].percentile)
+    return None if cap is None or cap.borrowed else parts_over(measured.table, cap.percentile, cap.ns)
 
 
 def _streaming(band: BandMeans, stages: tuple[BandStage, ...]) -> Streaming | None:

@@ -8,6 +8,7 @@ from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.causes.why import Why
 from overbudget.analysis.common.effective_size import Independence
 from overbudget.analysis.review.measure import DatasetFacts, LostSpans
+from overbudget.analysis.review.parts_over import PartsOver
 from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 
 Verdict = Literal["over", "at_risk", "within", "unknown"]
@@ -210,7 +211,8 @@ class Review:
     """A review; `as_dict` is what `overbudget review --json` prints.
 
     `selected` counts the requests looked at after filters, and the incomplete ones left out of them. `unmatched` names
-    what the budget speaks of and the dataset does not have.
+    what the budget speaks of and the dataset does not have. `parts_over` tells, where requests are too alike for a verdict
+    at p95 (or the highest percentile below it that was asked for), in how much of the time they were over the cap there.
     """
 
     dataset: DatasetFacts
@@ -232,6 +234,7 @@ class Review:
     all_slow: AllSlow | None = None
     incomplete: LostSpans | None = None
     remarks: tuple[str, ...] = ()
+    parts_over: PartsOver | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""

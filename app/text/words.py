@@ -6,6 +6,7 @@ from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.measure import LostSpans
+from overbudget.analysis.review.parts_over import PartsOver
 from overbudget.analysis.review.result import (
     TOTAL,
     AllSlow,
@@ -25,6 +26,7 @@ from overbudget.analysis.review.result import (
 from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 
 LONGEST_NAME = 60
+FEWEST_LAST = 3  # parts over a cap at the end, to tell since when
 
 
 def headline(review: Review) -> list[str]:
@@ -172,6 +174,8 @@ def check_sentences(review: Review, broken: list[Over]) -> list[str]:
         said.append(f"NOT TOLD: {_unsure(unsure, len(judged))} This is no pass.")
         if review.all_slow is not None:
             said += _all_slow(review.all_slow)
+        elif review.parts_over is not None and review.parts_over.over:
+            said.append(_lately(review.parts_over))
     risky = [row for row in _capped(review) if row.verdict == "at_risk"]
     said += [_risky(row, review) for row in risky]
     said += [_broken(entry, review) for entry in broken]
@@ -378,7 +382,10 @@ def _total(review: Review, row: PercentileRow) -> str:
         untold = [
             other for other in review.end_to_end if other.verdict == "unknown" and other.percentile > row.percentile
         ]
-        but = f"; too few requests to tell {_needs(untold)}" if untold else ""
+        alike = [other for other in untold if other.independence == "unknown"]
+        few = [other for other in untold if other.independence != "unknown"]
+        but = f"; too few requests to tell {_needs(few)}" if few else ""
+        but += f"; they are too alike to tell {_list([f'p{other.percentile}' for other in alike])}" if alike else ""
         return f"{name} is {format_duration(latency)}, within its cap of {format_duration(cap)}{but}."
     if review.budget is None:
         return f"{name} is {format_duration(latency)}; no budget is set."
@@ -569,11 +576,24 @@ def _too_few(review: Review) -> list[str]:
     is_ = f"p{row.percentile} of these {n:,} requests is {format_duration(row.latency_ns)}"
     if n < LEAST:
         return [f"{is_}; fewer than {LEAST} tell no more than that.", _overall(review)]
+    if review.parts_over is not None and review.parts_over.over:
+        return [f"{is_}. {_lately(review.parts_over)}", _why(review, row)]
     window = format_duration(review.window_ns)
     return [
         f"{is_}; they are too alike to tell more: in these {window} conditions change too rarely.",
         _overall(review),
     ]
+
+
+def _lately(found: PartsOver) -> str:
+    """In how much of the time a percentile that cannot be judged was over its cap, and since when."""
+    what = f"p{found.percentile} is over its cap of {format_duration(found.budget_ns)}"
+    if found.over == found.parts:
+        return f"In each of {found.parts} equal parts of them {what}."
+    if found.last >= FEWEST_LAST and found.since is not None:
+        begins = found.since[:19].replace("T", " ")
+        return f"In each of the last {found.last} of {found.parts} equal parts of them (from {begins} UTC on) {what}."
+    return f"In {found.over} of {found.parts} equal parts of them {what}."
 
 
 def _overall(review: Review) -> str:
