@@ -8,6 +8,7 @@ import pytest
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.review.review import over, review
 from overbudget.app.server.workspace import SAMPLES, samples
+from overbudget.app.text.words import check_sentences, headline
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
 
@@ -60,6 +61,25 @@ def test_a_budget_is_broken_just_where_a_stage_is_to_blame(recovered) -> None:  
     alike = {row.stage for row in found.stages if row.verdict == "unknown" and row.independence == "unknown"}
     guilty = {stage for stage in truth["culprit"].values() if stage}
     assert broken <= guilty <= broken | alike
+
+
+def test_a_sample_that_gets_ever_slower_is_told_as_over_at_the_end_with_the_stage_that_is_why(recovered) -> None:  # type: ignore[no-untyped-def]
+    truth, _, _, found = recovered
+    alike = found.row(95).verdict == "unknown" and found.row(95).independence == "unknown"
+    assert alike is (truth["name"] == "load_ramp")
+    if not alike:
+        assert found.parts_over is None
+        return
+    first, second = headline(found)
+    last = found.parts_over.last
+    assert 3 <= last == found.parts_over.over < found.parts_over.parts
+    assert f"In each of the last {last} of 20 equal parts of them (from 2026-01-01 09:01:" in first
+    assert first.endswith("p95 is over its cap of 1.80 s.")
+    assert second.startswith("Queue takes ")
+    assert second.endswith("`wait_for_slot` is why.")
+    told = check_sentences(found, over(found))
+    assert told[0].startswith("NOT TOLD: ")
+    assert "over its cap of 1.80 s" in told[1]
 
 
 def test_segments_tile_every_request_and_stage_times_sum_to_it(recovered) -> None:  # type: ignore[no-untyped-def]

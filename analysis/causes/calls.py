@@ -45,13 +45,14 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
            FROM operations ORDER BY operation_id"""
     ).to_arrow_table()
     operation = row_of(numbers(operations["operation_id"]), numbers(nodes["operation_id"]))
-    service = _as(coded(operations["service_name"]), path.service.names)
-    name = _as(_names(operations, path), path.name.names)
+    services = _services(operations, path)
+    service = _as(coded_texts(services), path.service.names)
+    name = _as(_names(operations, services, path), path.name.names)
     called = np.unique(service.astype(np.int64) * (len(path.name.names) + 1) + name, return_inverse=True)[1]
     service, name = service[operation], name[operation]
     parent, span = numbers(nodes["parent"]), numbers(nodes["span_no"])
     request = table.request_of_node if table.request_of_node is not None else numbers(nodes["request_no"])
-    place = _places(parent, operation, operations, path)
+    place = _places(parent, operation, operations, services, path)
     row = row_of(table.request_no, request)
     wrong = _failed(connection, span)
     kind = called[operation] * (len(path.places) + 1) + place + 1
@@ -69,11 +70,11 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
     return Calls(row[first], service[first], name[first], place[first], ~fine, of_span)
 
 
-def _names(operations: pa.Table, path: PathTable) -> Coded:
+def _names(operations: pa.Table, services: list[str], path: PathTable) -> Coded:
     """What each operation is called in `path`."""
     if not path.groups:
         return coded(operations["name"])
-    called = zip(operations["service_name"].to_pylist(), operations["name"].to_pylist(), strict=True)
+    called = zip(services, operations["name"].to_pylist(), strict=True)
     return coded_texts(path.groups.get(one, one[1]) for one in called)
 
 
@@ -83,15 +84,21 @@ def _as(column: Coded, names: tuple[str, ...]) -> I32:
     return np.array([known.get(name, -1) for name in column.names], np.int32)[column.codes]
 
 
-def _places(parent: I32, operation: I32, operations: object, path: PathTable) -> I32:
+def _services(operations: pa.Table, path: PathTable) -> list[str]:
+    """What the service of each operation is called in `path`."""
+    members = path.members()
+    return [members.get(name, name) for name in operations["service_name"].to_pylist()]
+
+
+def _places(parent: I32, operation: I32, operations: pa.Table, services: list[str], path: PathTable) -> I32:
     """Where each span's call leads: the service of a child in another service, else what its attributes name."""
     known = {place: number for number, place in enumerate(path.places)}
-    services = [known.get(name, -1) for name in operations["service_name"].to_pylist()]  # type: ignore[index]
+    of_service = [known.get(name, -1) for name in services]
     peers = [
         known.get(path.siblings[number].place if number in path.siblings else peer, -1)
-        for number, peer in zip(operations["operation_id"].to_pylist(), operations["peer"].to_pylist(), strict=True)  # type: ignore[index]
+        for number, peer in zip(operations["operation_id"].to_pylist(), operations["peer"].to_pylist(), strict=True)
     ]
-    service, place = (np.array(column, np.int32)[operation] for column in (services, peers))
+    service, place = (np.array(column, np.int32)[operation] for column in (of_service, peers))
     place = np.where(place == service, -1, place)
     child = np.flatnonzero(parent >= 0)
     remote = child[service[child] != service[parent[child]]]

@@ -6,7 +6,7 @@ host, each is a twelfth of the cause. They are one cause with a width.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 
@@ -18,11 +18,12 @@ SEVERAL = "several places"
 
 @dataclass(frozen=True)
 class EqualSiblings:
-    """Of a group of operations that differ in their place alone: what the places are called together, and how many
-    calls run at once (the median)."""
+    """Of a group of operations that differ in their place alone: what the places are called together, how many calls run
+    at once (the median), and the places themselves where they differ in numbers alone (else none: they may be anything)."""
 
     place: str
     width: int
+    members: tuple[str, ...] = field(default=(), compare=False)
 
 
 _ALIKE = f"""
@@ -60,7 +61,8 @@ def equal_siblings(connection: duckdb.DuckDBPyConnection) -> Mapping[int, EqualS
         return {}
     found = {}
     for _, _, width, operations, places in connection.sql(_ALIKE).fetchall():
-        group = EqualSiblings(_together(places), width)
+        place = _together(places)
+        group = EqualSiblings(place, width, tuple(sorted(places)) if place != SEVERAL else ())
         found.update(dict.fromkeys(operations, group))
     return found
 

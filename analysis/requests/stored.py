@@ -10,7 +10,7 @@ import pyarrow as pa
 from overbudget.analysis.requests.path import PathTable, load_places
 from overbudget.analysis.requests.siblings import EqualSiblings, equal_siblings
 from overbudget.analysis.requests.table import UNKNOWN, RequestTable
-from overbudget.kernels.arrow import coded, flags, numbers, row_of
+from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
 
 
 def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
@@ -85,12 +85,20 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
 
 
 def told_together(path: PathTable, operations: pa.Table, siblings: Mapping[int, EqualSiblings]) -> PathTable:
-    """The paths with one place for the hops of equal siblings. `path.operation` numbers the rows of `operations`."""
+    """The paths with one place for the hops of equal siblings, and one service for those that stand behind them.
+
+    `path.operation` numbers the rows of `operations`.
+    """
     if not siblings:
         return path
+    path = replace(path, siblings=siblings)
+    members = path.members()
     places = tuple(dict.fromkeys([*path.places, *(group.place for group in siblings.values())]))
     ids = operations["operation_id"].to_pylist()
     group = np.array([places.index(siblings[number].place) if number in siblings else -1 for number in ids], np.int32)
     of_segment = group[path.operation]
-    hop = np.where((path.hop >= 0) & (of_segment >= 0), of_segment, path.hop).astype(np.int32)
-    return replace(path, places=places, hop=hop, siblings=siblings)
+    told = np.array([*(places.index(members.get(place, place)) for place in places), -1], np.int32)
+    hop = np.where((path.hop >= 0) & (of_segment >= 0), of_segment, told[path.hop]).astype(np.int32)
+    services = tuple(dict.fromkeys(members.get(name, name) for name in path.service.names))
+    code = np.array([*(services.index(members.get(name, name)) for name in path.service.names), -1], np.int32)
+    return replace(path, places=places, hop=hop, service=Coded(code[path.service.codes], services))

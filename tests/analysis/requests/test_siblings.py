@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.requests.siblings import EqualSiblings, equal_siblings
+from overbudget.analysis.review.review import review
 from overbudget.analysis.tail.tail import tail
 from tests.span_dump import Span, dataset
 
@@ -64,3 +66,36 @@ def test_what_hosts_are_called_does_not_decide_it(tmp_path: Path) -> None:
 )
 def test_calls_that_are_no_equals_are_told_place_by_place(tmp_path: Path, traces: list[list[Span]]) -> None:
     assert groups(tmp_path, traces) == set()
+
+
+def instrumented(places: Sequence[str], ms: float) -> list[list[Span]]:
+    """Requests that ask every place at once; the places record what they do themselves, all about as long."""
+    traces = []
+    for number in range(80):
+        spans = [Span("GET /", 0, ms + 30, kind="server")]
+        for order, place in enumerate(places):
+            end = ms + 10 + (number + order) % len(places)
+            spans.append(Span("ask", 5, end, "GET /", kind="client", key=place, attributes={"server.address": place}))
+            spans.append(Span("scan", 6, end - 1, place, service=place, kind="server", key=f"scan {place}"))
+        traces.append(spans)
+    return traces
+
+
+def test_where_everything_is_slow_equal_siblings_that_are_instrumented_are_one_culprit(tmp_path: Path) -> None:
+    connection = dataset(tmp_path / "d.duckdb", instrumented(SHARDS, 400))
+    found = review(connection, parse_budget('[budget]\np95 = "100ms"'))
+    for made_of in found.breakdown:
+        culprit = made_of.culprit
+        assert made_of.everything_slow
+        assert culprit is not None
+        assert culprit.basis == "largest"
+        assert culprit.operation is not None
+        assert (culprit.operation.service_name, culprit.operation.name) == ("shard-*", "scan")
+        assert culprit.operation.mean_ns > 0.8 * (made_of.band_latency_ns or 0)
+    assert {part.service_name for part in found.made_of(95).services} == {"api", "shard-*"}
+
+
+def test_services_of_other_names_are_never_told_as_one(tmp_path: Path) -> None:
+    connection = dataset(tmp_path / "d.duckdb", instrumented(["oak", "elm", "ash"], 400))
+    services = {part.service_name for part in review(connection).made_of(95).services}
+    assert {"oak", "elm", "ash"} <= services
