@@ -44,10 +44,46 @@ def read_answers(folder: Path) -> Answers:
     for answers in (of_dataset(one), of_dataset(tenant, budget), of_dataset(several, folder / "routes.toml")):
         for command, documents in answers.items():
             found.setdefault(command, []).extend(documents)
+    ramp_budget, tight = SAMPLES / "load_ramp.budget.toml", folder / "tight.toml"
+    tight.write_text('[budget]\np95 = "1ms"\n')
+    lost = folder / "lost.duckdb"
+    (folder / "lost.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _with_an_orphan()}]}]}))
+    ingest([folder / "lost.json"], lost)
+    half, halves = folder / "half.toml", folder / "halves.duckdb"
+    half.write_text('[budget]\np95 = "700ms"\n')
+    (folder / "halves.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _in_two_halves()}]}]}))
+    ingest([folder / "halves.json"], halves)
+    # too alike, all slow, lost spans, two parts of which either may be why
+    for dataset, held in ((ramp, ramp_budget), (one, tight), (lost, tight), (halves, half)):
+        for command in ("review", "check"):
+            found[command].append(printed(command, dataset, "--budget", held))
     found["compare"] = [printed("compare", tenant, other, "--budget", budget) for other in (several, one)]
     found["whatif"] += [printed("whatif", dataset, "--scale", "queue=0") for dataset in (ramp, some)]
     found["audit"].append(printed("audit", cut, "--stitch", "--to", folder / "stitched.duckdb"))
     return found
+
+
+def _with_an_orphan() -> list[dict[str, str]]:
+    return [SPAN, {**SPAN, "spanId": "3" * 16, "parentSpanId": "4" * 16, "name": "lost its parent"}]
+
+
+def _in_two_halves() -> list[dict[str, str]]:
+    """A hundred requests of a second, each in two calls of about half of it."""
+    start, spans = int(SPAN["startTimeUnixNano"]), []
+    for number in range(100):
+        begins = start + number * 10**9
+        for place, (since, until) in enumerate(((0, 1_000), (0, 480), (500, 980))):
+            spans.append(
+                {
+                    **SPAN,
+                    "traceId": f"{number + 1:032x}",
+                    "spanId": f"{number * 3 + place + 1:016x}",
+                    **({"parentSpanId": f"{number * 3 + 1:016x}", "name": f"half {place}"} if place else {}),
+                    "startTimeUnixNano": str(begins + since * 10**6),
+                    "endTimeUnixNano": str(begins + until * 10**6),
+                }
+            )
+    return spans
 
 
 def of_dataset(dataset: Path, budget: Path | None = None) -> Answers:
