@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from overbudget.analysis.causes.token_calls import read_token_calls
-from overbudget.analysis.causes.token_costs import ModelCost, fitted
+from overbudget.analysis.causes.token_calls import TokenCalls, read_token_calls
+from overbudget.analysis.causes.token_costs import LEAST_FITTED, ModelCost, fitted
 from overbudget.analysis.whatif.changes import Tokens
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.columns import I32, I64, Tree
@@ -16,18 +16,20 @@ from overbudget.store.errors import OverbudgetError
 _INFERENCE = (
     "SELECT span_no FROM data.spans JOIN operations USING (operation_id) WHERE stage = 'inference' ORDER BY span_no"
 )
+USUAL = 0.98  # of the squares of residuals; larger ones count as that
 
 
 @dataclass(frozen=True)
 class ModelCalls:
     """The model calls that record tokens, by node; `input` without those from the cache. `cost` is ns per token read and per
-    token written, 0 where it is not told."""
+    token written, 0 where it is not told; `spent` the ns that each call read and wrote for, at its own pace."""
 
     node: I32
     took: I64
     input: I64
     output: I64
     cost: F64  # [calls, 2]
+    spent: F64  # [calls, 2]
 
 
 def read_model_calls(connection: duckdb.DuckDBPyConnection, tree: Tree, parent: I32) -> ModelCalls:
@@ -39,12 +41,45 @@ def read_model_calls(connection: duckdb.DuckDBPyConnection, tree: Tree, parent: 
     is_call[node[kept]] = True
     up = parent[np.maximum(node, 0)]
     kept &= ~np.where(up >= 0, is_call[np.maximum(up, 0)], False)
-    cost = np.zeros((len(node), 2))
+    cost, spent = np.zeros((len(node), 2)), np.zeros((len(node), 2))
     for one in np.unique(calls.model.codes[kept]).tolist():
         here = np.flatnonzero(kept & (calls.model.codes == one))
         some = here[calls.fits[here]]
         cost[here] = _ns(fitted(calls.sample(some, 0, some.astype(np.int64))))
-    return ModelCalls(node[kept], calls.took_ns[kept], calls.prompt[kept], calls.answer[kept], cost[kept])
+        spent[here] = spent_on_tokens(calls, here, cost[here])
+    return ModelCalls(node[kept], calls.took_ns[kept], calls.prompt[kept], calls.answer[kept], cost[kept], spent[kept])
+
+
+def spent_on_tokens(calls: TokenCalls, rows: I64, cost: F64) -> F64:
+    """float64[rows, 2]: what calls of one model read and wrote for (ns), each at its own pace: its tokens' usual time, and of
+    what it took besides the usual the share that goes with that time."""
+    usual = cost * np.stack([calls.prompt[rows], calls.answer[rows]], axis=1)
+    took, first = calls.took_ns[rows].astype(np.float64), calls.first_ns[rows]
+    known, spent = (first >= 0) & (first <= took), np.empty_like(usual)
+    for some, parts in (
+        (known, ((first, (0,)), (took - first, (1,)))),
+        (~known, ((took, (0, 1)),)),
+    ):
+        for part, sides in parts:
+            here = np.asarray(part, np.float64)[some]
+            left = here - usual[some][:, sides].sum(axis=1)
+            left -= np.median(left) if len(left) else 0.0
+            for side in sides:
+                x = usual[some, side]
+                spent[some, side] = np.clip(x + _share(x, left) * left, 0.0, here)
+    return spent
+
+
+def _share(x: F64, left: F64) -> F64:
+    """The share of each residual that goes with x: the best linear guess where the square of residuals is a + b * x ** 2."""
+    square = x * x
+    if len(x) < LEAST_FITTED or not square.var():
+        return np.zeros(len(x))
+    residual = np.minimum(left * left, np.quantile(left * left, USUAL))  # a few calls that stall must not decide
+    slope = float(np.mean((square - square.mean()) * (residual - residual.mean())) / square.var())
+    slope = min(max(slope, 0.0), float(residual.mean() / square.mean()))
+    rest = float(residual.mean()) - slope * float(square.mean())
+    return np.asarray(slope * square / np.maximum(rest + slope * square, 1.0))
 
 
 def _ns(cost: ModelCost) -> tuple[float, float]:
@@ -65,7 +100,7 @@ def token_factor(change: Tokens, calls: ModelCalls, nodes: int) -> F64:
             "or explain little of how long model calls take."
         )
     wanted = np.minimum(tokens, change.most) if change.most is not None else tokens * (change.factor or 0.0)
-    saved = (tokens - wanted) * cost
+    saved = (1 - wanted / np.maximum(tokens, 1)) * calls.spent[:, side]
     factor = np.ones(nodes)
     factor[calls.node] = np.maximum(0.0, 1 - saved / np.maximum(calls.took, 1))
     return factor
