@@ -8,7 +8,8 @@ import pytest
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.review.review import over, review
 from overbudget.app.server.workspace import SAMPLES, samples
-from overbudget.app.text.words import check_sentences, headline
+from overbudget.app.text.check import check_sentences
+from overbudget.app.text.headline import headline
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
 

@@ -11,9 +11,10 @@ from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.review import judge, measure, read_evidence
 from overbudget.answers.answer import Answer, Form
 from overbudget.answers.tables import WHOLE, Rows, tables_in
+from overbudget.app.text.headline import headline
+from overbudget.app.text.notes import notes
 from overbudget.app.text.review import facts_text
 from overbudget.app.text.tables import average_lines, percentile_lines
-from overbudget.app.text.words import headline, notes
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -52,9 +52,9 @@ def run(
 def run_check(dataset: Path, budget_file: Path, filters: Filters, form: str, strict: bool = False) -> int:
     """Print which caps are over among the requests that `filters` leave, as text, json or markdown; 1 where one is, or
     with `strict` could not be told, else 0."""
+    from overbudget.app.text.check import check_sentences
     from overbudget.app.text.markdown import check_markdown
     from overbudget.app.text.review_json import check_json
-    from overbudget.app.text.words import check_sentences
 
     budget = load_budget(budget_file)
     evidence = read_evidence(open_dataset(dataset), budget)

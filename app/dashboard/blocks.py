@@ -16,8 +16,9 @@ from overbudget.app.dashboard.examples import choose
 from overbudget.app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.html.prose import prose
+from overbudget.app.text.headline import headline
+from overbudget.app.text.notes import notes
 from overbudget.app.text.tables import Cell, average_lines, percentile_lines
-from overbudget.app.text.words import headline, notes
 from overbudget.stages.names import stage_order
 from overbudget.store.errors import OverbudgetError
 

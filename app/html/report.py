@@ -24,6 +24,8 @@ from overbudget.app.text import advice as advice_words
 from overbudget.app.text import consistency as consistency_words
 from overbudget.app.text import load as load_words
 from overbudget.app.text import tail as tail_words
+from overbudget.app.text.headline import headline
+from overbudget.app.text.notes import notes
 from overbudget.app.text.review import facts_text, good_text
 from overbudget.app.text.tables import (
     MADE_OF,
@@ -35,7 +37,6 @@ from overbudget.app.text.tables import (
     percentile_lines,
     route_lines,
 )
-from overbudget.app.text.words import headline, notes
 from overbudget.store.errors import OverbudgetError
 
 STYLE = """

@@ -1,6 +1,9 @@
 """The review as a comment on a pull request: the answer and the table in sight, the rest folded away."""
 
 from overbudget.analysis.review.result import Over, Review
+from overbudget.app.text.check import check_sentences
+from overbudget.app.text.headline import headline
+from overbudget.app.text.notes import notes
 from overbudget.app.text.review import facts_text, good_text
 from overbudget.app.text.tables import (
     MADE_OF,
@@ -13,7 +16,7 @@ from overbudget.app.text.tables import (
     percentile_lines,
     route_lines,
 )
-from overbudget.app.text.words import check_sentences, count, headline, notes
+from overbudget.app.text.words import count
 
 
 def review_markdown(review: Review) -> str:

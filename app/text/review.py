@@ -12,6 +12,8 @@ from rich.text import Text
 from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
+from overbudget.app.text.headline import headline
+from overbudget.app.text.notes import notes
 from overbudget.app.text.tables import (
     MADE_OF,
     TOTALS,
@@ -23,7 +25,7 @@ from overbudget.app.text.tables import (
     percentile_lines,
     route_lines,
 )
-from overbudget.app.text.words import count, headline, notes
+from overbudget.app.text.words import count
 
 STYLES = {"over": "bold white on red", "at_risk": "black on yellow", "unknown": "dim"}
 PLAIN_WIDTH = 120

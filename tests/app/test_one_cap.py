@@ -23,8 +23,8 @@ from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.app.dashboard.state import WORKSPACE_VARIABLE
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.app.text import consistency as consistency_text
+from overbudget.app.text import headline as headline_text
 from overbudget.app.text import tail as tail_text
-from overbudget.app.text import words
 from overbudget.app.text.whatif import within_text
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
@@ -124,7 +124,7 @@ def test_the_marks_of_the_page_are_drawn_at_that_cap(
 
 def test_every_sentence_about_a_cap_says_which(connection: duckdb.DuckDBPyConnection) -> None:
     budget = parse_budget(CASES[1][0])
-    first = words.headline(review(connection, budget))[0]
+    first = headline_text.headline(review(connection, budget))[0]
     assert first.endswith(" over its cap of 1.00 s.")
     assert first.startswith("p95 is ")
     assert within_text(Workbench(connection, budget).what_if([])) == "requests within the p95 cap of 1.00 s"

@@ -8,7 +8,7 @@ import pytest
 
 from overbudget.analysis.review.result import too_many_lost
 from overbudget.analysis.review.review import Review, review
-from overbudget.app.text.words import headline
+from overbudget.app.text.headline import headline
 from tests.span_dump import Span, dataset
 
 RETRIEVER = {"gen_ai.operation.name": "retrieval"}

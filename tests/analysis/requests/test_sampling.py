@@ -12,8 +12,8 @@ from overbudget.analysis.requests.sampling import Sampling, sampling_of
 from overbudget.analysis.review.review import review
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.app.text.load import sentences as load_sentences
+from overbudget.app.text.notes import notes
 from overbudget.app.text.whatif import sentences as whatif_sentences
-from overbudget.app.text.words import notes
 from overbudget.ingest.pipeline import ingest
 from overbudget.ingest.rewrite.recompute import recompute
 from overbudget.store.dataset import open_dataset

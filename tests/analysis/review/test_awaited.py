@@ -6,7 +6,7 @@ import pytest
 
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.review.review import review
-from overbudget.app.text.words import headline
+from overbudget.app.text.headline import headline
 from tests.span_dump import Span, dataset
 
 LLM = {"gen_ai.operation.name": "chat"}

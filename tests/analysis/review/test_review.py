@@ -10,7 +10,7 @@ from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.measure import Measured, measure
 from overbudget.analysis.review.review import TOTAL, judge, over, review
-from overbudget.app.text.words import headline
+from overbudget.app.text.headline import headline
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
 from tests.dataset_builder import MS, DatasetBuilder, S, Work

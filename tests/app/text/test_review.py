@@ -11,11 +11,14 @@ import pytest
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.review.result import OTHER_SERVICES
 from overbudget.analysis.review.review import Filters, Review, over, review
+from overbudget.app.text.check import check_sentences
+from overbudget.app.text.headline import headline
 from overbudget.app.text.markdown import review_markdown
+from overbudget.app.text.notes import notes
 from overbudget.app.text.review import print_review, review_text
 from overbudget.app.text.review_json import check_json, review_json
 from overbudget.app.text.tables import MEAN, breakdown_lines
-from overbudget.app.text.words import check_sentences, headline, notes, quoted
+from overbudget.app.text.words import quoted
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
 from tests.golden import check_golden

@@ -1,0 +1,71 @@
+"""The outcome of a check in plain sentences."""
+
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.review.result import TOTAL, Over, PercentileRow, Review, StageRow, untold
+from overbudget.app.text.why import all_slow, lately
+from overbudget.app.text.words import count, percent, quoted, stage_name
+
+
+def check_sentences(review: Review, broken: list[Over]) -> list[str]:
+    """The outcome of a check: what could not be told first, then every broken cap, or that none is."""
+    unsure = untold(review)
+    judged = [row for row in _capped(review) if row.verdict is not None]
+    if not judged:
+        return ["The budget has no caps, so there is nothing to check."]
+    said = []
+    if unsure:
+        said.append(f"NOT TOLD: {_unsure(unsure, len(judged))} This is no pass.")
+        if review.all_slow is not None:
+            said += all_slow(review.all_slow)
+        elif review.parts_over is not None and review.parts_over.over:
+            said.append(lately(review.parts_over))
+    risky = [row for row in _capped(review) if row.verdict == "at_risk"]
+    said += [_risky(row, review) for row in risky]
+    said += [_broken(entry, review) for entry in broken]
+    if not broken:
+        said.append("No cap is known to be broken." if unsure or risky else "Every cap is kept.")
+    return said
+
+
+def _risky(row: PercentileRow, review: Review) -> str:
+    """A cap that may be broken."""
+    what = f"p{row.percentile} of {stage_name(row.stage) if isinstance(row, StageRow) else 'the whole request'}"
+    cap = format_duration(row.budget_ns)
+    if row.failed and review.failed:
+        return (
+            f"NOT CERTAIN: {percent(review.failed['share'])} of the requests fail, so {what} may keep no cap of {cap}."
+        )
+    between = f"between {format_duration(row.ci_low_ns)} and {format_duration(row.ci_high_ns)}"
+    return f"NOT CERTAIN: {what} is {format_duration(row.latency_ns)}, over its cap of {cap}, but may be {between}."
+
+
+def _capped(review: Review) -> list[PercentileRow]:
+    own = [row for route in review.routes for row in (*route.end_to_end, *route.stages)]
+    return [*review.end_to_end, *review.stages, *own]
+
+
+def _unsure(unsure: list[PercentileRow], judged: int) -> str:
+    """How many caps, and why the first could not be judged."""
+    row = unsure[0]
+    what = f"p{row.percentile} of {stage_name(row.stage) if isinstance(row, StageRow) else 'the whole request'}"
+    if row.independence == "unknown":
+        why = f"{count(row.n, 'request')} that are too alike"
+    elif row.needs is not None:
+        why = f"{count(row.n, 'request')}, it takes {row.needs:,}"
+    else:
+        why = "no span says how long it takes"
+    return f"{len(unsure)} of {count(judged, 'cap')} could not be judged ({what}: {why})."
+
+
+def _broken(entry: Over, review: Review) -> str:
+    what = "the whole request" if entry.stage == TOTAL else stage_name(entry.stage)
+    where = f" in {quoted(entry.route)}" if entry.route is not None else ""
+    if entry.failed:
+        fail = (
+            f"{percent(review.failed['share'])} of the requests fail"
+            if review.failed and not entry.route
+            else "too many fail"
+        )
+        return f"p{entry.percentile} of {what}{where} keeps no cap of {format_duration(entry.budget_ns)}: {fail}."
+    over = f"{format_duration(entry.latency_ns - entry.budget_ns)} over its cap of {format_duration(entry.budget_ns)}"
+    return f"p{entry.percentile} of {what}{where} is {format_duration(entry.latency_ns)}, {over}."
