@@ -51,6 +51,7 @@ def test_what_is_only_said_is_left_alone() -> None:
     assert changes("from a import b\n\nx: 'dict[int, 3]'\n") == []
     assert changes("@kernel(inner=True)\ndef f():\n    pass\n") == []
     assert changes("raise ValueError(1 + 2)") == ["no raise"]
+    assert changes("pairs = zip(a, b, strict=True)") == []
 
 
 def test_sql_in_a_text_is_code() -> None:
