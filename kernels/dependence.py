@@ -32,17 +32,18 @@ def resolution_ns(start, end):
 
 
 @kernel
-def waiters(parent, end, kind, failed, kinds, tick):
+def waiters(parent, end, kind, failed, lost, kinds, tick):
     """int32[nodes]: the ancestor that waits for each span, -1 for none.
 
     It is the nearest one within which the span ends. An ancestor at a distance at which spans of this operation outlive it
-    more often than now and then waits for none of them. Parents that failed do not count: they gave up.
+    more often than now and then waits for none of them. Parents that failed do not count: they gave up. Nobody waits for the
+    `lost` legs of hedged calls, and they tell nothing of the others.
     """
     keys, counts = tally(2 * LEVELS)
     used, n = 0, parent.size
     for x in range(n):
         up = parent[x]
-        if up < 0:
+        if up < 0 or lost[x]:
             continue
         if 2 * used > keys.size:
             keys, counts = grown(keys, counts)
@@ -54,7 +55,7 @@ def waiters(parent, end, kind, failed, kinds, tick):
         if end[x] > end[up] + tick and not failed[up]:
             counts[at, 1] += 1
     for x in range(n):
-        if parent[x] < 0:
+        if parent[x] < 0 or lost[x]:
             continue
         at = slot_of(keys, np.int64(kind[x]) * kinds + kind[parent[x]])
         up, level = parent[parent[x]], 1
@@ -65,7 +66,7 @@ def waiters(parent, end, kind, failed, kinds, tick):
             up, level = parent[up], level + 1
     waiter = np.full(n, -1, np.int32)
     for x in range(n):
-        if parent[x] < 0:
+        if parent[x] < 0 or lost[x]:
             continue
         at = slot_of(keys, np.int64(kind[x]) * kinds + kind[parent[x]])
         up, level = parent[x], 0

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from overbudget.kernels.children import children_by
 from overbudget.kernels.columns import I32, I64, Bool, Tree
 from overbudget.kernels.dependence import depends, pairs_of_siblings, resolution_ns, waiters
+from overbudget.kernels.hedges import lost_legs
 from overbudget.kernels.jit import kernel
 
 F64 = npt.NDArray[np.float64]
@@ -41,6 +42,7 @@ class Shape(NamedTuple):
     pair_keys: I64  # of operations of siblings, see pairs_of_siblings
     pairs: I32
     retry_of: I32  # the failed sibling it repeats, which alone it depends on; -1 for none
+    lost: Bool  # legs of hedged calls that nobody waits for, as another one answered first
     tick: int  # the clock's resolution
 
 
@@ -101,14 +103,15 @@ def shape_of(tree: Tree, request_of: I32, kind: I32, failed: Bool, retry_of: I32
     tick = resolution_ns(tree.start, tree.end)
     first, by_start = children_by(parent, tree.start, tree.end)
     _, by_end = children_by(parent, tree.end, tree.start)
-    waiter = waiters(parent, tree.end, kind, failed, kinds, tick)
+    lost = lost_legs(parent, first, by_start, tree.start, tree.end, kind, kinds)
+    waiter = waiters(parent, tree.end, kind, failed, lost, kinds, tick)
     begins, awaited = children_by(waiter, tree.end, tree.start)
     keys, pairs = pairs_of_siblings(first, by_start, by_end, tree.start, tree.end, kind, kinds, tick)
     if retry_of is None:
         retry_of = np.full(len(parent), -1, np.int32)
     return Shape(
         parent, tree.start, tree.end, tree.downwards, kind, kinds, first, by_start, waiter, begins, awaited, keys,
-        pairs, retry_of, tick,
+        pairs, retry_of, lost, tick,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from overbudget.kernels.replay import Shape
 from overbudget.kernels.server_lines import levels, spearman
 
 Bound = Literal["at_most", "at_least"]
-Why = Literal["unclear_line", "grows_with_load", "closed_loop", "upstream"]
+Why = Literal["unclear_line", "grows_with_load", "closed_loop", "hedged", "upstream"]
 LEAST_CALLS = 100
 LEAST_CORRELATION = 0.3
 LOOKED_AT = 5_000  # calls of an operation
@@ -94,6 +94,10 @@ def doubts(
         told = _touched(system.nothing, after, node, why)
         if told is not None:
             found.append(Doubt(told, name))
+    for kind in np.unique(shape.kind[shape.lost]).tolist():
+        node = np.flatnonzero(shape.kind == kind).astype(np.int32)
+        if _touched(system.nothing, after, node, "hedged") == "hedged":
+            found.append(Doubt("hedged", names[kind]))
     if closed and any((_moved(system.nothing, after, line.node) != 0).any() for line in system.lines):
         found.append(Doubt("closed_loop", ""))
     return tuple(dict.fromkeys(found))
@@ -116,7 +120,8 @@ def bound_of(found: tuple[Doubt, ...], before_ns: I64, after_ns: I64) -> Bound |
     """On which side of the truth the percentiles after a change are; None where they are exact, or nothing is provable.
 
     Waits that no line explains are kept: what gets faster would wait less (at most so long), what gets slower more. Where
-    requests come only as others are answered, faster answers bring more requests: at least so long.
+    requests come only as others are answered, faster answers bring more requests: at least so long. Of hedged calls the one
+    that answered first is replayed; another one may then be first: at most so long, faster or slower.
     """
     reasons = {doubt.why for doubt in found} - {"upstream"}
     if not reasons or (before_ns == after_ns).all():
@@ -125,6 +130,8 @@ def bound_of(found: tuple[Doubt, ...], before_ns: I64, after_ns: I64) -> Bound |
     sides: set[Bound] = set()
     if reasons & {"unclear_line", "grows_with_load"}:
         sides.add("at_most" if faster else "at_least")
+    if "hedged" in reasons:
+        sides.add("at_most")
     if "closed_loop" in reasons:
         sides.add("at_least" if faster else "at_most")
     return sides.pop() if len(sides) == 1 else None

@@ -27,6 +27,8 @@ DOUBTS = {
     "unclear_line": "calls of {} stand in a line that is not first come, first served, and keep the waits that they had",
     "grows_with_load": "{} takes longer when many want it at once, and nothing tells by what rule; it is replayed as it was",
     "closed_loop": "requests seem to come only as others are answered, so faster answers bring more requests",
+    "hedged": "of {} a second call is sent after a fixed time and the first answer counts; the call that answered first is replayed, "
+    "and then another one may be first",
     "upstream": "{} would be asked at other times, and takes longer when many want it at once: what is gained before it may be "
     "lost there",
 }
