@@ -23,6 +23,7 @@ from overbudget.analysis.common.effective_size import (
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
+PERCENTILES = (50, 75, 90, 95, 99)  # told by every answer that speaks of whole requests
 _DECIDING = (50, 90)  # take part in deciding what a sample is worth, whichever percentile is asked for
 
 

@@ -18,7 +18,7 @@ from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.causes.cause_costs import cost_of_causes
 from overbudget.analysis.causes.growth_shares import growth_shares
 from overbudget.analysis.causes.spending import Spending, read_spending
-from overbudget.analysis.common.percentiles import I64
+from overbudget.analysis.common.percentiles import I64, PERCENTILES
 from overbudget.analysis.compare.failures import FailedShare, failed_share, grew
 from overbudget.analysis.compare.growth import growths
 from overbudget.analysis.compare.mix import Kind, Mix, kinds, mix
@@ -47,7 +47,6 @@ from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.analysis.review.result import TOTAL
 from overbudget.stages.names import stage_order
 
-PERCENTILES = (50, 75, 90, 95, 99)
 DECIDING = (50, 95)
 MOST_DECIDING = 3
 FAR_APART_NS = 12 * 3_600 * 1_000_000_000  # between base and candidate: a base nearer in time tells more

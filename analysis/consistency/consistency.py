@@ -22,7 +22,6 @@ from overbudget.kernels.arrow import numbers, row_of
 
 S = TypeVar("S", bound="Spread")
 
-PERCENTILES = (50, 95, 99)
 WINDOWS = 20  # that the time of the dataset is parted into
 LEAST_IN_WINDOW = 20  # requests that a window is judged by
 HOUR_NS = 3_600_000_000_000
@@ -151,7 +150,7 @@ def consistency_of(
 def _spread(
     table: RequestTable, window: npt.NDArray[np.int64], name: str, rows: I64, times: I64, caps: Caps
 ) -> dict[str, Any]:
-    p50, p95, p99 = quantiles(times, PERCENTILES)[0]
+    p50, p95, p99 = quantiles(times, (50, 95, 99))[0]
     held = cap_of(caps)
     cap = held.ns if held else None
     told = table.good[rows] != UNKNOWN

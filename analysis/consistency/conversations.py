@@ -9,8 +9,6 @@ from overbudget.analysis.common.percentiles import Quantile, quantiles
 from overbudget.analysis.requests.table import GOOD, RequestTable
 from overbudget.kernels.arrow import coded, numbers, row_of
 
-PERCENTILES = (50, 95)
-
 
 @dataclass(frozen=True)
 class Conversations:
@@ -52,7 +50,7 @@ def conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable) ->
     reached = (place < len(good)) & (until < stop) & (until >= first) if len(good) else np.zeros(len(first), bool)
     end = table.start_ns[row[until]] + table.latency_ns[row[until]]
     took = (end - table.start_ns[row[first]])[reached]
-    p50, p95 = quantiles(took, PERCENTILES)[0]
+    p50, p95 = quantiles(took, (50, 95))[0]
     return Conversations(
         conversations=int(judged.sum()),
         reached=int(reached.sum()),

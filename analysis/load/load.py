@@ -25,7 +25,6 @@ LEAST_IN_BIN = 20  # requests
 GROWN = 1.2  # times as long as under the least load is growth
 LEAST_PART = 0.02  # of a request's time that a growth must make up
 ALPHA = 0.05
-PERCENTILES = (50, 95)
 ARRIVALS = 20  # arrivals that the window of the arrival rate holds on average
 WINDOW_NS = (1_000_000_000, 60_000_000_000)  # the least and the longest
 MODEL_KEYS = ("gen_ai.latency.time_in_model_prefill", "gen_ai.latency.time_in_model_decode", QUEUE_KEY)
@@ -154,7 +153,7 @@ def _bins(table: RequestTable, load_of_each: F64, server: dict[str, F64], cap: i
 
 
 def _bin(table: RequestTable, load_of_each: F64, server: dict[str, F64], rows: I64, cap: int | None) -> Bin:
-    p50, p95 = quantiles(table.latency_ns[rows], PERCENTILES, table.start_ns[rows])[0]
+    p50, p95 = quantiles(table.latency_ns[rows], (50, 95), table.start_ns[rows])[0]
     means = table.stage_ns[rows].mean(axis=0) if len(rows) else np.zeros(len(table.stages))
     return Bin(
         low=float(load_of_each[rows].min()),

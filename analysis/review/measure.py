@@ -19,7 +19,7 @@ from overbudget.analysis.causes.certainty import calls_more_often, calls_with_mo
 from overbudget.analysis.causes.spending import Cause, Spending, read_spending
 from overbudget.analysis.causes.why import TokenCost, Why, explain
 from overbudget.analysis.common.bands import Band, Ranking
-from overbudget.analysis.common.percentiles import F64, Quantile, Share, quantiles, share_of
+from overbudget.analysis.common.percentiles import F64, PERCENTILES, Quantile, Share, quantiles, share_of
 from overbudget.analysis.health.lost_spans import compare_incomplete
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.restored import restore
@@ -30,7 +30,6 @@ from overbudget.kernels.arrow import row_of
 from overbudget.stages.name_template import template
 from overbudget.store.errors import OverbudgetError
 
-PERCENTILES = (50, 75, 90, 95, 99)
 TYPICAL = (40, 60)  # the band that stands for a typical request
 MOST_ROUTES = 50  # routes told apart; the busiest, and those the budget names
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import duckdb
 
 from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.common.percentiles import PERCENTILES
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.judge import judge, verdict
-from overbudget.analysis.review.measure import PERCENTILES, measure, read_evidence
+from overbudget.analysis.review.measure import measure, read_evidence
 from overbudget.analysis.review.result import TOTAL, Over, Review, over, untold
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from overbudget.analysis.budget.caps import total_cap
 from overbudget.analysis.budget.model import Budget
-from overbudget.analysis.common.percentiles import quantiles
+from overbudget.analysis.common.percentiles import PERCENTILES, quantiles
 from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import I64, Filters
 from overbudget.analysis.whatif.bounds import Bound, Doubt, bound_of, doubts, is_closed_loop
@@ -20,7 +20,6 @@ from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_inp
 from overbudget.kernels.arrow import row_of
 from overbudget.kernels.replay import graph_of, lengths, replay
 
-PERCENTILES = (50, 75, 90, 95, 99)
 MOST_KNOWN = 64  # outcomes that a workbench remembers
 
 

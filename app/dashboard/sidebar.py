@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
+from overbudget.analysis.common.percentiles import PERCENTILES
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.app.dashboard import cache, state
 from overbudget.app.dashboard.view import View
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.server.workspace import sample_of
-
-PERCENTILES = (50, 75, 90, 95, 99)
 
 
 def view(filtered: bool = True) -> View:
