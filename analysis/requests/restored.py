@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.path import PathTable
 from overbudget.analysis.requests.stored import told_together
 from overbudget.analysis.requests.table import I16, I32, Bool, RequestTable
-from overbudget.kernels.arrow import numbers
+from overbudget.kernels.arrow import numbers, table_of
 from overbudget.kernels.columns import ORPHAN, Tree
+from overbudget.store.tables import passing
 
 MOST_ORPHANS = 50  # in one trace: with more of them lost there is no telling what stood where
 DEEPEST = 8  # levels up to which an ancestor is looked for in whole requests
@@ -112,15 +112,16 @@ def _hung(connection: duckdb.DuckDBPyConnection, tree: Tree, request_of: I32, co
         (request_of >= 0) & np.append(complete, False)[request_of] & np.isin(operation, lost)
     ).astype(np.int32)
     ancestor = node
-    pairs = [np.zeros((0, 2), operation.dtype)]
+    operations = int(operation.max(initial=0)) + 1
+    pairs = np.zeros(0, np.int64)  # operation and ancestor as one number
     for _ in range(DEEPEST):
         up = tree.parent[ancestor]
         node, ancestor = node[up >= 0], up[up >= 0]
-        pairs.append(np.unique(np.stack([operation[node], operation[ancestor]], axis=1), axis=0))
-    above = np.unique(np.concatenate(pairs), axis=0)
-    connection.register("above", pa.table({"operation_id": above[:, 0], "ancestor_id": above[:, 1]}))
-    places = connection.sql(_PLACES).to_arrow_table()
-    connection.unregister("above")
+        pair = operation[node].astype(np.int64) * operations + operation[ancestor]
+        pairs = np.union1d(pairs, np.unique(pair))
+    below, above = (column.astype(np.int32) for column in np.divmod(pairs, operations))
+    with passing(connection, above=table_of(operation_id=below, ancestor_id=above)):
+        places = connection.sql(_PLACES).to_arrow_table()
     parent = tree.parent.copy()
     parent[numbers(places["node"])] = numbers(places["parent"])
     return parent
