@@ -11,7 +11,7 @@ from overbudget.kernels.replay import Shape
 from overbudget.kernels.server_lines import levels, spearman
 
 Bound = Literal["at_most", "at_least"]
-Why = Literal["unclear_line", "grows_with_load", "closed_loop", "hedged", "upstream"]
+Why = Literal["unclear_line", "grows_with_load", "closed_loop", "hedged", "batching", "more_at_once", "upstream"]
 LEAST_CALLS = 100
 LEAST_CORRELATION = 0.3
 LOOKED_AT = 5_000  # calls of an operation
@@ -88,7 +88,9 @@ def doubts(
 ) -> tuple[Doubt, ...]:
     """What makes the events `after` a change uncertain. `names` are those of the kinds of operations."""
     found: list[Doubt] = []
-    watched: list[tuple[Why, str, I32]] = [("unclear_line", line.name, line.node) for line in system.unclear]
+    watched: list[tuple[Why, str, I32]] = [
+        ("unclear_line", line.name, line.node) for line in system.unclear if not line.batches
+    ]
     watched += [("grows_with_load", names[one.kind], one.node) for one in suspected]
     for why, name, node in watched:
         told = _touched(system.nothing, after, node, why)
@@ -120,7 +122,8 @@ def bound_of(found: tuple[Doubt, ...], before_ns: I64, after_ns: I64) -> Bound |
     """On which side of the truth the percentiles after a change are; None where they are exact, or nothing is provable.
 
     Waits that no line explains are kept: what gets faster would wait less (at most so long), what gets slower more. Where
-    requests come only as others are answered, faster answers bring more requests: at least so long. Of hedged calls the one
+    requests come only as others are answered, faster answers bring more requests: at least so long. So do waits that a server
+    no longer makes them wait, where it works for several at once. Of hedged calls the one
     that answered first is replayed; another one may then be first: at most so long, faster or slower.
     """
     reasons = {doubt.why for doubt in found} - {"upstream"}
@@ -128,10 +131,10 @@ def bound_of(found: tuple[Doubt, ...], before_ns: I64, after_ns: I64) -> Bound |
         return None
     faster = after_ns.sum() <= before_ns.sum()
     sides: set[Bound] = set()
-    if reasons & {"unclear_line", "grows_with_load"}:
+    if reasons & {"unclear_line", "grows_with_load", "batching"}:
         sides.add("at_most" if faster else "at_least")
     if "hedged" in reasons:
         sides.add("at_most")
-    if "closed_loop" in reasons:
+    if reasons & {"closed_loop", "more_at_once"}:
         sides.add("at_least" if faster else "at_most")
     return sides.pop() if len(sides) == 1 else None

@@ -1,7 +1,7 @@
 """The lines of a dataset: limited numbers of servers that its calls wait for, found from the traces and ready to be replayed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class Line:
     first_come: bool
     period_ns: int
     evidence: Evidence | OwnTime
+    batches: bool = False  # calls of a server that works for several at once: each takes longer the more there are
 
     @property
     def name(self) -> str:
@@ -158,6 +159,14 @@ def system_of(shape: Shape, found: Sequence[Line], entries: I32, plain: Graph | 
             return System(graph, served, unclear, events, float(near.mean()) if len(near) else 1.0)
         worst = served[-1]  # the one that explains least
         served, unclear = served[:-1], (*unclear, worst)
+
+
+def without(system: System, places: Sequence[int], shape: Shape) -> System:
+    """The same system with the waits of some lines (by their places) kept as they were."""
+    left = tuple(line for place, line in enumerate(system.lines) if place not in places)
+    kept = tuple(line for place, line in enumerate(system.lines) if place in places)
+    nothing = replay(shape, system.graph, no_change(len(shape.parent)), queues_of(left, shape, system.graph))
+    return replace(system, lines=left, unclear=(*system.unclear, *kept), nothing=nothing)
 
 
 def _alike(a: I64, b: I64) -> bool:

@@ -13,6 +13,7 @@ from overbudget.kernels.server_lines import levels, own_time_walk, spearman
 LEAST_CALLS = 100
 SLOTS = (1, 2, 3, 4, 6, 8)
 MOST_OVERTAKEN = 0.05
+LEAST_TOLD = 0.4  # ns that a call takes longer for each ns of wait; 0.7 to 1 in simulated lines, 0 without one
 MOST_WITH_LOAD = 0.3  # rank correlation of what those that find a server free take with how many others do
 
 
@@ -67,9 +68,21 @@ def _told(shape: Shape, node: I32, servers: int) -> tuple[OwnTime | None, bool]:
         return None, True
     if spearman(levels(start, end, start), hold.astype(np.int64), ~queued) >= MOST_WITH_LOAD:
         return None, True  # slower with each that works beside it, a server free or not: no line but shared capacity
+    if _told_by_waits(order, start, end, grant) < LEAST_TOLD:
+        return None, True
     rank = np.empty(len(node), np.int64)
     rank[order] = np.arange(len(node))
     return OwnTime(node, servers, grant, queued, max(0, int(mid_f - mid_q)), rank), False
+
+
+def _told_by_waits(order: I64, start: I64, end: I64, grant: I64) -> float:
+    """How much longer a call takes for each ns that its wait is longer than that of the last but one: about 1 where calls do wait,
+    about 0 where all of one time are slow for another reason. The last one itself is left out: what it took is part of both."""
+    took, wait = (end - start)[order].astype(np.float64), (grant - start)[order].astype(np.float64)
+    both = (wait[2:] > 0) & (wait[:-2] > 0)
+    longer, waited = (took[2:] - took[:-2])[both], (wait[2:] - wait[:-2])[both]
+    varies = float(waited @ waited)
+    return float(longer @ waited) / varies if varies else 0.0
 
 
 def _overtaken(order: I64, start: I64, grant: I64, queued: Bool) -> float:

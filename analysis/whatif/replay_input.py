@@ -1,6 +1,6 @@
 """All of a dataset that replays need, whatever is changed and whichever requests are looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -69,7 +69,14 @@ class ReplayInput:
         plain = graph_of(self.shape)
         if not self.sampling.sampled:
             found = find_lines(callers_of(self.shape, plain, self._codes()), self.kinds)
+            found = tuple(replace(line, batches=self._batches(line)) for line in found)
         return system_of(self.shape, found, entries, plain)
+
+    def _batches(self, line: Line) -> bool:
+        """Whether calls wait within an inference server: these write for several at once, and what one of them holds is memory."""
+        if not line.within_calls or "inference" not in self.requests.stages:
+            return False
+        return bool((self.stage[line.node] == self.requests.stages.index("inference")).mean() > 0.5)
 
     def _codes(self) -> tuple[I32, I32, I32, I32]:
         """Of each node: its service, and what it says of pod, peer and model."""

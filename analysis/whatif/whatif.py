@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -12,10 +12,11 @@ from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import PERCENTILES, quantiles
 from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import I64, Filters
+from overbudget.analysis.whatif.batching import batching_doubts
 from overbudget.analysis.whatif.bounds import Bound, Doubt, bound_of, doubts, is_closed_loop
 from overbudget.analysis.whatif.changes import Change
 from overbudget.analysis.whatif.factors import Nodes, change_of, servers_of
-from overbudget.analysis.whatif.lines import Line, line_of_node, queues_of
+from overbudget.analysis.whatif.lines import Line, System, line_of_node, queues_of, without
 from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
 from overbudget.kernels.arrow import row_of
 from overbudget.kernels.replay import graph_of, lengths, replay
@@ -79,6 +80,12 @@ def _queue(line: Line, replayed: bool) -> dict[str, Any]:
     }
 
 
+class _Replayed(NamedTuple):
+    latency_ns: I64
+    doubts: tuple[Doubt, ...]
+    system: System  # whose lines were replayed
+
+
 class Workbench:
     """The requests of a dataset, ready to be replayed with one change after another.
 
@@ -106,7 +113,7 @@ class Workbench:
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries
         self._cap_ns = self._cap_of(budget)
-        self._known: dict[tuple[Change, ...], tuple[I64, tuple[Doubt, ...]]] = {}
+        self._known: dict[tuple[Change, ...], _Replayed] = {}
 
     def _cap_of(self, budget: Budget | None) -> int | None:
         """The cap at p95 for the requests at hand, up to which one of them is within budget."""
@@ -118,43 +125,48 @@ class Workbench:
 
         Errors: OverbudgetError where a change names what is not there.
         """
-        return self._replayed(changes)[0]
+        return self._replayed(changes).latency_ns
 
-    def _replayed(self, changes: Sequence[Change]) -> tuple[I64, tuple[Doubt, ...]]:
+    def _replayed(self, changes: Sequence[Change]) -> _Replayed:
         key = tuple(changes)
         if key not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            system, after = self.nodes.ground.system, self._events(changes)
-            moved = (lengths(after) - lengths(system.nothing))[self._entry]
-            self._known[key] = np.asarray(self.table.latency_ns + moved, np.int64), self._doubts(changes, after)
+            self._known[key] = self._replay(changes)
         return self._known[key]
 
-    def _events(self, changes: Sequence[Change]) -> I64:
+    def _replay(self, changes: Sequence[Change]) -> _Replayed:
         shape, system = self.nodes.ground.shape, self.nodes.ground.system
+        given = servers_of(changes, system.lines)
         change, graph = change_of(changes, self.nodes), system.graph
+        of_batches = batching_doubts(changes, change, (*system.lines, *system.unclear), given, self.nodes)
+        kept = [
+            place for place, line in enumerate(system.lines) if line.batches and (change.factor[line.node] != 1).any()
+        ]
+        if kept:
+            left = [place for place in range(len(system.lines)) if place not in kept]
+            given = {left.index(place): servers for place, servers in given.items() if place in left}
+            system = without(system, kept, shape)
         if change.groups:
             graph = graph_of(shape, change.group, change.groups, line_of_node(system.lines, len(shape.parent)))
-        queues = queues_of(system.lines, shape, system.graph, servers_of(changes, system.lines))
-        return replay(shape, graph, change, queues)
+        after = replay(shape, graph, change, queues_of(system.lines, shape, system.graph, given))
+        moved = (lengths(after) - lengths(system.nothing))[self._entry]
+        found = of_batches + self._doubts(system, after) if changes else ()
+        return _Replayed(np.asarray(self.table.latency_ns + moved, np.int64), found, system)
 
-    def _doubts(self, changes: Sequence[Change], after: I64) -> tuple[Doubt, ...]:
-        if not changes:
-            return ()
+    def _doubts(self, system: System, after: I64) -> tuple[Doubt, ...]:
         ground = self.nodes.ground
         names = tuple(name for _, name in ground.kinds)
         requests = ground.requests
-        closed = bool(ground.system.lines) and is_closed_loop(
-            requests.start_ns, requests.start_ns + requests.latency_ns
-        )
-        return doubts(ground.shape, ground.system, ground.suspects, names, after, closed)
+        closed = bool(system.lines) and is_closed_loop(requests.start_ns, requests.start_ns + requests.latency_ns)
+        return doubts(ground.shape, system, ground.suspects, names, after, closed)
 
     def what_if(self, changes: Sequence[Change], budget: Budget | None = None) -> WhatIf:
         """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.
 
         Errors: OverbudgetError where a change names what is not there.
         """
-        before, (after, doubted) = self.table.latency_ns, self._replayed(changes)
+        before, (after, doubted, system) = self.table.latency_ns, self._replayed(changes)
         cap = self._cap_of(budget) if budget else self._cap_ns
         within = None
         if cap is not None and len(before):
@@ -164,7 +176,6 @@ class Workbench:
             for values in (before, after)
         )
         changed = int((after != before).sum())
-        system = self.nodes.ground.system
         return WhatIf(
             tuple(str(change) for change in changes), old, new, within, cap, len(before), changed, system.lines,
             system.unclear, bound_of(doubted, before, after), doubted, self.nodes.ground.sampling.sentence or None,

@@ -29,6 +29,10 @@ DOUBTS = {
     "closed_loop": "requests seem to come only as others are answered, so faster answers bring more requests",
     "hedged": "of {} a second call is sent after a fixed time and the first answer counts; the call that answered first is replayed, "
     "and then another one may be first",
+    "batching": "{} waits within a server that works for several calls at once, each the slower the more there are; its waits and its "
+    "pace are kept as they were",
+    "more_at_once": "{} is answered by a server that works for several calls at once, each the slower the more there are; that is not "
+    "replayed",
     "upstream": "{} would be asked at other times, and takes longer when many want it at once: what is gained before it may be "
     "lost there",
 }
@@ -86,8 +90,13 @@ def sentences(found: WhatIf) -> list[str]:
         ),
         f"{found.requests_changed:,} of {count(found.requests, 'request')} take another time.",
         *limits,
-        *[f"{line_text(line)} It is not first come, first served: its waits stay as they were." for line in found.kept],
+        *[f"{line_text(line)} {_kept(line)}" for line in found.kept],
     ]
+
+
+def _kept(line: Line) -> str:
+    why = "" if line.first_come else "It is not first come, first served: "
+    return f"{why}{'its' if why else 'Its'} waits stay as they were."
 
 
 def line_text(line: Line) -> str:

@@ -1,0 +1,30 @@
+"""Servers that work for several calls at once, each slower the more there are: what a replay of their lines cannot know."""
+
+from collections.abc import Sequence
+
+from overbudget.analysis.whatif.bounds import Doubt
+from overbudget.analysis.whatif.changes import Cap, Change, Scale
+from overbudget.analysis.whatif.factors import Nodes
+from overbudget.analysis.whatif.lines import Line
+from overbudget.kernels.replay import NodeChanges
+
+
+def batching_doubts(
+    changes: Sequence[Change], change: NodeChanges, lines: Sequence[Line], given: dict[int, int], nodes: Nodes
+) -> tuple[Doubt, ...]:
+    """Of which batching servers the work or the waits are changed; `given` are the changed numbers of servers by place in
+    `lines`.
+
+    Calls that get shorter leave room for others, and all of them get faster: `batching`. Waits that are taken away bring more
+    calls at a time, and all of them get slower: `more_at_once`.
+    """
+    ground = nodes.ground
+    waits_only = all(isinstance(one, (Cap, Scale)) and one.what == "queue" for one in changes)
+    found = [Doubt("more_at_once", lines[place].name) for place in given if lines[place].batches]
+    changed = change.factor != 1
+    if waits_only:
+        kinds = dict.fromkeys(ground.shape.kind[changed & (ground.queued > 0)].tolist())
+        found += [Doubt("more_at_once", ground.kinds[kind][1]) for kind in kinds]
+    else:
+        found += [Doubt("batching", line.name) for line in lines if line.batches and changed[line.node].any()]
+    return tuple(dict.fromkeys(found))
