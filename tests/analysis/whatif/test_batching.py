@@ -1,7 +1,5 @@
 """Servers that work for several calls at once: never a plain number, and not taken for lines where all are slow at times."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
