@@ -1,6 +1,7 @@
 """One trace with everything that a waterfall shows of it."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -68,11 +69,11 @@ class Trace:
     spans: list[TraceSpan]
     requests: list[TraceRequest]
 
-    @property
+    @cached_property  # a look at every span: whoever draws them asks it of each
     def start_ns(self) -> int:
         return min(span.start_ns for span in self.spans)
 
-    @property
+    @cached_property
     def end_ns(self) -> int:
         return max(span.end_ns for span in self.spans)
 
