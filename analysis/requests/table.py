@@ -56,7 +56,7 @@ class Filters:
             if isinstance(value, str):
                 found[name] = value
             elif isinstance(value, int | datetime):
-                found[name] = iso(_ns(value))
+                found[name] = iso(instant_ns(value))
             elif value is not None:
                 found[name] = list(value)
         for key, values in self.by_attribute().items():
@@ -184,9 +184,9 @@ class RequestTable:
             for key, values in filters.by_attribute().items():
                 chosen &= self.attribute(key).among(values)
             if filters.start is not None:
-                chosen &= self.start_ns >= _ns(filters.start)
+                chosen &= self.start_ns >= instant_ns(filters.start)
             if filters.end is not None:
-                chosen &= self.start_ns < _ns(filters.end)
+                chosen &= self.start_ns < instant_ns(filters.end)
         left_out = chosen & (self.missing if whole_entries else ~self.complete)
         if include_incomplete:
             left_out[:] = False
@@ -202,7 +202,8 @@ _COLUMNS = (
 )
 
 
-def _ns(instant: datetime | int) -> int:
+def instant_ns(instant: datetime | int) -> int:
+    """An instant in ns since the epoch; one without a time zone is UTC."""
     if isinstance(instant, int):
         return instant
     aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)

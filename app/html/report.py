@@ -156,10 +156,13 @@ def _tail(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters:
         for one in found.operations
         if one.share_of_excess >= tail_words.LEAST_SHARE
     ]
-    attributes = [
-        (tail_words.attribute_text(one), f"{one.slow_share:.0%}", f"{one.typical_share:.0%}", f"{one.requests:,}")
-        for one in found.attributes
-    ]
+    attributes, failed = (
+        [
+            (tail_words.attribute_text(one), f"{one.slow_share:.0%}", f"{one.typical_share:.0%}", f"{one.requests:,}")
+            for one in those
+        ]
+        for those in (found.attributes, found.failed)
+    )
     most = tail_words.MOST_ROWS
     return [
         "<h2>The tail</h2>",
@@ -171,6 +174,11 @@ def _tail(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters:
         ),
         _rows(
             "What they have more often", ["attribute", "of the slow", "of the typical", "requests"], attributes[:most]
+        ),
+        _rows(
+            "What failed requests have more often",
+            ["attribute", "of the failed", "of the others", "requests"],
+            failed[:most],
         ),
     ]
 

@@ -1,6 +1,7 @@
 """Slow against typical requests, for a terminal."""
 
 import sys
+from collections.abc import Sequence
 from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
@@ -34,17 +35,22 @@ def print_tail(found: Tail, file: TextIO | None = None) -> None:
         times = [format_duration(ns) for ns in (one.slow_mean_ns, one.typical_mean_ns, one.excess_ns)]
         table.add_row(operation_text(one), one.stage, *times, f"{one.share_of_excess:.0%}", one.why.sentence)
     console.print(table)
-    if found.attributes:
-        _heading(console, "What they have more often than typical ones")
-        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for column in ("attribute", "slow", "typical", "requests"):
-            table.add_column(column, justify="left" if column == "attribute" else "right")
-        for attribute in found.attributes[:MOST_ROWS]:
-            shares = f"{attribute.slow_share:.0%}", f"{attribute.typical_share:.0%}"
-            table.add_row(attribute_text(attribute), *shares, f"{attribute.requests:,}")
-        console.print(table)
-        if (more := len(found.attributes) - MOST_ROWS) > 0:
-            console.print(Text(f"and {more:,} more", style="dim"))
+    _attributes(console, "What they have more often than typical ones", ("slow", "typical"), found.attributes)
+    _attributes(console, "What failed requests have more often than the others", ("failed", "others"), found.failed)
+
+
+def _attributes(console: Console, heading: str, sides: tuple[str, str], found: Sequence[SlowAttribute]) -> None:
+    if not found:
+        return
+    _heading(console, heading)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in ("attribute", *sides, "requests"):
+        table.add_column(column, justify="left" if column == "attribute" else "right")
+    for one in found[:MOST_ROWS]:
+        table.add_row(attribute_text(one), f"{one.slow_share:.0%}", f"{one.typical_share:.0%}", f"{one.requests:,}")
+    console.print(table)
+    if (more := len(found) - MOST_ROWS) > 0:
+        console.print(Text(f"and {more:,} more", style="dim"))
 
 
 def _heading(console: Console, text: str) -> None:
@@ -87,5 +93,10 @@ def operation_text(one: SlowOperation) -> str:
 def attribute_text(one: SlowAttribute) -> str:
     """An attribute, its value, and what carries it."""
     value = one.value if one.value.startswith("> ") else f"= {one.value}"
+    if one.on == REQUEST and one.key in ("from", "until"):
+        return f"arrival {one.key} {one.value}{' on' if one.key == 'from' else ''}"
     place = "" if one.on == REQUEST else f" on {quoted(one.on)}"
+    if one.longest_of is not None:
+        of = "" if one.on == one.longest_of else f" of {quoted(one.longest_of)}"
+        return f"longest calls{of or f' of {quoted(one.on)}'} with {one.key} {value}"
     return f"{one.key} {value}{place}"

@@ -181,6 +181,8 @@ MEANINGS = {
     "attributes.q_value": "Share of false discoveries among this and all stronger ones",
     "attributes.requests": "Requests that have it, of both cohorts",
     "attributes.also": "Attributes of exactly the same requests",
+    "attributes.longest_of": "Operation of which calls with it take most of the critical path in these requests; null where the requests simply have it",
+    "tail.failed": "Attributes that failed requests have more often than the others, as `attributes`",
     "tail.note": "Why nothing is told: too few requests",
     # what-if and advice
     "whatif.changes": "The changes, in words",

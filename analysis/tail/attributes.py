@@ -1,0 +1,371 @@
+"""Attributes that some requests have more often than others: the slow than the typical, the failed than the rest."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from overbudget.analysis.common.probability import false_discovery_shares, hypergeometric_from
+from overbudget.analysis.requests.stored import load_path
+from overbudget.analysis.requests.table import I32, RequestTable, iso
+from overbudget.analysis.tail.operations import SlowOperation
+from overbudget.kernels.arrow import Coded, numbers, row_of
+from overbudget.store.tables import passing
+
+FALSE_DISCOVERIES = 0.02  # of the attributes that are named; a healthy world is to have none
+LEAST_SLOW = 3  # slow requests an attribute must be seen in
+MOST_LOOKED_AT = 5_000  # requests of a cohort whose attributes are looked through
+LONGEST_VALUE = 120  # characters; longer ones are texts, which no two requests share
+MANY_VALUES = 12  # a number with more distinct values is told by thresholds
+THRESHOLDS = (0.5, 0.75, 0.9)  # where they are set: quantiles of the typical requests
+REQUEST = "request"  # what attributes of the request as a whole are on
+DURATION = re.compile(
+    r"(?i)(time_(to|in|per)_|duration|latency|elapsed|_ms$|_ns$)"
+)  # keys of durations: the effect, not the cause
+
+
+OUTCOME = re.compile(r"(?i)status|error|exception")  # keys that tell that a request failed, not why
+# What every request of a kind has, and no cause: told last of the attributes of the same requests.
+GENERAL = re.compile(
+    r"(?i)^(http\.(request\.)?method|http\.(flavor|scheme)|url\.scheme|network\.protocol\..*|rpc\.system.*|status)$"
+)
+
+FROM, UNTIL, HOUR = "from", "until", "hour of the day (UTC)"
+HOUR_NS = 3_600_000_000_000
+INSTANTS = 20  # runs of arrivals between which a change is looked for
+LEAST_HOURS = 12  # that requests must span, for the hour of the day to tell something
+
+
+@dataclass(frozen=True)
+class SlowAttribute:
+    """An attribute that slow requests have more often. `on` is the operation, service or request that carries it.
+
+    `lift` is slow_share over typical_share, None where no typical request has it. `q_value` is the share of false
+    discoveries among this and all stronger ones. `requests` have it, of those of both cohorts that were looked at. `also`
+    are attributes of exactly the same requests. `longest_of` is an operation of which calls with it take most of the time on
+    the critical path: of shards that every request asks, the one that it waited for.
+    """
+
+    key: str
+    value: str
+    on: str
+    slow_share: float
+    typical_share: float
+    lift: float | None
+    q_value: float
+    requests: int
+    also: tuple[str, ...]
+    longest_of: str | None = None
+
+
+# `members` are the spans of the requests at hand (see `members`).
+_SEEN = f"""
+CREATE OR REPLACE TEMP TABLE seen_attributes AS
+WITH spans AS (
+    SELECT t.request_no, o.service_name, o.name, s.attributes, s.resource_id
+    FROM members t JOIN cohort c USING (request_no) JOIN data.spans s USING (span_no)
+    JOIN operations o ON o.operation_id = s.operation_id
+), resources AS (
+    SELECT service_name, resource_id, unnest(r.attributes, recursive := true)
+    FROM (SELECT DISTINCT service_name, resource_id FROM spans) JOIN data.resources r USING (resource_id)
+), telling AS (  -- what all resources of a service have tells no more than its name
+    SELECT service_name, "key" FROM (SELECT *, count(DISTINCT resource_id) OVER (PARTITION BY service_name) AS all_of_it FROM resources)
+    GROUP BY ALL HAVING count(DISTINCT "value") > 1 OR count(*) < any_value(all_of_it) OR "key" = 'service.name'
+), pairs AS (
+    SELECT request_no, name AS "on", unnest(attributes, recursive := true) FROM spans
+    UNION ALL
+    SELECT request_no, service_name, "key", "value"
+    FROM (SELECT DISTINCT request_no, service_name, resource_id FROM spans) JOIN resources USING (service_name, resource_id)
+    JOIN telling USING (service_name, "key")
+)
+SELECT DISTINCT request_no, "on", "key", "value" FROM pairs WHERE "value" IS NOT NULL AND length("value") <= {LONGEST_VALUE}
+"""
+_IN_FLIGHT = f"""
+INSERT INTO seen_attributes
+SELECT request_no, '{REQUEST}', 'requests in flight', in_flight::VARCHAR FROM requests JOIN cohort USING (request_no)
+"""
+
+_OF_REQUESTS = f"""
+INSERT INTO seen_attributes SELECT request_no, '{REQUEST}', "key", "value" FROM own WHERE "value" IS NOT NULL
+"""
+
+_COUNT = """
+CREATE OR REPLACE TEMP TABLE counted_attributes AS
+SELECT "on", "key", "value", count(*) FILTER (slow) AS slow, count(*) AS both, bit_xor(hash(request_no)) AS signature
+FROM seen_attributes JOIN cohort USING (request_no) WHERE NOT list_contains($durations, "key") GROUP BY ALL
+"""
+
+# Numbers of many values: the largest of each request, of each operation and key, and how many requests exceed some
+# quantiles of the typical ones.
+_EXCEEDING = f"""
+WITH kinds AS (
+    SELECT "on", "key" FROM counted_attributes GROUP BY ALL
+    HAVING count(*) > {MANY_VALUES} AND count(*) = count(try_cast("value" AS DOUBLE))
+), numbers AS (
+    SELECT "on", "key", request_no, any_value(slow) AS slow, max(try_cast("value" AS DOUBLE)) AS number
+    FROM seen_attributes JOIN kinds USING ("on", "key") JOIN cohort USING (request_no) GROUP BY ALL
+), limits AS (
+    SELECT "on", "key", unnest(list_distinct(leasts)) AS least FROM (
+        SELECT "on", "key", quantile_cont(number, {list(THRESHOLDS)}) FILTER (NOT slow) AS leasts FROM numbers GROUP BY ALL
+    )
+)
+SELECT "on", "key", least, count(*) FILTER (slow) AS slow, count(*) AS both, bit_xor(hash(request_no)) AS signature
+FROM numbers JOIN limits USING ("on", "key") WHERE number > least
+GROUP BY ALL HAVING count(*) FILTER (slow) >= {LEAST_SLOW}
+"""
+
+
+# Per request, and key of an operation's spans: the value whose spans take most of its time on the critical path.
+_PER_REQUEST = f"""
+WITH spans AS (
+    SELECT p.request_no, p.ns, o.service_name, o.name, s.attributes, s.resource_id
+    FROM path_spans p JOIN cohort c USING (request_no) JOIN data.spans s USING (span_no) JOIN operations o USING (operation_id)
+), pairs AS (
+    SELECT request_no, ns, name AS "on", unnest(attributes, recursive := true) FROM spans
+    UNION ALL
+    SELECT request_no, ns, service_name, unnest(r.attributes, recursive := true) FROM spans JOIN data.resources r USING (resource_id)
+), times AS (
+    SELECT request_no, "on", "key", "value", sum(ns) AS ns FROM pairs
+    WHERE "value" IS NOT NULL AND length("value") <= {LONGEST_VALUE} GROUP BY ALL
+), longest AS (
+    SELECT request_no, "on", "key", arg_max("value", (ns, hash("value"))) AS "value" FROM times GROUP BY ALL
+)
+"""
+_HAVING_IT = 'SELECT request_no FROM longest WHERE "on" = $on AND "key" = $key AND "value" = $value'
+_LONGEST = f"""{_PER_REQUEST}
+SELECT "on", "key", "value", count(*) FILTER (slow) AS slow, count(*) AS both, bit_xor(hash(request_no)) AS signature
+FROM longest JOIN cohort USING (request_no) WHERE NOT regexp_matches("key", $effects)
+GROUP BY ALL HAVING count(*) FILTER (slow) >= {LEAST_SLOW}
+"""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    on: str
+    key: str
+    value: str
+    slow: int
+    both: int
+    signature: int
+    longest_of: str | None = None
+
+    @property
+    def number(self) -> tuple[str, str]:
+        """What the thresholds of a number have in common."""
+        return self.on, self.key
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Candidates with the chance of each where the cohorts do not differ; those of `numeric` are tested by thresholds."""
+
+    candidates: list[_Candidate]
+    numeric: set[tuple[str, str]]
+
+
+def telling_attributes(
+    connection: duckdb.DuckDBPyConnection,
+    table: RequestTable,
+    slow: npt.NDArray[np.int64],
+    typical: npt.NDArray[np.int64],
+    operations: Sequence[SlowOperation] = (),
+    effects: re.Pattern[str] = DURATION,
+) -> list[SlowAttribute]:
+    """Attributes that the rows `slow` have more often than `typical`: Fisher's exact test (one-sided), Benjamini and Hochberg
+    over all. Keys that match `effects` are left out; of the first of `operations` calls are looked at, too.
+
+    (Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995).) What occurs in fewer than
+    LEAST_SLOW slow requests is not tested. At most MOST_LOOKED_AT requests of each cohort are looked at, evenly spread over
+    its latencies.
+    """
+    slow, typical = (_spread(rows, table.latency_ns) for rows in (slow, typical))
+    rows = np.concatenate([slow, typical])
+    cohort = pa.table({"request_no": table.request_no[rows], "slow": np.arange(len(rows)) < len(slow)})
+    with passing(connection, cohort=cohort, own=_of_requests(table, rows)):
+        found = _recorded(connection, table, effects)
+        if operations:
+            found.candidates.extend(_of_longest_calls(connection, table, operations[0], effects, found.candidates))
+    found.candidates.extend(_of_time(table, rows, len(slow)))
+    return _strongest(found, len(slow), len(rows), _excess_by_name(operations))
+
+
+def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable, effects: re.Pattern[str]) -> _Found:
+    """What spans and resources record, and how many requests were in flight."""
+    members(connection, table)
+    connection.execute(_SEEN)
+    if table.entry_span_no is None:  # else how many were in flight is recorded of other requests
+        connection.execute(_IN_FLIGHT)
+    connection.execute(_OF_REQUESTS)
+    keys = [key for (key,) in connection.execute('SELECT DISTINCT "key" FROM seen_attributes').fetchall()]
+    connection.execute(_COUNT, {"durations": [key for key in keys if effects.search(key) or DURATION.search(key)]})
+    often = connection.execute(f"FROM counted_attributes WHERE slow >= {LEAST_SLOW}").fetchall()
+    exceeding = connection.execute(_EXCEEDING).fetchall()
+    for relation in ("seen_attributes", "counted_attributes", "members"):
+        connection.execute(f"DROP TABLE {relation}")
+    thresholds = [_Candidate(on, key, f"> {least:,.4g}", *counts) for on, key, least, *counts in exceeding]
+    numeric = {one.number for one in thresholds}
+    plain = [one for one in (_Candidate(*row) for row in often) if one.number not in numeric]
+    return _Found([*plain, *thresholds], numeric)
+
+
+def _of_longest_calls(
+    connection: duckdb.DuckDBPyConnection,
+    table: RequestTable,
+    operation: SlowOperation,
+    effects: re.Pattern[str],
+    known: Sequence[_Candidate],
+) -> list[_Candidate]:
+    """Attributes of the calls of `operation` that requests waited for longest, where those of all its calls tell less."""
+    with passing(connection, path_spans=_path_spans(connection, table, operation.name, operation.service_name)):
+        rows = connection.execute(
+            _LONGEST, {"effects": f"{DURATION.pattern}|{effects.pattern.removeprefix('(?i)')}"}
+        ).fetchall()
+    same = {(one.on, one.key, one.value, one.signature) for one in known}
+    found = (_Candidate(*one, longest_of=operation.name) for one in rows)
+    return [one for one in found if (one.on, one.key, one.value, one.signature) not in same]
+
+
+def _path_spans(connection: duckdb.DuckDBPyConnection, table: RequestTable, name: str, service: str | None) -> pa.Table:
+    """The critical-path segments of an operation: request_no, span_no, ns."""
+    path = load_path(connection, table)
+    named = path.name.among(name) & (path.service.among(service) if service is not None else True)
+    here = np.flatnonzero((row_of(table.request_no, path.request_no) >= 0) & named[path.operation])
+    return pa.table({"request_no": path.request_no[here], "span_no": path.span_no[here], "ns": path.duration_ns[here]})
+
+
+def longest_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, attribute: SlowAttribute) -> I32:
+    """The request_no of every request of `table` that has an attribute of which `longest_of` is told."""
+    every = pa.table({"request_no": table.request_no, "slow": np.ones(len(table), bool)})
+    told = {"on": attribute.on, "key": attribute.key, "value": attribute.value}
+    with passing(connection, cohort=every, path_spans=_path_spans(connection, table, attribute.longest_of or "", None)):
+        rows = connection.sql(f"{_PER_REQUEST} {_HAVING_IT}", params=told).to_arrow_table()
+    return numbers(rows["request_no"])
+
+
+def _of_requests(table: RequestTable, rows: npt.NDArray[np.int64]) -> pa.Table:
+    """Route, model and status of the requests themselves, and the hour of the day where they come from many hours."""
+    columns = {key: getattr(table, key).take(rows) for key in ("route", "model", "status")}
+    hour = table.start_ns[rows] // HOUR_NS
+    if len(hour) and hour.max() - hour.min() >= LEAST_HOURS:
+        columns[HOUR] = Coded((hour % 24).astype(np.int32), tuple(f"{one:02d}:00" for one in range(24)))
+    said = [
+        pa.table(
+            {
+                "request_no": table.request_no[rows],
+                "key": [key] * len(rows),
+                "value": names.take(pa.array(column.codes, mask=column.codes < 0)),
+            }
+        )
+        for key, column in columns.items()
+        if len(names := pa.array(column.names, pa.string()))
+    ]
+    return pa.concat_tables(said)
+
+
+def _of_time(table: RequestTable, rows: npt.NDArray[np.int64], slow: int) -> list[_Candidate]:
+    """The instants from which on, or until which, requests are slow: quantiles of the arrivals.
+
+    Each is a test of its own among those that false discoveries are counted over.
+    """
+    start = table.start_ns[rows]
+    found = []
+    for instant in np.unique(np.quantile(start, np.arange(1, INSTANTS) / INSTANTS, method="higher")).tolist():
+        for key, has in ((FROM, start >= instant), (UNTIL, start < instant)):
+            hits = int(has[:slow].sum())
+            if hits >= LEAST_SLOW:
+                found.append(_Candidate(REQUEST, key, iso(instant), hits, int(has.sum()), hash((key, instant))))
+    return found
+
+
+def _excess_by_name(operations: Sequence[SlowOperation]) -> dict[str, int]:
+    excess: dict[str, int] = {}
+    for one in operations:
+        excess[one.name] = max(one.excess_ns, excess.get(one.name, one.excess_ns))
+    return excess
+
+
+def _strongest(found: _Found, n_slow: int, n_all: int, excess: dict[str, int]) -> list[SlowAttribute]:
+    """Those that chance hardly explains, one for each set of requests: the one nearest the cause."""
+    candidates = [one for one in found.candidates if one.both < n_all]  # what all have tells nothing
+    if not candidates:
+        return []
+    hits, both = (np.array([getattr(one, name) for one in candidates]) for name in ("slow", "both"))
+    p_value = hypergeometric_from(hits, n_all, both, n_slow)
+    p_value[[i for i, one in enumerate(candidates) if one.number in found.numeric]] *= len(THRESHOLDS)
+    q_value = false_discovery_shares(np.minimum(p_value, 1.0))
+    order = sorted(
+        np.flatnonzero(q_value <= FALSE_DISCOVERIES).tolist(),
+        key=lambda i: (p_value[i], -hits[i] / both[i], *_by_name(candidates[i])),
+    )
+    groups: dict[tuple[int, int], list[int]] = {}
+    told: set[tuple[str, str]] = set()
+    for i in order:
+        one = candidates[i]
+        family = (REQUEST, FROM) if one.key == UNTIL and one.on == REQUEST else one.number
+        if (one.number in found.numeric or one.key in (FROM, UNTIL)) and family in told:
+            continue  # of several thresholds or instants the most telling
+        told.add(family)
+        groups.setdefault((one.signature, one.both), []).append(i)
+    return [
+        _told(
+            [candidates[i] for i in sorted(same, key=lambda i: _distance(candidates[i], excess))],
+            q_value[same[0]],
+            n_slow,
+            n_all,
+        )
+        for same in groups.values()
+    ]
+
+
+def _by_name(one: _Candidate) -> tuple[bool, str, str, str]:
+    return one.on == REQUEST, one.key, one.value, one.on
+
+
+def _distance(one: _Candidate, excess: dict[str, int]) -> tuple[bool, bool, int, bool]:
+    """How far from the cause: what all requests of a kind have last; where the time went first; a route before what its
+    entry spans carry."""
+    route = one.on == REQUEST and one.key == "route"
+    carrier = one.value if route else one.on
+    return GENERAL.match(one.key) is not None, one.longest_of is not None, -excess.get(carrier, 0), not route
+
+
+def _told(same: Sequence[_Candidate], q_value: float, n_slow: int, n_all: int) -> SlowAttribute:
+    one = same[0]
+    slow_share, typical_share = one.slow / n_slow, (one.both - one.slow) / (n_all - n_slow)
+    also = tuple(f"{other.key} = {other.value} on {other.on}" for other in same[1:])
+    return SlowAttribute(
+        one.key,
+        one.value,
+        one.on,
+        round(slow_share, 4),
+        round(typical_share, 4),
+        round(slow_share / typical_share, 2) if typical_share else None,
+        float(q_value),
+        one.both,
+        also,
+        one.longest_of,
+    )
+
+
+def _spread(rows: npt.NDArray[np.int64], latency_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    if len(rows) <= MOST_LOOKED_AT:
+        return rows
+    places = np.linspace(0, len(rows) - 1, MOST_LOOKED_AT).astype(np.int64)
+    return np.sort(rows[np.argsort(latency_ns[rows], kind="stable")[places]])
+
+
+def members(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> None:
+    """A temporary relation `members`: request_no and span_no of the spans of the requests of `table`."""
+    if table.request_of_node is None:
+        connection.execute("CREATE OR REPLACE TEMP TABLE members AS SELECT request_no, span_no FROM data.tree")
+        return
+    node = np.flatnonzero(table.request_of_node >= 0)
+    connection.register("own_requests", pa.table({"node": node, "request_no": table.request_of_node[node]}))
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE members AS SELECT o.request_no, t.span_no FROM own_requests o JOIN data.tree t USING (node)"
+    )
+    connection.unregister("own_requests")
