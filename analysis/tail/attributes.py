@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from overbudget.analysis.common.probability import false_discovery_shares, hypergeometric_from
 from overbudget.analysis.requests.stored import load_path
-from overbudget.analysis.requests.table import I32, RequestTable, iso
+from overbudget.analysis.requests.table import I32, I64, RequestTable, iso
 from overbudget.analysis.tail.operations import SlowOperation
 from overbudget.kernels.arrow import Coded, numbers, row_of
 from overbudget.store.tables import passing
@@ -152,19 +152,12 @@ class _Candidate:
     both: int
     signature: int
     longest_of: str | None = None
+    tried: int = 1  # values of the same number, or instants, of which the most telling is told
 
     @property
     def number(self) -> tuple[str, str]:
         """What the thresholds of a number have in common."""
         return self.on, self.key
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Candidates with the chance of each where the cohorts do not differ; those of `numeric` are tested by thresholds."""
-
-    candidates: list[_Candidate]
-    numeric: set[tuple[str, str]]
 
 
 def telling_attributes(
@@ -188,12 +181,12 @@ def telling_attributes(
     with passing(connection, cohort=cohort, own=_of_requests(table, rows)):
         found = _recorded(connection, table, effects)
         if operations:
-            found.candidates.extend(_of_longest_calls(connection, table, operations[0], effects, found.candidates))
-    found.candidates.extend(_of_time(table, rows, len(slow)))
+            found += _of_longest_calls(connection, table, operations[0], effects, found)
+    found += _of_time(table, rows, len(slow))
     return _strongest(found, len(slow), len(rows), _excess_by_name(operations))
 
 
-def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable, effects: re.Pattern[str]) -> _Found:
+def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable, effects: re.Pattern[str]) -> list[_Candidate]:
     """What spans and resources record, and how many requests were in flight."""
     members(connection, table)
     connection.execute(_SEEN)
@@ -206,10 +199,12 @@ def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable, effect
     exceeding = connection.execute(_EXCEEDING).fetchall()
     for relation in ("seen_attributes", "counted_attributes", "members"):
         connection.execute(f"DROP TABLE {relation}")
-    thresholds = [_Candidate(on, key, f"> {least:,.4g}", *counts) for on, key, least, *counts in exceeding]
+    thresholds = [
+        _Candidate(on, key, f"> {least:,.4g}", slow, both, signature, tried=len(THRESHOLDS))
+        for on, key, least, slow, both, signature in exceeding
+    ]
     numeric = {one.number for one in thresholds}
-    plain = [one for one in (_Candidate(*row) for row in often) if one.number not in numeric]
-    return _Found([*plain, *thresholds], numeric)
+    return [*(one for one in (_Candidate(*row) for row in often) if one.number not in numeric), *thresholds]
 
 
 def _of_longest_calls(
@@ -225,8 +220,14 @@ def _of_longest_calls(
             _LONGEST, {"effects": f"{DURATION.pattern}|{effects.pattern.removeprefix('(?i)')}"}
         ).fetchall()
     same = {(one.on, one.key, one.value, one.signature) for one in known}
-    found = (_Candidate(*one, longest_of=operation.name) for one in rows)
-    return [one for one in found if (one.on, one.key, one.value, one.signature) not in same]
+    found = (
+        _Candidate(on, key, value, slow, both, signature, operation.name)
+        for on, key, value, slow, both, signature in rows
+    )
+    numeric = {one.number for one in known if one.tried > 1}
+    return [
+        one for one in found if (one.on, one.key, one.value, one.signature) not in same and one.number not in numeric
+    ]
 
 
 def _path_spans(connection: duckdb.DuckDBPyConnection, table: RequestTable, name: str, service: str | None) -> pa.Table:
@@ -267,18 +268,25 @@ def _of_requests(table: RequestTable, rows: npt.NDArray[np.int64]) -> pa.Table:
 
 
 def _of_time(table: RequestTable, rows: npt.NDArray[np.int64], slow: int) -> list[_Candidate]:
-    """The instants from which on, or until which, requests are slow: quantiles of the arrivals.
-
-    Each is a test of its own among those that false discoveries are counted over.
-    """
+    """The instant from which on, or until which, most of the slow requests arrive: the most telling of some quantiles of the
+    arrivals, at most one. It has to stand against all that were tried."""
     start = table.start_ns[rows]
-    found = []
-    for instant in np.unique(np.quantile(start, np.arange(1, INSTANTS) / INSTANTS, method="higher")).tolist():
-        for key, has in ((FROM, start >= instant), (UNTIL, start < instant)):
-            hits = int(has[:slow].sum())
-            if hits >= LEAST_SLOW:
-                found.append(_Candidate(REQUEST, key, iso(instant), hits, int(has.sum()), hash((key, instant))))
-    return found
+    instants = np.unique(np.quantile(start, np.arange(1, INSTANTS) / INSTANTS, method="higher")).tolist()
+    both_ways = [(key, instant, (start >= instant) == (key == FROM)) for instant in instants for key in (FROM, UNTIL)]
+    found = [
+        _Candidate(REQUEST, key, iso(instant), hits, int(has.sum()), instant, tried=len(both_ways))
+        for key, instant, has in both_ways
+        if (hits := int(has[:slow].sum())) >= LEAST_SLOW
+    ]
+    if not found:
+        return []
+    chance = hypergeometric_from(*_counts(found, len(rows)), slow)
+    return [found[int(np.argmin(chance))]]
+
+
+def _counts(found: Sequence[_Candidate], of: int) -> tuple[I64, int, I64]:
+    """Slow requests, all that are looked at, and requests, of each."""
+    return np.array([one.slow for one in found]), of, np.array([one.both for one in found])
 
 
 def _excess_by_name(operations: Sequence[SlowOperation]) -> dict[str, int]:
@@ -288,27 +296,26 @@ def _excess_by_name(operations: Sequence[SlowOperation]) -> dict[str, int]:
     return excess
 
 
-def _strongest(found: _Found, n_slow: int, n_all: int, excess: dict[str, int]) -> list[SlowAttribute]:
+def _strongest(found: Sequence[_Candidate], n_slow: int, n_all: int, excess: dict[str, int]) -> list[SlowAttribute]:
     """Those that chance hardly explains, one for each set of requests: the one nearest the cause."""
-    candidates = [one for one in found.candidates if one.both < n_all]  # what all have tells nothing
+    candidates = [one for one in found if one.both < n_all]  # what all have tells nothing
     if not candidates:
         return []
-    hits, both = (np.array([getattr(one, name) for one in candidates]) for name in ("slow", "both"))
-    p_value = hypergeometric_from(hits, n_all, both, n_slow)
-    p_value[[i for i, one in enumerate(candidates) if one.number in found.numeric]] *= len(THRESHOLDS)
+    hits, _, both = counts = _counts(candidates, n_all)
+    p_value = hypergeometric_from(*counts, n_slow) * [one.tried for one in candidates]
     q_value = false_discovery_shares(np.minimum(p_value, 1.0))
     order = sorted(
         np.flatnonzero(q_value <= FALSE_DISCOVERIES).tolist(),
         key=lambda i: (p_value[i], -hits[i] / both[i], *_by_name(candidates[i])),
     )
     groups: dict[tuple[int, int], list[int]] = {}
-    told: set[tuple[str, str]] = set()
+    told: set[tuple[str, ...]] = set()
     for i in order:
         one = candidates[i]
-        family = (REQUEST, FROM) if one.key == UNTIL and one.on == REQUEST else one.number
-        if (one.number in found.numeric or one.key in (FROM, UNTIL)) and family in told:
-            continue  # of several thresholds or instants the most telling
-        told.add(family)
+        known = one.number if one.tried > 1 else (*one.number, one.value)
+        if known in told:
+            continue  # of several thresholds, and of calls and the longest of them, the most telling
+        told.add(known)
         groups.setdefault((one.signature, one.both), []).append(i)
     return [
         _told(

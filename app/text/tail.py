@@ -75,6 +75,8 @@ def sentences(found: Tail) -> list[str]:
         return [first, f"{why}; no attribute tells the slow from the typical."]
     attribute = found.attributes[0]
     shares = f"{attribute.slow_share:.0%} of the slow and {attribute.typical_share:.0%} of the typical"
+    if attribute.on == REQUEST and attribute.key in ("from", "until"):
+        return [first, f"{why}; {shares} {attribute_text(attribute)}."]
     return [first, f"{why}; {attribute_text(attribute)} is in {shares}."]
 
 
@@ -92,11 +94,10 @@ def operation_text(one: SlowOperation) -> str:
 
 def attribute_text(one: SlowAttribute) -> str:
     """An attribute, its value, and what carries it."""
-    value = one.value if one.value.startswith("> ") else f"= {one.value}"
     if one.on == REQUEST and one.key in ("from", "until"):
-        return f"arrival {one.key} {one.value}{' on' if one.key == 'from' else ''}"
-    place = "" if one.on == REQUEST else f" on {quoted(one.on)}"
+        return f"arrive {one.key} {one.value}{' on' if one.key == 'from' else ''}"
+    value = one.value if one.value.startswith("> ") else f"= {one.value}"
     if one.longest_of is not None:
-        of = "" if one.on == one.longest_of else f" of {quoted(one.longest_of)}"
-        return f"longest calls{of or f' of {quoted(one.on)}'} with {one.key} {value}"
+        return f"{one.key} {value} on the longest {quoted(one.longest_of)}"
+    place = "" if one.on == REQUEST else f" on {quoted(one.on)}"
     return f"{one.key} {value}{place}"

@@ -42,6 +42,12 @@ def test_the_shard_that_every_request_touches_is_found(tmp_path):
     assert set(np.flatnonzero(table.latency_ns >= found.threshold_ns)) <= set(with_it.tolist())
 
 
+def test_a_value_is_told_once_of_calls_and_of_the_longest_of_them(tmp_path):
+    found = tail(dataset(tmp_path / "d.duckdb", requests(lambda number: number % 20 == 7)))
+    told = [(one.key, one.value, one.on) for one in found.attributes]
+    assert len(told) == len(set(told))
+
+
 def test_shards_alike_are_not_told(tmp_path):
     assert not [
         one for one in tail(dataset(tmp_path / "d.duckdb", asking_shards(None))).attributes if one.key == "shard"
