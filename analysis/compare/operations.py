@@ -61,7 +61,12 @@ def operation_growths(
         for cause, both, was, now in zip(causes, amounts, *means, strict=True)
         if was or now
     ]
-    return sorted(found, key=lambda one: (-one.change_ns, one.service_name, one.name, one.hop_to or ""))
+    return sorted(found, key=_by_size)
+
+
+def _by_size(one: OperationGrowth) -> tuple[int, int, float, str, str, str]:
+    """The largest growth first, then the longest, then the most frequent: names decide only where no number differs."""
+    return -one.change_ns, -one.candidate_mean_ns, -one.why.calls_after, one.service_name, one.name, one.hop_to or ""
 
 
 def _operation(cause: Cause, was: int, now: int, only_in: str | None, why: Why) -> OperationGrowth:
@@ -100,7 +105,7 @@ def service_growths(
         ServiceGrowth(name, was, now, ranked.get(name, nobody).rank_ns, ranked.get(name, nobody).certain_ns)
         for name, was, now in zip(before, *means, strict=True)
     ]
-    return sorted(found, key=lambda one: (-one.rank_ns, -one.change_ns, one.service_name))
+    return sorted(found, key=lambda one: (-one.rank_ns, -one.change_ns, -one.candidate_mean_ns, one.service_name))
 
 
 def service_means(

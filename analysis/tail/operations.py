@@ -54,9 +54,14 @@ def slow_operations(
                 name = table.stages[stage]
                 why = explain(was, now, grown, cost_of(cause), spent.widths.get(cause, 1))
                 found.append(SlowOperation(*cause, name, round(slow_ns), round(typical_ns), grown, 0.0, why))
-    largest_first = sorted(found, key=lambda one: -one.excess_ns)
+    largest_first = sorted(found, key=_by_size)
     shares = growth_shares([one.excess_ns for one in largest_first])
     return [replace(one, share_of_excess=share) for one, share in zip(largest_first, shares, strict=True)]
+
+
+def _by_size(one: SlowOperation) -> tuple[int, int, float, str, str, str]:
+    """The largest excess first, then the longest, then the most frequent: names decide only where no number differs."""
+    return -one.excess_ns, -one.slow_mean_ns, -one.why.calls_after, one.service_name, one.name, one.hop_to or ""
 
 
 def _even(cohort: np.ndarray) -> F64:
