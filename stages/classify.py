@@ -23,10 +23,11 @@ _BY_VALUE: tuple[tuple[str, dict[str, str]], ...] = (
         {
             "chat": "inference", "generate_content": "inference", "text_completion": "inference",
             "embeddings": "retrieval", "retrieval": "retrieval", "execute_tool": "tools",
+            "await_human_input": "user",
             "invoke_agent": "orchestration", "create_agent": "orchestration", "invoke_workflow": "orchestration",
         },
     ),
-    ("mcp.method.name", {"tools/call": "tools"}),
+    ("mcp.method.name", {"tools/call": "tools", "elicitation/create": "user"}),
     ("openinference.span.kind", _OPENINFERENCE),
     ("traceloop.span.kind", {"tool": "tools", "workflow": "orchestration", "agent": "orchestration", "task": "orchestration"}),
     ("llm.request.type", {"chat": "inference", "completion": "inference", "embedding": "retrieval", "rerank": "retrieval"}),
@@ -54,6 +55,18 @@ _BY_VALUE: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
 )  # fmt: skip
+
+# Names of spans, tools and functions that say, as a whole, that a person is asked. Part of a name says nothing: `prompt_user`
+# may write the prompt, and `human_input_parser` parses.
+_PERSON = frozenset({
+    "blocked on user", "claude code tool blocked on user", "permission prompt", "permission request", "request permission",
+    "human approval", "await human approval", "wait for human approval", "request human approval", "human approval request",
+    "human input", "await human input", "wait for human input", "request human input", "get human input", "ask human",
+    "wait for human", "wait for user", "wait for user input", "await user input", "ask user question", "human in the loop",
+    "wait for approval", "await approval", "user approval", "wait for user approval", "await user approval",
+    "elicitation create",
+})  # fmt: skip
+_TOOL_SAYS = re.compile(r"^(execute tool|running tool|tool call|tool) ")
 
 _VECTOR_STORES = {"pinecone", "qdrant", "chroma", "chromadb", "weaviate", "milvus", "marqo", "lancedb", "pgvector"}
 _VECTOR_PREFIXES = ("pinecone.", "qdrant.", "db.chroma.", "db.milvus.", "db.marqo.", "db.pinecone.", "db.qdrant.")
@@ -130,6 +143,8 @@ def _matches(rule: Rule, service: str, scope: str, name: str, kind: str, keys: M
 
 def by_default(name: str, kind: str, keys: Mapping[str, str | None]) -> Decision:
     """The decision of the default rules, strongest evidence first."""
+    if kind not in ("SERVER", "CONSUMER") and _asks_a_person(name):
+        return Decision("user", rule=f"span name {name}")
     for key, stages in _BY_VALUE:
         value = keys.get(key)
         if value is None:
@@ -144,6 +159,13 @@ def by_default(name: str, kind: str, keys: Mapping[str, str | None]) -> Decision
     if vercel is not None:
         return Decision(vercel, rule=f"span name {name}")
     return _vector_store(name, keys) or _plain_client(kind, keys) or _by_name(name, kind, keys)
+
+
+@lru_cache(maxsize=65536)
+def _asks_a_person(name: str) -> bool:
+    """Whether the whole name says that a person is asked, however its words are written: `AskUserQuestion`, `human_input`."""
+    words = _WORD_BREAKS.sub(" ", name[:80]).strip().lower()
+    return words in _PERSON or _TOOL_SAYS.sub("", words) in _PERSON
 
 
 def _vercel(operation: str) -> str | None:

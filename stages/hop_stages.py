@@ -11,6 +11,7 @@ import numpy as np
 from overbudget.kernels.columns import I16, I32, I64, Bool, OperationColumns, Segments, Tree
 from overbudget.kernels.jit import kernel
 from overbudget.stages.assign import under_strong_rule
+from overbudget.stages.waits_for_person import USER
 
 Call = tuple[int, int]  # the operation that calls, and the place it calls
 MOST_OF_CLASSIFIED = (9, 10)
@@ -81,7 +82,8 @@ def callee_times(
 def stage_of_calls(times: Mapping[Call, I64]) -> dict[Call, int]:
     """The stage that each call's callee decides, of those whose callee decides it.
 
-    It is the one with at least nine tenths of the callee's classified time, where that is at least half of all its time.
+    It is the one with at least nine tenths of the callee's classified time, where that is at least half of all its time. The
+    way to somebody who asks a person is no wait for that person.
     """
     decided = {}
     for call, ns in times.items():
@@ -89,6 +91,7 @@ def stage_of_calls(times: Mapping[Call, I64]) -> dict[Call, int]:
         most, classified = whole[stage], sum(whole[:-1])
         if (
             most > 0
+            and stage != USER
             and most * MOST_OF_CLASSIFIED[1] >= classified * MOST_OF_CLASSIFIED[0]
             and most * MUCH_OF_ALL[1] >= sum(whole) * MUCH_OF_ALL[0]
         ):

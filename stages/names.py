@@ -12,6 +12,7 @@ DEFAULT_STAGES: tuple[str, ...] = (
     "shaping",
     "queue",
     "orchestration",
+    "user",
 )
 MISSING_SCOPE = "overbudget.missing"  # scope of the spans that stand for parents which are in no dump
 MUCH_UNATTRIBUTED = 0.5  # of the time: with more, stages explain little and answers speak of services and operations

@@ -56,3 +56,12 @@ class PathTable:
 def load_places(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     """The names behind `hop`."""
     return tuple(name for (name,) in connection.sql("SELECT place FROM data.places ORDER BY place_id").fetchall())
+
+
+def without_stage(path: PathTable, stage: int) -> PathTable:
+    """The segments of all other stages."""
+    kept = path.stage != stage
+    if kept.all():
+        return path
+    names = ("request_no", "span_no", "operation", "hop", "stage", "duration_ns", "awaited")
+    return replace(path, **{name: getattr(path, name)[kept] for name in names})

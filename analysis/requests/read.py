@@ -12,7 +12,7 @@ from overbudget.analysis.requests.entry_attributes import EntryAttributes
 from overbudget.analysis.requests.judged_answers import judge_answers
 from overbudget.analysis.requests.server_queue import waits_of_requests
 from overbudget.analysis.requests.stored import read_stored
-from overbudget.analysis.requests.table import NAMED, Filters, RequestTable
+from overbudget.analysis.requests.table import NAMED, Filters, RequestTable, without_waits_for_person
 from overbudget.kernels.arrow import Coded, table_of
 from overbudget.store.errors import OverbudgetError
 
@@ -42,6 +42,7 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         table = apply_rules(connection, budget)
     else:
         table = read_stored(connection)
+    table = without_waits_for_person(table)
     attributes = EntryAttributes(connection, _own_entries(table))
     table = replace(table, waits_ns=waits_of_requests(connection, table), entry_attributes=attributes)
     if budget.good is not None:

@@ -30,6 +30,7 @@ from overbudget.stages.operation_table import Catalogue, catalogue_of
 from overbudget.stages.rule_evidence import Split, ask_spans, split_operations
 from overbudget.stages.rules import Rule
 from overbudget.stages.server_queue import QUEUE, reported_waits, stage_segments
+from overbudget.stages.waits_for_person import USER, waits_for_person
 from overbudget.store.span_tree import load_tree
 
 
@@ -81,6 +82,8 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
             stored,
             stages=found.stages,
             present=found.present,
+            user_ns=found.stage_ns[:, USER].copy(),
+            latency_ns=stored.duration_ns - found.stage_ns[:, USER],
             stage_ns=found.stage_ns,
             path=told_together(found.path, operations, siblings),
             stage_of_node=stage_of,
@@ -95,6 +98,8 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
             stored,
             stages=found.stages,
             present=found.present,
+            user_ns=found.stage_ns[:, USER].copy(),
+            latency_ns=stored.duration_ns - found.stage_ns[:, USER],
             stage_ns=found.stage_ns,
             path=found.path,
             stage_of_node=stage_of,
@@ -178,6 +183,7 @@ def staged(
     """The stage times that the `segments` of the requests `request_no` add up to, and the segments themselves."""
     stages = len(catalogue.stages)
     segments, stage = stage_segments(segments, tree, stage_of, waits)
+    segments, stage = waits_for_person(segments, stage, tree, stage_of, request_of, stages - 1)
     stage = with_callees_stage(tree, catalogue.columns, segments, stage, stage_of, stages)
     duration_ns: I64 = segments.end - segments.start
     cell = row_of(request_no, segments.request).astype(np.int64) * stages + stage
@@ -259,8 +265,8 @@ def _requests_at(
         request_no=np.arange(len(entry), dtype=np.int32),
         start_ns=tree.start[entry],
         duration_ns=duration_ns,
-        user_ns=np.zeros(len(entry), np.int64),
-        latency_ns=duration_ns,
+        user_ns=found.stage_ns[:, USER].copy(),
+        latency_ns=duration_ns - found.stage_ns[:, USER],
         complete=_complete_traces(tree, stored_request_of, stored)[requests.trace],
         open=entries.open,
         missing=entries.missing,

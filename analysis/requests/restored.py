@@ -11,9 +11,9 @@ import duckdb
 import numpy as np
 
 from overbudget.analysis.budget.model import Budget
-from overbudget.analysis.requests.path import PathTable
+from overbudget.analysis.requests.path import PathTable, without_stage
 from overbudget.analysis.requests.stored import told_together
-from overbudget.analysis.requests.table import I16, I32, Bool, RequestTable
+from overbudget.analysis.requests.table import I16, I32, Bool, RequestTable, without_waits_for_person
 from overbudget.kernels.arrow import numbers, table_of
 from overbudget.kernels.columns import ORPHAN, Tree
 from overbudget.store.tables import passing
@@ -99,7 +99,7 @@ def _restore(
         np.arange(len(told), dtype=np.int32), segments, catalogue.places, catalogue, stage_of, tree, inside, waits
     )
     rows = np.flatnonzero(chosen)[told]
-    new = told_together(found.path, operations, path.siblings)
+    new = without_stage(told_together(found.path, operations, path.siblings), catalogue.stages.index("user"))
     return _merged(table, path, new, found.stages, found.stage_ns[told], rows, np.flatnonzero(chosen))
 
 
@@ -176,4 +176,9 @@ def _merged(
         places=places,
     )
     present = tuple(was or bool(all_ns[rows, place].any()) for place, was in enumerate(table.present))
-    return Restored(replace(table, stage_ns=all_ns, present=present), merged, is_restored)
+    merged_table = replace(table, stage_ns=all_ns, present=present)
+    if "user" in stages:  # how long the restored requests waited for a person is known anew
+        user_ns = table.user_ns.copy()
+        user_ns[rows] = stage_ns[:, stages.index("user")]
+        merged_table = replace(merged_table, user_ns=user_ns, latency_ns=table.duration_ns - user_ns)
+    return Restored(without_waits_for_person(merged_table), merged, is_restored)

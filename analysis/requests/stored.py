@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from overbudget.analysis.requests.path import PathTable, load_places
+from overbudget.analysis.requests.path import PathTable, load_places, without_stage
 from overbudget.analysis.requests.siblings import EqualSiblings, equal_siblings
 from overbudget.analysis.requests.table import UNKNOWN, RequestTable
 from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
@@ -59,7 +59,7 @@ def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
 
 
 def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> PathTable:
-    """The critical paths of a dataset, staged as in `table`."""
+    """The critical paths of a dataset, staged as in `table`, without waits for a person."""
     if table.path is not None:
         return table.path
     rows = connection.sql(
@@ -81,6 +81,7 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
         name=coded(operations["name"]),
         places=load_places(connection),
     )
+    path = without_stage(path, table.stages.index("user")) if "user" in table.stages else path
     return told_together(path, operations, equal_siblings(connection))
 
 

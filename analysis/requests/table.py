@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overbudget.analysis.requests.entry_attributes import EntryAttributes
-from overbudget.analysis.requests.path import PathTable
+from overbudget.analysis.requests.path import PathTable, without_stage
 from overbudget.kernels.arrow import Coded
 
 I8 = npt.NDArray[np.int8]
@@ -76,7 +76,7 @@ class RequestTable:
     """Requests by column, n rows in the order of request_no; `stage_ns` is int64[n, stages].
 
     `duration_ns` is from the entry span's start to its end, `user_ns` how long of it the request waited for a person,
-    `latency_ns` the rest; the stages of a row, the stage `user` among them, sum to its duration. `complete` tells that
+    `latency_ns` the rest; the stages of a row sum to its latency (waits for a person are in no stage). `complete` tells that
     every span is there and has ended; `open` that the entry span has no end, so that the request took at least so long;
     `missing` that the entry span is not in the data and only its children are. `failed` tells that the entry span failed,
     `weight` how many requests a row stands for (1 unless sampled). `score` is the recorded score, NaN for none; `scored` tells whether a score
@@ -193,6 +193,23 @@ class RequestTable:
         if chosen.all() and not left_out.any():
             return replace(self, incomplete=0)
         return replace(self.take(np.flatnonzero(chosen & ~left_out)), incomplete=int(left_out.sum()))
+
+
+def without_waits_for_person(table: RequestTable) -> RequestTable:
+    """The stages, and the paths where `table` has them, without what is no latency: they sum to `latency_ns`.
+
+    Who waits for a person waits for no stage: `user_ns` has that time, and no stage, cause or piece of advice counts it.
+    """
+    if "user" not in table.stages:
+        return table
+    user = table.stages.index("user")
+    present = tuple(there and place != user for place, there in enumerate(table.present))
+    stage_ns = table.stage_ns
+    if table.user_ns.any():
+        stage_ns = stage_ns.copy()
+        stage_ns[:, user] = 0
+    path = None if table.path is None else without_stage(table.path, user)
+    return replace(table, stage_ns=stage_ns, present=present, path=path)
 
 
 NAMED = ("route", "service", "model", "status", "version", "environment")  # columns of text that filters name

@@ -214,7 +214,6 @@ def measure(
     failed = share_of(table.failed, table.start_ns, table.weight)
     if failures_apart and table.failed.any():
         table = table.take(np.flatnonzero(~table.failed))
-    table = _without_waits(table)
     rows = row_of(evidence.requests.request_no, table.request_no).astype(np.int64)
     ranking, usable = Ranking(table.latency_ns, table.weight), table.complete | include_incomplete
     if evidence.restored is not None:
@@ -253,15 +252,6 @@ def measure(
         typical_band=typical_band,
         evidence=evidence,
     )
-
-
-def _without_waits(table: RequestTable) -> RequestTable:
-    """The stages without what the request waited for a person, which is no latency: they sum to the latency again."""
-    if "user" not in table.stages or not table.user_ns.any():
-        return table
-    stage_ns = table.stage_ns.copy()
-    stage_ns[:, table.stages.index("user")] -= table.user_ns
-    return replace(table, stage_ns=stage_ns)
 
 
 def _evenly(rows: npt.NDArray[np.integer], table: RequestTable) -> Band:

@@ -14,6 +14,7 @@ STAGE_COLOURS: dict[str, str] = {
     "context": "rgba(128, 128, 128, 0.76)",
     "shaping": "rgba(128, 128, 128, 0.58)",
     "orchestration": "rgba(128, 128, 128, 0.43)",
+    "user": "rgba(128, 128, 128, 0.14)",
     "unattributed": "rgba(128, 128, 128, 0.27)",
 }
 OWN_STAGE = "rgba(128, 128, 128, 0.9)"  # stages of the user's own share a grey: more hues cannot be told apart

@@ -38,6 +38,7 @@ from overbudget.kernels.span_tree import build_tree, find_requests
 from overbudget.stages.assign import stage_of_nodes, stage_times
 from overbudget.stages.operation_table import Catalogue
 from overbudget.stages.server_queue import Reported, reported_waits, stage_segments
+from overbudget.stages.waits_for_person import USER, Waits, waits_among, waits_for_person
 from overbudget.store.dataset import schema_sql
 from overbudget.store.tables import insert, passing
 
@@ -113,7 +114,7 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
         _insert_stage_time(connection, part, rows.count)
         _note_warnings(tree, span_no, requests, outcome, catalogue.missing)
         facts = fold_facts(connection, tree, span_no, part.request_of, catalogue)
-        rows.add(requests, tree, span_no, part.shapes, facts)
+        rows.add(requests, tree, span_no, part.shapes, part.person, facts)
         outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
         nodes += len(tree.row)
         outcome.traces += int(tree.trace[-1]) + 1 if len(tree.trace) else 0
@@ -140,6 +141,7 @@ class Part:
     busy_ns: npt.NDArray[np.int64]
     stage_spans: I32
     shapes: pa.Array
+    person: Waits  # for a person
 
 
 def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported: Reported, adjust_clocks: bool) -> Part:
@@ -149,11 +151,20 @@ def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported:
     segments = critical_path(tree, requests, catalogue.columns, request_of)
     stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
     waits = reported.of_nodes(span_no[tree.row], tree, stage_of)
-    stages = stage_times(tree, requests, request_of, segments, stage_of, len(catalogue.stages), waits)
+    unattributed = len(catalogue.stages) - 1
+    stage_ns, busy_ns, stage_spans = stage_times(
+        tree, requests, request_of, segments, stage_of, len(catalogue.stages), waits
+    )
     segments, segment_stage = stage_segments(segments, tree, stage_of, waits)
+    segments, segment_stage = waits_for_person(segments, segment_stage, tree, stage_of, request_of, unattributed)
+    person = waits_among(segments, segment_stage)
+    waited = person.per_request(len(requests.entry))
+    stage_ns[:, unattributed] += stage_ns[:, USER] - waited
+    stage_ns[:, USER] = waited
     shapes = shape_texts(tree, requests, catalogue)
     return Part(
-        span_no, duplicates, tree, span_no[tree.row], requests, request_of, segments, segment_stage, stage_of, *stages, shapes
+        span_no, duplicates, tree, span_no[tree.row], requests, request_of, segments, segment_stage, stage_of,
+        stage_ns, busy_ns, stage_spans, shapes, person,
     )  # fmt: skip
 
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 from overbudget.ingest.derive.recorded_twice import calls_that_count
 from overbudget.ingest.write.facts import FACT_NAMES
 from overbudget.kernels.columns import Requests, Tree
-from overbudget.kernels.span_tree import in_flight
 from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION, WEIGHT
 from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.stages.operation_table import Catalogue
+from overbudget.stages.waits_for_person import Waits, not_waiting_in_flight
 from overbudget.store.tables import passing
 
 I32 = npt.NDArray[np.int32]
@@ -28,9 +28,12 @@ class RequestRows:
         self.count = 0
         self._bases: list[pa.Table] = []
         self._facts: list[pa.Table] = []
+        self._waits: list[Waits] = []
 
-    def add(self, requests: Requests, tree: Tree, span_no: I32, shapes: pa.Array, facts: pa.Table) -> None:
-        """One partition's requests. `facts` has a column request_no that counts from 0 within the partition."""
+    def add(
+        self, requests: Requests, tree: Tree, span_no: I32, shapes: pa.Array, person: Waits, facts: pa.Table
+    ) -> None:
+        """One partition's requests; `person` tells when they wait for one. `facts` has a column request_no that counts from 0 within the partition."""
         entry = requests.entry
         self._bases.append(
             pa.table(
@@ -39,7 +42,7 @@ class RequestRows:
                     "span_no": span_no[entry],
                     "start_ns": tree.start[entry],
                     "duration_ns": tree.end[entry] - tree.start[entry],
-                    "user_ns": np.zeros(len(entry), np.int64),
+                    "user_ns": person.per_request(len(entry)),
                     "complete": requests.complete,
                     "span_count": requests.span_count,
                     "shape": shapes,
@@ -48,6 +51,7 @@ class RequestRows:
         )
         numbers = facts["request_no"].to_numpy() + np.int32(self.count)
         self._facts.append(facts.set_column(0, "request_no", pa.array(numbers)))
+        self._waits.append(person._replace(request=person.request + np.int32(self.count)))
         self.count += len(entry)
 
     def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -56,7 +60,7 @@ class RequestRows:
             return
         base = pa.concat_tables(self._bases)
         starts, durations = base["start_ns"].to_numpy(), base["duration_ns"].to_numpy()
-        base = base.append_column("in_flight", pa.array(in_flight(starts, starts + durations)))
+        base = base.append_column("in_flight", pa.array(not_waiting_in_flight(starts, starts + durations, self._waits)))
         with passing(connection, base=base, said=pa.concat_tables(self._facts)):
             connection.execute(_INSERT)
 
