@@ -11,9 +11,9 @@ import numpy as np
 
 from overbudget.kernels.columns import I16, I32, I64, Bool, Segments, Tree
 from overbudget.kernels.span_tree import in_flight
-from overbudget.stages.names import DEFAULT_STAGES
+from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES
 
-USER = DEFAULT_STAGES.index("user")
+USER = DEFAULT_STAGES.index(ASKS_PERSON)
 
 
 class Waits(NamedTuple):

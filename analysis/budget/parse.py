@@ -11,7 +11,7 @@ from overbudget.analysis.budget.problems import Problems, as_error, bare_or_quot
 from overbudget.analysis.budget.rules import read_rules
 from overbudget.analysis.budget.toml_lines import Path, key_lines
 from overbudget.analysis.common.durations import duration_literal, parse_duration
-from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED, stage_order
+from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, UNATTRIBUTED, stage_order
 from overbudget.store.errors import OverbudgetError
 
 SECTIONS = ("budget", "request", "background", "good", "stages", "routes")
@@ -158,7 +158,17 @@ class _Reader:
             self.problems.add(path, f"`{UNATTRIBUTED}` is the time of no stage, so nothing can be matched to it.")
         if stage not in KNOWN_STAGES and "match" not in table:
             self.problems.add(path, _unknown_stage(stage, KNOWN_STAGES))
-        return StageBudget(self.caps(table, path, ("match",)), rules)
+        return StageBudget(self.stage_caps(stage, table, path), rules)
+
+    def stage_caps(self, stage: str, table: dict[str, Any], path: Path) -> Caps:
+        """The caps of a stage; waiting for a person has none."""
+        caps = self.caps(table, path, ("match",))
+        if stage == ASKS_PERSON and caps:
+            self.problems.add(
+                path,
+                f"`{ASKS_PERSON}` is waiting for a person, which is no part of latency: it has no cap, only `match`.",
+            )
+        return caps
 
     def route(self, route: str, value: Any, known: Iterable[str]) -> RouteBudget:
         path: Path = ("routes", route)
@@ -172,7 +182,7 @@ class _Reader:
                 self.problems.add((*where, "match"), f"Rules hold for all routes; move this one to {header}.")
             elif stage not in known:
                 self.problems.add(where, _unknown_stage(stage, known))
-            stages[stage] = self.caps(own, where, ("match",))
+            stages[stage] = self.stage_caps(stage, own, where)
         return RouteBudget(self.caps(table, path, ("stages",)), {stage: caps for stage, caps in stages.items() if caps})
 
     def spans(self, table: dict[str, Any], section: str) -> tuple[Any, ...]:

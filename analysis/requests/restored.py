@@ -16,6 +16,7 @@ from overbudget.analysis.requests.stored import told_together
 from overbudget.analysis.requests.table import I16, I32, Bool, RequestTable, without_waits_for_person
 from overbudget.kernels.arrow import numbers, table_of
 from overbudget.kernels.columns import ORPHAN, Tree
+from overbudget.stages.names import ASKS_PERSON
 from overbudget.store.tables import passing
 
 MOST_ORPHANS = 50  # in one trace: with more of them lost there is no telling what stood where
@@ -99,7 +100,7 @@ def _restore(
         np.arange(len(told), dtype=np.int32), segments, catalogue.places, catalogue, stage_of, tree, inside, waits
     )
     rows = np.flatnonzero(chosen)[told]
-    new = without_stage(told_together(found.path, operations, path.siblings), catalogue.stages.index("user"))
+    new = without_stage(told_together(found.path, operations, path.siblings), catalogue.stages.index(ASKS_PERSON))
     return _merged(table, path, new, found.stages, found.stage_ns[told], rows, np.flatnonzero(chosen))
 
 
@@ -177,8 +178,8 @@ def _merged(
     )
     present = tuple(was or bool(all_ns[rows, place].any()) for place, was in enumerate(table.present))
     merged_table = replace(table, stage_ns=all_ns, present=present)
-    if "user" in stages:  # how long the restored requests waited for a person is known anew
+    if ASKS_PERSON in stages:  # how long the restored requests waited for a person is known anew
         user_ns = table.user_ns.copy()
-        user_ns[rows] = stage_ns[:, stages.index("user")]
+        user_ns[rows] = stage_ns[:, stages.index(ASKS_PERSON)]
         merged_table = replace(merged_table, user_ns=user_ns, latency_ns=table.duration_ns - user_ns)
     return Restored(without_waits_for_person(merged_table), merged, is_restored)

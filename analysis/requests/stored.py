@@ -11,6 +11,7 @@ from overbudget.analysis.requests.path import PathTable, load_places, without_st
 from overbudget.analysis.requests.siblings import EqualSiblings, equal_siblings
 from overbudget.analysis.requests.table import UNKNOWN, RequestTable
 from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
+from overbudget.stages.names import ASKS_PERSON
 
 
 def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
@@ -81,7 +82,7 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
         name=coded(operations["name"]),
         places=load_places(connection),
     )
-    path = without_stage(path, table.stages.index("user")) if "user" in table.stages else path
+    path = without_stage(path, table.stages.index(ASKS_PERSON)) if ASKS_PERSON in table.stages else path
     return told_together(path, operations, equal_siblings(connection))
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from overbudget.analysis.requests.entry_attributes import EntryAttributes
 from overbudget.analysis.requests.path import PathTable, without_stage
 from overbudget.kernels.arrow import Coded
+from overbudget.stages.names import ASKS_PERSON
 
 I8 = npt.NDArray[np.int8]
 I16 = npt.NDArray[np.int16]
@@ -200,9 +201,9 @@ def without_waits_for_person(table: RequestTable) -> RequestTable:
 
     Who waits for a person waits for no stage: `user_ns` has that time, and no stage, cause or piece of advice counts it.
     """
-    if "user" not in table.stages:
+    if ASKS_PERSON not in table.stages:
         return table
-    user = table.stages.index("user")
+    user = table.stages.index(ASKS_PERSON)
     present = tuple(there and place != user for place, there in enumerate(table.present))
     stage_ns = table.stage_ns
     if table.user_ns.any():

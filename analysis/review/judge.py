@@ -29,6 +29,8 @@ from overbudget.analysis.review.result import (
     StageRow,
     Streaming,
     Verdict,
+    Waited,
+    WithWait,
     too_many_lost,
 )
 from overbudget.stages.name_template import template
@@ -84,7 +86,18 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         incomplete=measured.incomplete,
         remarks=whole.remarks,
         parts_over=_parts_over(measured, held_to),
+        waited=_waited(measured),
     )
+
+
+def _waited(measured: Measured) -> Waited | None:
+    table = measured.table
+    waited = table.user_ns[table.user_ns > 0]
+    if not len(waited):
+        return None
+    (whole,) = quantiles(table.duration_ns, measured.percentiles, table.start_ns, table.weight)
+    with_wait = tuple(WithWait(one.percentile, one.value_ns) for one in whole)
+    return Waited(len(waited), int(np.median(waited)), int(waited.max()), with_wait)
 
 
 def verdict(quantile: Quantile, cap_ns: int | None) -> Verdict | None:

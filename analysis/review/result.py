@@ -207,6 +207,25 @@ class GoodAnswers:
 
 
 @dataclass(frozen=True)
+class WithWait:
+    """The percentile of how long whole requests take with the time in which they wait for a person."""
+
+    percentile: int
+    duration_ns: int | None
+
+
+@dataclass(frozen=True)
+class Waited:
+    """How many of the requests waited for a person, how long (median of those that did, the longest), and how long
+    requests take with it. Everything else in a review speaks of the time without."""
+
+    requests: int
+    median_ns: int
+    longest_ns: int
+    with_wait: tuple[WithWait, ...]
+
+
+@dataclass(frozen=True)
 class Review:
     """A review; `as_dict` is what `overbudget review --json` prints.
 
@@ -235,6 +254,7 @@ class Review:
     incomplete: LostSpans | None = None
     remarks: tuple[str, ...] = ()
     parts_over: PartsOver | None = None
+    waited: Waited | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""

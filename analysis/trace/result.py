@@ -57,6 +57,7 @@ class TraceRequest:
     span_id: str
     route: str
     duration_ns: int
+    user_ns: int  # of which it waited for a person
     complete: bool
     critical_path: list[Segment]
 
@@ -97,6 +98,8 @@ def _request_dict(request: TraceRequest) -> dict[str, Any]:
         "span_id": request.span_id,
         "route": request.route,
         "duration_ns": request.duration_ns,
+        "user_ns": request.user_ns,
+        "latency_ns": request.duration_ns - request.user_ns,
         "complete": request.complete,
         "critical_path": [
             {

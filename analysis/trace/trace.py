@@ -183,12 +183,12 @@ def _requests(cursor: duckdb.DuckDBPyConnection, trace_id: str) -> tuple[list[Tr
         segments.setdefault(request, []).append(Segment(span_id, start, end, *what))
         own[span_id] = own.get(span_id, 0) + end - start
     rows = cursor.execute(
-        "SELECT span_id, route, duration_ns, complete FROM requests WHERE trace_id = $1 ORDER BY start_ns, request_no",
+        "SELECT span_id, route, duration_ns, user_ns, complete FROM requests WHERE trace_id = $1 ORDER BY start_ns, request_no",
         [trace_id],
     ).fetchall()
     found = [
-        TraceRequest(span_id, route, duration, complete, segments.get(span_id, []))
-        for span_id, route, duration, complete in rows
+        TraceRequest(span_id, route, duration, waited, complete, segments.get(span_id, []))
+        for span_id, route, duration, waited, complete in rows
     ]
     return found, own
 

@@ -25,6 +25,7 @@ def trace_summary(trace: Trace) -> None:
         ranked = sorted(stages.items(), key=lambda item: -item[1])
         parts = ", ".join(f"{stage} {format_duration(ns)}" for stage, ns in ranked)
         note = "" if request.complete else " (incomplete: a span lacks its end or its parent)"
+        note += f", {format_duration(request.user_ns)} of it waiting for a person" if request.user_ns else ""
         st.html(
             f'<p class="ob-head">{escape(clean(request.route))}: {format_duration(request.duration_ns)}{note}</p>'
             f'<p class="ob-why">Critical path: {escape(parts)}.</p>'

@@ -1,9 +1,10 @@
 """What a reader of a review should know besides its headline."""
 
+from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.measure import LostSpans
-from overbudget.analysis.review.result import Review, much_unattributed
+from overbudget.analysis.review.result import Review, Waited, much_unattributed
 from overbudget.app.text.words import count, listed, needs, quoted
 
 
@@ -19,6 +20,7 @@ def notes(review: Review) -> list[str]:
             if sampled
             else []
         ),
+        *([_waited_text(review, review.waited)] if review.waited else []),
         *(_incomplete_notes(review) if any_request else []),
         *(_certainty_notes(review) if any_request else []),
         *_breakdown_notes(review),
@@ -26,6 +28,16 @@ def notes(review: Review) -> list[str]:
         *(f"No span is classified as {stage}, so its cap cannot be judged." for stage in review.unmatched["stages"]),
         *(f"The budget names the route {quoted(route)}, which no request has." for route in review.unmatched["routes"]),
     ]
+
+
+def _waited_text(review: Review, waited: Waited) -> str:
+    """How many requests waited for a person, and how long requests take with that."""
+    known = [one for one in waited.with_wait if one.duration_ns is not None]
+    spoken = next((one for one in reversed(known) if one.percentile <= USUAL), known[-1] if known else None)
+    who = f"{waited.requests:,} of {count(review.selected['requests'], 'request')} waited for a person"
+    took = f"half of them {format_duration(waited.median_ns)} or less, the longest {format_duration(waited.longest_ns)}"
+    whole = f" With it p{spoken.percentile} is {format_duration(spoken.duration_ns or 0)}." if spoken else ""
+    return f"{who}, {took}. No figure here counts that time.{whole}"
 
 
 def _incomplete_notes(review: Review) -> list[str]:

@@ -53,6 +53,7 @@ def heading(trace: Trace) -> list[str]:
     ]
     for request in trace.requests:
         note = "" if request.complete else " (incomplete)"
+        note += f", {format_duration(request.user_ns)} of it waiting for a person" if request.user_ns else ""
         told.append(f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}")
     return told
 

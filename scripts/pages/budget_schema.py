@@ -10,7 +10,7 @@ from typing import Any
 from overbudget.analysis.budget.parse import SECTIONS
 from overbudget.analysis.budget.rules import CONDITIONS
 from overbudget.kernels.otlp import KINDS
-from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED
+from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, UNATTRIBUTED
 
 Schema = dict[str, Any]
 
@@ -41,7 +41,7 @@ STAGE_MEANS = {
     "shaping": "Parsing and formatting answers",
     "queue": "Waiting for a free slot",
     "orchestration": "Chains and agents themselves",
-    "user": "Waiting for a person",
+    "user": "Waiting for a person: no part of latency; it can be matched, not capped",
     UNATTRIBUTED: "Time in no classified span; it can be capped, not matched",
 }
 
@@ -87,11 +87,15 @@ def rules(of_stage: bool) -> Schema:
 _VALUE: Schema = {"type": ["string", "boolean", "number"]}
 
 
+def _uncapped(what: str) -> Schema:
+    return {"type": "object", "description": what, "properties": {}, "additionalProperties": False}
+
+
 def stages() -> Schema:
     """The caps and rules of stages; a stage of one's own needs a rule."""
     known = {}
     for name in (*DEFAULT_STAGES, UNATTRIBUTED):
-        known[name] = caps(STAGE_MEANS[name])
+        known[name] = caps(STAGE_MEANS[name]) if name != ASKS_PERSON else _uncapped(STAGE_MEANS[name])
         if name != UNATTRIBUTED:
             known[name]["properties"]["match"] = rules(of_stage=True)
     own = caps("A stage of your own")
@@ -111,7 +115,9 @@ def schema() -> Schema:
     route["properties"]["stages"] = {
         "type": "object",
         "description": "Caps of stages for this route; rules stand in [stages.NAME]",
-        "properties": {name: caps(STAGE_MEANS[name]) for name in (*DEFAULT_STAGES, UNATTRIBUTED)},
+        "properties": {
+            name: caps(STAGE_MEANS[name]) for name in (*DEFAULT_STAGES, UNATTRIBUTED) if name != ASKS_PERSON
+        },
         "additionalProperties": caps("A stage of your own"),
     }
     score: Schema = {

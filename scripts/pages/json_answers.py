@@ -53,8 +53,11 @@ def read_answers(folder: Path) -> Answers:
     half.write_text('[budget]\np95 = "700ms"\n')
     (folder / "halves.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _in_two_halves()}]}]}))
     ingest([folder / "halves.json"], halves)
-    # too alike, all slow, lost spans, two parts of which either may be why
-    for dataset, held in ((ramp, ramp_budget), (one, tight), (lost, tight), (halves, half)):
+    asked = folder / "asked.duckdb"
+    (folder / "asked.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _with_a_prompt()}]}]}))
+    ingest([folder / "asked.json"], asked)
+    # somebody is asked, too alike, all slow, lost spans, two parts of which either may be why
+    for dataset, held in ((asked, tight), (ramp, ramp_budget), (one, tight), (lost, tight), (halves, half)):
         for command in ("review", "check"):
             found[command].append(printed(command, dataset, "--budget", held))
     found["compare"] = [printed("compare", tenant, other, "--budget", budget) for other in (several, one)]
@@ -65,6 +68,11 @@ def read_answers(folder: Path) -> Answers:
 
 def _with_an_orphan() -> list[dict[str, str]]:
     return [SPAN, {**SPAN, "spanId": "3" * 16, "parentSpanId": "4" * 16, "name": "lost its parent"}]
+
+
+def _with_a_prompt() -> list[dict[str, str]]:
+    prompt = {**SPAN, "spanId": "3" * 16, "parentSpanId": SPAN["spanId"], "name": "permission prompt"}
+    return [SPAN, {**prompt, "endTimeUnixNano": str(int(SPAN["startTimeUnixNano"]) + 10**8)}]
 
 
 def _in_two_halves() -> list[dict[str, str]]:
