@@ -5,27 +5,16 @@ from typing import Any
 
 import duckdb
 
+from overbudget.analysis.health.problem import MOST_SERVICES, Problem
+from overbudget.analysis.health.runs import fragments, session_roots
 from overbudget.stages.attribute_keys import OUTPUT_TOKEN_KEYS, REQUEST_ID_KEYS
 from overbudget.stages.names import MISSING_SCOPE, MUCH_UNATTRIBUTED, UNATTRIBUTED
 
 USUAL_STAGE = 0.9  # the share of a route's requests that makes a stage usual
 LEAST_REQUESTS = 20  # of a route, to know what is usual
-MOST_SERVICES = 10
 MOST_OPERATIONS = 3  # told with the ids in their names
 STREAMING_KEY = r"(^|[._])(is_)?stream(ing)?$"  # gen_ai.request.stream, gen_ai.request.is_stream, llm.is_streaming, …
 COVERS = 0.9  # of its parent, by a span that may be a heartbeat
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One kind of problem. `count` is of what `means` speaks of; `example` names a trace and a span."""
-
-    code: str
-    count: int
-    example: str
-    services: tuple[str, ...]
-    means: str
-    remedy: str
 
 
 @dataclass(frozen=True)
@@ -98,10 +87,10 @@ _CHECKS = (
     ),
     _Check(
         "lost_context",
-        """SELECT r.trace_id, r.span_id, r.service_name FROM requests r WHERE request_id IN
-            (SELECT request_id FROM requests WHERE request_id IS NOT NULL GROUP BY request_id
-             HAVING count(DISTINCT trace_id) > 1)""",
-        "Requests of different traces carry one request id: the trace was cut where its context did not reach the next service.",
+        """SELECT trace_id, span_id, service_name FROM requests WHERE request_id IS NOT NULL
+            QUALIFY trace_id <> first(trace_id) OVER (PARTITION BY request_id ORDER BY duration_ns DESC, request_no)""",
+        "Requests carry the request id of a longer one in another trace: the trace was cut where its context did not reach the "
+        "next service, and each piece counts as a request of its own.",
         "Pass the traceparent header on with every call, and extract it in the service that is called. "
         "What is cut already can be joined: overbudget audit DATASET --stitch.",
     ),
@@ -205,7 +194,7 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Audit:
     """Every problem that occurs. Looks at all requests, incomplete ones too."""
     requests, complete = connection.execute("SELECT count(*), count(*) FILTER (complete) FROM requests").fetchall()[0]
     problems = [_found(connection, check) for check in _CHECKS]
-    problems += [_duplicates(connection), _ids_in_names(connection)]
+    problems += [_duplicates(connection), _ids_in_names(connection), fragments(connection), session_roots(connection)]
     there = [problem for problem in problems if problem.count]
     return Audit(requests, complete, tuple(sorted(there, key=lambda problem: (-problem.count, problem.code))))
 

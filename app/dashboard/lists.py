@@ -7,7 +7,8 @@ import streamlit as st
 
 from overbudget.analysis.advice.advice import Advice
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.health.audit import Audit, Problem
+from overbudget.analysis.health.audit import Audit
+from overbudget.analysis.health.problem import Problem
 from overbudget.analysis.tail.tail import Tail
 from overbudget.analysis.whatif.changes import Change
 from overbudget.analysis.whatif.whatif import WhatIf

@@ -240,7 +240,7 @@ def test_audit_prints_the_json_that_is_promised(tmp_path: Path) -> None:
     found = json_of("audit", path)
     assert {"requests", "complete", "problems"} <= found.keys()
     assert {"code", "count", "example", "services", "means", "remedy"} <= found["problems"][0].keys()
-    assert "lost_context: 214" in call("audit", path).stdout
+    assert "lost_context: 107" in call("audit", path).stdout
 
 
 def test_load_prints_the_json_that_is_promised(tmp_path: Path) -> None:
