@@ -176,7 +176,7 @@ def test_one_part_of_a_dataset_is_compared_with_another(workspace: Path, monkeyp
 
 def test_trace_health_opens_an_example(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page(workspace, monkeypatch, "health", dataset="sample-lost_context")
-    assert any("Lost context: 214" in heading.value for heading in app.markdown)
+    assert any("Lost context: 107" in heading.value for heading in app.markdown)
     assert any("--stitch" in text.value for text in app.text)
 
 
