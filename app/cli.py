@@ -39,6 +39,12 @@ Only = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a comment on a pull request.")]
+
+
+def form_of(json: bool, markdown: bool) -> str:
+    """How an answer is printed: `json`, `markdown` or `text`."""
+    return "json" if json else "markdown" if markdown else "text"
 
 
 def _version(asked: bool) -> None:
@@ -96,7 +102,7 @@ def review(
         bool, typer.Option("--include-incomplete", help="Count requests whose spans are not all there.")
     ] = False,
     json: Json = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    markdown: Markdown = False,
     html: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--html", metavar="OUT", help="Write the whole report as one HTML file.", show_default=False),
@@ -111,7 +117,7 @@ def review(
         budget,
         filters_of(only or [], route),
         include_incomplete,
-        "json" if json else "markdown" if markdown else "text",
+        form_of(json, markdown),
         html,
     )
 
@@ -123,7 +129,7 @@ def check(
     route: Route = None,
     only: Only = None,
     json: Json = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="For a comment on a pull request.")] = False,
+    markdown: Markdown = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit status 1 also where a cap could not be judged.")
     ] = False,
@@ -132,8 +138,7 @@ def check(
     from overbudget.app.commands.choice import filters_of
     from overbudget.app.commands.review import run_check
 
-    form = "json" if json else "markdown" if markdown else "text"
-    raise typer.Exit(run_check(dataset, budget, filters_of(only or [], route), form, strict))
+    raise typer.Exit(run_check(dataset, budget, filters_of(only or [], route), form_of(json, markdown), strict))
 
 
 @app.command(epilog="Example: overbudget tail traces.duckdb --percentile 99")
@@ -307,6 +312,7 @@ def compare(
         typer.Option(min=0.001, max=10, help="Up to which share of the base two percentiles count as equally fast."),
     ] = 0.1,
     json: Json = False,
+    markdown: Markdown = False,
     fail_on_regression: Annotated[
         bool,
         typer.Option("--fail-on-regression", help="Exit with status 1 where the candidate is slower or fails more."),
@@ -316,7 +322,16 @@ def compare(
     from overbudget.app.commands.compare import run
 
     raise typer.Exit(
-        run(base, candidate, budget, base_only or [], candidate_only or [], margin, json, fail_on_regression)
+        run(
+            base,
+            candidate,
+            budget,
+            base_only or [],
+            candidate_only or [],
+            margin,
+            form_of(json, markdown),
+            fail_on_regression,
+        )
     )
 
 

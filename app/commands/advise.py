@@ -6,7 +6,8 @@ from pathlib import Path
 from overbudget.analysis.advice.advice import advise
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.requests.table import Filters
-from overbudget.app.text.advice import print_advice
+from overbudget.app.text.advice import advice_blocks
+from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
 
 
@@ -18,4 +19,4 @@ def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool
     if as_json:
         print(json.dumps({"advice": [advice.as_dict() for advice in found]}, indent=2, ensure_ascii=False))
     else:
-        print_advice(found)
+        show(advice_blocks(found))

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from overbudget.analysis.health.audit import audit
-from overbudget.app.text.audit import print_audit
+from overbudget.app.text.audit import audit_blocks
+from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
 
@@ -23,4 +24,4 @@ def run(dataset: Path, stitch: bool, to: Path | None, as_json: bool) -> None:
         told = {} if stitched is None else {"stitched": stitched}
         print(json.dumps({**told, **found.as_dict()}, indent=2, ensure_ascii=False))
     else:
-        print_audit(found, stitched)
+        show(audit_blocks(found, stitched))

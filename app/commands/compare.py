@@ -8,7 +8,9 @@ from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.compare.compare import Side, compare
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
 from overbudget.app.commands.choice import filters_of
-from overbudget.app.text.compare import print_comparison
+from overbudget.app.text.compare import comparison_blocks
+from overbudget.app.text.markdown import markdown
+from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
 
 
@@ -19,10 +21,10 @@ def run(
     only_base: Sequence[str],
     only_candidate: Sequence[str],
     margin: float,
-    as_json: bool,
+    form: str,
     fail_on_regression: bool,
 ) -> int:
-    """Print what changed; 1 where it is slower or fails more and `fail_on_regression` is set, else 0."""
+    """Print what changed as text, json or markdown; 1 where it is slower or fails more and `fail_on_regression` is set, else 0."""
     budget = load_budget(budget_file) if budget_file else None
     before, after = (
         Side(open_dataset(dataset), filters_of(only))
@@ -30,8 +32,10 @@ def run(
     )
     found = compare(before, after, budget, margin)
     with until_the_reader_leaves():
-        if as_json:
+        if form == "json":
             print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+        elif form == "markdown":
+            print(markdown(comparison_blocks(found)))
         else:
-            print_comparison(found)
+            show(comparison_blocks(found))
     return 1 if fail_on_regression and found.regressed else 0

@@ -6,7 +6,8 @@ from pathlib import Path
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.consistency.consistency import consistency
 from overbudget.analysis.requests.table import Filters
-from overbudget.app.text.consistency import print_consistency
+from overbudget.app.text.consistency import consistency_blocks
+from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
 
 
@@ -17,4 +18,4 @@ def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool
     if as_json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
-        print_consistency(found)
+        show(consistency_blocks(found))

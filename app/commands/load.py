@@ -6,7 +6,8 @@ from pathlib import Path
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.load.load import load
 from overbudget.analysis.requests.table import Filters
-from overbudget.app.text.load import print_load
+from overbudget.app.text.load import load_blocks
+from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
 
 
@@ -17,4 +18,4 @@ def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool
     if as_json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
-        print_load(found)
+        show(load_blocks(found))

@@ -1,5 +1,6 @@
 """overbudget review and overbudget check."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from overbudget.analysis.budget.file import load_budget
@@ -7,6 +8,7 @@ from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.review import PERCENTILES, judge, measure, over, read_evidence, untold
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
+from overbudget.app.text.blocks import Block
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
 
@@ -39,21 +41,16 @@ def run(
         from overbudget.app.text.review_json import review_json
 
         print(review_json(result))
-    elif form == "markdown":
-        from overbudget.app.text.markdown import review_markdown
-
-        print(review_markdown(result))
     else:
-        from overbudget.app.text.review import print_review
+        from overbudget.app.text.review import review_blocks
 
-        print_review(result)
+        _say(review_blocks(result), form)
 
 
 def run_check(dataset: Path, budget_file: Path, filters: Filters, form: str, strict: bool = False) -> int:
     """Print which caps are over among the requests that `filters` leave, as text, json or markdown; 1 where one is, or
     with `strict` could not be told, else 0."""
-    from overbudget.app.text.check import check_sentences
-    from overbudget.app.text.markdown import check_markdown
+    from overbudget.app.text.check import check_blocks
     from overbudget.app.text.review_json import check_json
 
     budget = load_budget(budget_file)
@@ -62,7 +59,19 @@ def run_check(dataset: Path, budget_file: Path, filters: Filters, form: str, str
     routes = tuple(budget.routes)
     result = judge(measure(evidence, filters, PERCENTILES, False, routes, budget.failures_apart), budget)
     broken = over(result)
-    said = {"json": check_json, "markdown": check_markdown}
     with until_the_reader_leaves():
-        print(said[form](result, broken) if form in said else "\n".join(check_sentences(result, broken)))
+        if form == "json":
+            print(check_json(result, broken))
+        else:
+            _say(check_blocks(result, broken, whole=form == "markdown"), form)
     return 1 if broken or (strict and untold(result)) else 0
+
+
+def _say(blocks: Sequence[Block], form: str) -> None:
+    from overbudget.app.text.markdown import markdown
+    from overbudget.app.text.terminal import show
+
+    if form == "markdown":
+        print(markdown(blocks))
+    else:
+        show(blocks)

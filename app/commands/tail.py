@@ -6,7 +6,8 @@ from pathlib import Path
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.tail.tail import TooFew, tail
-from overbudget.app.text.tail import print_tail
+from overbudget.app.text.tail import tail_blocks
+from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
 
 
@@ -23,4 +24,4 @@ def run(
     if as_json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
-        print_tail(found)
+        show(tail_blocks(found))

@@ -8,7 +8,8 @@ from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.whatif.changes import Change
 from overbudget.analysis.whatif.whatif import Workbench
-from overbudget.app.text.whatif import print_what_if
+from overbudget.app.text.terminal import show
+from overbudget.app.text.whatif import what_if_blocks
 from overbudget.store.dataset import open_dataset
 
 
@@ -19,4 +20,4 @@ def run(dataset: Path, budget_file: Path | None, filters: Filters, changes: Sequ
     if as_json:
         print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
-        print_what_if(found)
+        show(what_if_blocks(found))

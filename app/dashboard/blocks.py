@@ -16,9 +16,10 @@ from overbudget.app.dashboard.examples import choose
 from overbudget.app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.html.prose import prose
+from overbudget.app.text.blocks import Cell
 from overbudget.app.text.headline import headline
 from overbudget.app.text.notes import notes
-from overbudget.app.text.tables import Cell, average_lines, percentile_lines
+from overbudget.app.text.tables import average_lines, percentile_lines
 from overbudget.stages.names import stage_order
 from overbudget.store.errors import OverbudgetError
 
@@ -76,7 +77,7 @@ def percentile_table(review: Review) -> None:
     rows = []
     for number, line in enumerate(lines):
         cells = [
-            TableCell(_with_interval(cell), cell.verdict or "", f"{TOTAL if number == 0 else line.label}|{p}")
+            TableCell(_with_interval(cell), cell.mark or "", f"{TOTAL if number == 0 else line.label}|{p}")
             for cell, p in zip(line.cells, review.percentiles, strict=True)
         ]
         caps = [TableCell(line.caps, "soft")] if capped else []

@@ -6,7 +6,8 @@ from overbudget.analysis.review.result import Review
 from overbudget.app.dashboard import cache
 from overbudget.app.dashboard.view import View
 from overbudget.app.html.report import review_html
-from overbudget.app.text.markdown import review_markdown
+from overbudget.app.text.markdown import markdown
+from overbudget.app.text.review import review_blocks
 
 
 def report_button(view: View, review: Review) -> None:
@@ -20,5 +21,5 @@ def report_button(view: View, review: Review) -> None:
             "text/html",
             on_click="ignore",
         )
-        text = cache.ask("markdown", view, lambda: review_markdown(review))
+        text = cache.ask("markdown", view, lambda: markdown(review_blocks(review)))
         st.download_button("Summary (Markdown)", text, f"{view.dataset}.md", "text/markdown", on_click="ignore")

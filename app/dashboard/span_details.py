@@ -12,8 +12,7 @@ from overbudget.analysis.trace.otlp import trace_otlp
 from overbudget.analysis.trace.result import Trace
 from overbudget.analysis.trace.typical_durations import Typical
 from overbudget.app.dashboard.wording import literal
-from overbudget.app.text.waterfall import clean
-from overbudget.app.text.words import count
+from overbudget.app.text.words import clean, count
 
 
 def trace_summary(trace: Trace) -> None:

@@ -9,7 +9,7 @@ from overbudget.analysis.trace.result import Trace, TraceSpan
 from overbudget.app.charts.parts import parts_of
 from overbudget.app.charts.theme import BUDGET, stage_colour
 from overbudget.app.text.tables import MADE_OF
-from overbudget.app.text.waterfall import clean
+from overbudget.app.text.words import clean
 
 WIDTH = 960
 LABELS = 300

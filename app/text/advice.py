@@ -1,17 +1,12 @@
-"""Advice for a terminal."""
+"""Advice in words."""
 
-import sys
 from collections.abc import Sequence
-from typing import TextIO
-
-from rich.console import Console
-from rich.text import Text
 
 from overbudget.analysis.advice.advice import Advice
 from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.whatif.changes import Servers
-from overbudget.app.text.review import PLAIN_WIDTH
+from overbudget.app.text.blocks import Block, Command, Heading, Headline, Points, Sentence
 from overbudget.app.text.words import quoted
 
 TITLES = {
@@ -28,31 +23,26 @@ TITLES = {
     "instrument": "Instrument the time that is in no span",
     "model": "Use a steadier model",
 }
+NOTHING = "Nothing stands out that would make requests faster."
 RAISE = "Raise the limit on what runs at once"
 
 
-def print_advice(found: Sequence[Advice], file: TextIO | None = None) -> None:
-    """Write advice to `file` (standard output), the largest effect first."""
-    file = file or sys.stdout
-    console = Console(
-        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
-    )
+def advice_blocks(found: Sequence[Advice]) -> list[Block]:
+    """Advice, the largest effect first: what to do, what it brings, what speaks for and against it, how to try it."""
     if not found:
-        console.print(Text("Nothing stands out that would make requests faster.", style="bold"))
+        return [Headline(NOTHING)]
+    blocks: list[Block] = []
     for number, advice in enumerate(found, 1):
-        console.print(Text(f"{number}. {title(advice)}", style="bold"))
-        console.print(Text(f"   {effect_text(advice)}"))
-        for sign, reasons in (("+", advice.evidence), ("−", advice.against)):
-            for reason in reasons:
-                console.print(Text(f"   {sign} {reason}"))
-        console.print(Text(f"   {advice.command}", style="dim"), soft_wrap=True)
-        console.print()
+        reasons = [f"{sign} {one}" for sign, those in (("+", advice.evidence), ("−", advice.against)) for one in those]
+        blocks += [Heading(f"{number}. {title(advice)}"), Sentence(effect_text(advice)), Points(tuple(reasons))]
+        blocks.append(Command(advice.command))
+    return blocks
 
 
 def summary(found: Sequence[Advice]) -> list[str]:
     """What to do first, and what it would bring."""
     if not found:
-        return ["Nothing stands out that would make requests faster.", "Try changes of your own below."]
+        return [NOTHING, "Try changes of your own below."]
     others = len(found) - 1
     more = f" {others} more below." if others else ""
     takes = "It takes " if found[0].effect else ""

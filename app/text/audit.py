@@ -1,32 +1,24 @@
-"""Trace health for a terminal."""
-
-import sys
-from typing import TextIO
-
-from rich.console import Console
-from rich.text import Text
+"""Trace health in words."""
 
 from overbudget.analysis.health.audit import Audit
-from overbudget.app.text.review import PLAIN_WIDTH
+from overbudget.app.text.blocks import Block, Heading, Headline, Sentence
 from overbudget.app.text.words import count
 
 
-def print_audit(found: Audit, stitched: int | None = None, file: TextIO | None = None) -> None:
-    """Write an audit to `file` (standard output); `stitched` requests were joined with others before."""
-    file = file or sys.stdout
-    console = Console(
-        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
-    )
+def audit_blocks(found: Audit, stitched: int | None = None) -> list[Block]:
+    """Every problem, what it means and what to do; `stitched` requests were joined with others before."""
+    blocks: list[Block] = [Headline(headline(found))]
     if stitched is not None:
-        console.print(Text(stitched_text(stitched)))
-    console.print(Text(headline(found), style="bold"))
+        blocks.append(Sentence(stitched_text(stitched)))
     for problem in found.problems:
-        console.print()
-        console.print(Text(f"{problem.code}: {problem.count:,}", style="bold"))
-        console.print(Text(problem.means))
-        console.print(Text(f"What to do: {problem.remedy}"))
         services = f" Services: {', '.join(problem.services)}." if problem.services else ""
-        console.print(Text(f"Example: {problem.example}.{services}", style="dim"))
+        blocks += [
+            Heading(f"{problem.code}: {problem.count:,}"),
+            Sentence(problem.means),
+            Sentence(f"What to do: {problem.remedy}"),
+            Sentence(f"Example: {problem.example}.{services}", "soft"),
+        ]
+    return blocks
 
 
 def stitched_text(stitched: int) -> str:

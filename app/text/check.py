@@ -2,8 +2,16 @@
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import TOTAL, Over, PercentileRow, Review, StageRow, untold
+from overbudget.app.text.blocks import Block, Points, Sentence
+from overbudget.app.text.review import review_blocks
 from overbudget.app.text.why import all_slow, lately
 from overbudget.app.text.words import count, percent, quoted, stage_name
+
+
+def check_blocks(review: Review, broken: list[Over], whole: bool = False) -> list[Block]:
+    """The outcome of a check; with the `whole` review below it for a pull request."""
+    said = check_sentences(review, broken)
+    return [Points(tuple(said)), *review_blocks(review)] if whole else [Sentence(sentence) for sentence in said]
 
 
 def check_sentences(review: Review, broken: list[Over]) -> list[str]:

@@ -1,13 +1,6 @@
-"""A comparison for a terminal."""
+"""A comparison in words and tables."""
 
-import sys
 from collections.abc import Sequence
-from typing import TextIO
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.compare.compare import Comparison
@@ -15,27 +8,22 @@ from overbudget.analysis.compare.operations import OperationGrowth
 from overbudget.analysis.compare.percentile_change import PercentileChange
 from overbudget.analysis.compare.services import ServiceGrowth
 from overbudget.analysis.health.lost_spans import LostSpans
-from overbudget.app.text.review import PLAIN_WIDTH
+from overbudget.app.text.blocks import Block, Cell, Column, Notes, opening, table
 from overbudget.app.text.words import count, quoted
 
 MOST_ROWS = 8
-MARKS = {"slower": "▲ ", "faster": "▼ ", "same": "", "unknown": ""}
-STYLES = {"slower": "bold white on red", "faster": "green", "unknown": "dim"}
+MARKS = {"slower": "▲ ", "faster": "▼ "}
 
 
-def print_comparison(found: Comparison, file: TextIO | None = None) -> None:
-    """Write a comparison to `file` (standard output)."""
-    file = file or sys.stdout
-    console = Console(
-        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
-    )
-    for number, sentence in enumerate(sentences(found)):
-        console.print(Text(sentence, style="" if number else "bold"))
-    _changes(console, found)
-    _growth(console, found)
-    console.print()
-    for note in _notes(found):
-        console.print(Text(note, style="dim"))
+def comparison_blocks(found: Comparison) -> list[Block]:
+    """What changed at each percentile, which services and operations make the change, and what was compared."""
+    return [
+        *opening(sentences(found)),
+        *_changes(found),
+        *_services(found),
+        *_operations(found),
+        Notes(tuple(_notes(found))),
+    ]
 
 
 def sentences(found: Comparison) -> list[str]:
@@ -160,69 +148,52 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else "no percentile"
 
 
-def _changes(console: Console, found: Comparison) -> None:
-    table = _table(console, "Change at each percentile, with the interval that decides where there is one")
-    table.add_column("")
-    for change in found.end_to_end:
-        table.add_column(f"p{change.percentile}", justify="right", no_wrap=True)
+def _changes(found: Comparison) -> list[Block]:
     stages = list(dict.fromkeys(change.stage for change in found.stages))
-    rows = [("whole request", found.end_to_end)] + [
-        (stage, tuple(change for change in found.stages if change.stage == stage)) for stage in stages
-    ]
-    for label, changes in rows:
-        table.add_row(Text(label, style="bold" if label == "whole request" else ""), *map(_cell, changes))
-    console.print(table)
+    rows = [[Cell("whole request", "strong"), *map(_cell, found.end_to_end)]]
+    rows += [[Cell(stage), *(_cell(change) for change in found.stages if change.stage == stage)] for stage in stages]
+    columns = ["", *(f"p{change.percentile}" for change in found.end_to_end)]
+    title = "Change at each percentile, with the interval that decides where there is one"
+    return table(title, columns, rows, intervals=True)
 
 
-def _cell(change: PercentileChange) -> Text:
+def _cell(change: PercentileChange) -> Cell:
     if change.change_ns is None:
-        return Text("–", style="dim")
+        return Cell("–", "soft")
     if not change.deciding:
-        return Text(_signed(change.change_ns), style="dim")
+        return Cell(_signed(change.change_ns), "soft")
     if change.ci_low_ns is None or change.ci_high_ns is None:
-        return Text.assemble(_signed(change.change_ns), "\n", ("cannot be told", "dim"))
-    text = f"{MARKS[change.verdict]}{_signed(change.change_ns)}"
+        return Cell(_signed(change.change_ns), interval="cannot be told")
     interval = f"{_signed(change.ci_low_ns)} … {_signed(change.ci_high_ns)}"
-    return Text.assemble((text, STYLES.get(change.verdict, "")), "\n", (interval, "dim"))
+    return Cell(f"{MARKS.get(change.verdict, '')}{_signed(change.change_ns)}", change.verdict, interval)
 
 
 def _signed(ns: float) -> str:
     return ("+" if ns > 0 else "−" if ns < 0 else "") + format_duration(abs(round(ns)))
 
 
-def _growth(console: Console, found: Comparison) -> None:
-    slower = [one for one in found.services if one.change_ns > 0][:MOST_ROWS]
-    if slower:
-        table = _table(console, "Services that take more time a request: own time, and the hops charged to them")
-        for column in ("service", "before", "now", "change", "for certain"):
-            table.add_column(column, justify="left" if column == "service" else "right")
-        for one in slower:
-            sure = format_duration(one.certain_ns) if one.certain_ns is not None else "–"
-            table.add_row(one.service_name, *_means(one.base_mean_ns, one.candidate_mean_ns, one.change_ns), sure)
-        console.print(table)
-    grown = [one for one in found.operations if one.change_ns > 0][:MOST_ROWS]
-    if grown:
-        table = _table(console, "Operations that take more time a request")
-        for column in ("operation", "before", "now", "change", "why"):
-            table.add_column(column, justify="left" if column in ("operation", "why") else "right")
-        for operation in grown:
-            waiting = f", waiting for {operation.hop_to}" if operation.hop_to else ""
-            new = " (new)" if operation.only_in else ""
-            means = _means(operation.base_mean_ns, operation.candidate_mean_ns, operation.change_ns)
-            table.add_row(
-                f"{operation.service_name}: {quoted(operation.name)}{waiting}{new}", *means, operation.why.sentence
-            )
-        console.print(table)
+def _services(found: Comparison) -> list[Block]:
+    rows = []
+    for one in [one for one in found.services if one.change_ns > 0][:MOST_ROWS]:
+        sure = format_duration(one.certain_ns) if one.certain_ns is not None else "–"
+        rows.append([one.service_name, *_means(one.base_mean_ns, one.candidate_mean_ns, one.change_ns), sure])
+    title = "Services that take more time a request: own time, and the hops charged to them"
+    return table(title, ["service", "before", "now", "change", "for certain"], rows)
+
+
+def _operations(found: Comparison) -> list[Block]:
+    rows = []
+    for one in [one for one in found.operations if one.change_ns > 0][:MOST_ROWS]:
+        waiting = f", waiting for {one.hop_to}" if one.hop_to else ""
+        name = f"{one.service_name}: {quoted(one.name)}{waiting}{' (new)' if one.only_in else ''}"
+        means = _means(one.base_mean_ns, one.candidate_mean_ns, one.change_ns)
+        rows.append([name, *means, one.why.sentence])
+    columns: list[str | Column] = ["operation", "before", "now", "change", Column("why", "prose")]
+    return table("Operations that take more time a request", columns, rows)
 
 
 def _means(base: float, candidate: float, change: float) -> Sequence[str]:
     return format_duration(round(base)), format_duration(round(candidate)), _signed(change)
-
-
-def _table(console: Console, title: str) -> Table:
-    console.print()
-    console.print(Text(title, style="dim"))
-    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
 
 
 def _notes(found: Comparison) -> list[str]:

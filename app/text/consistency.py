@@ -1,38 +1,28 @@
-"""How predictable latency is, for a terminal."""
+"""How predictable latency is, in words and tables."""
 
-import sys
 from collections.abc import Sequence
-from typing import TextIO
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.consistency.consistency import Consistency, Model, Spread
-from overbudget.app.text.review import PLAIN_WIDTH
+from overbudget.app.text.blocks import Block, and_more, opening, table
 from overbudget.app.text.words import count, quoted, stage_name
 
 MOST_ROWS = 12
 TOO_FEW = "too few"
 
 
-def print_consistency(found: Consistency, file: TextIO | None = None) -> None:
-    """Write it to `file` (standard output)."""
-    file = file or sys.stdout
-    console = Console(
-        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
-    )
-    for number, sentence in enumerate(sentences(found)):
-        console.print(Text(sentence, style="" if number else "bold"))
+def consistency_blocks(found: Consistency) -> list[Block]:
+    """How latency spreads: per stage, model, route and hour."""
     if found.total is None:
-        return
-    _table(console, "Stages (time of the requests that have them)", (found.total, *found.stages))
-    _table(console, "Models (latency of whole requests)", found.models)
-    _models(console, found.models)
-    _table(console, "Routes", found.routes if len(found.routes) > 1 else ())
-    _table(console, "Hours (UTC)", found.hours if len(found.hours) > 1 else ())
+        return opening(sentences(found))
+    return [
+        *opening(sentences(found)),
+        *_spreads("Stages (time of the requests that have them)", (found.total, *found.stages)),
+        *_spreads("Models (latency of whole requests)", found.models),
+        *_models(found.models),
+        *_spreads("Routes", found.routes if len(found.routes) > 1 else ()),
+        *_spreads("Hours (UTC)", found.hours if len(found.hours) > 1 else ()),
+    ]
 
 
 def sentences(found: Consistency) -> list[str]:
@@ -84,55 +74,26 @@ def share_text(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
 
 
-def _table(console: Console, heading: str, found: Sequence[Spread]) -> None:
-    if not found:
-        return
+def _spreads(title: str, found: Sequence[Spread]) -> list[Block]:
     good = any(one.good is not None for one in found)
     capped = any(one.budget_ns is not None for one in found)
     columns = ["", "requests", "p50", "p95", "p99", "p95/p50"]
     columns += ["p95 cap", "within it", "windows over it"] * capped + ["good"] * good
-    _begin(console, heading)
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
+    rows = []
     for one in found[:MOST_ROWS]:
         ratio = f"{one.p95_over_p50:,.2f}" if one.p95_over_p50 is not None else "–"
         times = [format_duration(ns) if ns is not None else TOO_FEW for ns in (one.p50_ns, one.p95_ns, one.p99_ns)]
         windows = f"{one.windows_over_budget} of {one.windows}" if one.windows else "–"
         within = [format_duration(one.budget_ns), share_text(one.within_budget), windows] if capped else []
-        table.add_row(
-            quoted(one.name)[1:-1],
-            f"{one.requests:,}",
-            *times,
-            ratio,
-            *within,
-            *([share_text(one.good)] if good else []),
-        )
-    console.print(table)
-    if len(found) > MOST_ROWS:
-        console.print(Text(f"and {len(found) - MOST_ROWS:,} more", style="dim"))
+        answers = [share_text(one.good)] if good else []
+        rows.append([quoted(one.name)[1:-1], f"{one.requests:,}", *times, ratio, *within, *answers])
+    return table(title, columns, rows, and_more(len(found) - MOST_ROWS))
 
 
-def _models(console: Console, models: Sequence[Model]) -> None:
-    if not models:
-        return
-    _begin(console, "Models (their answers alone; means per request)")
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    columns = (
-        "",
-        "p50",
-        "p95",
-        "p95/p50",
-        "first token p50",
-        "p95",
-        "per token",
-        "tokens in",
-        "out",
-        "cost",
-        "good within p95 cap",
-    )
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
+def _models(models: Sequence[Model]) -> list[Block]:
+    times = ["p50", "p95", "p95/p50", "first token p50", "p95", "per token"]
+    columns = ["", *times, "tokens in", "out", "cost", "good within p95 cap"]
+    rows = []
     for one in models[:MOST_ROWS]:
         slow = format_duration(one.inference_p95_ns) if one.inference_p95_ns is not None else TOO_FEW
         ratio = f"{one.inference_p95_over_p50:.2f}" if one.inference_p95_over_p50 is not None else "–"
@@ -141,10 +102,5 @@ def _models(console: Console, models: Sequence[Model]) -> None:
         shown = quoted(one.name)[1:-1], format_duration(one.inference_p50_ns), slow, ratio
         streamed = (one.ttft_p50_ns, one.ttft_p95_ns, one.time_per_output_token_p50_ns)
         first = [format_duration(ns) if ns is not None else "–" for ns in streamed]
-        table.add_row(*shown, *first, *tokens, cost, share_text(one.good_within_budget))
-    console.print(table)
-
-
-def _begin(console: Console, heading: str) -> None:
-    console.print()
-    console.print(Text(heading, style="dim"))
+        rows.append([*shown, *first, *tokens, cost, share_text(one.good_within_budget)])
+    return table("Models (their answers alone; means per request)", columns, rows, and_more(len(models) - MOST_ROWS))

@@ -1,34 +1,24 @@
-"""Latency against load, for a terminal."""
+"""Latency against load, in words and tables."""
 
-import sys
 from collections.abc import Sequence
-from typing import TextIO
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.load.load import Bin, Load
+from overbudget.app.text.blocks import Block, Cell, Column, opening, table
 from overbudget.app.text.marks import MARKS
-from overbudget.app.text.review import PLAIN_WIDTH
 from overbudget.app.text.words import stage_name
 
 MOST_STAGES = 5
 
 
-def print_load(found: Load, file: TextIO | None = None) -> None:
-    """Write latency against load to `file` (standard output)."""
-    file = file or sys.stdout
-    console = Console(
-        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
-    )
-    for number, sentence in enumerate(sentences(found)):
-        console.print(Text(sentence, style="" if number else "bold"))
-    _table(console, "Against the other requests in flight when a request arrives", "in flight", found.bins)
+def load_blocks(found: Load) -> list[Block]:
+    """Latency against requests in flight, and against arrivals per second."""
     window = format_duration(found.rate_window_ns)
-    _table(console, f"Against arrivals per second, over the {window} before", "per second", found.arrivals)
+    return [
+        *opening(sentences(found)),
+        *_bins("Against the other requests in flight when a request arrives", "in flight", found.bins),
+        *_bins(f"Against arrivals per second, over the {window} before", "per second", found.arrivals),
+    ]
 
 
 def sentences(found: Load) -> list[str]:
@@ -76,31 +66,28 @@ def range_text(bin_: Bin) -> str:
     return low if low == high else f"{low}–{high}"
 
 
-def _table(console: Console, heading: str, load: str, bins: Sequence[Bin]) -> None:
-    if not bins:
-        return
-    mean = {stage["stage"]: stage["mean_ns"] for bin_ in bins for stage in bin_.stages}
+def _bins(title: str, load: str, bins: Sequence[Bin]) -> list[Block]:
+    largest: dict[str, float] = {}
     for bin_ in bins:
         for stage in bin_.stages:
-            mean[stage["stage"]] = max(mean[stage["stage"]], stage["mean_ns"])
-    shown = sorted(mean, key=lambda stage: -mean[stage])[:MOST_STAGES]
+            largest[stage["stage"]] = max(largest.get(stage["stage"], 0), stage["mean_ns"])
+    shown = sorted(largest, key=lambda stage: -largest[stage])[:MOST_STAGES]
     server = sorted({key for bin_ in bins for key in bin_.server})
-    console.print()
-    console.print(Text(heading, style="dim"))
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in (load, "requests", "p50", "p95", "between (95 %)", *shown, *(key.split(".")[-1] for key in server)):
-        table.add_column(column, justify="right")
+    rows: list[list[str | Cell]] = []
     for bin_ in bins:
         means = {stage["stage"]: stage["mean_ns"] for stage in bin_.stages}
         known = bin_.p95_low_ns is not None and bin_.p95_high_ns is not None
         interval = f"{format_duration(bin_.p95_low_ns)} – {format_duration(bin_.p95_high_ns)}" if known else "too few"
-        table.add_row(
-            range_text(bin_),
-            f"{bin_.requests:,}",
-            format_duration(bin_.p50_ns),
-            MARKS.get(bin_.verdict, "") + format_duration(bin_.p95_ns),
-            interval,
-            *(format_duration(means.get(stage, 0)) for stage in shown),
-            *(format_duration(bin_.server.get(key, 0)) for key in server),
+        rows.append(
+            [
+                range_text(bin_),
+                f"{bin_.requests:,}",
+                format_duration(bin_.p50_ns),
+                Cell(MARKS.get(bin_.verdict, "") + format_duration(bin_.p95_ns), bin_.verdict),
+                interval,
+                *(format_duration(means.get(stage, 0)) for stage in shown),
+                *(format_duration(bin_.server.get(key, 0)) for key in server),
+            ]
         )
-    console.print(table)
+    columns = [load, "requests", "p50", "p95", "between (95 %)", *shown, *(key.split(".")[-1] for key in server)]
+    return table(title, [Column(column) for column in columns], rows)

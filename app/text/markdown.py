@@ -1,71 +1,46 @@
-"""The review as a comment on a pull request: the answer and the table in sight, the rest folded away."""
+"""Blocks as GitHub-flavoured Markdown, for a comment on a pull request."""
 
-from overbudget.analysis.review.result import Over, Review
-from overbudget.app.text.check import check_sentences
-from overbudget.app.text.headline import headline
-from overbudget.app.text.notes import notes
-from overbudget.app.text.review import facts_text, good_text
-from overbudget.app.text.tables import (
-    MADE_OF,
-    TOTALS,
-    Cell,
-    Line,
-    average_lines,
-    breakdown_lines,
-    culprit_lines,
-    percentile_lines,
-    route_lines,
-)
-from overbudget.app.text.words import count
+from collections.abc import Sequence
+
+from overbudget.app.text.blocks import Block, Cell, Column, Command, Heading, Headline, Notes, Points, Table
+
+BOLD = ("over", "slower", "strong")
 
 
-def review_markdown(review: Review) -> str:
-    """GitHub-flavoured Markdown. Names from the data stand in code spans, where nothing in them means anything."""
-    first, second = headline(review)
-    parts = [f"### {first}", second]
-    if review.end_to_end and review.end_to_end[0].n:
-        percentiles = [f"p{p}" for p in review.percentiles]
-        parts.append(_table("", percentile_lines(review), percentiles))
-        parts.append(_table("", average_lines(review), ["time", "share"]))
-        made_of = _table("", breakdown_lines(review), percentiles)
-        parts.append(_folded(MADE_OF, made_of))
-        culprits = _table("", culprit_lines(review), ["stage", "overrun", "blame", "operation"])
-        parts.append(_folded("Where the overrun comes from", culprits))
-        routes = _table("route", route_lines(review), ["requests", *percentiles])
-        parts.append(_folded(f"{count(len(review.routes) + review.other_routes, 'route')}", routes))
-    good = good_text(review)
-    parts.append("\n".join(f"- {note}" for note in [*([good] if good else []), *notes(review)]))
-    parts.append(f"<sub>{facts_text(review)}</sub>")
-    return "\n\n".join(part for part in parts if part) + "\n"
+def markdown(blocks: Sequence[Block]) -> str:
+    """Names from the data stand in code spans, where nothing in them means anything."""
+    return "\n\n".join(map(_block, blocks)) + "\n"
 
 
-def check_markdown(review: Review, broken: list[Over]) -> str:
-    """The outcome of a check, and below it the review."""
-    said = "\n".join(f"- {sentence}" for sentence in check_sentences(review, broken))
-    return f"{said}\n\n{review_markdown(review)}"
+def _block(block: Block) -> str:
+    if isinstance(block, Headline):
+        return f"### {block.text}"
+    if isinstance(block, Heading):
+        return f"#### {block.text}"
+    if isinstance(block, Points | Notes):
+        return "\n".join(f"- {item}" for item in block.items)
+    if isinstance(block, Command):
+        return f"```sh\n{block.text}\n```"
+    if isinstance(block, Table):
+        return _table(block)
+    return f"<sub>{block.text}</sub>" if block.mark == "soft" else block.text
 
 
-def _table(corner: str, lines: list[Line], columns: list[str]) -> str:
-    if not lines:
-        return ""
-    capped = any(line.caps for line in lines)
-    head = [corner, *(["cap"] if capped else []), *columns]
-    rows = [head, ["---", *["---:"] * (len(head) - 1)]]
-    for line in lines:
-        label = f"**{line.label}**" if line.label in TOTALS else line.label
-        caps = [line.caps.replace(", ", "<br>")] if capped else []
-        rows.append([label, *caps, *(_cell(cell) for cell in line.cells)])
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows)
+def _table(block: Table) -> str:
+    head = [column.title for column in block.columns]
+    rule = ["---" if column.kind in ("name", "prose") else "---:" for column in block.columns]
+    rows = [[_cell(*pair, block.intervals) for pair in zip(row, block.columns, strict=True)] for row in block.rows]
+    lines = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (head, rule, *rows))
+    lines += f"\n\n{block.more}" if block.more else ""
+    if block.folded:
+        return f"<details><summary>{block.title}</summary>\n\n{lines}\n\n</details>"
+    return f"{block.title}:\n\n{lines}" if block.title else lines
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, column: Column, interval: bool) -> str:
     text = " ".join(cell.text.split())
-    return f"**{text}**" if cell.verdict == "over" else text
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def _folded(title: str, content: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>" if content else ""
+    if column.kind == "caps":
+        text = text.replace(", ", "<br>")
+    if cell.mark in BOLD:
+        text = f"**{text}**"
+    return f"{text}<br>{cell.interval}" if interval and cell.interval else text

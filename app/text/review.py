@@ -1,71 +1,72 @@
-"""The review for a terminal; plain text where the output is not one."""
-
-import io
-import sys
-from typing import TextIO
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+"""The review as blocks: what every form of it says, and in which order."""
 
 from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
+from overbudget.app.text.blocks import Block, Column, Headline, Notes, Sentence, and_more
 from overbudget.app.text.headline import headline
 from overbudget.app.text.notes import notes
 from overbudget.app.text.tables import (
     MADE_OF,
-    TOTALS,
-    Cell,
-    Line,
     average_lines,
     breakdown_lines,
     culprit_lines,
+    lines_table,
     percentile_lines,
     route_lines,
 )
 from overbudget.app.text.words import count
 
-STYLES = {"over": "bold white on red", "at_risk": "black on yellow", "unknown": "dim"}
-PLAIN_WIDTH = 120
 
-
-def print_review(review: Review, file: TextIO | None = None) -> None:
-    """Write the review to `file` (standard output): with colours and to the width of a terminal, else plainly."""
-    file = file or sys.stdout
-    width = None if file.isatty() else PLAIN_WIDTH
-    _print(review, Console(file=file, width=width, highlight=False, markup=False, emoji=False))
-
-
-def review_text(review: Review, width: int = PLAIN_WIDTH) -> str:
-    """The review as plain text."""
-    file = io.StringIO()
-    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False, color_system=None)
-    _print(review, console)
-    return "".join(line.rstrip() + "\n" for line in file.getvalue().splitlines())
-
-
-def _print(review: Review, console: Console) -> None:
+def review_blocks(review: Review) -> list[Block]:
+    """The whole review: the answer, its tables, and what must be known besides."""
     first, second = headline(review)
-    console.print(Text(first, style="bold"))
-    console.print(Text(second))
+    tables = []
     if review.end_to_end and review.end_to_end[0].n:
-        percentiles = [f"p{p}" for p in review.percentiles]
-        _section(console, "Latency of the whole request and of each stage", percentile_lines(review), percentiles)
-        _section(console, "What the requests are made of on average", average_lines(review), ["time", "share"])
-        _section(console, MADE_OF, breakdown_lines(review), percentiles)
-        columns = ["stage", "overrun", "blame", "operation"]
-        _section(console, "Where the overrun comes from", culprit_lines(review), columns, left=("stage", "operation"))
-        routes = route_lines(review)
-        _section(console, "Routes", routes, ["requests", *percentiles])
-        more = len(review.routes) + review.other_routes - len(routes)
-        if routes and more:
-            console.print(Text(f"and {count(more, 'route')} more", style="dim"))
-    console.print()
+        tables = [*latency_tables(review), *breakdown_table(review), *cause_tables(review)]
+    said = review_notes(review)
+    return [
+        Headline(first),
+        Sentence(second),
+        *tables,
+        *([Notes(tuple(said))] if said else []),
+        Sentence(facts_text(review), "soft"),
+    ]
+
+
+def latency_tables(review: Review) -> list[Block]:
+    """The percentiles of the whole request and of each stage; averages where no percentile can be told."""
+    title, average = "Latency of the whole request and of each stage", "What the requests are made of on average"
+    return [
+        *lines_table(title, percentile_lines(review), _percentiles(review)),
+        *lines_table(average, average_lines(review), ["time", "share"]),
+    ]
+
+
+def breakdown_table(review: Review, title: str = MADE_OF) -> list[Block]:
+    """What the requests around each percentile are made of."""
+    return lines_table(title, breakdown_lines(review), _percentiles(review), folded=True)
+
+
+def cause_tables(review: Review) -> list[Block]:
+    """Where the overrun comes from, and the routes."""
+    columns = [Column("stage", "name"), Column("overrun"), Column("blame"), Column("operation", "prose")]
+    routes = route_lines(review)
+    more = and_more(len(review.routes) + review.other_routes - len(routes))
+    return [
+        *lines_table("Where the overrun comes from", culprit_lines(review), columns, folded=True),
+        *lines_table("Routes", routes, ["requests", *_percentiles(review)], "route", folded=True, more=more),
+    ]
+
+
+def review_notes(review: Review) -> list[str]:
+    """How many answers were good, and what else a reader should know."""
     good = good_text(review)
-    for note in [*([good] if good else []), *notes(review), facts_text(review)]:
-        console.print(Text(note, style="dim"))
+    return [*([good] if good else []), *notes(review)]
+
+
+def _percentiles(review: Review) -> list[str]:
+    return [f"p{percentile}" for percentile in review.percentiles]
 
 
 def good_text(review: Review) -> str | None:
@@ -96,32 +97,3 @@ def facts_text(review: Review) -> str:
         return f"{requests}."
     span = f"{facts.start[:19].replace('T', ' ')} to {facts.end[:19].replace('T', ' ')} UTC"
     return f"{requests}, {count(facts.spans, 'span')}, {span}."
-
-
-def _section(
-    console: Console,
-    title: str,
-    lines: list[Line],
-    columns: list[str],
-    left: tuple[str, ...] = (),
-) -> None:
-    if not lines:
-        return
-    console.print()
-    console.print(Text(title, style="dim"))
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("")
-    capped = any(line.caps for line in lines)
-    if capped:
-        table.add_column("cap", justify="right", style="dim")
-    for column in columns:
-        table.add_column(column, justify="left" if column in left else "right", no_wrap=column not in left)
-    for line in lines:
-        label = Text(line.label, style="bold" if line.label in TOTALS else "")
-        caps = [Text(line.caps.replace(", ", "\n"))] if capped else []
-        table.add_row(label, *caps, *(_cell(cell) for cell in line.cells))
-    console.print(table)
-
-
-def _cell(cell: Cell) -> Text:
-    return Text(cell.text, style=STYLES.get(cell.verdict or "", ""))

@@ -9,10 +9,10 @@ from overbudget.analysis.review.result import (
     PercentileRow,
     Review,
     StageRow,
-    Verdict,
     much_unattributed,
     service_times,
 )
+from overbudget.app.text.blocks import Block, Cell, Column, Table
 from overbudget.app.text.marks import MARKS
 from overbudget.app.text.words import operation_name, quoted
 
@@ -30,21 +30,33 @@ STREAMING = {
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One value, its verdict where a cap is given, and the interval it lies in (95 %) where that is known."""
-
-    text: str
-    verdict: Verdict | None = None
-    interval: str = ""
-
-
-@dataclass(frozen=True)
 class Line:
     """One line of a table: what it is about, its caps as text, its cells from left to right."""
 
     label: str
     caps: str
     cells: tuple[Cell, ...]
+
+
+def lines_table(
+    title: str,
+    lines: Sequence[Line],
+    columns: Sequence[str | Column],
+    about: str = "",
+    folded: bool = False,
+    more: str = "",
+) -> list[Block]:
+    """Lines as a table, with a column of caps where any is given; nothing where there are no lines."""
+    if not lines:
+        return []
+    capped = any(line.caps for line in lines)
+    kinds = [column if isinstance(column, Column) else Column(column) for column in columns]
+    rows = [
+        (Cell(line.label, "strong" if line.label in TOTALS else None), *([Cell(line.caps)] * capped), *line.cells)
+        for line in lines
+    ]
+    head = (Column(about, "name"), *([Column("cap", "caps")] * capped), *kinds)
+    return [Table(title, head, tuple(rows), more, folded)]
 
 
 def percentile_lines(review: Review) -> list[Line]:

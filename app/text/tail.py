@@ -1,61 +1,39 @@
-"""Slow against typical requests, for a terminal."""
+"""Slow against typical requests, in words and tables."""
 
-import sys
 from collections.abc import Sequence
-from typing import TextIO
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.tail.operations import SlowOperation
 from overbudget.analysis.tail.tail import REQUEST, SlowAttribute, Tail
-from overbudget.app.text.review import PLAIN_WIDTH
+from overbudget.app.text.blocks import Block, Column, and_more, opening, table
 from overbudget.app.text.words import count, quoted
 
 MOST_ROWS = 10
 LEAST_SHARE = 0.01  # of the excess, to be listed
 
 
-def print_tail(found: Tail, file: TextIO | None = None) -> None:
-    """Write the tail to `file` (standard output)."""
-    file = file or sys.stdout
-    console = Console(
-        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
-    )
-    for number, sentence in enumerate(sentences(found)):
-        console.print(Text(sentence, style="" if number else "bold"))
-    _heading(console, "Where the slow requests spend more time")
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in ("operation", "stage", "slow", "typical", "excess", "share", "why"):
-        table.add_column(column, justify="left" if column in ("operation", "stage", "why") else "right")
+def tail_blocks(found: Tail) -> list[Block]:
+    """Where slow requests spend more time than typical ones, and which attributes they (and failed ones) have more often."""
+    rows = []
     for one in [one for one in found.operations if one.share_of_excess >= LEAST_SHARE][:MOST_ROWS]:
         times = [format_duration(ns) for ns in (one.slow_mean_ns, one.typical_mean_ns, one.excess_ns)]
-        table.add_row(operation_text(one), one.stage, *times, f"{one.share_of_excess:.0%}", one.why.sentence)
-    console.print(table)
-    _attributes(console, "What they have more often than typical ones", ("slow", "typical"), found.attributes)
-    _attributes(console, "What failed requests have more often than the others", ("failed", "others"), found.failed)
+        rows.append([operation_text(one), one.stage, *times, f"{one.share_of_excess:.0%}", one.why.sentence])
+    stage, why = Column("stage", "name"), Column("why", "prose")
+    columns: list[str | Column] = ["operation", stage, "slow", "typical", "excess", "share", why]
+    return [
+        *opening(sentences(found)),
+        *table("Where the slow requests spend more time", columns, rows),
+        *_attributes("What they have more often than typical ones", ("slow", "typical"), found.attributes),
+        *_attributes("What failed requests have more often than the others", ("failed", "others"), found.failed),
+    ]
 
 
-def _attributes(console: Console, heading: str, sides: tuple[str, str], found: Sequence[SlowAttribute]) -> None:
-    if not found:
-        return
-    _heading(console, heading)
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in ("attribute", *sides, "requests"):
-        table.add_column(column, justify="left" if column == "attribute" else "right")
-    for one in found[:MOST_ROWS]:
-        table.add_row(attribute_text(one), f"{one.slow_share:.0%}", f"{one.typical_share:.0%}", f"{one.requests:,}")
-    console.print(table)
-    if (more := len(found) - MOST_ROWS) > 0:
-        console.print(Text(f"and {more:,} more", style="dim"))
-
-
-def _heading(console: Console, text: str) -> None:
-    console.print()
-    console.print(Text(text, style="dim"))
+def _attributes(title: str, sides: tuple[str, str], found: Sequence[SlowAttribute]) -> list[Block]:
+    rows = [
+        [attribute_text(one), f"{one.slow_share:.0%}", f"{one.typical_share:.0%}", f"{one.requests:,}"]
+        for one in found[:MOST_ROWS]
+    ]
+    return table(title, ["attribute", *sides, "requests"], rows, and_more(len(found) - MOST_ROWS))
 
 
 def sentences(found: Tail) -> list[str]:

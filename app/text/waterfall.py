@@ -1,13 +1,10 @@
 """A trace as a waterfall of characters: `#` where a span is on the critical path, `=` where it runs while the path is elsewhere."""
 
-import re
-
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.trace.result import Trace, TraceSpan
-from overbudget.app.text.words import count
+from overbudget.app.text.words import clean, count
 
 MOST_ROWS = 200
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
@@ -56,11 +53,6 @@ def heading(trace: Trace) -> list[str]:
         note += f", {format_duration(request.user_ns)} of it waiting for a person" if request.user_ns else ""
         told.append(f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}")
     return told
-
-
-def clean(text: str) -> str:
-    """Text without control and direction characters: names are untrusted."""
-    return _UNSAFE.sub("�", text)
 
 
 def _name(span: TraceSpan) -> str:

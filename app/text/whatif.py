@@ -1,18 +1,10 @@
-"""A what-if for a terminal."""
-
-import sys
-from typing import TextIO
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+"""A what-if in words and a table."""
 
 from overbudget.analysis.budget.caps import USUAL
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.whatif.lines import Line
 from overbudget.analysis.whatif.whatif import WhatIf
-from overbudget.app.text.review import PLAIN_WIDTH
+from overbudget.app.text.blocks import Block, opening, table
 from overbudget.app.text.words import count, quoted
 
 MOST_LINES = 5  # that are told
@@ -38,31 +30,18 @@ DOUBTS = {
 }
 
 
-def print_what_if(found: WhatIf, file: TextIO | None = None) -> None:
-    """Write a what-if to `file` (standard output)."""
-    file = file or sys.stdout
-    console = Console(
-        file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False
-    )
-    for number, sentence in enumerate(sentences(found)):
-        console.print(Text(sentence, style="" if number else "bold"))
-    if not found.requests:
-        return
-    console.print()
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("")
-    for column in ("before", "after", "change"):
-        table.add_column(column, justify="right")
+def what_if_blocks(found: WhatIf) -> list[Block]:
+    """The latency before and after the changes, at each percentile."""
+    rows = []
     for (percentile, before), (_, after) in zip(found.before, found.after, strict=True):
         if before is not None and after is not None:
             sign = "+" if after > before else "−" if after < before else ""
             change = f"{sign}{format_duration(abs(after - before))}"
-            table.add_row(f"p{percentile}", format_duration(before), format_duration(after), change)
+            rows.append([f"p{percentile}", format_duration(before), format_duration(after), change])
     if found.within is not None:
-        before_share, after_share = (f"{share:.1%}" for share in found.within)
-        points = 100 * (found.within[1] - found.within[0])
-        table.add_row(within_text(found), before_share, after_share, f"{points:+.1f} points".replace("-", "−"))
-    console.print(table)
+        points = f"{100 * (found.within[1] - found.within[0]):+.1f} points".replace("-", "−")
+        rows.append([within_text(found), *(f"{share:.1%}" for share in found.within), points])
+    return [*opening(sentences(found)), *table("", ["", "before", "after", "change"], rows if found.requests else [])]
 
 
 def within_text(found: WhatIf) -> str:

@@ -6,9 +6,16 @@ from overbudget.stages.names import UNATTRIBUTED
 LONGEST_NAME = 60
 
 
+def clean(text: str, instead: str = "�") -> str:
+    """Text without line breaks, control and direction characters: names from the data are untrusted."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else instead for c in text)
+
+
 def quoted(name: str) -> str:
     """A name from the data as text in a sentence: one line, not too long, in backquotes."""
-    plain = " ".join("".join(c if c.isprintable() else " " for c in name).replace("`", "'").split())
+    plain = " ".join(clean(name, " ").replace("`", "'").split())
     if len(plain) > LONGEST_NAME:
         plain = plain[: LONGEST_NAME - 1] + "…"
     return f"`{plain or '(no name)'}`"

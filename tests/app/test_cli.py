@@ -196,6 +196,11 @@ def test_compare_prints_the_json_that_is_promised_and_fails_on_a_regression(data
     failing = call("compare", healthy, dataset, "--fail-on-regression")
     assert failing.returncode == 1
     assert "slower" in failing.stdout
+    comment = call("compare", healthy, dataset, "--markdown", "--fail-on-regression")
+    assert comment.returncode == 1
+    assert comment.stdout.startswith("### The candidate is slower: ")
+    assert "| **whole request** |" in comment.stdout
+    assert "| docs-db |" in comment.stdout
     assert call("compare", dataset, dataset, "--fail-on-regression").returncode == 0
     wrong = call("compare", dataset, dataset, "--base", "modle=x")
     assert wrong.returncode == 2

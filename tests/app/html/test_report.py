@@ -57,7 +57,7 @@ def test_it_holds_review_tail_advice_load_and_three_waterfalls(slow: str) -> Non
 
 def test_a_narrow_window_shows_p95_first_and_no_caps(slow: str) -> None:
     heads = [about.get("class") for tag, about in tags(slow.split("</table>")[0]) if tag == "th"]
-    assert heads == [None, "soft", "", "", "", "first", ""]
+    assert heads == ["left", "soft", None, None, None, "first", None]
     narrow = slow[slow.index("@media screen and (max-width: 700px)") :]
     assert ".percentiles .soft { display: none; }" in narrow
     assert ".percentiles .first { order: 1; }" in narrow

@@ -13,11 +13,12 @@ from overbudget.analysis.review.result import OTHER_SERVICES
 from overbudget.analysis.review.review import Filters, Review, over, review
 from overbudget.app.text.check import check_sentences
 from overbudget.app.text.headline import headline
-from overbudget.app.text.markdown import review_markdown
+from overbudget.app.text.markdown import markdown
 from overbudget.app.text.notes import notes
-from overbudget.app.text.review import print_review, review_text
+from overbudget.app.text.review import review_blocks
 from overbudget.app.text.review_json import check_json, review_json
 from overbudget.app.text.tables import MEAN, breakdown_lines
+from overbudget.app.text.terminal import show, text
 from overbudget.app.text.words import quoted
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
@@ -74,6 +75,14 @@ def _review(path: Path, budget: str = "", **filters: object) -> Review:
         return review(connection, parse_budget(budget) if budget else None, Filters(**filters))  # type: ignore[arg-type]
     finally:
         connection.close()
+
+
+def review_text(found: Review) -> str:
+    return text(review_blocks(found))
+
+
+def review_markdown(found: Review) -> str:
+    return markdown(review_blocks(found))
 
 
 def built(tmp_path: Path, builder: DatasetBuilder, budget: str = "", **filters: object) -> Review:
@@ -228,7 +237,7 @@ def test_only_the_busiest_of_many_routes_are_listed_and_those_the_budget_names(t
     assert "`GET /09`" in text
     assert "`GET /10`" not in text
     assert "`GET /14`" in text
-    assert "and 4 routes more" in text
+    assert "and 4 more" in text
 
 
 def test_what_cannot_be_told_is_said_with_what_it_takes(slow: Reviewer) -> None:
@@ -382,7 +391,7 @@ def test_a_check_that_may_be_broken_says_so_before_it_says_anything_else(slow: R
 
 def test_output_that_is_no_terminal_is_plain(slow: Reviewer) -> None:
     file = io.StringIO()
-    print_review(slow(BUDGET), file)
+    show(review_blocks(slow(BUDGET)), file)
     assert "\x1b" not in file.getvalue()
     assert "▲ 1.34 s" in file.getvalue()
 
@@ -395,7 +404,7 @@ def test_a_terminal_gets_colour_beside_the_sign(slow: Reviewer, monkeypatch: pyt
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     file = Terminal()
-    print_review(slow(BUDGET), file)
+    show(review_blocks(slow(BUDGET)), file)
     assert "\x1b[" in file.getvalue()
 
 
