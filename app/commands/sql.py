@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from overbudget.app.text.blocks import Cell, Column, Table
+from overbudget.app.text.terminal import show
 from overbudget.store.query import Answer, run_sql
 
 TEXT_ROWS = 1_000
@@ -29,7 +31,7 @@ def run(dataset: Path, query: str, form: str) -> None:
         writer.writerow(answer.columns)
         writer.writerows([_cell(value) for value in row] for row in answer.rows)
     else:
-        _table(answer)
+        show([_table(answer)])
 
 
 def plain(value: Any) -> Any:
@@ -56,22 +58,14 @@ def _cell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else str(value)
 
 
-def _table(answer: Answer) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD)
+def _table(answer: Answer) -> Table:
     numbers = [
         any(isinstance(row[i], int | float) and not isinstance(row[i], bool) for row in answer.rows)
         for i in range(len(answer.columns))
     ]
-    for name, number in zip(answer.columns, numbers, strict=True):
-        table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
-    for row in answer.rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(table)
-    if answer.more:
-        console.print(f"Only the first {TEXT_ROWS:,} rows are shown; --csv and --json print all.")
+    columns = (
+        Column(name, "number" if number else "prose") for name, number in zip(answer.columns, numbers, strict=True)
+    )
+    rows = (tuple(Cell(_cell(value)) for value in row) for row in answer.rows)
+    more = f"Only the first {TEXT_ROWS:,} rows are shown; --csv and --json print all." if answer.more else ""
+    return Table("", tuple(columns), tuple(rows), more)

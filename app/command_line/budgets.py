@@ -1,0 +1,102 @@
+"""Commands that hold requests against a budget, or against others."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from overbudget.app.command_line.options import BudgetFile, Dataset, Json, Markdown, Only, Route, form_of
+
+
+def review(
+    dataset: Dataset,
+    budget: BudgetFile = None,
+    route: Route = None,
+    only: Only = None,
+    include_incomplete: Annotated[
+        bool, typer.Option("--include-incomplete", help="Count requests whose spans are not all there.")
+    ] = False,
+    json: Json = False,
+    markdown: Markdown = False,
+    html: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--html", metavar="OUT", help="Write the whole report as one HTML file.", show_default=False),
+    ] = None,
+) -> None:
+    """Say which stage blows the budget at p50, p75, p90, p95 and p99, and why."""
+    from overbudget.app.commands.choice import filters_of
+    from overbudget.app.commands.review import run
+
+    run(
+        dataset,
+        budget,
+        filters_of(only or [], route),
+        include_incomplete,
+        form_of(json, markdown),
+        html,
+    )
+
+
+def check(
+    dataset: Dataset,
+    budget: Annotated[Path, typer.Option("--budget", help="A budget file (TOML).", show_default=False)],
+    route: Route = None,
+    only: Only = None,
+    json: Json = False,
+    markdown: Markdown = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit status 1 also where a cap could not be judged.")
+    ] = False,
+) -> None:
+    """For CI: exit status 1 when a cap is over."""
+    from overbudget.app.commands.choice import filters_of
+    from overbudget.app.commands.review import run_check
+
+    raise typer.Exit(run_check(dataset, budget, filters_of(only or [], route), form_of(json, markdown), strict))
+
+
+def compare(
+    base: Annotated[Path, typer.Argument(help="The dataset to compare with.", show_default=False)],
+    candidate: Annotated[Path, typer.Argument(help="The dataset that may have changed.", show_default=False)],
+    budget: BudgetFile = None,
+    base_only: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--base-only",
+            "--base",
+            metavar="KEY=VALUE",
+            help="Only these requests of the base, as --only elsewhere: version=1.4.",
+        ),
+    ] = None,
+    candidate_only: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--candidate-only", "--candidate", metavar="KEY=VALUE", help="Only these requests of the candidate."
+        ),
+    ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(min=0.001, max=10, help="Up to which share of the base two percentiles count as equally fast."),
+    ] = 0.1,
+    json: Json = False,
+    markdown: Markdown = False,
+    fail_on_regression: Annotated[
+        bool,
+        typer.Option("--fail-on-regression", help="Exit with status 1 where the candidate is slower or fails more."),
+    ] = False,
+) -> None:
+    """Say what changed between two datasets, or two parts of one, and which service makes the change."""
+    from overbudget.app.commands.compare import run
+
+    raise typer.Exit(
+        run(
+            base,
+            candidate,
+            budget,
+            base_only or [],
+            candidate_only or [],
+            margin,
+            form_of(json, markdown),
+            fail_on_regression,
+        )
+    )

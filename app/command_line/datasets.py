@@ -1,0 +1,76 @@
+"""Commands that make, show and serve datasets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from overbudget.app.command_line.options import Dataset, Json
+
+
+def ingest(
+    dumps: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DUMP...", help="Files, folders, patterns, or - for standard input.", show_default=False
+        ),
+    ],
+    to: Annotated[Path, typer.Option("--to", help="The dataset to write.", show_default=False)],
+    append: Annotated[bool, typer.Option("--append", help="Add to the dataset instead of replacing it.")] = False,
+    keep_clocks: Annotated[
+        bool, typer.Option("--keep-clocks", help="Take every time as it was recorded: adjust no clock skew.")
+    ] = False,
+    sampled: Annotated[
+        str | None,
+        typer.Option(
+            "--sampled",
+            metavar="SHARE|tail",
+            help="How these traces were chosen, where they do not record it: the probability of being kept (0.1), or tail "
+            "(the slow and the failed ones).",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Read trace dumps into a dataset. Format and compression are recognised from the content."""
+    from overbudget.app.commands.ingest import run
+
+    run(dumps, to, append, not keep_clocks, json, sampled)
+
+
+def sql(
+    dataset: Dataset,
+    query: Annotated[str, typer.Argument(help="One SELECT statement of DuckDB's SQL.", show_default=False)],
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    json: Json = False,
+) -> None:
+    """Ask a dataset in SQL. It is opened read-only, without access to files or the network."""
+    from overbudget.app.commands.sql import run
+
+    run(dataset, query, "json" if json else "csv" if csv else "text")
+
+
+def export(
+    dataset: Dataset,
+    parquet: Annotated[Path, typer.Option("--parquet", help="The folder to write to.", show_default=False)],
+) -> None:
+    """Write every relation of a dataset as a Parquet file."""
+    from overbudget.app.commands.export import run
+
+    run(dataset, parquet)
+
+
+def warm() -> None:
+    """Compile all machine code now, so that no later run waits for it (images, CI caches)."""
+    from overbudget.app.commands.warm import run
+
+    run()
+
+
+def serve(
+    workspace: Annotated[Path, typer.Option(help="The folder of the datasets.")] = Path("workspace"),
+    port: Annotated[int, typer.Option(help="The port to listen on, on this machine only.", min=1, max=65535)] = 8501,
+) -> None:
+    """Serve the dashboard on http://localhost:PORT."""
+    from overbudget.app.server.serve import serve as run
+
+    run(workspace, port)
