@@ -156,9 +156,11 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None, margin: f
         kinds(connection, table, by_route, together.shape)
         for connection, table in zip(connections, tables, strict=True)
     ]
-    alike = mix(*told)
+    alike = mix(told[0], told[1], tables[0].weight, tables[1].weight)
     everyone = (
-        alike if all(table.complete.all() for table in whole) else mix(*(_of_route(table, by_route) for table in whole))
+        alike
+        if all(table.complete.all() for table in whole)
+        else mix(_of_route(whole[0], by_route), _of_route(whole[1], by_route), whole[0].weight, whole[1].weight)
     )
     before, after = tables[0].take(alike.base), tables[1].take(alike.candidate)
     held_to = budget_of(budget, {*before.routes, *after.routes})
@@ -269,8 +271,7 @@ def _shown(deciding: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _samples(before: RequestTable, after: RequestTable, alike: Mix, was: I64, now: I64) -> list[Sample]:
-    even = np.full(len(after), 1 / max(len(after), 1))
-    return [Sample(was, alike.weights, before.start_ns), Sample(now, even, after.start_ns)]
+    return [Sample(was, alike.weights, before.start_ns), Sample(now, alike.candidate_weights, after.start_ns)]
 
 
 def _caps(caps: Caps, percentiles: Sequence[int]) -> dict[int, int]:
@@ -291,7 +292,7 @@ def _growth(
     """What each operation and each service takes more."""
     grown = growths((spent[0], tables[0]), (spent[1], tables[1]), by_route)
     charged = charges(grown)
-    operations = operation_growths(spent[0], alike.weights, spent[1], cost_of_causes(spent))
+    operations = operation_growths(spent[0], alike.weights, spent[1], alike.candidate_weights, cost_of_causes(spent))
     before = service_means(operations, charged, lambda one: one.base_mean_ns)
     mean_ns = float(alike.weights @ tables[0].latency_ns) if len(tables[0]) else 0.0
     least_ns = max(margin * mean_ns, LEAST_MARGIN_NS) / 2

@@ -24,21 +24,32 @@ Kind = tuple[str, str]  # route and shape
 
 @dataclass(frozen=True)
 class Mix:
-    """Rows of each side that have their like on the other, and the weights of the base's, which sum to 1."""
+    """Rows of each side that have their like on the other, and the weights of either side's, which sum to 1: each stands
+    for as many requests as it did when traces were chosen, and kinds weigh as in the candidate."""
 
     base: I64
     candidate: I64
     weights: F64
+    candidate_weights: F64
 
 
-def mix(base: Sequence[Kind], candidate: Sequence[Kind]) -> Mix:
-    """Which rows are compared, each side's rows given by route and shape."""
+def mix(
+    base: Sequence[Kind], candidate: Sequence[Kind], base_weight: F64 | None = None, candidate_weight: F64 | None = None
+) -> Mix:
+    """Which rows are compared, each side's rows given by route and shape, and how many requests each stands for (one)."""
+    counts = [
+        np.ones(len(side)) if weight is None else weight
+        for side, weight in ((base, base_weight), (candidate, candidate_weight))
+    ]
     apart = _by_shape(base, candidate)
     kinds = [[kind if kind[0] in apart else (kind[0], "") for kind in side] for side in (base, candidate)]
     common = set(kinds[0]) & set(kinds[1])
     rows = [np.array([i for i, kind in enumerate(side) if kind in common], np.int64) for side in kinds]
     kept = [[side[i] for i in those.tolist()] for side, those in zip(kinds, rows, strict=True)]
-    return Mix(rows[0], rows[1], _weights(*kept))
+    now = counts[1][rows[1]]
+    return Mix(
+        rows[0], rows[1], _weights(kept[0], kept[1], counts[0][rows[0]], now), now / max(float(now.sum()), 1e-300)
+    )
 
 
 def _by_shape(base: Sequence[Kind], candidate: Sequence[Kind]) -> set[str]:
@@ -65,11 +76,13 @@ def _moved(k0: int, n0: int, k1: int, n1: int) -> bool:
     return bool(abs(k1 / n1 - k0 / n0) > BY_CHANCE * error)
 
 
-def _weights(base: Sequence[Kind], candidate: Sequence[Kind]) -> F64:
+def _weights(base: Sequence[Kind], candidate: Sequence[Kind], was: F64, now: F64) -> F64:
     number = {kind: i for i, kind in enumerate(dict.fromkeys(candidate))}
     of_base = np.array([number[kind] for kind in base], np.int64)
-    share = np.bincount([number[kind] for kind in candidate], minlength=len(number)) / max(len(candidate), 1)
-    return np.asarray((share / np.maximum(np.bincount(of_base, minlength=len(number)), 1))[of_base], np.float64)
+    of_candidate = np.array([number[kind] for kind in candidate], np.int64)
+    share = np.bincount(of_candidate, now, minlength=len(number)) / max(float(now.sum()), 1e-300)
+    in_base = np.bincount(of_base, was, minlength=len(number))
+    return np.asarray((share / np.where(in_base > 0, in_base, 1))[of_base] * was, np.float64)
 
 
 def kinds(

@@ -39,12 +39,15 @@ class OperationGrowth:
 
 
 def operation_growths(
-    base: Spending, weights: F64, candidate: Spending, cost_of: Callable[[Cause], TokenCost | None] = lambda _: None
+    base: Spending,
+    weights: F64,
+    candidate: Spending,
+    candidate_weights: F64,
+    cost_of: Callable[[Cause], TokenCost | None] = lambda _: None,
 ) -> list[OperationGrowth]:
-    """Every operation of either side, largest growth first. `weights` are those of the base's requests."""
-    even = np.full(candidate.requests, 1 / max(candidate.requests, 1))
+    """Every operation of either side, largest growth first. Weights are those of the requests, and sum to 1."""
     before, after = dict(zip(base.causes, base.amounts(weights), strict=True)), {}
-    after = dict(zip(candidate.causes, candidate.amounts(even), strict=True))
+    after = dict(zip(candidate.causes, candidate.amounts(candidate_weights), strict=True))
     causes = [*before, *(cause for cause in after if cause not in before)]
     amounts = [(before.get(cause, NOTHING), after.get(cause, NOTHING)) for cause in causes]
     widths = {**base.widths, **candidate.widths}

@@ -150,13 +150,14 @@ def consistency_of(
 def _spread(
     table: RequestTable, window: npt.NDArray[np.int64], name: str, rows: I64, times: I64, caps: Caps
 ) -> dict[str, Any]:
-    p50, p95, p99 = quantiles(times, (50, 95, 99))[0]
+    weight = table.weight[rows]
+    p50, p95, p99 = quantiles(times, (50, 95, 99), weights=weight)[0]
     held = cap_of(caps)
     cap = held.ns if held else None
     told = table.good[rows] != UNKNOWN
     middle = p50.value_ns or 0
     known95, known99 = (one.value_ns if one.reached else None for one in (p95, p99))
-    windows, over = _over_budget(window[rows], times, cap)
+    windows, over = _over_budget(window[rows], times, cap, weight)
     return {
         "name": name,
         "requests": len(rows),
@@ -166,8 +167,8 @@ def _spread(
         "p95_over_p50": round(known95 / middle, 3) if known95 is not None and middle else None,
         "p99_over_p50": round(known99 / middle, 3) if known99 is not None and middle else None,
         "budget_ns": cap,
-        "within_budget": float(np.mean(times <= cap)) if cap is not None and len(rows) else None,
-        "good": float(np.mean(table.good[rows][told] == GOOD)) if told.any() else None,
+        "within_budget": float(np.average(times <= cap, weights=weight)) if cap is not None and len(rows) else None,
+        "good": float(np.average(table.good[rows][told] == GOOD, weights=weight[told])) if told.any() else None,
         "windows": windows,
         "windows_over_budget": over,
         "bimodal": two_modes(times),
@@ -192,7 +193,7 @@ def _models(
     for code in names:
         rows = np.flatnonzero(table.model.codes == code)
         inference = table.stage_ns[rows, place] if place is not None else np.zeros(len(rows), np.int64)
-        p50, p95 = quantiles(inference, (50, 95))[0]
+        p50, p95 = quantiles(inference, (50, 95), weights=table.weight[rows])[0]
         told = table.good[rows] != UNKNOWN
         slow = p95.value_ns if p95.reached else None
         both = (table.good[rows] == GOOD) & (table.latency_ns[rows] <= (cap or 0))
@@ -203,7 +204,9 @@ def _models(
                 inference_p50_ns=p50.value_ns or 0,
                 inference_p95_ns=slow,
                 inference_p95_over_p50=round(slow / p50.value_ns, 3) if slow is not None and p50.value_ns else None,
-                good_within_budget=float(np.mean(both[told])) if cap is not None and told.any() else None,
+                good_within_budget=float(np.average(both[told], weights=table.weight[rows][told]))
+                if cap is not None and told.any()
+                else None,
                 **means,
                 **_streaming(table, rows, inference, recorded["output_tokens"][rows]),
             )
@@ -220,8 +223,9 @@ def _streaming(table: RequestTable, rows: I64, inference: I64, tokens: F64) -> d
     told = (first >= 0) & (tokens > 1) & (inference > before)
     each = ((inference - before)[told] / (tokens[told] - 1)).astype(np.int64)
     found: dict[str, Any] = {}
-    for name, values in (("ttft", first[first >= 0]), ("time_per_output_token", each)):
-        for quantile in quantiles(values, (50, 95))[0]:
+    weight = table.weight[rows]
+    for name, values, of in (("ttft", first[first >= 0], first >= 0), ("time_per_output_token", each, told)):
+        for quantile in quantiles(values, (50, 95), weights=weight[of])[0]:
             found[f"{name}_p{quantile.percentile}_ns"] = quantile.value_ns if quantile.reached else None
     return found
 
@@ -260,17 +264,17 @@ def _window_of(table: RequestTable) -> npt.NDArray[np.int64]:
     return (table.start_ns - first) // length
 
 
-def _over_budget(window: I64, times: I64, cap: int | None) -> tuple[int | None, int | None]:
+def _over_budget(window: I64, times: I64, cap: int | None, weight: F64) -> tuple[int | None, int | None]:
     """How many windows have requests enough, and how many of them a p95 over the cap."""
     if cap is None:
         return None, None
-    judged = [times[window == number] for number in range(WINDOWS)]
-    slow = [_p95(part) > cap for part in judged if len(part) >= LEAST_IN_WINDOW]
+    judged = [(times[here], weight[here]) for here in (window == number for number in range(WINDOWS))]
+    slow = [_p95(part, of) > cap for part, of in judged if len(part) >= LEAST_IN_WINDOW]
     return len(slow), sum(slow)
 
 
-def _p95(times: I64) -> int:
-    return quantiles(times, (95,))[0][0].value_ns or 0
+def _p95(times: I64, weight: F64) -> int:
+    return quantiles(times, (95,), weights=weight)[0][0].value_ns or 0
 
 
 def windows_of(table: RequestTable, caps: Caps) -> tuple[Window, ...]:
@@ -284,9 +288,14 @@ def windows_of(table: RequestTable, caps: Caps) -> tuple[Window, ...]:
     cap = held.ns if held else None
     found = []
     for number in range(WINDOWS):
-        times = table.latency_ns[window == number]
+        here = window == number
+        times = table.latency_ns[here]
         enough = len(times) >= LEAST_IN_WINDOW
-        p50, p95 = (one.value_ns for one in quantiles(times, (50, 95))[0]) if enough else (None, None)
+        p50, p95 = (
+            (one.value_ns for one in quantiles(times, (50, 95), weights=table.weight[here])[0])
+            if enough
+            else (None, None)
+        )
         start, end = (iso(first + step * length) for step in (number, number + 1))
         over = p95 > cap if p95 is not None and cap is not None else None
         found.append(Window(start, end, len(times), p50, p95, over))

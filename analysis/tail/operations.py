@@ -11,7 +11,7 @@ from overbudget.analysis.causes.growth_shares import growth_shares
 from overbudget.analysis.causes.spending import read_spending
 from overbudget.analysis.causes.why import Why, explain
 from overbudget.analysis.common.percentiles import F64, I64
-from overbudget.analysis.requests.table import RequestTable
+from overbudget.analysis.requests.table import Bool, RequestTable
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def slow_operations(
     """The operations of both cohorts (rows of `table` that do not overlap), largest excess first."""
     both = table.take(np.sort(np.concatenate([slow, typical])))
     is_slow = np.isin(both.request_no, table.request_no[slow])
-    weights = [_even(~is_slow), _even(is_slow)]
+    weights = [_of_cohort(~is_slow, both.weight), _of_cohort(is_slow, both.weight)]
     spent = read_spending(connection, both, every=table)
     cost_of = cost_of_causes([spent])
     found = []
@@ -64,5 +64,7 @@ def _by_size(one: SlowOperation) -> tuple[int, int, float, str, str, str]:
     return -one.excess_ns, -one.slow_mean_ns, -one.why.calls_after, one.service_name, one.name, one.hop_to or ""
 
 
-def _even(cohort: np.ndarray) -> F64:
-    return cohort / max(int(cohort.sum()), 1)
+def _of_cohort(cohort: Bool, weight: F64) -> F64:
+    """What each request counts for among its cohort: as many as it stands for."""
+    counts = np.where(cohort, weight, 0.0)
+    return np.asarray(counts / max(float(counts.sum()), 1e-300))

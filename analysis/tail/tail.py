@@ -92,14 +92,14 @@ def tail(
     table = every.select(filters)
     if len(table) < 4 * LEAST_IN_BAND:
         raise TooFew(f"Complete requests: {len(table)}. That is too few to tell slow from typical ones.")
-    threshold = quantiles(table.latency_ns, [percentile])[0][0].value_ns or 0
+    threshold = quantiles(table.latency_ns, [percentile], weights=table.weight)[0][0].value_ns or 0
     if over_budget:
         cap = total_cap(budget, table.routes, percentile)
         if cap is None:
             raise OverbudgetError("The budget has no cap for the whole request, so no request is over it.")
         threshold = cap.ns
     slow = np.flatnonzero(table.latency_ns > threshold if over_budget else table.latency_ns >= threshold)
-    typical = Ranking(table.latency_ns).between(*TYPICAL)
+    typical = Ranking(table.latency_ns, table.weight).between(*TYPICAL)
     typical_rows = np.setdiff1d(typical.rows, slow)
     if len(slow) < LEAST_SLOW or len(typical_rows) < LEAST_IN_BAND:
         raise TooFew(
@@ -107,7 +107,9 @@ def tail(
             len(slow),
             len(typical_rows),
         )
-    slow_mean, typical_mean = (float(table.latency_ns[rows].mean()) for rows in (slow, typical_rows))
+    slow_mean, typical_mean = (
+        float(np.average(table.latency_ns[rows], weights=table.weight[rows])) for rows in (slow, typical_rows)
+    )
     operations = slow_operations(connection, table, slow, typical_rows)
     return Tail(
         percentile,

@@ -170,9 +170,13 @@ class Workbench:
         cap = self._cap_of(budget) if budget else self._cap_ns
         within = None
         if cap is not None and len(before):
-            within = (float((before <= cap).mean()), float((after <= cap).mean()))
+            weight = self.table.weight
+            kept, keeps = (float(np.average(took <= cap, weights=weight)) for took in (before, after))
+            within = (kept, keeps)
         old, new = (
-            tuple((one.percentile, one.value_ns) for one in quantiles(values, PERCENTILES)[0])
+            tuple(
+                (one.percentile, one.value_ns) for one in quantiles(values, PERCENTILES, weights=self.table.weight)[0]
+            )
             for values in (before, after)
         )
         changed = int((after != before).sum())

@@ -7,9 +7,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.compare.compare import Side, compare
+from overbudget.analysis.consistency.consistency import consistency
 from overbudget.analysis.load.load import load
 from overbudget.analysis.requests.sampling import Sampling, sampling_of
 from overbudget.analysis.review.review import review
+from overbudget.analysis.tail.tail import tail
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.app.text.load import sentences as load_sentences
 from overbudget.app.text.notes import notes
@@ -162,3 +166,38 @@ def test_where_traces_are_sampled_no_load_and_no_line_is_told_and_each_answer_sa
     ]
     said = whatif_sentences(Workbench(connection).what_if([]))
     assert any("no limit on what runs at once is replayed" in sentence for sentence in said)
+
+
+@pytest.fixture
+def kept_unevenly(tmp_path: Path) -> duckdb.DuckDBPyConnection:
+    """100 requests of 100 ms, each one of eight that there were, and 100 of a second of which all were kept."""
+    ids = random.Random(1)
+    fast, slow = ([ids.getrandbits(127) for _ in range(100)] for _ in range(2))
+    fast_dump = dump(tmp_path, fast, "ot=th:e", length_ms=100)
+    return stored(tmp_path, fast_dump, dump(tmp_path, slow, "", length_ms=1000))
+
+
+def test_whatif_and_consistency_count_each_request_for_as_many_as_it_stands_for(
+    kept_unevenly: duckdb.DuckDBPyConnection,
+) -> None:
+    budget = parse_budget('[budget]\np95 = "500ms"')
+    found = Workbench(kept_unevenly, budget).what_if([])
+    before = dict(found.before)
+    assert (before[50], before[75], before[95]) == (100 * MS, 100 * MS, 1000 * MS)  # 75 of the 200 are slow
+    assert found.within == (pytest.approx(800 / 900), pytest.approx(800 / 900))
+    spread = consistency(kept_unevenly, budget).total
+    assert spread is not None
+    assert (spread.p50_ns, spread.p95_ns) == (100 * MS, 1000 * MS)
+    assert spread.within_budget == pytest.approx(800 / 900)
+
+
+def test_compare_counts_each_request_for_as_many_as_it_stands_for(kept_unevenly: duckdb.DuckDBPyConnection) -> None:
+    found = compare(Side(kept_unevenly), Side(kept_unevenly))
+    p75 = next(row for row in found.end_to_end if row.percentile == 75)
+    assert (p75.base_ns, p75.candidate_ns) == (100 * MS, 100 * MS)
+    assert [(one.base_mean_ns, one.candidate_mean_ns) for one in found.operations] == [(200 * MS, 200 * MS)]
+
+
+def test_tail_takes_its_threshold_from_what_requests_stand_for(kept_unevenly: duckdb.DuckDBPyConnection) -> None:
+    found = tail(kept_unevenly, percentile=95)
+    assert (found.threshold_ns, found.slow, found.typical_mean_ns) == (1000 * MS, 100, 100 * MS)
