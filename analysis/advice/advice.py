@@ -113,7 +113,8 @@ def weigh(
             done = (*done, *proposal.changes)
     for proposal in proposed:
         if not proposal.changes:
-            kept.append(_advice(proposal, None, f"overbudget audit {_quoted(dataset)}"))
+            shown = "audit" if proposal.kind == "instrument" else "tail"
+            kept.append(_advice(proposal, None, f"overbudget {shown} {_quoted(dataset)}"))
     return kept
 
 

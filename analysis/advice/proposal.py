@@ -24,6 +24,9 @@ Kind = Literal[
     "blocking",
     "queue",
     "model",
+    "hedging",
+    "cold_start",
+    "keep_alive",
     "instrument",
 ]
 Confidence = Literal["strong", "plausible", "weak"]

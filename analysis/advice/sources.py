@@ -11,6 +11,7 @@ from overbudget.analysis.advice.limits import limits_too_small
 from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Confidence, Proposal, Source, with_services
 from overbudget.analysis.advice.steps import loops_that_run_more_often, many_calls_in_a_row
 from overbudget.analysis.advice.token_counts import large_prompts_and_answers
+from overbudget.analysis.advice.told import cold_starts, connections_opened_each_time, hedged_calls
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.table import GOOD, I64, UNKNOWN
@@ -68,7 +69,7 @@ def _all_the_same(times: I64) -> bool:
 def _with_nothing_below(bench: Workbench, besides: Sequence[str]) -> Iterator[tuple[int, I64]]:
     """Operations that never call anything, and how long each call takes; those that are ever of a stage in `besides` apart."""
     nodes, ground = bench.nodes, bench.nodes.ground
-    inside = nodes.request >= 0
+    inside = (nodes.request >= 0) & ((ground.shape.waiter >= 0) | (ground.shape.parent < 0))  # what somebody waits for
     apart = np.isin(ground.stage, [place for place, stage in enumerate(bench.table.stages) if stage in besides])
     work = inside & ((ground.shape.first[1:] > ground.shape.first[:-1]) | apart)
     worked = np.bincount(ground.operation[work], minlength=len(ground.names))
@@ -190,6 +191,9 @@ SOURCES: tuple[Source, ...] = (
     waiting_in_queues,
     waits_for_nothing,
     calls_slow_at_times,
-    unexplained_time,
     erratic_models,
+    hedged_calls,
+    cold_starts,
+    connections_opened_each_time,
+    unexplained_time,
 )

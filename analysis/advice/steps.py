@@ -11,7 +11,8 @@ from overbudget.analysis.whatif.factors import Nodes
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.kernels.columns import I32, I64
 
-IN_A_ROW = 5  # calls of one operation, in most of the parents that have several
+IN_A_ROW = 5  # calls of one operation under one parent
+DENSE = 0.8  # of the siblings from the first of them to the last
 BATCHED_STAGES = ("tools", "retrieval", "database", "context")
 MORE_OFTEN = 1.5  # times as often in slow requests as in typical ones
 MORE_CALLS = 2  # and so many more
@@ -22,13 +23,17 @@ def many_calls_in_a_row(bench: Workbench) -> Iterator[Proposal]:
     """An operation that is called over and over under one parent, one call after the other."""
     nodes, shape, stages = bench.nodes, bench.nodes.ground.shape, bench.table.stages
     batched = [place for place, stage in enumerate(stages) if stage in BATCHED_STAGES]
-    may = (nodes.request >= 0) & (shape.parent >= 0) & np.isin(nodes.ground.stage, batched)
+    may = (nodes.request >= 0) & (shape.parent >= 0) & np.isin(nodes.ground.stage, batched) & (shape.retry_of < 0)
+    place = np.empty(len(shape.parent), np.int64)
+    place[shape.by_start] = np.arange(len(shape.by_start))
     for kind in np.unique(shape.kind[may]).tolist():
         calls = np.flatnonzero(may & (shape.kind == kind)).astype(np.int32)
         calls = calls[np.lexsort((shape.start[calls], shape.parent[calls]))]
-        counts = np.unique(shape.parent[calls], return_counts=True)[1]
-        several = counts >= IN_A_ROW
-        if several.sum() < LEAST_REQUESTS or 2 * several.sum() < (counts > 1).sum():
+        first = np.flatnonzero(np.diff(shape.parent[calls], prepend=-1))
+        counts = np.diff(np.append(first, len(calls)))
+        siblings = place[calls[first + counts - 1]] - place[calls[first]] + 1  # from the first call to the last
+        several = (counts >= IN_A_ROW) & (counts >= DENSE * siblings)
+        if several.sum() < LEAST_REQUESTS:
             continue
         if _overlapping(nodes, calls) > 0.05:
             continue

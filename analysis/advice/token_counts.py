@@ -7,10 +7,14 @@ import numpy as np
 
 from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Kind, Proposal, with_services
 from overbudget.analysis.common.percentiles import quantiles
+from overbudget.analysis.requests.table import I64
 from overbudget.analysis.whatif.changes import Tokens
 from overbudget.analysis.whatif.whatif import Workbench
+from overbudget.kernels.replay import F64
 
 LARGE = 3.0  # times the median, at p95: more than answers and prompts of one kind differ by themselves
+SPREAD = 5.0  # times p10, at p95: prompts of one kind vary less, those that carry all that was said before more
+LEAST_READING = 0.1  # of p95 of the calls, that reading what is beyond the median takes
 SIDES: tuple[tuple[Literal["input", "output"], Kind, str, str], ...] = (
     ("input", "shorten_prompt", "prompts", "read"),
     ("output", "limit_output", "answers", "written"),
@@ -31,13 +35,20 @@ def large_prompts_and_answers(bench: Workbench) -> Iterator[Proposal]:
         if some.sum() < LEAST_REQUESTS:
             continue
         tokens = (calls.input, calls.output)[k][some]
-        p50, p95 = (one.value_ns or 0 for one in quantiles(tokens.astype(np.int64), (50, 95))[0])
-        if p50 < 1 or p95 < LARGE * p50:
+        p10, p50, p95 = (one.value_ns or 0 for one in quantiles(tokens.astype(np.int64), (10, 50, 95))[0])
+        grows = side == "input" and p95 >= SPREAD * p10 and _reading_matters(p95 - p50, cost[some], calls.took[some])
+        if p50 < 1 or not (p95 >= LARGE * p50 or grows):
             continue
+        from_ = f"{p10:,} tokens at p10, {p50:,}" if grows else f"{p50:,} tokens"
         evidence = (
-            f"{what} have {p50:,} tokens at the median and {p95:,} at p95 ({int(some.sum()):,} calls)",
+            f"{what} have {from_} at the median and {p95:,} at p95 ({int(some.sum()):,} calls)",
             f"each token {done} costs {np.median(cost[some]) / 1e6:.3g} ms, fitted over these calls; the effect is that of "
             f"{what} of at most {p50:,} tokens",
         )
         operations = with_services(bench, np.unique(nodes.ground.operation[calls.node[some]]).tolist())
         yield Proposal(kind, operations, (Tokens(side, most=p50),), evidence, (AGAINST[side],), "plausible")
+
+
+def _reading_matters(tokens: int, cost: F64, took: I64) -> bool:
+    """Whether so many tokens take a good part of what slow calls take."""
+    return bool(tokens * np.median(cost) >= LEAST_READING * np.quantile(took, 0.95))

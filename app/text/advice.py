@@ -20,10 +20,14 @@ TITLES = {
     "retries": "Mend the failures behind the retries",
     "blocking": "Shorten the wait",
     "queue": "Shorten the queue",
+    "hedging": "Look at what hedging costs",
+    "cold_start": "Keep instances warm",
+    "keep_alive": "Keep connections alive",
     "instrument": "Instrument the time that is in no span",
     "model": "Use a steadier model",
 }
 NOTHING = "Nothing stands out that would make requests faster."
+NO_PROMISE = {"instrument": "It promises no time by itself: it shows where the time goes."}
 RAISE = "Raise the limit on what runs at once"
 
 
@@ -59,7 +63,7 @@ def title(advice: Advice) -> str:
 def effect_text(advice: Advice) -> str:
     """What it does to p95, or to the percentile it does most to, and how sure that is."""
     if not advice.effect:
-        return "It promises no time by itself: it shows where the time goes."
+        return NO_PROMISE.get(advice.kind, "It promises no time: traces do not tell what would be saved.")
     usual = next(effect for effect in advice.effect if effect.percentile == USUAL)
     if usual.after_ns >= usual.before_ns:
         usual = max(advice.effect, key=lambda effect: effect.before_ns - effect.after_ns)

@@ -106,7 +106,7 @@ class ColdStarts(World):
     def truth(self) -> Truth:
         return Truth(
             called(self.remote.service, self.remote.route),
-            attributes=frozenset({("faas.coldstart", "true")}), why=SLOW,
+            attributes=frozenset({("faas.coldstart", "true")}), why=SLOW, advice=frozenset({"cold_start"}),
         )  # fmt: skip
 
 

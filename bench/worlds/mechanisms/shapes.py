@@ -122,7 +122,8 @@ class Hedging(World):
             yield from inner.wait(inner.around(self.query.name + leg, self.query.ms) + longer)
 
     def truth(self) -> Truth:
-        return Truth(called(self.app, self.query.name, "db"), why=SLOW)
+        told = frozenset({"hedging"})
+        return Truth(called(self.app, self.query.name, "db"), why=SLOW, advice=told, always=told)
 
     def changes(self) -> dict[str, Change]:
         return {"halve": Scale(self.query.name, 0.5)}

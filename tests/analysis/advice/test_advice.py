@@ -278,3 +278,69 @@ def test_stages_of_the_budget_decide_what_calls_are(tmp_path: Path) -> None:
     connection = open_dataset(tools(outputs=False).write(tmp_path / "d.duckdb"))
     budget = parse_budget('[stages.inference]\nmatch = [{ name = "find" }, { name = "status" }]')
     assert [one for one in advise(connection, "d", budget) if one.kind == "parallelise"] == []
+
+
+def rows_of(calls: list[int], between: bool = False) -> DatasetBuilder:
+    """Requests with so many queries in a row each; with a model call after each query where `between`."""
+    random, builder = np.random.default_rng(5), DatasetBuilder()
+    for count in calls:
+        work = []
+        for _ in range(count):
+            work.append(Work("database", int(random.uniform(10, 30) * MS), "SELECT item"))
+            work += [Work("inference", 30 * MS, "chat")] if between else []
+        builder.request(*work)
+    return builder
+
+
+@pytest.mark.parametrize(
+    ("calls", "between", "batched"),
+    [
+        ([2] * 80 + [12] * 20, False, True),  # a share of the requests loops, the others make two calls
+        ([2] * 81 + [12] * 19, False, False),  # too few to tell
+        ([2] * 80 + [4] * 20, False, False),
+        ([2] * 80 + [12] * 20, True, False),  # not in a row: a loop around a model
+    ],
+)
+def test_calls_are_batched_where_a_share_of_the_requests_loops(
+    calls: list[int], between: bool, batched: bool, tmp_path: Path
+) -> None:
+    connection = open_dataset(rows_of(calls, between).write(tmp_path / "d.duckdb"))
+    assert ("batch_calls" in {one.kind for one in advise(connection, "d")}) == batched
+
+
+@pytest.mark.parametrize(("turns", "kinds"), [(12, ["shorten_prompt"]), (3, [])])
+def test_prompts_that_grow_turn_by_turn_are_to_be_shorter(turns: int, kinds: list[str], tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    builder = DatasetBuilder()
+    for number in range(240):
+        tokens = int(800 * (1 + number % turns) * random.uniform(0.9, 1.1))
+        said = {
+            "gen_ai.usage.input_tokens": str(tokens),
+            "gen_ai.usage.output_tokens": str(int(random.uniform(95, 105))),
+        }
+        builder.request(Work("inference", 100 * MS + tokens * MS // 10, "chat", attributes=said))
+    found = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
+    assert [one.kind for one in found] == kinds
+    for one in found:
+        assert "at p10" in one.evidence[0]
+
+
+@pytest.mark.parametrize(("cold_ms", "kinds"), [(900, ["cold_start"]), (70, [])])
+def test_cold_starts_are_told_without_a_promise(cold_ms: int, kinds: list[str], tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    builder = DatasetBuilder()
+    for number in range(200):
+        cold = number % 10 == 0
+        took = int(random.uniform(0.8, 1.2) * (cold_ms if cold else 60) * MS)
+        builder.request(Work("inference", took, "answer", attributes={"faas.coldstart": str(cold).lower()}))
+    found = advise(open_dataset(builder.write(tmp_path / "d.duckdb")), "d")
+    assert [one.kind for one in found if one.kind == "cold_start"] == kinds
+    for one in found:
+        assert (one.effect, one.changes, one.bound) == ((), (), None)
+        assert one.command == "overbudget tail d"
+        assert "20 of 200 calls are cold starts" in one.evidence[0]
+
+
+def test_healthy_requests_are_told_nothing_of_hedges_and_cold_starts(tmp_path: Path) -> None:
+    connection = open_dataset(rows_of([3] * 60).write(tmp_path / "d.duckdb"))
+    assert advise(connection, "d") == []

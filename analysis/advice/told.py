@@ -1,0 +1,94 @@
+"""What is told without a promise: hedged calls, cold starts, connections that are opened for each call.
+
+What it costs is shown; what it would save is not known from traces: a hedge that is left out, or an instance kept warm, changes what
+others wait for.
+"""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Proposal, ask
+from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.whatif.whatif import Workbench
+from overbudget.kernels.arrow import numbers
+
+COLD = "faas.coldstart"
+OPENS = re.compile(r"\b(connect|handshake|tls|ssl|dns)\b")
+_SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+SLOWER = 1.5  # times as long as warm calls, for cold ones to be worth a word
+MOSTLY = 0.5  # of the calls, that open a connection first
+PART = 0.1  # of a call's median, that opening takes
+
+
+def hedged_calls(bench: Workbench) -> Iterator[Proposal]:
+    """Operations of which a second leg is sent after a fixed time."""
+    ground, inside = bench.nodes.ground, bench.nodes.request >= 0
+    shape = ground.shape
+    for kind in np.unique(shape.kind[shape.lost & inside]).tolist():
+        calls, lost = inside & (shape.kind == kind), inside & shape.lost & (shape.kind == kind)
+        if lost.sum() < LEAST_REQUESTS:
+            continue
+        hedges = int(lost.sum())
+        evidence = (
+            f"{hedges:,} of {int(calls.sum()) - hedges:,} calls are made a second time while the first runs, and the first answer "
+            f"counts; the other leg takes {format_duration(int(np.median((shape.end - shape.start)[lost])))} at the median",
+        )
+        against = ("each second leg is load for what it calls, and most of all when that is slow",)
+        yield Proposal("hedging", (ground.kinds[kind],), (), evidence, against, "strong")
+
+
+_COLD = f"""
+SELECT t.node, lower(list_filter(s.attributes, lambda e: e."key" = '{COLD}')[1]."value") = 'true' AS cold
+FROM data.tree t JOIN chosen USING (node) JOIN data.spans s USING (span_no)
+WHERE len(list_filter(s.attributes, lambda e: e."key" = '{COLD}')) > 0 ORDER BY node
+"""
+
+
+def cold_starts(bench: Workbench) -> Iterator[Proposal]:
+    """Functions that say of some calls that they were started for them, and then take longer."""
+    ground = bench.nodes.ground
+    chosen = np.flatnonzero(bench.nodes.request >= 0)
+    rows = ask(bench, f"SELECT node, cold::TINYINT AS cold FROM ({_COLD})", chosen).to_arrow_table()
+    if rows.num_rows < LEAST_REQUESTS:
+        return
+    node, cold = numbers(rows["node"]), numbers(rows["cold"]) == 1
+    took = (ground.shape.end - ground.shape.start)[node]
+    for kind in np.unique(ground.shape.kind[node[cold]]).tolist():
+        here = ground.shape.kind[node] == kind
+        if min((here & cold).sum(), (here & ~cold).sum()) < LEAST_REQUESTS:
+            continue
+        slow, warm = (int(np.median(took[here & some])) for some in (cold, ~cold))
+        if slow < SLOWER * warm:
+            continue
+        evidence = (
+            f"{int((here & cold).sum()):,} of {int(here.sum()):,} calls are cold starts: {format_duration(slow)} at the median "
+            f"instead of {format_duration(warm)}",
+        )
+        against = ("instances that are kept warm cost money while nobody calls",)
+        yield Proposal("cold_start", (ground.kinds[kind],), (), evidence, against, "strong")
+
+
+def connections_opened_each_time(bench: Workbench) -> Iterator[Proposal]:
+    """Calls below which a span shows that a connection is opened first, nearly every time."""
+    ground, inside = bench.nodes.ground, bench.nodes.request >= 0
+    shape = ground.shape
+    opens = np.array([bool(OPENS.search(_SPLIT.sub(" ", name).lower())) for _, name in ground.kinds])
+    below = np.flatnonzero(inside & opens[shape.kind] & (shape.parent >= 0) & (shape.first[1:] == shape.first[:-1]))
+    took = shape.end - shape.start
+    for kind in np.unique(shape.kind[shape.parent[below]]).tolist():
+        own = below[shape.kind[shape.parent[below]] == kind]
+        calls = np.flatnonzero(inside & (shape.kind == kind))
+        with_one = np.unique(shape.parent[own])
+        if len(with_one) < max(LEAST_REQUESTS, MOSTLY * len(calls)):
+            continue
+        opening, whole = (int(np.median(took[some])) for some in (own, calls))
+        if opening < PART * whole:
+            continue
+        evidence = (
+            f"{len(with_one):,} of {len(calls):,} calls open a connection first: {format_duration(opening)} of "
+            f"{format_duration(whole)} at the median",
+        )
+        against = ("a connection that is kept alive must be closed some time: by then the other side may be gone",)
+        yield Proposal("keep_alive", (ground.kinds[kind],), (), evidence, against, "plausible")
