@@ -74,7 +74,7 @@ def connections_opened_each_time(bench: Workbench) -> Iterator[Proposal]:
     """Calls below which a span shows that a connection is opened first, nearly every time."""
     ground, inside = bench.nodes.ground, bench.nodes.request >= 0
     shape = ground.shape
-    opens = np.array([bool(OPENS.search(_SPLIT.sub(" ", name).lower())) for _, name in ground.kinds])
+    opens = np.array([bool(OPENS.search(_SPLIT.sub(" ", name).lower())) for _, name in ground.kinds], bool)
     below = np.flatnonzero(inside & opens[shape.kind] & (shape.parent >= 0) & (shape.first[1:] == shape.first[:-1]))
     took = shape.end - shape.start
     for kind in np.unique(shape.kind[shape.parent[below]]).tolist():
