@@ -168,10 +168,10 @@ class Dataset:
     ) -> "Answer[WhatIf]":
         """Every request replayed with changes, which combine: what the distribution of latency would be.
 
-        `cap={"retrieval": "400ms"}`: the stage takes at most so long in each request, an operation each time.
+        `cap={"retrieval": "400ms"}`: the stage takes at most this long in each request, an operation each time.
         `scale={"inference": 0.5}`: it takes so many times as long. `parallel=["tool a", "tool b"]` (or a list of such
         groups): calls of these operations under one parent start together. `cache={"embed": "10m"}`: repeats with the
-        same input within so long take no time. `drop_retries`: failed calls that were made again do not occur.
+        same input within that time take no time. `drop_retries`: failed calls that were made again do not occur.
         `drop=["rerank"]`: an operation does not happen. `servers={"SELECT docs": 5}`: so many may run at once, where a
         limit on them shows. `tokens=["input<=4000"]`: prompts or answers have other numbers of tokens.
 

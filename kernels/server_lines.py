@@ -59,23 +59,25 @@ def walk(begins, start, end, base):
 
 
 @kernel
-def all_taken(begins, start, end, freed, servers, wish):
-    """Whether all servers were taken by others when each hold was wished for."""
+def all_taken(begins, start, end, freed, servers, wanted):
+    """Whether all servers were taken by others at the time when each hold was `wanted`."""
     due = np.zeros(start.size, np.bool_)
     for k in range(begins.size - 1):
         low, high = begins[k], begins[k + 1]
         for i in range(low, high):
-            begun = np.searchsorted(start[low:high], wish[i], side="right")
-            over = np.searchsorted(freed[low:high], wish[i], side="right")
-            itself = 1 if start[i] <= wish[i] < end[i] else 0
+            begun = np.searchsorted(start[low:high], wanted[i], side="right")
+            over = np.searchsorted(freed[low:high], wanted[i], side="right")
+            itself = 1 if start[i] <= wanted[i] < end[i] else 0
             due[i] = begun - over - itself >= servers[k]
     return due
 
 
 @kernel
-def ready_times(begins, start, grant, queued, wish, full_since, slack):
-    """When each hold joined the line, its place in the order of grants, and how many of those that stood in line were overtaken:
-    their wish is later than they could have had it by more than `slack`, for the sake of one that was let in before."""
+def ready_times(begins, start, grant, queued, wanted, full_since, slack):
+    """When each hold joined the line, its place in the order of grants, and how many of those that queued were overtaken.
+
+    A hold is overtaken where one that joined more than `slack` later was let in before it.
+    """
     ready, rank, overtaken = start.copy(), np.zeros(start.size, np.int64), 0
     for k in range(begins.size - 1):
         low, high = begins[k], begins[k + 1]
@@ -85,7 +87,7 @@ def ready_times(begins, start, grant, queued, wish, full_since, slack):
             i = order[place]
             rank[i] = place
             if queued[i]:
-                own = min(max(wish[i], full_since[i]), grant[i])
+                own = min(max(wanted[i], full_since[i]), grant[i])
                 ready[i] = max(own, latest)
                 overtaken += ready[i] - own > slack[i]
             latest = max(latest, ready[i])

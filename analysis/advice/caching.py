@@ -26,34 +26,38 @@ def repeated_calls(bench: Workbench) -> Iterator[Proposal]:
     Whole answers (of a model, an agent, a request) only where they are recorded as the same for the same input.
     """
     nodes = bench.nodes
-    node, given = nodes.ground.inputs
+    node, given = nodes.replay_input.inputs
     cacheable = [place for place, stage in enumerate(bench.table.stages) if stage in CACHEABLE_STAGES]
     kept = nodes.request[node] >= 0
     node, given = node[kept], given[kept]
     proposed: set[int] = set()
     found = []
-    for operation in np.unique(nodes.ground.operation[node]).tolist():
-        here = nodes.ground.operation[node] == operation
+    for operation in np.unique(nodes.replay_input.operation[node]).tolist():
+        here = nodes.replay_input.operation[node] == operation
         calls, asked = node[here], given[here]
-        order = np.lexsort((calls, nodes.ground.tree.start[calls], asked))
+        order = np.lexsort((calls, nodes.replay_input.tree.start[calls], asked))
         calls, asked = calls[order], asked[order]
         hits = int(
             served(
-                asked, nodes.ground.tree.start[calls], nodes.ground.tree.end[calls], nodes.ground.failed[calls], TTL_NS
+                asked,
+                nodes.replay_input.tree.start[calls],
+                nodes.replay_input.tree.end[calls],
+                nodes.replay_input.failed[calls],
+                TTL_NS,
             ).sum()
         )
         if len(calls) < LEAST_REQUESTS or hits < LEAST_REPEATS * len(calls):
             continue
-        answers = not np.isin(nodes.ground.stage[calls], cacheable).all()
+        answers = not np.isin(nodes.replay_input.stage[calls], cacheable).all()
         if answers and not _answered_alike(bench, calls, asked):
             continue
         proposed.add(operation)
         found.append((operation, calls, len(np.unique(asked)), hits, answers))
     for operation, calls, distinct, hits, answers in found:
-        above = nodes.ground.shape.parent[calls]
-        if np.isin(nodes.ground.operation[above[above >= 0]], list(proposed)).any():
+        above = nodes.replay_input.shape.parent[calls]
+        if np.isin(nodes.replay_input.operation[above[above >= 0]], list(proposed)).any():
             continue
-        name = nodes.ground.names[operation]
+        name = nodes.replay_input.names[operation]
         evidence = [
             f"{hits:,} of {len(calls):,} calls ({hits / len(calls):.0%}) repeat an input of the last "
             f"{TTL_NS // MINUTE} minutes; there are {distinct:,} different inputs"
@@ -107,12 +111,12 @@ def shared_prompt_beginnings(bench: Workbench) -> Iterator[Proposal]:
     nodes = bench.nodes
     if "inference" not in bench.table.stages:
         return
-    calls = np.flatnonzero((nodes.request >= 0) & (nodes.ground.stage == bench.table.stages.index("inference")))
+    calls = np.flatnonzero((nodes.request >= 0) & (nodes.replay_input.stage == bench.table.stages.index("inference")))
     tokens, cached, ttft = ask(bench, _TOKENS, calls).fetchall()[0]
     if not ttft:
         return
     prompts: dict[tuple[str, str], list[tuple[str, int]]] = {}
-    compared = _first_of_each(nodes.ground.tree.operation[calls], MOST_PROMPTS)
+    compared = _first_of_each(nodes.replay_input.tree.operation[calls], MOST_PROMPTS)
     for service, name, prompt, took in ask(bench, _PROMPTS, calls[compared]).fetchall():
         prompts.setdefault((service, name), []).append((prompt, took))
     for operation, those in prompts.items():

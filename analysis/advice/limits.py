@@ -16,7 +16,7 @@ AGAINST = {
 
 def limits_too_small(bench: Workbench) -> Iterator[Proposal]:
     """Lines that the replay can serve: one more at a time."""
-    for line in bench.nodes.ground.system.lines:
+    for line in bench.nodes.replay_input.system.lines:
         waited, p50, p95 = line.waits()
         if waited < LEAST_REQUESTS:
             continue

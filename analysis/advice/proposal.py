@@ -60,6 +60,6 @@ def with_services(bench: Workbench, operations: Iterable[int]) -> tuple[tuple[st
     for operation in operations:
         found += bench.nodes.connection.execute(
             "SELECT DISTINCT service_name, name FROM operations WHERE name = $1 ORDER BY ALL",
-            [bench.nodes.ground.names[operation]],
+            [bench.nodes.replay_input.names[operation]],
         ).fetchall()
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Calls of one stage that follow one another under one parent, with nothing of another stage between them: runs.
+"""CallTree of one stage that follow one another under one parent, with nothing of another stage between them: runs.
 
 turn       [==============================]
   tool a   .[====]                           a run of three tools,
@@ -40,7 +40,7 @@ class Run:
     calls: I32
 
 
-class Calls(NamedTuple):
+class CallTree(NamedTuple):
     """The calls of all requests by node, and the children of each: `by_start[first[n]:first[n + 1]]`."""
 
     first: I64
@@ -76,11 +76,11 @@ class Runs(NamedTuple):
 
 
 def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
-    """All runs of calls of `stages` in the requests at hand, put together, the most frequent first.
+    """All runs of calls of `stages` in these requests, put together, the most frequent first.
 
-    Calls of weak stages are passed over, and parents of the same stage: what is below a retriever is its own business.
+    CallTree of weak stages are passed over, and parents of the same stage: what is below a retriever is its own business.
     """
-    table, ground = nodes.table, nodes.ground
+    table, replay_input = nodes.table, nodes.replay_input
     rows = nodes.connection.sql("SELECT operation_id, service_name, name, weak FROM operations").to_arrow_table()
     pairs = list(zip(rows["service_name"].to_pylist(), rows["name"].to_pylist(), strict=True))
     count = int(numbers(rows["operation_id"]).max(initial=-1)) + 1
@@ -90,9 +90,15 @@ def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
     for operation, one, is_weak in zip(rows["operation_id"].to_pylist(), pairs, rows["weak"].to_pylist(), strict=True):
         pair[operation], name[operation], weak[operation] = place[one], names[one[1]], bool(is_weak)
     wanted = np.isin(table.stages, stages)
-    shape = ground.shape
-    tree = Calls(
-        shape.first, shape.by_start, shape.start, shape.end, ground.tree.operation, ground.stage, nodes.request
+    shape = replay_input.shape
+    tree = CallTree(
+        shape.first,
+        shape.by_start,
+        shape.start,
+        shape.end,
+        replay_input.tree.operation,
+        replay_input.stage,
+        nodes.request,
     )
     found = Runs(*_runs(tree, Kinds(pair, name, weak, wanted)))
     calls, begins, of_stage, order = found.calls, found.begins, found.stage, found.order
@@ -106,7 +112,9 @@ def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
         counts = np.unique(order[here], return_counts=True)[1]
         yield Run(
             stage=table.stages[of_stage[first[number]]],
-            operations=tuple(sorted({known[pair[operation]] for operation in ground.tree.operation[usual].tolist()})),
+            operations=tuple(
+                sorted({known[pair[operation]] for operation in replay_input.tree.operation[usual].tolist()})
+            ),
             runs=int(sizes[number]),
             overlapping=int((found.least[here] < 0).sum()),
             pause_ns=float(np.median(found.pause[here])),

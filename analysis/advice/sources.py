@@ -30,12 +30,12 @@ SAME_LENGTH = 0.02  # of the median, from p5 to p95
 def retried_calls(bench: Workbench) -> Iterator[Proposal]:
     """Failed calls that were made again."""
     failed = np.zeros(len(bench.nodes.request), bool)
-    failed[bench.nodes.ground.shape.retry_of[bench.nodes.ground.shape.retry_of >= 0]] = True
+    failed[bench.nodes.replay_input.shape.retry_of[bench.nodes.replay_input.shape.retry_of >= 0]] = True
     failed &= bench.nodes.request >= 0
     if not failed.any():
         return
     count, requests = int(failed.sum()), len(np.unique(bench.nodes.request[failed]))
-    operations = with_services(bench, np.unique(bench.nodes.ground.operation[failed]).tolist())
+    operations = with_services(bench, np.unique(bench.nodes.replay_input.operation[failed]).tolist())
     evidence = (f"{count:,} calls in {requests:,} requests failed and were made again under the same parent",)
     against = ("without a second try the requests would have failed: it is the failures that must go",)
     yield Proposal("retries", operations, (DropRetries(),), evidence, against, "strong")
@@ -54,8 +54,8 @@ def waiting_in_queues(bench: Workbench) -> Iterator[Proposal]:
         f"requests wait {format_duration(p50)} at the median and {format_duration(p95)} at p95 for a free slot",
     )
     against = ("more capacity, or fewer requests at a time, costs money or turns requests away",)
-    waiting = (bench.nodes.ground.stage == table.stages.index("queue")) | (bench.nodes.ground.queued > 0)
-    names = bench.nodes.ground.operation[waiting & (bench.nodes.request >= 0)]
+    waiting = (bench.nodes.replay_input.stage == table.stages.index("queue")) | (bench.nodes.replay_input.queued > 0)
+    names = bench.nodes.replay_input.operation[waiting & (bench.nodes.request >= 0)]
     operations = with_services(bench, np.unique(names).tolist())
     yield Proposal("queue", operations, (Scale("queue", 0.0),), evidence, against, "strong")
 
@@ -68,15 +68,17 @@ def _all_the_same(times: I64) -> bool:
 
 def _with_nothing_below(bench: Workbench, besides: Sequence[str]) -> Iterator[tuple[int, I64]]:
     """Operations that never call anything, and how long each call takes; those that are ever of a stage in `besides` apart."""
-    nodes, ground = bench.nodes, bench.nodes.ground
-    inside = (nodes.request >= 0) & ((ground.shape.waiter >= 0) | (ground.shape.parent < 0))  # what somebody waits for
-    apart = np.isin(ground.stage, [place for place, stage in enumerate(bench.table.stages) if stage in besides])
-    work = inside & ((ground.shape.first[1:] > ground.shape.first[:-1]) | apart)
-    worked = np.bincount(ground.operation[work], minlength=len(ground.names))
-    calls = np.bincount(ground.operation[inside], minlength=len(ground.names))
-    took = ground.tree.end - ground.tree.start
+    nodes, replay_input = bench.nodes, bench.nodes.replay_input
+    inside = (nodes.request >= 0) & (
+        (replay_input.shape.waiter >= 0) | (replay_input.shape.parent < 0)
+    )  # what somebody waits for
+    apart = np.isin(replay_input.stage, [place for place, stage in enumerate(bench.table.stages) if stage in besides])
+    work = inside & ((replay_input.shape.first[1:] > replay_input.shape.first[:-1]) | apart)
+    worked = np.bincount(replay_input.operation[work], minlength=len(replay_input.names))
+    calls = np.bincount(replay_input.operation[inside], minlength=len(replay_input.names))
+    took = replay_input.tree.end - replay_input.tree.start
     for operation in np.flatnonzero((calls >= LEAST_REQUESTS) & (worked == 0)).tolist():
-        yield operation, took[inside & (ground.operation == operation)]
+        yield operation, took[inside & (replay_input.operation == operation)]
 
 
 def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
@@ -85,7 +87,7 @@ def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
     if _all_the_same(bench.table.latency_ns):
         return
     for operation, own in _with_nothing_below(bench, ("queue",)):
-        name = nodes.ground.names[operation]
+        name = nodes.replay_input.names[operation]
         middle = int(np.median(own))
         waits = WAITS.search(_SPLIT.sub(" ", name).lower())
         fixed = middle >= LONG_WAIT_NS and _all_the_same(own)
@@ -106,7 +108,7 @@ def calls_slow_at_times(bench: Workbench) -> Iterator[Proposal]:
         p50, p75, p95 = (one.value_ns or 0 for one in quantiles(own, (50, 75, 95))[0])
         if p95 < SLOW_AT_TIMES * p50 or p95 - p75 < LONG_WAIT_NS:
             continue
-        name = bench.nodes.ground.names[operation]
+        name = bench.nodes.replay_input.names[operation]
         evidence = (
             f"it takes {format_duration(p50)} at the median and {format_duration(p95)} at p95, with nothing running below it",
             f"the effect is that of calls which never take longer than their p75, {format_duration(p75)}",
@@ -135,12 +137,12 @@ def erratic_models(bench: Workbench) -> Iterator[Proposal]:
     if "inference" not in table.stages or not len(table):
         return
     stage = table.stages.index("inference")
-    calls = (nodes.ground.stage == stage) & (nodes.request >= 0)
+    calls = (nodes.replay_input.stage == stage) & (nodes.request >= 0)
     outermost = calls & ~np.where(
-        nodes.ground.shape.parent >= 0, calls[np.maximum(nodes.ground.shape.parent, 0)], False
+        nodes.replay_input.shape.parent >= 0, calls[np.maximum(nodes.replay_input.shape.parent, 0)], False
     )
     model = np.where(nodes.request >= 0, table.model.codes[np.maximum(nodes.request, 0)], -1)
-    took = nodes.ground.tree.end - nodes.ground.tree.start
+    took = nodes.replay_input.tree.end - nodes.replay_input.tree.start
     spreads = {}
     for code, name in enumerate(table.model.names):
         here = outermost & (model == code)
@@ -151,8 +153,8 @@ def erratic_models(bench: Workbench) -> Iterator[Proposal]:
         return
     steady = min(spreads.values())
     for code, (spread, p50, p95, name) in spreads.items():
-        own = np.unique(nodes.ground.operation[outermost & (model == code)])
-        others = np.unique(nodes.ground.operation[outermost & (model != code)])
+        own = np.unique(nodes.replay_input.operation[outermost & (model == code)])
+        others = np.unique(nodes.replay_input.operation[outermost & (model != code)])
         only = np.setdiff1d(own, others).tolist()
         if spread < ERRATIC * steady[0] or not only:
             continue
@@ -163,7 +165,7 @@ def erratic_models(bench: Workbench) -> Iterator[Proposal]:
         ]
         against = _answers(bench, code, table.model.names.index(steady[3]))
         operations = with_services(bench, only)
-        changes = tuple(Cap(nodes.ground.names[one], steady[2]) for one in only)
+        changes = tuple(Cap(nodes.replay_input.names[one], steady[2]) for one in only)
         yield Proposal("model", operations, changes, tuple(evidence), tuple(against), "plausible")
 
 

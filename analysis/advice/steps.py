@@ -21,9 +21,9 @@ AS_LONG = 1.25  # each call no longer than this times the typical one
 
 def many_calls_in_a_row(bench: Workbench) -> Iterator[Proposal]:
     """An operation that is called over and over under one parent, one call after the other."""
-    nodes, shape, stages = bench.nodes, bench.nodes.ground.shape, bench.table.stages
+    nodes, shape, stages = bench.nodes, bench.nodes.replay_input.shape, bench.table.stages
     batched = [place for place, stage in enumerate(stages) if stage in BATCHED_STAGES]
-    may = (nodes.request >= 0) & (shape.parent >= 0) & np.isin(nodes.ground.stage, batched) & (shape.retry_of < 0)
+    may = (nodes.request >= 0) & (shape.parent >= 0) & np.isin(nodes.replay_input.stage, batched) & (shape.retry_of < 0)
     place = np.empty(len(shape.parent), np.int64)
     place[shape.by_start] = np.arange(len(shape.by_start))
     for kind in np.unique(shape.kind[may]).tolist():
@@ -40,7 +40,7 @@ def many_calls_in_a_row(bench: Workbench) -> Iterator[Proposal]:
         told, needed = needs_of(bench, calls)
         if needed > 0.5 * told:
             continue
-        name = nodes.ground.kinds[kind][1]
+        name = nodes.replay_input.kinds[kind][1]
         evidence = [
             f"`{name}` is called {int(np.median(counts[several])):,} times in a row at the median, up to {int(counts.max()):,} "
             f"times, under {int(several.sum()):,} parents",
@@ -51,13 +51,13 @@ def many_calls_in_a_row(bench: Workbench) -> Iterator[Proposal]:
             evidence.append(f"what one returns is in the input of a later one in {needed:,} of {told:,} cases")
         else:
             against.append("no inputs and outputs are recorded that would show that none needs another")
-        operations = (nodes.ground.kinds[kind],)
+        operations = (nodes.replay_input.kinds[kind],)
         yield Proposal("batch_calls", operations, (Parallel((name,)),), tuple(evidence), tuple(against), "plausible")
 
 
 def _overlapping(nodes: Nodes, calls: I32) -> float:
     """The share of calls, by parent and start, that begin before the one before has ended."""
-    shape = nodes.ground.shape
+    shape = nodes.replay_input.shape
     a, b = calls[:-1], calls[1:]
     same = shape.parent[a] == shape.parent[b]
     return float((shape.start[b][same] < shape.end[a][same]).mean()) if same.any() else 0.0
@@ -71,19 +71,21 @@ def loops_that_run_more_often(bench: Workbench) -> Iterator[Proposal]:
     low, high, slow_from = np.quantile(table.latency_ns, (0.4, 0.6, 0.9))
     slow = table.latency_ns >= slow_from
     typical = (table.latency_ns >= low) & (table.latency_ns <= high)
-    inside = np.flatnonzero((nodes.request >= 0) & (nodes.ground.shape.parent >= 0)).astype(np.int32)
+    inside = np.flatnonzero((nodes.request >= 0) & (nodes.replay_input.shape.parent >= 0)).astype(np.int32)
     if min(slow.sum(), typical.sum()) < LEAST_REQUESTS // 2 or not len(inside):
         return
     loops = _loops(nodes, inside, slow, typical)
     if "inference" not in table.stages:
         return
     inference = table.stages.index("inference")
-    driving = [one for one in loops if (nodes.ground.stage[nodes.ground.operation == one[0]] == inference).any()]
+    driving = [
+        one for one in loops if (nodes.replay_input.stage[nodes.replay_input.operation == one[0]] == inference).any()
+    ]
     if not driving:
         return
     operation, in_slow, in_typical, most = driving[0]
-    name = nodes.ground.names[operation]
-    changes = tuple(Drop(nodes.ground.names[one], after=keep) for one, _, _, keep in loops)
+    name = nodes.replay_input.names[operation]
+    changes = tuple(Drop(nodes.replay_input.names[one], after=keep) for one, _, _, keep in loops)
     evidence = (
         f"`{name}` runs {in_slow:.1f} times in slow requests (the slowest tenth) instead of {in_typical:.1f} in typical ones, each "
         "call as long as ever",
@@ -101,16 +103,16 @@ def _loops(
     typical: np.ndarray,
 ) -> list[tuple[int, float, float, int]]:
     """Operations (the most calls first) with their calls per slow and per typical request, and how many typical ones make."""
-    ground, requests = nodes.ground, len(slow)
-    leaf = inside[ground.shape.first[inside + 1] == ground.shape.first[inside]]
+    replay_input, requests = nodes.replay_input, len(slow)
+    leaf = inside[replay_input.shape.first[inside + 1] == replay_input.shape.first[inside]]
     found = []
-    for operation in np.unique(ground.operation[leaf]).tolist():
-        calls = leaf[ground.operation[leaf] == operation]
+    for operation in np.unique(replay_input.operation[leaf]).tolist():
+        calls = leaf[replay_input.operation[leaf] == operation]
         count: I64 = np.bincount(nodes.request[calls], minlength=requests)
         in_slow, in_typical = float(count[slow].mean()), float(count[typical].mean())
         if in_slow < MORE_OFTEN * max(in_typical, 0.5) or in_slow < in_typical + MORE_CALLS:
             continue
-        took = (ground.shape.end - ground.shape.start)[calls]
+        took = (replay_input.shape.end - replay_input.shape.start)[calls]
         of_slow, of_typical = took[slow[nodes.request[calls]]], took[typical[nodes.request[calls]]]
         if not len(of_typical) or np.median(of_slow) > AS_LONG * np.median(of_typical):
             continue

@@ -27,7 +27,7 @@ AGAINST = {
 
 def large_prompts_and_answers(bench: Workbench) -> Iterator[Proposal]:
     """Model calls of which some read or write many times as many tokens as is usual, where tokens cost time."""
-    nodes, calls = bench.nodes, bench.nodes.ground.model_calls
+    nodes, calls = bench.nodes, bench.nodes.replay_input.model_calls
     here = nodes.request[calls.node] >= 0
     for k, (side, kind, what, done) in enumerate(SIDES):
         cost = calls.cost[:, k]
@@ -45,7 +45,7 @@ def large_prompts_and_answers(bench: Workbench) -> Iterator[Proposal]:
             f"each token {done} costs {np.median(cost[some]) / 1e6:.3g} ms, fitted over these calls; the effect is that of "
             f"{what} of at most {p50:,} tokens",
         )
-        operations = with_services(bench, np.unique(nodes.ground.operation[calls.node[some]]).tolist())
+        operations = with_services(bench, np.unique(nodes.replay_input.operation[calls.node[some]]).tolist())
         yield Proposal(kind, operations, (Tokens(side, most=p50),), evidence, (AGAINST[side],), "plausible")
 
 

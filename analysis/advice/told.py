@@ -24,8 +24,8 @@ PART = 0.1  # of a call's median, that opening takes
 
 def hedged_calls(bench: Workbench) -> Iterator[Proposal]:
     """Operations of which a second leg is sent after a fixed time."""
-    ground, inside = bench.nodes.ground, bench.nodes.request >= 0
-    shape = ground.shape
+    replay_input, inside = bench.nodes.replay_input, bench.nodes.request >= 0
+    shape = replay_input.shape
     for kind in np.unique(shape.kind[shape.lost & inside]).tolist():
         calls, lost = inside & (shape.kind == kind), inside & shape.lost & (shape.kind == kind)
         if lost.sum() < LEAST_REQUESTS:
@@ -36,7 +36,7 @@ def hedged_calls(bench: Workbench) -> Iterator[Proposal]:
             f"counts; the other leg takes {format_duration(int(np.median((shape.end - shape.start)[lost])))} at the median",
         )
         against = ("each second leg is load for what it calls, and most of all when that is slow",)
-        yield Proposal("hedging", (ground.kinds[kind],), (), evidence, against, "strong")
+        yield Proposal("hedging", (replay_input.kinds[kind],), (), evidence, against, "strong")
 
 
 _COLD = f"""
@@ -48,15 +48,15 @@ WHERE len(list_filter(s.attributes, lambda e: e."key" = '{COLD}')) > 0 ORDER BY 
 
 def cold_starts(bench: Workbench) -> Iterator[Proposal]:
     """Functions that say of some calls that they were started for them, and then take longer."""
-    ground = bench.nodes.ground
+    replay_input = bench.nodes.replay_input
     chosen = np.flatnonzero(bench.nodes.request >= 0)
     rows = ask(bench, f"SELECT node, cold::TINYINT AS cold FROM ({_COLD})", chosen).to_arrow_table()
     if rows.num_rows < LEAST_REQUESTS:
         return
     node, cold = numbers(rows["node"]), numbers(rows["cold"]) == 1
-    took = (ground.shape.end - ground.shape.start)[node]
-    for kind in np.unique(ground.shape.kind[node[cold]]).tolist():
-        here = ground.shape.kind[node] == kind
+    took = (replay_input.shape.end - replay_input.shape.start)[node]
+    for kind in np.unique(replay_input.shape.kind[node[cold]]).tolist():
+        here = replay_input.shape.kind[node] == kind
         if min((here & cold).sum(), (here & ~cold).sum()) < LEAST_REQUESTS:
             continue
         slow, warm = (int(np.median(took[here & some])) for some in (cold, ~cold))
@@ -67,14 +67,14 @@ def cold_starts(bench: Workbench) -> Iterator[Proposal]:
             f"instead of {format_duration(warm)}",
         )
         against = ("instances that are kept warm cost money while nobody calls",)
-        yield Proposal("cold_start", (ground.kinds[kind],), (), evidence, against, "strong")
+        yield Proposal("cold_start", (replay_input.kinds[kind],), (), evidence, against, "strong")
 
 
 def connections_opened_each_time(bench: Workbench) -> Iterator[Proposal]:
     """Calls below which a span shows that a connection is opened first, nearly every time."""
-    ground, inside = bench.nodes.ground, bench.nodes.request >= 0
-    shape = ground.shape
-    opens = np.array([bool(OPENS.search(_SPLIT.sub(" ", name).lower())) for _, name in ground.kinds], bool)
+    replay_input, inside = bench.nodes.replay_input, bench.nodes.request >= 0
+    shape = replay_input.shape
+    opens = np.array([bool(OPENS.search(_SPLIT.sub(" ", name).lower())) for _, name in replay_input.kinds], bool)
     below = np.flatnonzero(inside & opens[shape.kind] & (shape.parent >= 0) & (shape.first[1:] == shape.first[:-1]))
     took = shape.end - shape.start
     for kind in np.unique(shape.kind[shape.parent[below]]).tolist():
@@ -91,4 +91,4 @@ def connections_opened_each_time(bench: Workbench) -> Iterator[Proposal]:
             f"{format_duration(whole)} at the median",
         )
         against = ("a connection that is kept alive must be closed some time: by then the other side may be gone",)
-        yield Proposal("keep_alive", (ground.kinds[kind],), (), evidence, against, "plausible")
+        yield Proposal("keep_alive", (replay_input.kinds[kind],), (), evidence, against, "plausible")

@@ -1,4 +1,4 @@
-"""Which calls the requests at hand made.
+"""Which calls these requests made.
 
 Overlapping calls of one operation under one parent are one call, and so are model calls of one operation inside each other,
 which a framework and the client below it record.

@@ -1,4 +1,4 @@
-"""Which operation took how much of the critical paths of the requests at hand."""
+"""Which operation took how much of the critical paths of the requests looked at."""
 
 from dataclasses import dataclass
 

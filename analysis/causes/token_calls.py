@@ -1,4 +1,4 @@
-"""The model calls of the requests at hand: how many tokens each read and wrote, and how long it took."""
+"""The model calls of the requests looked at: how many tokens each read and wrote, and how long it took."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -4,7 +4,7 @@ Requests that arrive together share what slows them (a busy pool, a cold cache),
 little as a hundred independent ones. In order of arrival they are cut into 20 runs of equal count. Were they
 independent, the runs' sums would vary as chance has it; `tau` says how many times as much they vary. This is the method
 of batch means (A. M. Law and W. D. Kelton, "Simulation Modeling and Analysis"; N. M. Steiger and J. R. Wilson,
-Operations Research 50 (2002)). No rule sees what the requests at hand do not contain: an interval speaks of their time.
+Operations Research 50 (2002)). No rule sees what these requests do not contain: an interval speaks of their time.
 """
 
 import itertools

@@ -40,7 +40,7 @@ from overbudget.analysis.compare.percentile_change import (
     changes,
 )
 from overbudget.analysis.compare.services import ServiceGrowth, charges, rank
-from overbudget.analysis.health.lost_spans import LostSpans, compare_incomplete
+from overbudget.analysis.health.lost_spans import IncompleteCompared, compare_incomplete
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable
@@ -79,7 +79,7 @@ class Comparison:
     candidate: dict[str, int]
     failed: tuple[FailedShare, FailedShare]
     fails_more: bool
-    lost_spans: tuple[LostSpans | None, LostSpans | None]
+    lost_spans: tuple[IncompleteCompared | None, IncompleteCompared | None]
     far_apart: bool
     end_to_end: tuple[PercentileChange, ...]
     stages: tuple[PercentileChange, ...]
@@ -137,7 +137,7 @@ class Comparison:
         }
 
 
-def _slower(lost: LostSpans | None) -> bool:
+def _slower(lost: IncompleteCompared | None) -> bool:
     return lost is not None and lost.slower
 
 

@@ -10,8 +10,8 @@ from overbudget.analysis.health.runs import fragments, session_roots
 from overbudget.stages.attribute_keys import OUTPUT_TOKEN_KEYS, REQUEST_ID_KEYS
 from overbudget.stages.names import MISSING_SCOPE, MUCH_UNATTRIBUTED, UNATTRIBUTED
 
-USUAL_STAGE = 0.9  # the share of a route's requests that makes a stage usual
-LEAST_REQUESTS = 20  # of a route, to know what is usual
+REGULAR_SHARE = 0.9  # the share of a route's requests that has a stage that is then expected in all
+LEAST_REQUESTS = 20  # of a route, to expect anything of the others
 MOST_OPERATIONS = 3  # told with the ids in their names
 STREAMING_KEY = r"(^|[._])(is_)?stream(ing)?$"  # gen_ai.request.stream, gen_ai.request.is_stream, llm.is_streaming, …
 COVERS = 0.9  # of its parent, by a span that may be a heartbeat
@@ -132,12 +132,12 @@ _CHECKS = (
                 SELECT r.route, r.request_no, t.stage_id FROM requests r JOIN data.stage_time t USING (request_no)
                 JOIN data.stages s USING (stage_id) WHERE s.stage <> '{UNATTRIBUTED}' AND t.span_count > 0
             ), routes AS (SELECT route, count(*) AS n FROM requests GROUP BY route HAVING count(*) >= {LEAST_REQUESTS}),
-            usual AS (
+            regular AS (
                 SELECT route, stage_id FROM seen JOIN routes USING (route) GROUP BY route, stage_id, n
-                HAVING count(*) >= {USUAL_STAGE} * n AND count(*) < n
+                HAVING count(*) >= {REGULAR_SHARE} * n AND count(*) < n
             )
-            SELECT DISTINCT r.trace_id, r.span_id, r.service_name FROM requests r JOIN usual USING (route)
-            LEFT JOIN seen ON seen.request_no = r.request_no AND seen.stage_id = usual.stage_id WHERE seen.request_no IS NULL""",
+            SELECT DISTINCT r.trace_id, r.span_id, r.service_name FROM requests r JOIN regular USING (route)
+            LEFT JOIN seen ON seen.request_no = r.request_no AND seen.stage_id = regular.stage_id WHERE seen.request_no IS NULL""",
         "Requests lack a stage that nearly all of their route have: it failed, was skipped, or its spans are lost.",
         "Look at an example; where the work was done, see that its spans are exported and classified.",
     ),

@@ -13,7 +13,7 @@ LEAST = 5  # requests on either side
 
 
 @dataclass(frozen=True)
-class LostSpans:
+class IncompleteCompared:
     """Incomplete requests whose entry span is whole, set against complete ones, each route against itself.
 
     `slower` where that is beyond chance (`p_value` < 1 %, one-sided); the medians are over all routes, in ns.
@@ -31,7 +31,7 @@ class LostSpans:
         return self.p_value < ALPHA
 
 
-def compare_incomplete(table: RequestTable) -> LostSpans | None:
+def compare_incomplete(table: RequestTable) -> IncompleteCompared | None:
     """Whether incomplete requests are slower; None with fewer than LEAST of either. `table` holds both kinds: see
     `RequestTable.select(filters, whole_entries=True)`. Requests whose entry span is open or missing are left out, because
     how long they took is not known.
@@ -49,7 +49,7 @@ def compare_incomplete(table: RequestTable) -> LostSpans | None:
         one, two = _rank_sum(table.latency_ns[here], lost[here])
         excess, variance = excess + one, variance + two
     p_value = 0.5 * math.erfc((excess - 0.5) / math.sqrt(2 * variance)) if variance > 0 else 1.0
-    return LostSpans(
+    return IncompleteCompared(
         int(np.count_nonzero(lost)),
         int(np.count_nonzero(whole)),
         round(float(np.median(table.latency_ns[lost]))),

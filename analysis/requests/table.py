@@ -78,7 +78,7 @@ class RequestTable:
 
     `duration_ns` is from the entry span's start to its end, `user_ns` how long of it the request waited for a person,
     `latency_ns` the rest; the stages of a row sum to its latency (waits for a person are in no stage). `complete` tells that
-    every span is there and has ended; `open` that the entry span has no end, so that the request took at least so long;
+    every span is there and has ended; `open` that the entry span has no end, so that the request took at least this long;
     `missing` that the entry span is not in the data and only its children are. `failed` tells that the entry span failed,
     `weight` how many requests a row stands for (1 unless sampled). `score` is the recorded score, NaN for none; `scored` tells whether a score
     or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `ttft_ns` is the time to the first token

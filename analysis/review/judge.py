@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from overbudget.analysis.budget.caps import USUAL, Cap, cap_of, caps_by_route
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE, Cap, cap_of, caps_by_route
 from overbudget.analysis.budget.caps import held_to as budget_of
 from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.causes.causes import Causes
@@ -271,7 +271,7 @@ def _all_slow(measured: Measured, budget: Budget) -> AllSlow | None:
 
 
 def _parts_over(measured: Measured, budget: Budget) -> PartsOver | None:
-    spoken = [quantile for quantile in measured.total if quantile.percentile <= USUAL and quantile.reached]
+    spoken = [quantile for quantile in measured.total if quantile.percentile <= MAIN_PERCENTILE and quantile.reached]
     if not spoken or spoken[-1].independence != "unknown":
         return None
     cap = cap_of(budget.caps, spoken[-1].percentile)

@@ -260,7 +260,7 @@ def _evenly(rows: npt.NDArray[np.integer], table: RequestTable) -> Band:
 
 
 def _whole_requests(table: RequestTable, percentiles: tuple[int, ...]) -> list[Quantile]:
-    """Percentiles of the whole request. One without an end took at least so long: where it may decide a percentile, that
+    """Percentiles of the whole request. One without an end took at least this long: where it may decide a percentile, that
     is marked, and the upper end of the interval is that of the requests with all such ones slower than any."""
     latency_ns, start_ns, weight = table.latency_ns, table.start_ns, table.weight
     found = quantiles(latency_ns, percentiles, start_ns, weight)[0]

@@ -27,7 +27,7 @@ class PartsOver:
 def parts_over(table: RequestTable, percentile: int, cap_ns: int) -> PartsOver | None:
     """In which runs more than 100 - p percent of the requests take longer than the cap; None with fewer than 40 requests.
 
-    It describes the requests at hand and proves nothing of others: no interval is behind it.
+    It describes these requests and proves nothing of others: no interval is behind it.
     """
     n = len(table)
     if n < LEAST:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from overbudget.analysis.budget.caps import USUAL
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.causes.why import Why
 from overbudget.analysis.common.effective_size import Independence
 from overbudget.analysis.review.measure import DatasetFacts, LostSpans
@@ -338,7 +338,7 @@ def much_unattributed(review: Review) -> float | None:
     """The share of time in no classified span where it is more than half: stages then explain little, and answers speak
     of services and operations. None where it is less."""
     known = [made_of for made_of in review.breakdown if made_of.stages]
-    spoken = next((one for one in reversed(known) if one.percentile <= USUAL), known[-1] if known else None)
+    spoken = next((one for one in reversed(known) if one.percentile <= MAIN_PERCENTILE), known[-1] if known else None)
     if spoken is not None:
         share = next((stage.share for stage in spoken.stages if stage.stage == UNATTRIBUTED), 0.0)
     else:

@@ -62,7 +62,7 @@ class SlowAttribute:
     longest_of: str | None = None
 
 
-# `members` are the spans of the requests at hand (see `members`).
+# `members` are the spans of the requests looked at (see `members`).
 _SEEN = f"""
 CREATE OR REPLACE TEMP TABLE seen_attributes AS
 WITH spans AS (

@@ -18,13 +18,13 @@ def batching_doubts(
     Calls that get shorter leave room for others, and all of them get faster: `batching`. Waits that are taken away bring more
     calls at a time, and all of them get slower: `more_at_once`.
     """
-    ground = nodes.ground
+    replay_input = nodes.replay_input
     waits_only = all(isinstance(one, (Cap, Scale)) and one.what == "queue" for one in changes)
     found = [Doubt("more_at_once", lines[place].name) for place in given if lines[place].batches]
     changed = change.factor != 1
     if waits_only:
-        kinds = dict.fromkeys(ground.shape.kind[changed & (ground.queued > 0)].tolist())
-        found += [Doubt("more_at_once", ground.kinds[kind][1]) for kind in kinds]
+        kinds = dict.fromkeys(replay_input.shape.kind[changed & (replay_input.queued > 0)].tolist())
+        found += [Doubt("more_at_once", replay_input.kinds[kind][1]) for kind in kinds]
     else:
         found += [Doubt("batching", line.name) for line in lines if line.batches and changed[line.node].any()]
     return tuple(dict.fromkeys(found))

@@ -28,7 +28,7 @@ class Doubt:
 
 
 @dataclass(frozen=True)
-class Suspect:
+class Unexplained:
     """An operation whose wait ("gap") or own time ("own") grows with how many want the same, though no line explains it."""
 
     kind: int
@@ -36,7 +36,7 @@ class Suspect:
     node: I32
 
 
-def suspects(shape: Shape, system: System) -> tuple[Suspect, ...]:
+def suspects(shape: Shape, system: System) -> tuple[Unexplained, ...]:
     """The operations that no replayed line explains and that are slower when many want them."""
     explained = np.zeros(len(shape.parent), bool)
     for line in system.lines:
@@ -57,7 +57,7 @@ def suspects(shape: Shape, system: System) -> tuple[Suspect, ...]:
         load = levels(base[node], shape.end[node], base[some]) - 1
         for what, x in vary:
             if _grows(x, load):
-                found.append(Suspect(kind, what, node))  # type: ignore[arg-type]
+                found.append(Unexplained(kind, what, node))  # type: ignore[arg-type]
     return tuple(found)
 
 
@@ -84,7 +84,7 @@ def is_closed_loop(start: I64, end: I64) -> bool:
 
 
 def doubts(
-    shape: Shape, system: System, suspected: tuple[Suspect, ...], names: tuple[str, ...], after: I64, closed: bool
+    shape: Shape, system: System, suspected: tuple[Unexplained, ...], names: tuple[str, ...], after: I64, closed: bool
 ) -> tuple[Doubt, ...]:
     """What makes the events `after` a change uncertain. `names` are those of the kinds of operations."""
     found: list[Doubt] = []
@@ -121,10 +121,10 @@ def _touched(before: I64, after: I64, node: I32, why: Why) -> Why | None:
 def bound_of(found: tuple[Doubt, ...], before_ns: I64, after_ns: I64) -> Bound | None:
     """On which side of the truth the percentiles after a change are; None where they are exact, or nothing is provable.
 
-    Waits that no line explains are kept: what gets faster would wait less (at most so long), what gets slower more. Where
-    requests come only as others are answered, faster answers bring more requests: at least so long. So do waits that a server
+    Waits that no line explains are kept: what gets faster would wait less (at most this long), what gets slower more. Where
+    requests come only as others are answered, faster answers bring more requests: at least this long. So do waits that a server
     no longer makes them wait, where it works for several at once. Of hedged calls the one
-    that answered first is replayed; another one may then be first: at most so long, faster or slower.
+    that answered first is replayed; another one may then be first: at most this long, faster or slower.
     """
     reasons = {doubt.why for doubt in found} - {"upstream"}
     if not reasons or (before_ns == after_ns).all():

@@ -13,7 +13,7 @@ from overbudget.store.errors import OverbudgetError
 
 @dataclass(frozen=True)
 class Cap:
-    """A stage takes at most so long in each request, or an operation each time."""
+    """A stage takes at most this long in each request, or an operation each time."""
 
     what: str
     ns: int

@@ -16,7 +16,7 @@ SAME_ONE = 0.8  # more often let in by the same one: the order of code, not a li
 
 
 @dataclass(frozen=True)
-class Evidence:
+class LineEvidence:
     """What a candidate shows. `late`: share of calls that began late though a server was free; `overtaken`: share of those in
     line."""
 
@@ -37,7 +37,7 @@ class Evidence:
         return self.late <= MOST_LATE and self.overtaken <= MOST_OVERTAKEN
 
 
-def evidence_of(one: Candidate) -> Evidence | None:
+def evidence_of(one: Candidate) -> LineEvidence | None:
     """What speaks for a line before these calls; None where too few wait, or they do not begin when a server is free."""
     if one.per == WITHIN:
         one = _crowded(one)
@@ -48,8 +48,8 @@ def evidence_of(one: Candidate) -> Evidence | None:
         return None
     found_free = free_since <= one.base
     lead, spread = _lead(one, found_free)
-    wish = one.base + lead
-    due = all_taken(one.begins, one.start, one.end, freed, servers, wish)
+    wanted = one.base + lead
+    due = all_taken(one.begins, one.start, one.end, freed, servers, wanted)
     if due.sum() < max(LEAST_QUEUED, LEAST_SHARE * len(due)) or (queued & due).sum() < RECALL * due.sum():
         return None
     if one.per == WITHIN and not _anyone_lets_in(one, queued, free_since, servers):
@@ -57,8 +57,8 @@ def evidence_of(one: Candidate) -> Evidence | None:
     late = found_free & (one.start - one.base > 3 * np.maximum(lead, 100_000) + 1_000_000)
     grant = np.where(queued, free_since, one.start)
     slack = np.maximum(np.maximum(2 * spread, 0.1 * (grant - one.base)), 1_000_000.0)
-    ready, rank, overtaken = ready_times(one.begins, one.start, grant, queued, wish, full_since, slack)
-    return Evidence(
+    ready, rank, overtaken = ready_times(one.begins, one.start, grant, queued, wanted, full_since, slack)
+    return LineEvidence(
         one, servers, queued, grant, ready, rank,
         recall=float((queued & due).sum() / due.sum()),
         late=float(late.sum() / found_free.sum()) if found_free.any() else 0.0,

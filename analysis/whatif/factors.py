@@ -20,10 +20,10 @@ from overbudget.store.errors import OverbudgetError
 
 @dataclass(frozen=True)
 class Nodes:
-    """The spans of the requests at hand, which `table` holds: `request` is the row of the table each node belongs to, -1 for none."""
+    """The spans of the requests looked at, which `table` holds: `request` is the row of the table each node belongs to, -1 for none."""
 
     connection: duckdb.DuckDBPyConnection
-    ground: ReplayInput
+    replay_input: ReplayInput
     request: I32
     table: RequestTable
 
@@ -34,7 +34,7 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
     Errors: OverbudgetError where a change names no stage or operation, or one whose calls record no input.
     """
     factor, group, groups, at_once, _ = no_change(len(nodes.request))
-    retry_of = nodes.ground.shape.retry_of
+    retry_of = nodes.replay_input.shape.retry_of
     dropped = np.zeros(len(factor), bool)  # failed calls that do not occur: their repeat takes their place
     for change in changes:
         match change:
@@ -57,7 +57,7 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
                 dropped |= here
                 at_once |= here
             case Tokens():
-                factor *= _below(token_factor(change, nodes.ground.model_calls, len(factor)), nodes)
+                factor *= _below(token_factor(change, nodes.replay_input.model_calls, len(factor)), nodes)
             case Servers():
                 _is_operation(change.operation, nodes)
     at_once |= (retry_of >= 0) & dropped[retry_of]
@@ -70,9 +70,9 @@ def _dropped(change: Drop, nodes: Nodes) -> npt.NDArray[np.bool_]:
     here = _is_operation(change.operation, nodes)
     if change.after is None:
         return here
-    calls = np.flatnonzero(here & (nodes.ground.request_of >= 0))
-    calls = calls[np.lexsort((calls, nodes.ground.tree.start[calls], nodes.ground.request_of[calls]))]
-    request = nodes.ground.request_of[calls]
+    calls = np.flatnonzero(here & (nodes.replay_input.request_of >= 0))
+    calls = calls[np.lexsort((calls, nodes.replay_input.tree.start[calls], nodes.replay_input.request_of[calls]))]
+    request = nodes.replay_input.request_of[calls]
     first = np.searchsorted(request, request)
     out = np.zeros(len(here), bool)
     out[calls[np.arange(len(calls)) - first >= change.after]] = True
@@ -81,51 +81,51 @@ def _dropped(change: Drop, nodes: Nodes) -> npt.NDArray[np.bool_]:
 
 def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:
     """The nodes of an operation."""
-    if name not in nodes.ground.names:
-        known = [*nodes.table.stages, *nodes.ground.names]
+    if name not in nodes.replay_input.names:
+        known = [*nodes.table.stages, *nodes.replay_input.names]
         raise OverbudgetError(f"There is no stage or operation `{name}`.{question(name, known)}")
-    return np.asarray(nodes.ground.operation == nodes.ground.names.index(name))
+    return np.asarray(nodes.replay_input.operation == nodes.replay_input.names.index(name))
 
 
 def _time_factor(change: Cap | Scale, nodes: Nodes) -> F64:
     if change.what in nodes.table.stages:
         stage = nodes.table.stages.index(change.what)
         if isinstance(change, Scale):
-            factor = np.full(len(nodes.ground.stage), change.factor)
+            factor = np.full(len(nodes.replay_input.stage), change.factor)
         else:
             took = nodes.table.stage_ns[:, stage]
             of_request = np.append(np.where(took > change.ns, change.ns / np.maximum(took, 1), 1.0), 1.0)
             factor = of_request[nodes.request]
-        of_waits = 1 - nodes.ground.queued * (1 - factor) if change.what == "queue" else 1.0
-        return np.where(nodes.ground.stage == stage, factor + nodes.ground.queued * (1 - factor), of_waits)
+        of_waits = 1 - nodes.replay_input.queued * (1 - factor) if change.what == "queue" else 1.0
+        return np.where(nodes.replay_input.stage == stage, factor + nodes.replay_input.queued * (1 - factor), of_waits)
     here = _is_operation(change.what, nodes)
     if isinstance(change, Scale):
         return _below(np.where(here, change.factor, 1.0), nodes)
-    took = nodes.ground.tree.end - nodes.ground.tree.start
+    took = nodes.replay_input.tree.end - nodes.replay_input.tree.start
     return _below(np.where(here & (took > change.ns), change.ns / np.maximum(took, 1), 1.0), nodes)
 
 
 def _below(factor: F64, nodes: Nodes) -> F64:
     """A factor for the spans that have one counts for all that is below them; below one, no other one counts."""
-    return np.asarray(spread(nodes.ground.shape.parent, nodes.ground.shape.downwards, factor))
+    return np.asarray(spread(nodes.replay_input.shape.parent, nodes.replay_input.shape.downwards, factor))
 
 
 def _hits(change: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
     """The calls that a cache would have answered."""
     _is_operation(change.operation, nodes)
-    ground = nodes.ground
-    node, given = ground.inputs
-    here = ground.operation[node] == ground.names.index(change.operation)
+    replay_input = nodes.replay_input
+    node, given = replay_input.inputs
+    here = replay_input.operation[node] == replay_input.names.index(change.operation)
     if not here.any():
         raise OverbudgetError(
             f"No call of `{change.operation}` records its input (such as input.value), so nothing tells which of them repeat."
         )
     node, given = node[here], given[here]
-    start, end = ground.tree.start, ground.tree.end
+    start, end = replay_input.tree.start, replay_input.tree.end
     order = np.lexsort((node, start[node], given))
     node, given = node[order], given[order]
     hit = np.zeros(len(nodes.request), bool)
-    hit[node[served(given, start[node], end[node], ground.failed[node], change.ttl_ns)]] = True
+    hit[node[served(given, start[node], end[node], replay_input.failed[node], change.ttl_ns)]] = True
     return hit
 
 
@@ -153,8 +153,8 @@ def _grouped(change: Parallel, nodes: Nodes, group: I32, groups: int) -> tuple[I
     here = np.zeros(len(group), bool)
     for name in change.operations:
         here |= _is_operation(name, nodes)
-    here &= nodes.ground.shape.parent >= 0
-    parents, number = np.unique(nodes.ground.shape.parent[here], return_inverse=True)
+    here &= nodes.replay_input.shape.parent >= 0
+    parents, number = np.unique(nodes.replay_input.shape.parent[here], return_inverse=True)
     group = group.copy()
     group[here] = (groups + number).astype(np.int32)
     return group, groups + len(parents)

@@ -7,7 +7,7 @@ import numpy as np
 
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.whatif.candidates import WITHIN, Callers, candidates
-from overbudget.analysis.whatif.evidence import Evidence, evidence_of
+from overbudget.analysis.whatif.evidence import LineEvidence, evidence_of
 from overbudget.analysis.whatif.own_time import OwnTime, waits_in_own_time
 from overbudget.kernels.columns import I32, I64
 from overbudget.kernels.replay import Graph, Queues, Shape, graph_of, lengths, no_change, no_queues, replay
@@ -32,7 +32,7 @@ class Line:
     waited_ns: I64
     first_come: bool
     period_ns: int
-    evidence: Evidence | OwnTime
+    evidence: LineEvidence | OwnTime
     batches: bool = False  # calls of a server that works for several at once: each takes longer the more there are
 
     @property
@@ -72,7 +72,7 @@ def find_lines(callers: Callers, kinds: Sequence[tuple[str, str]]) -> tuple[Line
     return tuple(kept)
 
 
-def _before_calls(shape: Shape, seen: Evidence, kinds: Sequence[tuple[str, str]]) -> Line:
+def _before_calls(shape: Shape, seen: LineEvidence, kinds: Sequence[tuple[str, str]]) -> Line:
     one = seen.candidate
     waited = np.where(seen.queued, seen.grant - seen.ready, 0)
     return Line(
@@ -89,7 +89,7 @@ def line_of_node(lines: Sequence[Line], nodes: int) -> I32:
     """int32[nodes]: siblings with the same number, other than -1, do not wait for one another but for a server."""
     of = np.full(nodes, -1, np.int32)
     for line in lines:
-        if line.per == WITHIN and isinstance(line.evidence, Evidence):
+        if line.per == WITHIN and isinstance(line.evidence, LineEvidence):
             of[line.node] = len(of)
     return of
 

@@ -13,7 +13,7 @@ from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.sampling import Sampling, sampling_of
 from overbudget.analysis.requests.table import I16, I32, RequestTable
-from overbudget.analysis.whatif.bounds import Suspect, suspects
+from overbudget.analysis.whatif.bounds import Unexplained, suspects
 from overbudget.analysis.whatif.candidates import callers_of
 from overbudget.analysis.whatif.lines import Line, System, find_lines, system_of
 from overbudget.analysis.whatif.server_names import servers_named
@@ -85,7 +85,7 @@ class ReplayInput:
         return service, *servers_named(self.connection, self.tree)
 
     @cached_property
-    def suspects(self) -> tuple[Suspect, ...]:
+    def suspects(self) -> tuple[Unexplained, ...]:
         """Operations that get slower when many want them, though no line explains it."""
         return suspects(self.shape, self.system)
 

@@ -16,7 +16,7 @@ from overbudget.store.errors import OverbudgetError
 _INFERENCE = (
     "SELECT span_no FROM data.spans JOIN operations USING (operation_id) WHERE stage = 'inference' ORDER BY span_no"
 )
-USUAL = 0.98  # of the squares of residuals; larger ones count as that
+MOST_RESIDUAL = 0.98  # of the squares of residuals; larger ones count as that
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ def _share(x: F64, left: F64) -> F64:
     square = x * x
     if len(x) < LEAST_FITTED or not square.var():
         return np.zeros(len(x))
-    residual = np.minimum(left * left, np.quantile(left * left, USUAL))  # a few calls that stall must not decide
+    residual = np.minimum(
+        left * left, np.quantile(left * left, MOST_RESIDUAL)
+    )  # a few calls that stall must not decide
     slope = float(np.mean((square - square.mean()) * (residual - residual.mean())) / square.var())
     slope = min(max(slope, 0.0), float(residual.mean() / square.mean()))
     rest = float(residual.mean()) - slope * float(square.mean())

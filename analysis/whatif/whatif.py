@@ -97,26 +97,26 @@ class Workbench:
         connection: duckdb.DuckDBPyConnection,
         budget: Budget | None = None,
         filters: Filters | None = None,
-        ground: ReplayInput | None = None,
+        replay_input: ReplayInput | None = None,
     ) -> None:
-        """`ground` is laid anew where it is not at hand.
+        """`replay_input` is read from the dataset where it is not given.
 
         Errors: OverbudgetError where a filter names what the dataset does not have.
         """
-        ground = ground or read_replay_input(connection, budget)
-        require_known(ground.requests, filters or Filters())
-        self.table, of = ground.requests.select(filters), ground.request_of
+        replay_input = replay_input or read_replay_input(connection, budget)
+        require_known(replay_input.requests, filters or Filters())
+        self.table, of = replay_input.requests.select(filters), replay_input.request_of
         row = row_of(self.table.request_no, of) if len(self.table) else np.full(len(of), -1, np.int32)
         row = np.where(of >= 0, row, -1).astype(np.int32)
-        self.nodes = Nodes(connection, ground, row, self.table)
-        entries = np.flatnonzero((row >= 0) & (ground.shape.parent < 0))
+        self.nodes = Nodes(connection, replay_input, row, self.table)
+        entries = np.flatnonzero((row >= 0) & (replay_input.shape.parent < 0))
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries
         self._cap_ns = self._cap_of(budget)
         self._known: dict[tuple[Change, ...], _Replayed] = {}
 
     def _cap_of(self, budget: Budget | None) -> int | None:
-        """The cap at p95 for the requests at hand, up to which one of them is within budget."""
+        """The cap at p95 for these requests, up to which one of them is within budget."""
         cap = total_cap(budget, self.table.routes)
         return cap.ns if cap else None
 
@@ -136,7 +136,7 @@ class Workbench:
         return self._known[key]
 
     def _replay(self, changes: Sequence[Change]) -> _Replayed:
-        shape, system = self.nodes.ground.shape, self.nodes.ground.system
+        shape, system = self.nodes.replay_input.shape, self.nodes.replay_input.system
         given = servers_of(changes, system.lines)
         change, graph = change_of(changes, self.nodes), system.graph
         of_batches = batching_doubts(changes, change, (*system.lines, *system.unclear), given, self.nodes)
@@ -155,11 +155,11 @@ class Workbench:
         return _Replayed(np.asarray(self.table.latency_ns + moved, np.int64), found, system)
 
     def _doubts(self, system: System, after: I64) -> tuple[Doubt, ...]:
-        ground = self.nodes.ground
-        names = tuple(name for _, name in ground.kinds)
-        requests = ground.requests
+        replay_input = self.nodes.replay_input
+        names = tuple(name for _, name in replay_input.kinds)
+        requests = replay_input.requests
         closed = bool(system.lines) and is_closed_loop(requests.start_ns, requests.start_ns + requests.latency_ns)
-        return doubts(ground.shape, system, ground.suspects, names, after, closed)
+        return doubts(replay_input.shape, system, replay_input.suspects, names, after, closed)
 
     def what_if(self, changes: Sequence[Change], budget: Budget | None = None) -> WhatIf:
         """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.
@@ -182,5 +182,5 @@ class Workbench:
         changed = int((after != before).sum())
         return WhatIf(
             tuple(str(change) for change in changes), old, new, within, cap, len(before), changed, system.lines,
-            system.unclear, bound_of(doubted, before, after), doubted, self.nodes.ground.sampling.sentence or None,
+            system.unclear, bound_of(doubted, before, after), doubted, self.nodes.replay_input.sampling.sentence or None,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from overbudget.answers.tables import WHOLE, Rows, tables_in
 from overbudget.app.text.headline import headline
 from overbudget.app.text.notes import notes
 from overbudget.app.text.review import facts_text
-from overbudget.app.text.tables import average_lines, percentile_lines
+from overbudget.app.text.tables import average_rows, percentile_rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -63,9 +63,9 @@ def _shown(found: Review) -> Rows:
     """A line for the whole request and each stage, a column for each percentile; averages where none can be told."""
     if not found.end_to_end or not found.end_to_end[0].n:
         return ()
-    lines, columns = percentile_lines(found), [f"p{p}" for p in found.percentiles]
+    lines, columns = percentile_rows(found), [f"p{p}" for p in found.percentiles]
     if not lines:
-        lines, columns = average_lines(found), ["time", "share"]
+        lines, columns = average_rows(found), ["time", "share"]
     capped = any(line.caps for line in lines)
     return [
         {"": line.label, **({"cap": line.caps} if capped else {})}

@@ -10,7 +10,7 @@ from overbudget.analysis.review.heatmap import Grid
 from overbudget.app.charts.axes import duration_axis, layout, plain_axis
 from overbudget.app.charts.theme import BUDGET
 
-# one blue that lets the ground through: many requests stand out from white as from black
+# one blue that lets the replay_input through: many requests stand out from white as from black
 DENSITY = [[0, "rgba(58,127,193,.35)"], [0.5, "rgba(58,127,193,.7)"], [1, "rgba(58,127,193,1)"]]
 
 

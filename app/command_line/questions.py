@@ -31,7 +31,7 @@ def whatif(
     cap: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            metavar="STAGE=400ms", help="A stage takes at most so long in each request, an operation each time."
+            metavar="STAGE=400ms", help="A stage takes at most this long in each request, an operation each time."
         ),
     ] = None,
     scale: Annotated[
@@ -48,7 +48,7 @@ def whatif(
     cache: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            metavar='"OP=10m"', help="Repeats of an operation with the same input within so long take no time."
+            metavar='"OP=10m"', help="Repeats of an operation with the same input within that time take no time."
         ),
     ] = None,
     drop_retries: Annotated[

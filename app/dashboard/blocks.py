@@ -19,7 +19,7 @@ from overbudget.app.html.prose import prose
 from overbudget.app.text.blocks import Cell
 from overbudget.app.text.headline import headline
 from overbudget.app.text.notes import notes
-from overbudget.app.text.tables import average_lines, percentile_lines
+from overbudget.app.text.tables import average_rows, percentile_rows
 from overbudget.stages.names import stage_order
 from overbudget.store.errors import OverbudgetError
 
@@ -68,7 +68,7 @@ def caption(text: str) -> None:
 
 def percentile_table(review: Review) -> None:
     """Stage × percentile; over and at risk by colour and sign. A cell opens the requests behind it."""
-    lines = percentile_lines(review)
+    lines = percentile_rows(review)
     if not lines:
         _averages(review)
         return
@@ -87,7 +87,7 @@ def percentile_table(review: Review) -> None:
 
 def _averages(review: Review) -> None:
     """Where no percentile can be told: what the requests are made of on average, or what to do where there are none."""
-    lines = average_lines(review)
+    lines = average_rows(review)
     if not lines:
         st.info(
             "Clear the filters in the side bar or choose another dataset; Trace health says what keeps requests from being complete."

@@ -70,7 +70,7 @@ def budget_of(dataset: str) -> Budget | None:
             break
     if said:
         until = "the budget before it holds" if budget else "there is no budget"
-        place.error(literal(f"{said} Until this is mended {until}."))
+        place.error(literal(f"{said} Until this is put right {until}."))
     return budget
 
 

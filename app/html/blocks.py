@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from overbudget.analysis.budget.caps import USUAL
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.app.html.prose import prose
 from overbudget.app.text.blocks import Block, Cell, Column, Command, Heading, Headline, Notes, Points, Table
 
@@ -30,7 +30,7 @@ def _block(block: Block) -> str:
 
 
 def _table(block: Table) -> str:
-    usual = f"p{USUAL}"
+    usual = f"p{MAIN_PERCENTILE}"
     head = "".join(f"<th{_class(_place(column))}>{escape(column.title)}</th>" for column in block.columns)
     body = ""
     for row in block.rows:
@@ -52,7 +52,7 @@ def _cell(cell: Cell, column: Column) -> str:
 
 def _place(column: Column) -> str:
     """The class of a column: what stands left, what is soft, and the one that a narrow window shows first."""
-    if column.title == f"p{USUAL}":
+    if column.title == f"p{MAIN_PERCENTILE}":
         return "first"
     return {"caps": "soft", "name": "left", "prose": "left"}.get(column.kind, "")
 

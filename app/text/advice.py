@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from overbudget.analysis.advice.advice import Advice
-from overbudget.analysis.budget.caps import USUAL
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.whatif.changes import Servers
 from overbudget.app.text.blocks import Block, Command, Heading, Headline, Points, Sentence
@@ -17,7 +17,7 @@ TITLES = {
     "fewer_steps": "End the loop sooner",
     "shorten_prompt": "Shorten the longest prompts",
     "limit_output": "Limit the length of answers",
-    "retries": "Mend the failures behind the retries",
+    "retries": "Fix the failures behind the retries",
     "blocking": "Shorten the wait",
     "queue": "Shorten the queue",
     "hedging": "Look at what hedging costs",
@@ -64,7 +64,7 @@ def effect_text(advice: Advice) -> str:
     """What it does to p95, or to the percentile it does most to, and how sure that is."""
     if not advice.effect:
         return NO_PROMISE.get(advice.kind, "It promises no time: traces do not tell what would be saved.")
-    usual = next(effect for effect in advice.effect if effect.percentile == USUAL)
+    usual = next(effect for effect in advice.effect if effect.percentile == MAIN_PERCENTILE)
     if usual.after_ns >= usual.before_ns:
         usual = max(advice.effect, key=lambda effect: effect.before_ns - effect.after_ns)
     text = f"p{usual.percentile} from {format_duration(usual.before_ns)} to {format_duration(usual.after_ns)}"

@@ -7,7 +7,7 @@ from overbudget.analysis.compare.compare import Comparison
 from overbudget.analysis.compare.operations import OperationGrowth
 from overbudget.analysis.compare.percentile_change import PercentileChange
 from overbudget.analysis.compare.services import ServiceGrowth
-from overbudget.analysis.health.lost_spans import LostSpans
+from overbudget.analysis.health.lost_spans import IncompleteCompared
 from overbudget.app.text.blocks import Block, Cell, Column, Notes, opening, table
 from overbudget.app.text.words import count, quoted
 
@@ -42,7 +42,7 @@ def sentences(found: Comparison) -> list[str]:
     return said
 
 
-def _lost(name: str, lost: LostSpans) -> str:
+def _lost(name: str, lost: IncompleteCompared) -> str:
     """Whether what is told of complete requests is told of the fast ones; "" where it is not."""
     if not lost.slower:
         return ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from overbudget.analysis.budget.caps import USUAL
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.result import PercentileRow, Review, StageRow, too_many_lost
@@ -35,7 +35,7 @@ def _answer(review: Review) -> list[str]:
     if not known:
         return all_slow(review.all_slow) if review.all_slow else _too_few(review)
     within = [row for row in review.end_to_end if row.verdict == "within"]
-    usual = next((row for row in reversed(known) if row.percentile <= USUAL), known[-1])
+    usual = next((row for row in reversed(known) if row.percentile <= MAIN_PERCENTILE), known[-1])
     row = within[-1] if within else usual
     return [_total(review, row), _stage_over(review) or _route_over(review) or _calm(review, row)]
 
@@ -205,7 +205,7 @@ def _too_few(review: Review) -> list[str]:
             f"{count(n, 'request')} took {took}{average}: too few to tell percentiles (p{needs[1]} needs {needs[0]})."
         )
         return [first, overall(review)]
-    row = next((one for one in reversed(shown) if one.percentile <= USUAL), shown[-1])
+    row = next((one for one in reversed(shown) if one.percentile <= MAIN_PERCENTILE), shown[-1])
     is_ = f"p{row.percentile} of these {n:,} requests is {format_duration(row.latency_ns)}"
     if n < LEAST:
         return [f"{is_}; fewer than {LEAST} tell no more than that.", overall(review)]

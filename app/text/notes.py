@@ -1,6 +1,6 @@
 """What a reader of a review should know besides its headline."""
 
-from overbudget.analysis.budget.caps import USUAL
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.measure import LostSpans
@@ -9,7 +9,7 @@ from overbudget.app.text.words import count, listed, needs, quoted
 
 
 def notes(review: Review) -> list[str]:
-    """What a reader should know besides: what was left out, what could not be told, what the budget names in vain."""
+    """What a reader should know besides: what was left out, what cannot be known, and names in the budget that nothing matches."""
     any_request = bool(review.end_to_end and review.end_to_end[0].n)
     sampled = review.dataset.sampled
     return [
@@ -33,7 +33,7 @@ def notes(review: Review) -> list[str]:
 def _waited_text(review: Review, waited: Waited) -> str:
     """How many requests waited for a person, and how long requests take with that."""
     known = [one for one in waited.with_wait if one.duration_ns is not None]
-    spoken = next((one for one in reversed(known) if one.percentile <= USUAL), known[-1] if known else None)
+    spoken = next((one for one in reversed(known) if one.percentile <= MAIN_PERCENTILE), known[-1] if known else None)
     who = f"{waited.requests:,} of {count(review.selected['requests'], 'request')} waited for a person"
     took = f"half of them {format_duration(waited.median_ns)} or less, the longest {format_duration(waited.longest_ns)}"
     whole = f" With it p{spoken.percentile} is {format_duration(spoken.duration_ns or 0)}." if spoken else ""
@@ -54,7 +54,7 @@ def _incomplete_notes(review: Review) -> list[str]:
             verb = "counts" if lost.requests == 1 else "count"
             said.append(f"{them} {verb} in the percentiles of the whole request. {_broken_down(lost)}")
         if lost.open:
-            said.append(f"{count(lost.open, 'request')} without an end took at least so long as the data says.")
+            said.append(f"{count(lost.open, 'request')} without an end took at least this long as the data says.")
     left_out = review.selected["incomplete_left_out"]
     if left_out:
         said.append(f"{count(left_out, 'request')} left out: the span that would say how long it took is missing.")

@@ -1,6 +1,6 @@
 """The review as blocks: what every form of it says, and in which order."""
 
-from overbudget.analysis.budget.caps import USUAL
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.app.text.blocks import Block, Column, Headline, Notes, Sentence, and_more
@@ -8,12 +8,12 @@ from overbudget.app.text.headline import headline
 from overbudget.app.text.notes import notes
 from overbudget.app.text.tables import (
     MADE_OF,
-    average_lines,
-    breakdown_lines,
-    culprit_lines,
-    lines_table,
-    percentile_lines,
-    route_lines,
+    average_rows,
+    breakdown_rows,
+    culprit_rows,
+    percentile_rows,
+    route_rows,
+    rows_table,
 )
 from overbudget.app.text.words import count
 
@@ -38,24 +38,24 @@ def latency_tables(review: Review) -> list[Block]:
     """The percentiles of the whole request and of each stage; averages where no percentile can be told."""
     title, average = "Latency of the whole request and of each stage", "What the requests are made of on average"
     return [
-        *lines_table(title, percentile_lines(review), _percentiles(review)),
-        *lines_table(average, average_lines(review), ["time", "share"]),
+        *rows_table(title, percentile_rows(review), _percentiles(review)),
+        *rows_table(average, average_rows(review), ["time", "share"]),
     ]
 
 
 def breakdown_table(review: Review, title: str = MADE_OF) -> list[Block]:
     """What the requests around each percentile are made of."""
-    return lines_table(title, breakdown_lines(review), _percentiles(review), folded=True)
+    return rows_table(title, breakdown_rows(review), _percentiles(review), folded=True)
 
 
 def cause_tables(review: Review) -> list[Block]:
     """Where the overrun comes from, and the routes."""
     columns = [Column("stage", "name"), Column("overrun"), Column("blame"), Column("operation", "prose")]
-    routes = route_lines(review)
+    routes = route_rows(review)
     more = and_more(len(review.routes) + review.other_routes - len(routes))
     return [
-        *lines_table("Where the overrun comes from", culprit_lines(review), columns, folded=True),
-        *lines_table("Routes", routes, ["requests", *_percentiles(review)], "route", folded=True, more=more),
+        *rows_table("Where the overrun comes from", culprit_rows(review), columns, folded=True),
+        *rows_table("Routes", routes, ["requests", *_percentiles(review)], "route", folded=True, more=more),
     ]
 
 
@@ -83,7 +83,7 @@ def good_text(review: Review) -> str | None:
         return f"{text}."
     within = f"{good.good_within_budget / good.requests_scored:.0%}"
     limit = f" of {format_duration(good.budget_ns)}" if good.budget_ns is not None else ""
-    return f"{text}; {good.good_within_budget:,} good and within the p{USUAL} cap{limit} ({within})."
+    return f"{text}; {good.good_within_budget:,} good and within the p{MAIN_PERCENTILE} cap{limit} ({within})."
 
 
 def facts_text(review: Review) -> str:

@@ -1,4 +1,4 @@
-"""The tables of a review as text cells, for whoever draws them: terminal, Markdown, page."""
+"""The tables of a review as text cells, for every form of the answer: terminal, Markdown, page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,17 +30,17 @@ STREAMING = {
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a table: what it is about, its caps as text, its cells from left to right."""
+class Row:
+    """One row of a table: what it is about, its caps as text, its cells from left to right."""
 
     label: str
     caps: str
     cells: tuple[Cell, ...]
 
 
-def lines_table(
+def rows_table(
     title: str,
-    lines: Sequence[Line],
+    lines: Sequence[Row],
     columns: Sequence[str | Column],
     about: str = "",
     folded: bool = False,
@@ -59,27 +59,27 @@ def lines_table(
     return [Table(title, head, tuple(rows), more, folded)]
 
 
-def percentile_lines(review: Review) -> list[Line]:
+def percentile_rows(review: Review) -> list[Row]:
     """The whole request and each stage against their caps, a cell per percentile; empty where none is known."""
     if all(cell.text == TOO_FEW for cell in cells(review.end_to_end)):
         return []
-    lines = [Line("whole request", caps_text(review.end_to_end), cells(review.end_to_end))]
+    lines = [Row("whole request", caps_text(review.end_to_end), cells(review.end_to_end))]
     for stage, rows in _by_stage(review.stages):
         # that a stage without any span takes no time is not known
         told = (
             tuple(Cell(NO_SPANS, row.verdict) for row in rows) if stage in review.unmatched["stages"] else cells(rows)
         )
-        lines.append(Line(stage, caps_text(rows), told))
+        lines.append(Row(stage, caps_text(rows), told))
     return lines
 
 
-def breakdown_lines(review: Review) -> list[Line]:
+def breakdown_rows(review: Review) -> list[Row]:
     """Stage by stage what the requests nearest to each percentile are made of, and their mean latency below; empty where
     unknown at all. Where stages explain little, service by service."""
     if not any(made_of.stages for made_of in review.breakdown):
         return []
     if much_unattributed(review) is not None:
-        return [*_service_lines(review), _means_line(review)]
+        return [*_service_rows(review), _means_row(review)]
     stages = [stage.stage for stage in next(made_of for made_of in review.breakdown if made_of.stages).stages]
     lines = []
     for place, stage in enumerate(stages):
@@ -91,20 +91,20 @@ def breakdown_lines(review: Review) -> list[Line]:
             else:
                 found.append(Cell(TOO_FEW))
         if any(made_of.stages and made_of.stages[place].mean_ns for made_of in review.breakdown):
-            lines.append(Line(stage, "", tuple(found)))
-            lines += _streaming_lines(review) if stage == "inference" else []
-    return [*lines, _means_line(review)]
+            lines.append(Row(stage, "", tuple(found)))
+            lines += _streaming_rows(review) if stage == "inference" else []
+    return [*lines, _means_row(review)]
 
 
-def _means_line(review: Review) -> Line:
+def _means_row(review: Review) -> Row:
     whole = [
         Cell(TOO_FEW if made_of.band_latency_ns is None else f"{format_duration(made_of.band_latency_ns)} 100%")
         for made_of in review.breakdown
     ]
-    return Line(MEAN, "", tuple(whole))
+    return Row(MEAN, "", tuple(whole))
 
 
-def _service_lines(review: Review) -> list[Line]:
+def _service_rows(review: Review) -> list[Row]:
     """A line for each of the services with most time, and one for the others together."""
     lines = []
     for name, times in service_times(review.breakdown):
@@ -112,11 +112,11 @@ def _service_lines(review: Review) -> list[Line]:
             Cell(f"{format_duration(ns)} {ns / (made_of.band_latency_ns or 1):4.0%}" if made_of.stages else TOO_FEW)
             for made_of, ns in zip(review.breakdown, times, strict=True)
         ]
-        lines.append(Line(name if name == OTHER_SERVICES else quoted(name), "", tuple(found)))
+        lines.append(Row(name if name == OTHER_SERVICES else quoted(name), "", tuple(found)))
     return lines
 
 
-def _streaming_lines(review: Review) -> list[Line]:
+def _streaming_rows(review: Review) -> list[Row]:
     """What inference is made of, where times to the first token are recorded."""
     if not any(made_of.streaming for made_of in review.breakdown):
         return []
@@ -125,23 +125,23 @@ def _streaming_lines(review: Review) -> list[Line]:
         ns = [getattr(made_of.streaming, part) if made_of.streaming else None for made_of in review.breakdown]
         if any(ns):
             lines.append(
-                Line(f"  {label}", "", tuple(Cell(format_duration(one) if one is not None else "–") for one in ns))
+                Row(f"  {label}", "", tuple(Cell(format_duration(one) if one is not None else "–") for one in ns))
             )
     return lines
 
 
-def average_lines(review: Review) -> list[Line]:
+def average_rows(review: Review) -> list[Row]:
     """What the requests are made of on average, where they are too few to tell any percentile."""
-    if review.overall is None or percentile_lines(review):
+    if review.overall is None or percentile_rows(review):
         return []
     lines = [
-        Line(stage["stage"], "", (Cell(format_duration(stage["mean_ns"])), Cell(f"{stage['share']:.0%}")))
+        Row(stage["stage"], "", (Cell(format_duration(stage["mean_ns"])), Cell(f"{stage['share']:.0%}")))
         for stage in review.overall.stages
     ]
-    return [*lines, Line(MEAN, "", (Cell(format_duration(review.overall.latency_ns)), Cell("100%")))]
+    return [*lines, Row(MEAN, "", (Cell(format_duration(review.overall.latency_ns)), Cell("100%")))]
 
 
-def culprit_lines(review: Review) -> list[Line]:
+def culprit_rows(review: Review) -> list[Row]:
     """Per percentile with a culprit: the stage, by how much it overran what, its share of the blame, the operation."""
     lines = []
     for made_of in review.breakdown:
@@ -150,14 +150,14 @@ def culprit_lines(review: Review) -> list[Line]:
             operation = operation_name(culprit.operation) if culprit.operation else "–"
             what = f"{format_duration(culprit.overrun_ns)} {OVER[culprit.basis]}"
             found = (Cell(culprit.stage), Cell(what), Cell(f"{culprit.blame:.0%}"), Cell(operation))
-            lines.append(Line(f"p{made_of.percentile}", "", found))
+            lines.append(Row(f"p{made_of.percentile}", "", found))
     return lines
 
 
-def route_lines(review: Review, most: int = 10) -> list[Line]:
+def route_rows(review: Review, most: int = 10) -> list[Row]:
     """The latency of the `most` busiest routes and of those the budget names, busiest first."""
     return [
-        Line(quoted(route.route), caps_text(route.end_to_end), (Cell(f"{route.requests:,}"), *cells(route.end_to_end)))
+        Row(quoted(route.route), caps_text(route.end_to_end), (Cell(f"{route.requests:,}"), *cells(route.end_to_end)))
         for place, route in enumerate(review.routes)
         if place < most or route.stages or any(row.verdict for row in route.end_to_end)
     ]

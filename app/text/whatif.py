@@ -1,6 +1,6 @@
 """A what-if in words and a table."""
 
-from overbudget.analysis.budget.caps import USUAL
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.whatif.lines import Line
 from overbudget.analysis.whatif.whatif import WhatIf
@@ -46,7 +46,7 @@ def what_if_blocks(found: WhatIf) -> list[Block]:
 
 def within_text(found: WhatIf) -> str:
     """What share of the requests the row of a table tells."""
-    return f"requests within the p{USUAL} cap of {format_duration(found.budget_ns)}"
+    return f"requests within the p{MAIN_PERCENTILE} cap of {format_duration(found.budget_ns)}"
 
 
 def sentences(found: WhatIf) -> list[str]:
@@ -54,10 +54,10 @@ def sentences(found: WhatIf) -> list[str]:
     if not found.requests:
         return ["There are no complete requests to replay."]
     what = "; ".join(found.changes) or "nothing is changed"
-    before, after = (dict(side).get(USUAL) for side in (found.before, found.after))
-    moved = f"p{USUAL} stays {format_duration(before or 0)}"
+    before, after = (dict(side).get(MAIN_PERCENTILE) for side in (found.before, found.after))
+    moved = f"p{MAIN_PERCENTILE} stays {format_duration(before or 0)}"
     if before != after:
-        moved = f"p{USUAL} goes from {format_duration(before or 0)} to {format_duration(after or 0)}"
+        moved = f"p{MAIN_PERCENTILE} goes from {format_duration(before or 0)} to {format_duration(after or 0)}"
     limits = [line_text(line) for line in found.lines[:MOST_LINES]]
     return [
         f"If {what}: {moved}.",
@@ -96,6 +96,6 @@ def doubt_texts(found: WhatIf) -> list[str]:
     """Why the answer is a bound, or why nothing can be proved."""
     if not found.doubts:
         return []
-    sides = {"at_most": "At most so long", "at_least": "At least so long", None: "Nothing is provable here"}
+    sides = {"at_most": "At most this long", "at_least": "At least this long", None: "Nothing is provable here"}
     reasons = [f"{DOUBTS[doubt.why].format(quoted(doubt.operation))}" for doubt in found.doubts[:MOST_LINES]]
     return [f"{sides[found.bound]}: {'; '.join(reasons)}."]

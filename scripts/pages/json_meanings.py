@@ -85,7 +85,7 @@ MEANINGS = {
     "needs": "How many requests the interval needs; null where it exists",
     "review.breakdown": "What the requests around each percentile are made of; these sum",
     "independence": "How the interval stands: held, corrected, assumed (fewer than 40 requests) or unknown (too alike)",
-    "at_least": "Whether a request without an end may decide the percentile, so that it is at least so long",
+    "at_least": "Whether a request without an end may decide the percentile, so that it is at least this long",
     "reached": "Whether so many requests reach that percentile at all",
     "check.not_told": "Caps that could not be judged; `--strict` exits with 1 where there are any",
     "breakdown.band_incomplete": "Requests of that rank left out because spans of theirs are missing",

@@ -40,7 +40,7 @@ review.result  # the dataclass of the analysis
 
 `budget` is a path, TOML text, a dict laid out like the budget file, or what `overbudget.load_budget` made of
 one. `only` says which requests, as `--only` does: `"model=big"`, a list of such conditions, a dict, or
-`overbudget.Filters`. Times are integers of nanoseconds. What a user can mend is raised as `overbudget.OverbudgetError`,
+`overbudget.Filters`. Times are integers of nanoseconds. What a user can put right is raised as `overbudget.OverbudgetError`,
 one sentence. `traces.connection` is DuckDB's own read-only connection; threads take a `cursor()` each.
 
 ## Every name

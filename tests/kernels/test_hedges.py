@@ -70,4 +70,4 @@ def test_a_request_waits_for_the_leg_that_answers_first_so_faster_legs_make_it_f
     assert took[0] == DELAY + 25
     assert took[-1] == (40 + 2 * (LEAST_CASES - 1)) // 2
     true = [min(first // 2, DELAY + second // 2) for (_, (_, _, _, first), (_, _, s, e)) in PAIRS for second in [e - s]]
-    assert all(told >= one for told, one in zip(took, true, strict=False))  # at most so long
+    assert all(told >= one for told, one in zip(took, true, strict=False))  # at most this long

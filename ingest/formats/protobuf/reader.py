@@ -209,8 +209,8 @@ def _decode(
     if batch is None:
         from overbudget.ingest.formats.protobuf.repair_utf8 import repaired
 
-        mended = repaired(messages[0], report)
-        batch = spans.batch_of([mended], report) if mended is not None else None
+        repaired_message = repaired(messages[0], report)
+        batch = spans.batch_of([repaired_message], report) if repaired_message is not None else None
     if batch is None:
         yield from _decode_apart(spans, messages[0], report, code)
     elif batch.spans.num_rows:

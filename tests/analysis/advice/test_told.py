@@ -14,7 +14,7 @@ def test_hedged_calls_are_told_and_promise_nothing(tmp_path: Path) -> None:
     bench = Workbench(Case("hedging", 2, tmp_path).faulty)
     (one,) = hedged_calls(bench)
     assert (one.kind, one.changes) == ("hedging", ())
-    lost = int(bench.nodes.ground.shape.lost.sum())
+    lost = int(bench.nodes.replay_input.shape.lost.sum())
     assert lost > 100
     assert f"{lost} of 700 calls" in one.evidence[0]
 

@@ -16,7 +16,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
 
 
 def chat(bench: Workbench) -> str:
-    (line,) = bench.nodes.ground.system.lines
+    (line,) = bench.nodes.replay_input.system.lines
     assert line.batches
     return line.name
 
@@ -44,7 +44,7 @@ def test_fewer_tokens_and_more_servers_at_once_prove_nothing(bench):
 
 
 def test_what_does_not_touch_the_calls_is_replayed_with_their_line(bench):
-    other = next(name for _, name in bench.nodes.ground.kinds if name not in (chat(bench),))
+    other = next(name for _, name in bench.nodes.replay_input.kinds if name not in (chat(bench),))
     found = bench.what_if([Scale(other, 1.0)])
     assert found.doubts == ()
     assert found.before == found.after

@@ -17,7 +17,7 @@ from overbudget.app.text.markdown import markdown
 from overbudget.app.text.notes import notes
 from overbudget.app.text.review import review_blocks
 from overbudget.app.text.review_json import check_json, review_json
-from overbudget.app.text.tables import MEAN, breakdown_lines
+from overbudget.app.text.tables import MEAN, breakdown_rows
 from overbudget.app.text.terminal import show, text
 from overbudget.app.text.words import quoted
 from overbudget.store.dataset import open_dataset
@@ -295,7 +295,7 @@ def test_where_stages_explain_little_the_table_and_the_sentence_speak_of_service
             Work(None, 20 * MS, "ask", hop_to="ledger"),
         )
     review = built(tmp_path, builder)
-    lines = breakdown_lines(review)
+    lines = breakdown_rows(review)
     labels = [line.label for line in lines]
     assert labels[-1] == MEAN
     assert (told in labels) is True
@@ -310,7 +310,7 @@ def test_beyond_seven_services_the_others_are_told_together(tmp_path: Path) -> N
     builder = DatasetBuilder()
     for _ in range(60):
         builder.request(*(Work(None, place * MS, service=f"s{place}") for place in range(1, 12)))
-    lines = breakdown_lines(built(tmp_path, builder))
+    lines = breakdown_rows(built(tmp_path, builder))
     assert [line.label for line in lines] == [*(f"`s{place}`" for place in range(11, 4, -1)), OTHER_SERVICES, MEAN]
     assert lines[-2].cells[0].text.startswith("10 ms")  # 1 + 2 + 3 + 4
 
