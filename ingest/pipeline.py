@@ -101,11 +101,13 @@ def ingest(
         connection.execute("COMMIT")  # deriving reads over a connection of its own; nobody else sees this file yet
         connection.execute("BEGIN")
         from overbudget.ingest.derive.derive import derive
+        from overbudget.ingest.write.operations import with_records
         from overbudget.stages.operation_table import catalogue_of
 
         tell(Progress("", _total(files) or 0, _total(files), writer.next_span_no, "deriving"))
-        catalogue = catalogue_of(writer.operations.table())
-        store_operations(connection, writer.operations.table(), catalogue)
+        operations = with_records(connection, writer.operations.table())
+        catalogue = catalogue_of(operations)
+        store_operations(connection, operations, catalogue)
         outcome = derive(connection, catalogue, adjust_clocks)
         for _, report in reports:
             report.sampled = said

@@ -38,7 +38,7 @@ class OperationColumns(NamedTuple):
     peer: I32  # place that a call span says it calls, or -1
     stage: I16  # or -1 where no rule classifies it
     weak: Bool
-    under: I16  # stage that must be the innermost classified one above for the rule to count, or -1
+    under: I16  # stage that must be the innermost classified one above for the rule to count, or -1; below -1: see stages.assign
 
 
 class Tree(NamedTuple):

@@ -9,6 +9,42 @@ from overbudget.stages.server_queue import QUEUE, stage_segments
 
 ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
 
+# Values of OperationColumns.under for rules that count only where nothing classified stands below a span: a model that is
+# recorded says that it was called, unless its calls are told by spans of their own.
+NOTHING_BELOW = -2
+NOTHING_BELOW_OR_TRANSPARENT = -3  # where something does, the span is orchestration
+NOTHING_ELSE_BELOW = -4  # than spans of the same stage and orchestration; else the span is orchestration
+
+
+@kernel(allocates=False)
+def _settle(parent, downwards, stage, weak, under, transparent, below):
+    """Set the stage of spans whose rule depends on what stands below them; `below` has a bit per stage, at first none."""
+    for i in range(downwards.size - 1, -1, -1):
+        node = downwards[i]
+        s = stage[node]
+        if s >= 0 and under[node] < -1:
+            inside = below[node]
+            if under[node] == NOTHING_ELSE_BELOW:
+                inside &= ~((np.uint64(1) << np.uint64(s)) | (np.uint64(1) << np.uint64(transparent)))
+            if inside != 0:
+                s = -1 if under[node] == NOTHING_BELOW else transparent
+                stage[node] = s
+        up = parent[node]
+        if up >= 0:
+            below[up] |= below[node]
+            if s >= 0 and not weak[node]:
+                below[up] |= np.uint64(1) << np.uint64(min(s, 63))
+
+
+def own_stages(tree: Tree, operations: OperationColumns, transparent: int = ORCHESTRATION) -> I16:
+    """int16[m]: the stage that each node's own rule gives it, -1 for none, settled by what stands below the node."""
+    stage, under = operations.stage[tree.operation], operations.under[tree.operation]
+    if (under < -1).any():
+        below = np.zeros(len(stage), np.uint64)
+        weak = operations.weak[tree.operation]
+        _settle(tree.parent, tree.downwards, stage, weak, under, transparent, below)
+    return stage
+
 
 @kernel(allocates=False)
 def _stage_of(parent, downwards, stage, weak, under, transparent, out, blocked, strong):
@@ -50,7 +86,7 @@ def under_strong_rule(tree: Tree, operations: OperationColumns, transparent: int
 
 def _decided(tree: Tree, operations: OperationColumns, unattributed: int, transparent: int) -> tuple[I16, Bool]:
     o = tree.operation
-    stage, weak, under = operations.stage[o], operations.weak[o], operations.under[o]
+    stage, weak, under = own_stages(tree, operations, transparent), operations.weak[o], operations.under[o]
     found = np.full(len(tree.parent), unattributed, np.int16)
     blocked, strong = np.zeros(len(tree.parent), bool), np.zeros(len(tree.parent), bool)
     _stage_of(tree.parent, tree.downwards, stage, weak, under, transparent, found, blocked, strong)

@@ -6,43 +6,31 @@ occur in the wild. They are written out because importing the packages that hold
 tests/stages/test_classify.py checks them against those packages.
 """
 
+from overbudget.stages.conventions import KINDS, OPERATIONS, PRESENCE, VECTOR_PREFIXES
+
 # Keys whose value decides the stage, and so is part of an operation's identity.
-CLASSIFY_KEYS: frozenset[str] = frozenset(
-    {
-        "gen_ai.operation.name",
-        "mcp.method.name",
-        "openinference.span.kind",
-        "traceloop.span.kind",
-        "llm.request.type",
-        "db.system",
-        "db.system.name",
-        "db.operation",
-        "db.operation.name",
-        "langfuse.observation.type",
-        "langsmith.span.kind",
-        "mlflow.spanType",
-        "ai.operationId",
-        "messaging.system",
-        "rpc.system",
-        "rpc.system.name",
-    }
-)
+CLASSIFY_KEYS: frozenset[str] = frozenset(convention.key for convention in (*OPERATIONS, *KINDS)) | {
+    "db.system",
+    "db.system.name",
+    "db.operation",
+    "db.operation.name",
+    "messaging.system",
+    "rpc.system",
+    "rpc.system.name",
+}
 
 QUEUE_KEY = "gen_ai.latency.time_in_queue"  # seconds, as vLLM reports them
 
 # Keys that decide by being there.
 CLASSIFY_PRESENCE: frozenset[str] = frozenset(
-    {"db.vector.query.top_k", "http.request.method", "http.method", QUEUE_KEY}
+    {"db.vector.query.top_k", "http.request.method", "http.method", QUEUE_KEY, *(key for key, _ in PRESENCE)}
 )
-CLASSIFY_PREFIXES: tuple[str, ...] = (
-    "pinecone.",
-    "qdrant.",
-    "db.chroma.",
-    "db.milvus.",
-    "db.marqo.",
-    "db.pinecone.",
-    "db.qdrant.",
-)
+CLASSIFY_PREFIXES: tuple[str, ...] = VECTOR_PREFIXES
+
+# What ingest says of an operation beside its keys: its spans record a model or tokens, its query asks for vectors.
+MODEL_RECORDED = "a model is recorded"
+TOKENS_RECORDED = "tokens are recorded"
+VECTOR_QUERY_TEXT = "the query asks for vectors"
 
 # What a call span says it calls (docs/reference/method.md, Hops).
 PEER_KEYS: tuple[str, ...] = (

@@ -7,54 +7,21 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from overbudget.stages.names import MISSING_SCOPE
+from overbudget.stages.attribute_keys import MODEL_RECORDED, TOKENS_RECORDED, VECTOR_QUERY_TEXT
+from overbudget.stages.conventions import (
+    KINDS,
+    NAMES,
+    OPERATIONS,
+    PRESENCE,
+    VECTOR_NAMES,
+    VECTOR_PREFIXES,
+    VECTOR_QUERY_OF,
+    VECTOR_STORES,
+    Convention,
+)
+from overbudget.stages.name_words import searches_or_embeds, stage_of_words, words_of
+from overbudget.stages.names import MISSING_SCOPE, UNKNOWN_SERVICE
 from overbudget.stages.rules import Rule, as_recorded, pattern
-
-_OPENINFERENCE = {
-    "llm": "inference", "retriever": "retrieval", "embedding": "retrieval", "reranker": "retrieval", "tool": "tools",
-    "guardrail": "safety", "prompt": "context", "evaluator": "safety", "agent": "orchestration",
-    "chain": "orchestration", "decision": "orchestration",
-}  # fmt: skip
-
-# Attribute, and the stage for each value (compared in lower case, JSON quotes stripped); strongest evidence first.
-_BY_VALUE: tuple[tuple[str, dict[str, str]], ...] = (
-    (
-        "gen_ai.operation.name",
-        {
-            "chat": "inference", "generate_content": "inference", "text_completion": "inference",
-            "embeddings": "retrieval", "retrieval": "retrieval", "execute_tool": "tools",
-            "await_human_input": "user",
-            "invoke_agent": "orchestration", "create_agent": "orchestration", "invoke_workflow": "orchestration",
-        },
-    ),
-    ("mcp.method.name", {"tools/call": "tools", "elicitation/create": "user"}),
-    ("openinference.span.kind", _OPENINFERENCE),
-    ("traceloop.span.kind", {"tool": "tools", "workflow": "orchestration", "agent": "orchestration", "task": "orchestration"}),
-    ("llm.request.type", {"chat": "inference", "completion": "inference", "embedding": "retrieval", "rerank": "retrieval"}),
-    (
-        "langfuse.observation.type",
-        {
-            "generation": "inference", "retriever": "retrieval", "embedding": "retrieval", "tool": "tools",
-            "guardrail": "safety", "evaluator": "safety", "agent": "orchestration", "chain": "orchestration",
-            "span": "orchestration",
-        },
-    ),
-    (
-        "langsmith.span.kind",
-        {
-            "llm": "inference", "retriever": "retrieval", "embedding": "retrieval", "tool": "tools",
-            "prompt": "context", "parser": "shaping", "chain": "orchestration",
-        },
-    ),
-    ("mlflow.spanType", {**_OPENINFERENCE, "chat_model": "inference", "parser": "shaping"}),
-    (
-        "ai.operationId",
-        {
-            "ai.generatetext": "orchestration", "ai.streamtext": "orchestration", "ai.generateobject": "orchestration",
-            "ai.streamobject": "orchestration", "ai.toolcall": "tools",
-        },
-    ),
-)  # fmt: skip
 
 # Names of spans, tools and functions that say, as a whole, that a person is asked. Part of a name says nothing: `prompt_user`
 # may write the prompt, and `human_input_parser` parses.
@@ -68,29 +35,16 @@ _PERSON = frozenset({
 })  # fmt: skip
 _TOOL_SAYS = re.compile(r"^(execute tool|running tool|tool call|tool) ")
 
-_VECTOR_STORES = {"pinecone", "qdrant", "chroma", "chromadb", "weaviate", "milvus", "marqo", "lancedb", "pgvector"}
-_VECTOR_PREFIXES = ("pinecone.", "qdrant.", "db.chroma.", "db.milvus.", "db.marqo.", "db.pinecone.", "db.qdrant.")
-_VECTOR_NAMES = (*_VECTOR_PREFIXES, "chroma.", "milvus.", "marqo.", "weaviate.")
-
-# Words in names of spans, functions and tasks, when nothing else speaks. Words are matched after `search_docs`,
-# `searchDocs` and `search-docs` have become "search docs".
-_BY_WORD: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("retrieval", re.compile(r"\b(retriev|search|rerank|embed)\w*")),
-    ("context", re.compile(r"\b\w*prompt\w*|\bbuild context|\bassembl\w*")),
-    ("safety", re.compile(r"\b(guard|moderat|pii)\w*|\bsafety\b")),
-    ("shaping", re.compile(r"\b(format|render|postprocess)\w*|\bpost process\w*|\bparse output\w*")),
-    ("queue", re.compile(r"\bqueue\w*|\bwait for slot\b")),
-)
-_WORD_BREAKS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
-
 
 @dataclass(frozen=True)
 class Decision:
-    """What a rule said: the stage (None: no rule applies), whether it is weak, what must stand above, and in words why."""
+    """What a rule said: the stage (None: no rule applies), whether it is weak, what must stand around it, and in words why."""
 
     stage: str | None = None
     weak: bool = False
     under: str | None = None  # counts only where the innermost classified span above is of this stage
+    below: str = ""  # counts only where "nothing" that is classified stands below, or "nothing else" than its stage
+    otherwise: str | None = None  # the stage where that does not hold
     rule: str | None = None
 
 
@@ -114,9 +68,9 @@ def classify(
             said = {**known, **evidence[row]} if evidence else known
             own = next((rule for rule in rules if _matches(rule, service, scope, name, kind, said)), None)
             if own is not None:
-                decisions.append(Decision(own.stage, own.weak, None, f"budget: {own}"))
+                decisions.append(Decision(own.stage, own.weak, rule=f"budget: {own}"))
                 continue
-        decisions.append(by_default(name, kind, known))
+        decisions.append(by_default(name, kind, known, scope, service))
     return decisions
 
 
@@ -141,55 +95,114 @@ def _matches(rule: Rule, service: str, scope: str, name: str, kind: str, keys: M
     return rule.kind is None or rule.kind.upper() == kind
 
 
-def by_default(name: str, kind: str, keys: Mapping[str, str | None]) -> Decision:
-    """The decision of the default rules, strongest evidence first."""
+def by_default(
+    name: str, kind: str, keys: Mapping[str, str | None], scope: str = "", service: str = UNKNOWN_SERVICE
+) -> Decision:
+    """The decision of the default rules, strongest evidence first (docs/reference/method.md, Operations and stages).
+
+    What a span does (an operation, a vector store's query, a tool's call) beats its kind, a kind that says something beats
+    what frameworks call their spans, that the model which is recorded, and that a kind which only says that a span holds
+    others. Words of the name are asked last.
+    """
     if kind not in ("SERVER", "CONSUMER") and _asks_a_person(name):
         return Decision("user", rule=f"span name {name}")
-    for key, stages in _BY_VALUE:
-        value = keys.get(key)
-        if value is None:
-            continue
-        plain = value.strip('"').lower()
-        stage = stages.get(plain)
-        if stage is None and key == "ai.operationId":
-            stage = _vercel(plain)
-        if stage is not None:
-            return Decision(stage, rule=f"{key} = {value}")
-    vercel = _vercel(name.lower().split(" ")[0]) if name.startswith("ai.") else None
-    if vercel is not None:
-        return Decision(vercel, rule=f"span name {name}")
-    return _vector_store(name, keys) or _plain_client(kind, keys) or _by_name(name, kind, keys)
+    return (
+        _by_value(OPERATIONS, keys)
+        or _vector_query(name, keys)
+        or _by_value(KINDS, keys)
+        or _by_framework(name, f"{scope} {service}".lower())
+        or _by_presence(name, keys)
+        or _generic(name, keys)
+        or _plain_client(kind, keys)
+        or _by_words(name, keys)
+    )
 
 
 @lru_cache(maxsize=65536)
 def _asks_a_person(name: str) -> bool:
     """Whether the whole name says that a person is asked, however its words are written: `AskUserQuestion`, `human_input`."""
-    words = _WORD_BREAKS.sub(" ", name[:80]).strip().lower()
+    words = words_of(name[:80])
     return words in _PERSON or _TOOL_SAYS.sub("", words) in _PERSON
 
 
-def _vercel(operation: str) -> str | None:
-    if operation.endswith((".dogenerate", ".dostream")):
-        return "inference"
-    if operation.startswith("ai.embed"):
-        return "retrieval"
-    return dict(_BY_VALUE)["ai.operationId"].get(operation)
+def _plain(convention: Convention, value: str) -> str:
+    """A value as the tables have it: lower case, without JSON's quotes, of a JSON object the field that tells."""
+    if convention.inside is None:
+        return value.strip('"').lower()
+    found = re.search(rf'"{convention.inside}"\s*:\s*"([^"]*)"', value)
+    return (found[1] if found else value).lower()
 
 
-def _vector_store(name: str, keys: Mapping[str, str | None]) -> Decision | None:
+def _by_value(conventions: Sequence[Convention], keys: Mapping[str, str | None]) -> Decision | None:
+    for convention in conventions:
+        value = keys.get(convention.key)
+        if value is None:
+            continue
+        plain = _plain(convention, value)
+        stage = convention.stages.get(plain) or _first_match(convention.patterns, plain)
+        if stage is not None:
+            return Decision(stage, rule=f"{convention.key} = {value}")
+    return None
+
+
+def _first_match(patterns: Sequence[tuple[str, str]], text: str) -> str | None:
+    return next((stage for expression, stage in patterns if re.fullmatch(expression, text)), None)
+
+
+def _by_framework(name: str, origin: str) -> Decision | None:
+    """What frameworks say by a span's name alone."""
+    plain = name.lower()
+    if plain.startswith("ai."):
+        vercel = _by_value(OPERATIONS, {"ai.operationId": name.split(" ")[0]})
+        if vercel is not None:
+            return Decision(vercel.stage, rule=f"span name {name}")
+    for named in NAMES:
+        if named.origin in origin and (stage := _first_match(named.names, plain)):
+            return Decision(stage, rule=f"span name {name}")
+    return None
+
+
+def _by_presence(name: str, keys: Mapping[str, str | None]) -> Decision | None:
+    for key, stage in PRESENCE:
+        if key in keys:
+            return Decision(stage, rule=f"{key} is there")
+    if MODEL_RECORDED in keys or TOKENS_RECORDED in keys:
+        what = MODEL_RECORDED if MODEL_RECORDED in keys else TOKENS_RECORDED
+        if searches_or_embeds(name):
+            return Decision("retrieval", rule=f"{what}, and words of the span name {name}")
+        otherwise = "orchestration" if _generic(name, keys) else None
+        return Decision("inference", below="nothing", otherwise=otherwise, rule=f"{what}, and nothing classified below")
+    return None
+
+
+def _generic(name: str, keys: Mapping[str, str | None]) -> Decision | None:
+    """Of a span whose kind says that it holds others: what its name says, if those others do nothing else."""
+    for convention in (*OPERATIONS, *KINDS):
+        value = keys.get(convention.key)
+        if value is None or _plain(convention, value) not in convention.generic:
+            continue
+        stage = stage_of_words(name)
+        if stage is None:
+            return Decision("orchestration", rule=f"{convention.key} = {value}")
+        rule = f"words of the span name {name}, {convention.key} = {value}"
+        return Decision(stage, below="nothing else", otherwise="orchestration", rule=rule)
+    return None
+
+
+def _vector_query(name: str, keys: Mapping[str, str | None]) -> Decision | None:
     for key in ("db.system.name", "db.system"):
         system = (keys.get(key) or "").lower()
-        if system in _VECTOR_STORES:
+        if system in VECTOR_STORES:
             return Decision("retrieval", rule=f"{key} = {system}")
         asked = f"{keys.get('db.operation.name') or keys.get('db.operation') or ''} {name}".lower()
-        if system in ("elasticsearch", "opensearch") and "knn" in asked:
-            return Decision("retrieval", rule=f"{key} = {system} with a knn query")
+        if system in VECTOR_QUERY_OF and (VECTOR_QUERY_TEXT in keys or re.search(VECTOR_QUERY_OF[system], asked)):
+            return Decision("retrieval", rule=f"{key} = {system} with a vector query")
     if "db.vector.query.top_k" in keys:
         return Decision("retrieval", rule="db.vector.query.top_k is there")
     for key in keys:
-        if key.startswith(_VECTOR_PREFIXES):
+        if key.startswith(VECTOR_PREFIXES):
             return Decision("retrieval", rule=f"{key} is there")
-    if name.lower().startswith(_VECTOR_NAMES):
+    if name.lower().startswith(VECTOR_NAMES):
         return Decision("retrieval", rule=f"span name {name}")
     return None
 
@@ -200,27 +213,19 @@ def _plain_client(kind: str, keys: Mapping[str, str | None]) -> Decision | None:
         return None
     for key in ("db.system.name", "db.system"):
         if keys.get(key):
-            return Decision("database", True, None, f"{key} = {keys[key]}")
+            return Decision("database", True, None, rule=f"{key} = {keys[key]}")
     if keys.get("messaging.system"):
-        return Decision("queue", True, None, f"messaging.system = {keys['messaging.system']}")
+        return Decision("queue", True, None, rule=f"messaging.system = {keys['messaging.system']}")
     if kind == "CLIENT":
         for key in ("http.request.method", "http.method", "rpc.system", "rpc.system.name"):
             if key in keys:
-                return Decision("tools", True, "orchestration", f"client span with {key}, called by an agent")
+                return Decision("tools", True, "orchestration", rule=f"client span with {key}, called by an agent")
     return None
 
 
-def _by_name(name: str, kind: str, keys: Mapping[str, str | None]) -> Decision:
+def _by_words(name: str, keys: Mapping[str, str | None]) -> Decision:
     speaks = ("http.request.method", "http.method", "rpc.system", "rpc.system.name", "messaging.system")
-    if name == "llm_request":
-        return Decision("inference", rule="span name llm_request")
     if any(key in keys for key in speaks):
         return Decision()
-    stage = _stage_of_words(name)
+    stage = stage_of_words(name)
     return Decision(stage, rule=f"words of the span name {name}") if stage else Decision()
-
-
-@lru_cache(maxsize=65536)
-def _stage_of_words(name: str) -> str | None:
-    words = _WORD_BREAKS.sub(" ", name[:200]).lower()
-    return next((stage for stage, expression in _BY_WORD if expression.search(words)), None)

@@ -14,6 +14,7 @@ DEFAULT_STAGES: tuple[str, ...] = (
     "orchestration",
     "user",
 )
+UNKNOWN_SERVICE = "unknown_service"  # of spans whose resource has no service.name
 MISSING_SCOPE = "overbudget.missing"  # scope of the spans that stand for parents which are in no dump
 MUCH_UNATTRIBUTED = 0.5  # of the time: with more, stages explain little and answers speak of services and operations
 ASKS_PERSON = "user"  # the stage of waiting for a person: no part of latency

@@ -8,12 +8,21 @@ import pyarrow as pa
 
 from overbudget.kernels.columns import I32, OTHER_KIND, Bool, OperationColumns
 from overbudget.kernels.otlp import KINDS
+from overbudget.stages.assign import NOTHING_BELOW, NOTHING_BELOW_OR_TRANSPARENT, NOTHING_ELSE_BELOW
 from overbudget.stages.attribute_keys import PEER_KEYS
 from overbudget.stages.classify import Decision, classify
 from overbudget.stages.names import DEFAULT_STAGES, MISSING_SCOPE, UNATTRIBUTED, stage_order
 from overbudget.stages.rules import Rule
 
 SETUP = ("create_agent",)  # gen_ai.operation.name of spans that set something up
+
+# How the kernels are told what must not stand below a span for its rule to count.
+BELOW: dict[tuple[str, str | None], int] = {
+    ("", None): -1,
+    ("nothing", None): NOTHING_BELOW,
+    ("nothing", "orchestration"): NOTHING_BELOW_OR_TRANSPARENT,
+    ("nothing else", "orchestration"): NOTHING_ELSE_BELOW,
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ def catalogue_of(
         peer=np.array([places[peer] if peer else -1 for peer in peers], np.int32),
         stage=np.array([code.get(d.stage, -1) if d.stage else -1 for d in decided], np.int16),
         weak=np.array([d.weak for d in decided], bool),
-        under=np.array([code[d.under] if d.under else -1 for d in decided], np.int16),
+        under=np.array([code[d.under] if d.under else BELOW[d.below, d.otherwise] for d in decided], np.int16),
     )
     name_codes = np.array([distinct[name] for name in names], np.int32)
     missing = np.array([scope == MISSING_SCOPE for scope in operations["scope_name"].to_pylist()], bool)

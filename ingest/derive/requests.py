@@ -8,6 +8,7 @@ import pyarrow as pa
 from overbudget.ingest.derive.recorded_twice import calls_that_count
 from overbudget.ingest.write.facts import FACT_NAMES
 from overbudget.kernels.columns import Requests, Tree
+from overbudget.stages.assign import own_stages
 from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION, WEIGHT
 from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.stages.operation_table import Catalogue
@@ -87,7 +88,7 @@ def fold_facts(
     `calls_that_count`); without such spans the largest number any span records counts. The model and the time
     to first token are those of the longest span that records one, inference spans first.
     """
-    is_inference = (catalogue.columns.stage == catalogue.stages.index("inference"))[tree.operation]
+    is_inference = own_stages(tree, catalogue.columns) == catalogue.stages.index("inference")
     nodes = pa.table(
         {
             "span_no": span_no,

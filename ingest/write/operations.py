@@ -6,12 +6,14 @@ that combination in one pass; only the first span of an operation is ever looked
 
 from collections.abc import Sequence
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from overbudget.ingest.batch import SpanBatch
+from overbudget.ingest.write.facts import FACT_NAMES
 from overbudget.kernels.content_hash import (
     codes_of,
     hash_bytes,
@@ -23,8 +25,9 @@ from overbudget.kernels.content_hash import (
 )
 from overbudget.kernels.jit import READ_BOOL, READ_I8, READ_I32, READ_U8, READ_U64, kernel
 from overbudget.stages import attribute_keys
+from overbudget.stages.conventions import VECTOR_QUERY
+from overbudget.stages.names import UNKNOWN_SERVICE
 
-UNKNOWN_SERVICE = "unknown_service"
 CALL_KINDS = ("CLIENT", "PRODUCER")
 
 # How an attribute key counts for the identity of an operation.
@@ -48,7 +51,11 @@ def role_of_key(key: str) -> int:
         return BY_VALUE
     if key in attribute_keys.PEER_KEYS:
         return BY_VALUE_OF_CALLS
-    if key in attribute_keys.CLASSIFY_PRESENCE or key.startswith(attribute_keys.CLASSIFY_PREFIXES):
+    if (
+        key == attribute_keys.VECTOR_QUERY_TEXT
+        or key in attribute_keys.CLASSIFY_PRESENCE
+        or key.startswith(attribute_keys.CLASSIFY_PREFIXES)
+    ):
         return BY_PRESENCE
     return IGNORED
 
@@ -112,6 +119,7 @@ class OperationCatalog:
             codes_of(kinds)
         ]
         lists, keys, values = list_parts(spans["attributes"])
+        keys = _with_vector_queries(keys, values)
         role = np.array([role_of_key(key) for key in keys.dictionary.to_pylist()], np.int8)
         hashes = base
         if role.any():
@@ -165,6 +173,51 @@ class OperationCatalog:
         catalog._id_of_hash = dict(zip(hashes.tolist(), operations["operation_id"].to_pylist(), strict=True))
         catalog._chunks = [operations.select(OPERATIONS.names).cast(OPERATIONS)]
         return catalog
+
+
+def _with_vector_queries(keys: pa.DictionaryArray, values: pa.StringArray) -> pa.DictionaryArray:
+    """The keys, those of queries that ask for vectors replaced by one that says so: what a query asks is not among what tells
+    operations apart otherwise."""
+    known = keys.dictionary.to_pylist()
+    codes = codes_of(keys)
+    queries = [known.index(key) for key in attribute_keys.QUERY_KEYS if key in known]
+    if not queries:
+        return keys
+    entries = np.flatnonzero(np.isin(codes, queries))
+    asks = pc.match_substring_regex(values.take(pa.array(entries)), VECTOR_QUERY).fill_null(False)
+    if not pc.any(asks).as_py():
+        return keys
+    codes = codes.copy()
+    codes[entries[asks.to_numpy(zero_copy_only=False)]] = len(known)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes), pa.array([*known, attribute_keys.VECTOR_QUERY_TEXT], pa.string())
+    )
+
+
+def with_records(connection: duckdb.DuckDBPyConnection, operations: pa.Table) -> pa.Table:
+    """The operations with what their spans record added to their keys: a model, tokens.
+
+    It is not part of an operation's identity, for a call that fails may record less than one that does not. Needs the
+    temporary table `facts`.
+    """
+    found = connection.execute(_RECORDS).fetchall()
+    if not found:
+        return operations
+    records: dict[int, list[str]] = {}
+    for operation, fact in found:
+        said = attribute_keys.MODEL_RECORDED if fact == FACT_NAMES.index("model") else attribute_keys.TOKENS_RECORDED
+        records.setdefault(operation, []).append(said)
+    keys = [dict(of) for of in operations["keys"].to_pylist()]
+    for place, operation in enumerate(operations["operation_id"].to_pylist()):
+        for said in records.get(operation, ()):
+            keys[place].setdefault(said, None)
+    column = pa.array([list(of.items()) for of in keys], OPERATIONS.field("keys").type)
+    return operations.set_column(operations.schema.get_field_index("keys"), "keys", column)
+
+
+_RECORDS = f"""SELECT DISTINCT s.operation_id, f.fact FROM facts f JOIN data.spans s USING (span_no)
+    WHERE f.fact IN ({FACT_NAMES.index("model")}, {FACT_NAMES.index("input_tokens")}) AND f.value NOT IN ('', '0')
+    ORDER BY ALL"""
 
 
 def _identity_keys(

@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from overbudget.ingest.batch import ATTRIBUTES, SpanBatch
 from overbudget.ingest.write import facts
 from overbudget.ingest.write.dimensions import Dimension
-from overbudget.ingest.write.operations import UNKNOWN_SERVICE, OperationCatalog, service_names
+from overbudget.ingest.write.operations import OperationCatalog, service_names
 from overbudget.ingest.write.span_names import names_of
 from overbudget.kernels.content_hash import list_parts
+from overbudget.stages.names import UNKNOWN_SERVICE
 from overbudget.store.tables import insert
 
 

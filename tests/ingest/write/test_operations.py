@@ -1,10 +1,13 @@
 """Which spans are one operation."""
 
+import duckdb
 import pyarrow as pa
 
 from overbudget.ingest.batch import SpanBatch
-from overbudget.ingest.write.operations import OperationCatalog
+from overbudget.ingest.write.facts import facts_of
+from overbudget.ingest.write.operations import OperationCatalog, with_records
 from overbudget.ingest.write.span_names import names_of
+from overbudget.stages.attribute_keys import MODEL_RECORDED, VECTOR_QUERY_TEXT
 from tests.batches import batch
 
 
@@ -78,3 +81,37 @@ def test_the_catalogue_says_what_each_operation_is() -> None:
     )
     assert row["keys"] == [("db.system.name", "mysql")]
     assert isinstance(catalog.table(), pa.Table)
+
+
+def test_queries_that_ask_for_vectors_are_an_operation_of_their_own() -> None:
+    catalog = OperationCatalog()
+    query = {"name": "query", "kind": "CLIENT"}
+    texts = ("SELECT 1", "SELECT 2", "SELECT id FROM docs ORDER BY embedding <=> $1 LIMIT 5", "FT.SEARCH idx q KNN 3")
+    spans = [{**query, "attributes": {"db.system.name": "postgresql", "db.query.text": text}} for text in texts]
+    ids = numbers(catalog, batch(spans))
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+    asks = [VECTOR_QUERY_TEXT in dict(keys) for keys in catalog.table()["keys"].to_pylist()]
+    assert (asks[ids[0]], asks[ids[2]]) == (False, True)
+    assert numbers(OperationCatalog.of(catalog.table()), batch(spans)) == ids
+
+
+def test_what_spans_record_is_told_of_their_operation_and_tells_none_apart() -> None:
+    catalog = OperationCatalog()
+    spans = batch([{"name": "call", "attributes": {"gen_ai.request.model": "m"}}, {"name": "call"}, {"name": "other"}])
+    ids = numbers(catalog, spans)
+    assert ids[0] == ids[1] != ids[2]
+    with duckdb.connect() as connection:
+        connection.execute("CREATE SCHEMA data")
+        connection.execute(
+            "CREATE TABLE data.spans AS SELECT unnest([0, 1, 2]) AS span_no, unnest($ids) AS operation_id", {"ids": ids}
+        )
+        connection.execute("CREATE TEMP TABLE facts (span_no INTEGER, fact TINYINT, value VARCHAR)")
+        connection.register("found", facts_of(spans, 0))
+        connection.execute("INSERT INTO facts FROM found")
+        told = with_records(connection, catalog.table())
+    keys = [dict(keys) for keys in told["keys"].to_pylist()]
+    assert (keys[ids[0]], keys[ids[2]]) == ({MODEL_RECORDED: None}, {})
+    assert numbers(OperationCatalog.of(told), batch([{"name": "call"}, {"name": "other"}])) == [
+        0,
+        1,
+    ]  # no part of the identity
