@@ -1,4 +1,4 @@
-"""What waits for what, told from all traces at once (docs/reference/method.md, What waits for what).
+"""What waits for what, as all traces together show it (docs/reference/method.md, What waits for what).
 
 One trace shows only that a call began after another had ended. That it waited for it is told from how often the two overlap
 elsewhere, and from how soon the one begins when the other has ended.

@@ -1,4 +1,4 @@
-"""What an entry span tells of its request by itself, as SQL over a span `s` of data.spans, its operation `o` and its resource `r`."""
+"""What an entry span alone says of its request, as SQL over a span `s` of data.spans, its operation `o` and its resource `r`."""
 
 from collections.abc import Sequence
 

@@ -26,7 +26,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Split:
-    """Operations told apart by attributes: `operation` numbers the nodes anew, new operation j comes from `original[j]`
+    """Operations kept apart by attributes: `operation` numbers the nodes anew, new operation j comes from `original[j]`
     and has the attributes `evidence[j]`."""
 
     operation: I32

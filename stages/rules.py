@@ -11,7 +11,7 @@ class Rule:
 
     `attribute` names a span attribute; `equals` its accepted values as text (empty: any value, the attribute is there).
     `name`, `service`, `scope` are patterns for the span's name, service and instrumentation scope in which `*` stands
-    for any text and `?` for any one character, upper and lower case told apart. `kind` is SERVER, CLIENT, ….
+    for any text and `?` for any one character, upper and lower case kept apart. `kind` is SERVER, CLIENT, ….
     A `weak` rule counts only where no classified span stands above.
     """
 

@@ -31,7 +31,7 @@ class Waits(NamedTuple):
 
 
 def waits_among(segments: Segments, stage: I16) -> Waits:
-    """The waits among segments that `waits_for_person` has told apart."""
+    """The waits among segments that `waits_for_person` has kept apart."""
     asked = np.flatnonzero(stage == USER)
     return Waits(segments.request[asked], segments.start[asked], segments.end[asked])
 

@@ -11,7 +11,7 @@ from overbudget.analysis.advice.limits import limits_too_small
 from overbudget.analysis.advice.proposal import LEAST_REQUESTS, Confidence, Proposal, Source, with_services
 from overbudget.analysis.advice.steps import loops_that_run_more_often, many_calls_in_a_row
 from overbudget.analysis.advice.token_counts import large_prompts_and_answers
-from overbudget.analysis.advice.told import cold_starts, connections_opened_each_time, hedged_calls
+from overbudget.analysis.advice.without_promise import cold_starts, connections_opened_each_time, hedged_calls
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.table import GOOD, I64, UNKNOWN

@@ -1,4 +1,4 @@
-"""In which line of a TOML text does each key stand? The parsers at hand do not tell; messages about a value need it."""
+"""In which line of a TOML text does each key stand? The parsers do not say; messages about a value need it."""
 
 import re
 import tomllib

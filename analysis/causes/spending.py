@@ -155,7 +155,7 @@ def _token_call(tokens: PathTokens, path: PathTable, table: RequestTable, kept: 
 
 
 def _widths(path: PathTable) -> dict[Cause, int]:
-    """The causes that are equal siblings. A place for several belongs to the operations that were told together alone."""
+    """The causes that are equal siblings. A place for several belongs to the operations that were grouped alone."""
     wide = {group.place: group.width for group in path.siblings.values()}
     pairs = np.unique(np.stack([path.operation, path.hop]), axis=1).T.tolist() if wide else []
     return {

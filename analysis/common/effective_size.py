@@ -58,7 +58,7 @@ class EffectiveSize:
         return interval_ranks(self.n, percentile, tail)
 
     def share_interval(self, k: int, tail: float = TAIL) -> tuple[float, float] | None:
-        """Between what the true share lies where k of the n have something; None where that cannot be told."""
+        """Between what the true share lies where k of the n have something; None where that cannot be known."""
         if self.independence == "unknown" or self.n == 0:
             return None
         if self.independence == "corrected" and self.n_effective is not None:

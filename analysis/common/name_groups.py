@@ -1,4 +1,4 @@
-"""Names that an answer tells together: counters, short hexadecimal digits and words of one path segment, where there are many.
+"""Names that an answer treats as one: counters, short hexadecimal digits and words of one path segment, where there are many.
 
 What is an id by itself was masked at ingest, name by name. Here it takes the other names to see it: `step-3` may be a name,
 `step-1` to `step-40` are one. So names are grouped over everything that one answer speaks of (both sides of a comparison),
@@ -22,7 +22,7 @@ _SHORT_HEX = re.compile(r"(?<=[-_/])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{4,7}(?=$|[-
 
 
 def name_groups(called: Iterable[Called]) -> dict[Called, str]:
-    """What each of the names `called` is told as, for those that are told together with others."""
+    """What each of the names `called` is called, for those that are grouped with others."""
     distinct = sorted(set(called))
     groups = _shared(distinct, _counted, FEWEST_COUNTED)
     told = sorted({(service, groups.get((service, name), name)) for service, name in distinct})

@@ -62,7 +62,7 @@ class Quantile:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of n requests that have something, and between what it lies (95 %); None where that cannot be told."""
+    """The share of n requests that have something, and between what it lies (95 %); None where that cannot be known."""
 
     share: float
     low: float | None

@@ -208,7 +208,7 @@ def _chosen(side: Side, budget: Budget) -> RequestTable:
 
 
 def _of_route(table: RequestTable, by_route: bool) -> list[Kind]:
-    """Requests told apart by route alone: the shape of one that lost spans is not known."""
+    """Requests kept apart by route alone: the shape of one that lost spans is not known."""
     return [(table.route.names[code] if by_route else "", "") for code in table.route.codes.tolist()]
 
 

@@ -1,6 +1,6 @@
 """What is asked held fixed: which requests of two sides are alike, and what each of the base counts for.
 
-Requests are told apart by route, and by shape (the operations directly below the entry span) where both sides have the
+Requests are kept apart by route, and by shape (the operations directly below the entry span) where both sides have the
 same shapes as often. An operation that appears within a route, or occurs more often there, is growth and not another mix:
 a cache that misses makes the shape of a miss more frequent, and holding that fixed would hide it.
 """
@@ -16,8 +16,8 @@ from overbudget.analysis.common.percentiles import F64, I64
 from overbudget.analysis.requests.table import RequestTable
 from overbudget.kernels.arrow import coded, numbers, row_of
 
-LEAST_COVERED = 0.95  # of the candidate's requests of a route that shapes of both sides must hold, to be told apart
-BY_CHANCE = 3.0  # standard errors that a shape's share may change by, for shapes to be told apart
+LEAST_COVERED = 0.95  # of the candidate's requests of a route that shapes of both sides must hold, to be kept apart
+BY_CHANCE = 3.0  # standard errors that a shape's share may change by, for shapes to be kept apart
 
 Kind = tuple[str, str]  # route and shape
 
@@ -53,7 +53,7 @@ def mix(
 
 
 def _by_shape(base: Sequence[Kind], candidate: Sequence[Kind]) -> set[str]:
-    """The routes whose shapes are told apart."""
+    """The routes whose shapes are kept apart."""
     before, after = Counter(base), Counter(candidate)
     was, now = (Counter(route for route, _ in side) for side in (base, candidate))
     covered: Counter[str] = Counter()

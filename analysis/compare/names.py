@@ -1,4 +1,4 @@
-"""Names of both sides that differ in counters or words only, told as one: see analysis.common.name_groups."""
+"""Names of both sides that differ in counters or words only, treated as one: see analysis.common.name_groups."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ SHAPE = " | "  # between the names of a shape
 
 
 class TellTogether:
-    """The groups of names over several datasets, and what is told by them."""
+    """The groups of names over several datasets, and what they are called."""
 
     def __init__(self, *connections: duckdb.DuckDBPyConnection) -> None:
         called = {
@@ -26,7 +26,7 @@ class TellTogether:
         self._of_name = {name: group for (_, name), group in sorted(self.groups.items())}
 
     def routes(self, table: RequestTable) -> RequestTable:
-        """The same requests with their routes told together."""
+        """The same requests with their routes grouped."""
         if not self.groups or len(table) == 0:
             return table
         routes = len(table.route.names) + 1
@@ -39,7 +39,7 @@ class TellTogether:
         return replace(table, route=coded(pa.chunked_array([told])))
 
     def shape(self, shape: str) -> str:
-        """A shape with its names told together."""
+        """A shape with its names grouped."""
         if not self.groups:
             return shape
         return SHAPE.join(sorted({self._of_name.get(name, name) for name in shape.split(SHAPE)}))

@@ -39,7 +39,7 @@ class PathTable:
     groups: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def members(self) -> dict[str, str]:
-        """The services and places that are told as one because they differ in numbers alone, and what they are called."""
+        """The services and places that are treated as one because they differ in numbers alone, and what they are called."""
         return {member: group.place for group in self.siblings.values() for member in group.members}
 
     def told_as(self, groups: Mapping[tuple[str, str], str]) -> "PathTable":

@@ -149,7 +149,7 @@ def span_ids(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> npt.ND
 
 
 def _complete_traces(tree: Tree, stored_request_of: I32, stored: RequestTable) -> npt.NDArray[np.bool_]:
-    """Per trace whether its requests are complete: it is told of a whole trace, and stored with each of its requests.
+    """Per trace whether its requests are complete: it is decided for a whole trace, and stored with each of its requests.
 
     A trace without any stored request has none because its entry span is missing.
     """

@@ -31,7 +31,7 @@ from overbudget.stages.name_template import template
 from overbudget.store.errors import OverbudgetError
 
 TYPICAL = (40, 60)  # the band that stands for a typical request
-MOST_ROUTES = 50  # routes told apart; the busiest, and those the budget names
+MOST_ROUTES = 50  # routes kept apart; the busiest, and those the budget names
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def measure(
     routes: Sequence[str] = (),
     failures_apart: bool = False,
 ) -> Measured:
-    """Percentiles and bands of the requests that `filters` leave; `routes` are told apart in any case.
+    """Percentiles and bands of the requests that `filters` leave; `routes` are kept apart in any case.
 
     With `failures_apart` failed requests count in the share that failed and nowhere else.
 

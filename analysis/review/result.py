@@ -13,7 +13,7 @@ from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 
 Verdict = Literal["over", "at_risk", "within", "unknown"]
 Basis = Literal["cap", "typical", "largest"]
-MOST_SERVICES = 7  # told apart
+MOST_SERVICES = 7  # kept apart
 OTHER_SERVICES = "other services"
 TOTAL = "total"  # what `over` calls the whole request
 

@@ -60,7 +60,7 @@ def form(found: Review) -> Form:
 
 
 def _shown(found: Review) -> Rows:
-    """A line for the whole request and each stage, a column for each percentile; averages where none can be told."""
+    """A line for the whole request and each stage, a column for each percentile; averages where none can be given."""
     if not found.end_to_end or not found.end_to_end[0].n:
         return ()
     lines, columns = percentile_rows(found), [f"p{p}" for p in found.percentiles]

@@ -17,7 +17,7 @@ STAGE_COLOURS: dict[str, str] = {
     "user": "rgba(128, 128, 128, 0.14)",
     "unattributed": "rgba(128, 128, 128, 0.27)",
 }
-OWN_STAGE = "rgba(128, 128, 128, 0.9)"  # stages of the user's own share a grey: more hues cannot be told apart
+OWN_STAGE = "rgba(128, 128, 128, 0.9)"  # stages of the user's own share a grey: more hues cannot be kept apart
 BUDGET = "#DC3545"
 
 

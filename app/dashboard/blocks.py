@@ -86,7 +86,7 @@ def percentile_table(review: Review) -> None:
 
 
 def _averages(review: Review) -> None:
-    """Where no percentile can be told: what the requests are made of on average, or what to do where there are none."""
+    """Where no percentile can be given: what the requests are made of on average, or what to do where there are none."""
     lines = average_rows(review)
     if not lines:
         st.info(

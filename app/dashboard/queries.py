@@ -81,7 +81,7 @@ def show(answer: Answer) -> None:
 
 
 def _distinct(columns: list[str]) -> list[str]:
-    """Column names, told apart where a query gives one twice."""
+    """Column names, kept apart where a query gives one twice."""
     seen: dict[str, int] = {}
     found = []
     for name in columns:

@@ -36,7 +36,7 @@ def spreads(title: str, found: Sequence[Spread]) -> None:
 
 
 def _ratio(ratio: float | None) -> str:
-    """A ratio with the digits that tell something."""
+    """A ratio with the digits that mean something."""
     if ratio is None:
         return "–"
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}" if ratio < 1_000 else "> 1,000"

@@ -52,7 +52,7 @@ class Workspace:
             raise OverbudgetError(f"Cannot use {folder} as a workspace: {error.strerror or error}.") from error
 
     def names(self) -> list[str]:
-        """Datasets, the newest first; samples last, in the order in which they are told."""
+        """Datasets, the newest first; samples last, in the order of their list."""
         order = {f"sample-{sample.name}": place for place, sample in enumerate(samples())}
         files = [path for path in self.folder.glob("*.duckdb") if not path.name.startswith(".")]
         ranked = sorted(files, key=lambda path: (order.get(path.stem, -1), -path.stat().st_mtime, path.stem))

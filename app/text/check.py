@@ -15,7 +15,7 @@ def check_blocks(review: Review, broken: list[Over], whole: bool = False) -> lis
 
 
 def check_sentences(review: Review, broken: list[Over]) -> list[str]:
-    """The outcome of a check: what could not be told first, then every broken cap, or that none is."""
+    """The outcome of a check: what could not be judged first, then every broken cap, or that none is."""
     unsure = untold(review)
     judged = [row for row in _capped(review) if row.verdict is not None]
     if not judged:

@@ -43,13 +43,13 @@ def sentences(found: Comparison) -> list[str]:
 
 
 def _lost(name: str, lost: IncompleteCompared) -> str:
-    """Whether what is told of complete requests is told of the fast ones; "" where it is not."""
+    """Whether the complete requests, which stages and services are measured on, are the fast ones; "" where it is not."""
     if not lost.slower:
         return ""
     medians = [format_duration(ns) for ns in (lost.incomplete_median_ns, lost.complete_median_ns)]
     return (
         f"Requests of the {name} that lost spans are slower (median {medians[0]}, the others {medians[1]}): they count in "
-        "the percentiles, and what stages, services and operations take is told of the others alone."
+        "the percentiles, but times of stages, services and operations are those of the others alone."
     )
 
 

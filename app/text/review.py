@@ -35,7 +35,7 @@ def review_blocks(review: Review) -> list[Block]:
 
 
 def latency_tables(review: Review) -> list[Block]:
-    """The percentiles of the whole request and of each stage; averages where no percentile can be told."""
+    """The percentiles of the whole request and of each stage; averages where no percentile can be given."""
     title, average = "Latency of the whole request and of each stage", "What the requests are made of on average"
     return [
         *rows_table(title, percentile_rows(review), _percentiles(review)),

@@ -131,7 +131,7 @@ def _streaming_rows(review: Review) -> list[Row]:
 
 
 def average_rows(review: Review) -> list[Row]:
-    """What the requests are made of on average, where they are too few to tell any percentile."""
+    """What the requests are made of on average, where they are too few for any percentile."""
     if review.overall is None or percentile_rows(review):
         return []
     lines = [

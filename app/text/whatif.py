@@ -45,7 +45,7 @@ def what_if_blocks(found: WhatIf) -> list[Block]:
 
 
 def within_text(found: WhatIf) -> str:
-    """What share of the requests the row of a table tells."""
+    """What the share in this row of the table is of."""
     return f"requests within the p{MAIN_PERCENTILE} cap of {format_duration(found.budget_ns)}"
 
 

@@ -149,7 +149,7 @@ MEANINGS = {
     "review.routes": "Each route against the budget that holds for it; none where there is one route",
     "routes.requests": "Requests of the route",
     "routes.stages": "Time of each stage that the budget caps for the route",
-    "review.other_routes": "Routes that are not told apart, because there are too many",
+    "review.other_routes": "Routes that have no rows of their own, because there are too many",
     "review.good": "Answers that are judged; null where none is",
     "good.requests_scored": "Requests with a score or label",
     "good.good": "Good ones; null where no threshold tells good from bad",

@@ -49,7 +49,7 @@ def repaired(data: bytes, report: FileReport) -> bytes | None:
 
 
 def _replace(message: Any, strict: Any) -> int:
-    """Mend the text of a message in place, guided by the descriptor that tells text from bytes."""
+    """Repair the text of a message in place, guided by the descriptor that tells text from bytes."""
     count = 0
     for field, value in message.ListFields():
         twin = strict.fields_by_number[field.number]

@@ -1,4 +1,4 @@
-"""What is told without a promise: hedged calls, cold starts, connections that are opened for each call.
+"""Advice that promises no time: hedged calls, cold starts, connections that are opened for each call.
 
 What it costs is shown; what it would save is not known from traces: a hedge that is left out, or an instance kept warm, changes what
 others wait for.

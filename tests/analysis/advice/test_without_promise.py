@@ -1,11 +1,11 @@
-"""What is told without a promise: hedged calls, and connections that are opened for each call."""
+"""Advice that promises no time: hedged calls, and connections that are opened for each call."""
 
 from pathlib import Path
 
 import pytest
 
 from bench.worlds.case import Case
-from overbudget.analysis.advice.told import connections_opened_each_time, hedged_calls
+from overbudget.analysis.advice.without_promise import connections_opened_each_time, hedged_calls
 from overbudget.analysis.whatif.whatif import Workbench
 from tests.span_dump import Span, dataset
 
