@@ -2,64 +2,35 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from overbudget.analysis.common.probability import false_discovery_shares, hypergeometric_from
+from overbudget.analysis.common.probability import hypergeometric_from
 from overbudget.analysis.requests.stored import load_path
-from overbudget.analysis.requests.table import I32, I64, RequestTable, iso
+from overbudget.analysis.requests.table import I32, RequestTable, iso
 from overbudget.analysis.tail.operations import SlowOperation
+from overbudget.analysis.tail.telling import REQUEST, Candidate, SlowAttribute, counts, excess_by_name, strongest
 from overbudget.kernels.arrow import Coded, numbers, row_of
 from overbudget.store.tables import passing
 
-FALSE_DISCOVERIES = 0.02  # of the attributes that are named; a healthy world is to have none
 LEAST_SLOW = 3  # slow requests an attribute must be seen in
 MOST_LOOKED_AT = 5_000  # requests of a cohort whose attributes are looked through
 LONGEST_VALUE = 120  # characters; longer ones are texts, which no two requests share
 MANY_VALUES = 12  # a number with more distinct values is told by thresholds
 THRESHOLDS = (0.5, 0.75, 0.9)  # where they are set: quantiles of the typical requests
-REQUEST = "request"  # what attributes of the request as a whole are on
 DURATION = re.compile(
     r"(?i)(time_(to|in|per)_|duration|latency|elapsed|_ms$|_ns$)"
 )  # keys of durations: the effect, not the cause
 
 
 OUTCOME = re.compile(r"(?i)status|error|exception")  # keys that tell that a request failed, not why
-# What every request of a kind has, and no cause: told last of the attributes of the same requests.
-GENERAL = re.compile(
-    r"(?i)^(http\.(request\.)?method|http\.(flavor|scheme)|url\.scheme|network\.protocol\..*|rpc\.system.*|status)$"
-)
-
 FROM, UNTIL, HOUR = "from", "until", "hour of the day (UTC)"
 HOUR_NS = 3_600_000_000_000
 INSTANTS = 20  # runs of arrivals between which a change is looked for
 LEAST_HOURS = 12  # that requests must span, for the hour of the day to tell something
-
-
-@dataclass(frozen=True)
-class SlowAttribute:
-    """An attribute that slow requests have more often. `on` is the operation, service or request that carries it.
-
-    `lift` is slow_share over typical_share, None where no typical request has it. `q_value` is the share of false
-    discoveries among this and all stronger ones. `requests` have it, of those of both cohorts that were looked at. `also`
-    are attributes of exactly the same requests. `longest_of` is an operation of which calls with it take most of the time on
-    the critical path: of shards that every request asks, the one that it waited for.
-    """
-
-    key: str
-    value: str
-    on: str
-    slow_share: float
-    typical_share: float
-    lift: float | None
-    q_value: float
-    requests: int
-    also: tuple[str, ...]
-    longest_of: str | None = None
 
 
 # `members` are the spans of the requests looked at (see `members`).
@@ -143,23 +114,6 @@ GROUP BY ALL HAVING count(*) FILTER (slow) >= {LEAST_SLOW}
 """
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    on: str
-    key: str
-    value: str
-    slow: int
-    both: int
-    signature: int
-    longest_of: str | None = None
-    tried: int = 1  # values of the same number, or instants, of which the most telling is told
-
-    @property
-    def number(self) -> tuple[str, str]:
-        """What the thresholds of a number have in common."""
-        return self.on, self.key
-
-
 def telling_attributes(
     connection: duckdb.DuckDBPyConnection,
     table: RequestTable,
@@ -183,10 +137,10 @@ def telling_attributes(
         if operations:
             found += _of_longest_calls(connection, table, operations[0], effects, found)
     found += _of_time(table, rows, len(slow))
-    return _strongest(found, len(slow), len(rows), _excess_by_name(operations))
+    return strongest(found, len(slow), len(rows), excess_by_name(operations))
 
 
-def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable, effects: re.Pattern[str]) -> list[_Candidate]:
+def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable, effects: re.Pattern[str]) -> list[Candidate]:
     """What spans and resources record, and how many requests were in flight."""
     members(connection, table)
     connection.execute(_SEEN)
@@ -200,11 +154,11 @@ def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable, effect
     for relation in ("seen_attributes", "counted_attributes", "members"):
         connection.execute(f"DROP TABLE {relation}")
     thresholds = [
-        _Candidate(on, key, f"> {least:,.4g}", slow, both, signature, tried=len(THRESHOLDS))
+        Candidate(on, key, f"> {least:,.4g}", slow, both, signature, tried=len(THRESHOLDS))
         for on, key, least, slow, both, signature in exceeding
     ]
     numeric = {one.number for one in thresholds}
-    return [*(one for one in (_Candidate(*row) for row in often) if one.number not in numeric), *thresholds]
+    return [*(one for one in (Candidate(*row) for row in often) if one.number not in numeric), *thresholds]
 
 
 def _of_longest_calls(
@@ -212,8 +166,8 @@ def _of_longest_calls(
     table: RequestTable,
     operation: SlowOperation,
     effects: re.Pattern[str],
-    known: Sequence[_Candidate],
-) -> list[_Candidate]:
+    known: Sequence[Candidate],
+) -> list[Candidate]:
     """Attributes of the calls of `operation` that requests waited for longest, where those of all its calls tell less."""
     with passing(connection, path_spans=_path_spans(connection, table, operation.name, operation.service_name)):
         rows = connection.execute(
@@ -221,7 +175,7 @@ def _of_longest_calls(
         ).fetchall()
     same = {(one.on, one.key, one.value, one.signature) for one in known}
     found = (
-        _Candidate(on, key, value, slow, both, signature, operation.name)
+        Candidate(on, key, value, slow, both, signature, operation.name)
         for on, key, value, slow, both, signature in rows
     )
     numeric = {one.number for one in known if one.tried > 1}
@@ -267,95 +221,21 @@ def _of_requests(table: RequestTable, rows: npt.NDArray[np.int64]) -> pa.Table:
     return pa.concat_tables(said)
 
 
-def _of_time(table: RequestTable, rows: npt.NDArray[np.int64], slow: int) -> list[_Candidate]:
+def _of_time(table: RequestTable, rows: npt.NDArray[np.int64], slow: int) -> list[Candidate]:
     """The instant from which on, or until which, most of the slow requests arrive: the most telling of some quantiles of the
     arrivals, at most one. It has to stand against all that were tried."""
     start = table.start_ns[rows]
     instants = np.unique(np.quantile(start, np.arange(1, INSTANTS) / INSTANTS, method="higher")).tolist()
     both_ways = [(key, instant, (start >= instant) == (key == FROM)) for instant in instants for key in (FROM, UNTIL)]
     found = [
-        _Candidate(REQUEST, key, iso(instant), hits, int(has.sum()), instant, tried=len(both_ways))
+        Candidate(REQUEST, key, iso(instant), hits, int(has.sum()), instant, tried=len(both_ways))
         for key, instant, has in both_ways
         if (hits := int(has[:slow].sum())) >= LEAST_SLOW
     ]
     if not found:
         return []
-    chance = hypergeometric_from(*_counts(found, len(rows)), slow)
+    chance = hypergeometric_from(*counts(found, len(rows)), slow)
     return [found[int(np.argmin(chance))]]
-
-
-def _counts(found: Sequence[_Candidate], of: int) -> tuple[I64, int, I64]:
-    """Slow requests, all that are looked at, and requests, of each."""
-    return np.array([one.slow for one in found]), of, np.array([one.both for one in found])
-
-
-def _excess_by_name(operations: Sequence[SlowOperation]) -> dict[str, int]:
-    excess: dict[str, int] = {}
-    for one in operations:
-        excess[one.name] = max(one.excess_ns, excess.get(one.name, one.excess_ns))
-    return excess
-
-
-def _strongest(found: Sequence[_Candidate], n_slow: int, n_all: int, excess: dict[str, int]) -> list[SlowAttribute]:
-    """Those that chance hardly explains, one for each set of requests: the one nearest the cause."""
-    candidates = [one for one in found if one.both < n_all]  # what all have tells nothing
-    if not candidates:
-        return []
-    hits, _, both = counts = _counts(candidates, n_all)
-    p_value = hypergeometric_from(*counts, n_slow) * [one.tried for one in candidates]
-    q_value = false_discovery_shares(np.minimum(p_value, 1.0))
-    order = sorted(
-        np.flatnonzero(q_value <= FALSE_DISCOVERIES).tolist(),
-        key=lambda i: (p_value[i], -hits[i] / both[i], *_by_name(candidates[i])),
-    )
-    groups: dict[tuple[int, int], list[int]] = {}
-    told: set[tuple[str, ...]] = set()
-    for i in order:
-        one = candidates[i]
-        known = one.number if one.tried > 1 else (*one.number, one.value)
-        if known in told:
-            continue  # of several thresholds, and of calls and the longest of them, the most telling
-        told.add(known)
-        groups.setdefault((one.signature, one.both), []).append(i)
-    return [
-        _told(
-            [candidates[i] for i in sorted(same, key=lambda i: _distance(candidates[i], excess))],
-            q_value[same[0]],
-            n_slow,
-            n_all,
-        )
-        for same in groups.values()
-    ]
-
-
-def _by_name(one: _Candidate) -> tuple[bool, str, str, str]:
-    return one.on == REQUEST, one.key, one.value, one.on
-
-
-def _distance(one: _Candidate, excess: dict[str, int]) -> tuple[bool, bool, int, bool]:
-    """How far from the cause: what all requests of a kind have last; where the time went first; a route before what its
-    entry spans carry."""
-    route = one.on == REQUEST and one.key == "route"
-    carrier = one.value if route else one.on
-    return GENERAL.match(one.key) is not None, one.longest_of is not None, -excess.get(carrier, 0), not route
-
-
-def _told(same: Sequence[_Candidate], q_value: float, n_slow: int, n_all: int) -> SlowAttribute:
-    one = same[0]
-    slow_share, typical_share = one.slow / n_slow, (one.both - one.slow) / (n_all - n_slow)
-    also = tuple(f"{other.key} = {other.value} on {other.on}" for other in same[1:])
-    return SlowAttribute(
-        one.key,
-        one.value,
-        one.on,
-        round(slow_share, 4),
-        round(typical_share, 4),
-        round(slow_share / typical_share, 2) if typical_share else None,
-        float(q_value),
-        one.both,
-        also,
-        one.longest_of,
-    )
 
 
 def _spread(rows: npt.NDArray[np.int64], latency_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

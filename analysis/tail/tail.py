@@ -22,14 +22,13 @@ from overbudget.analysis.tail.attributes import (
     HOUR_NS,
     LEAST_SLOW,
     OUTCOME,
-    REQUEST,
     UNTIL,
-    SlowAttribute,
     longest_calls,
     members,
     telling_attributes,
 )
 from overbudget.analysis.tail.operations import SlowOperation, slow_operations
+from overbudget.analysis.tail.telling import REQUEST, SlowAttribute
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.store.errors import OverbudgetError
 

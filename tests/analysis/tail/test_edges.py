@@ -6,8 +6,9 @@ import pytest
 from scipy.stats import hypergeom
 
 from overbudget.analysis.budget.file import parse_budget
-from overbudget.analysis.tail.attributes import FALSE_DISCOVERIES, LEAST_SLOW, THRESHOLDS
+from overbudget.analysis.tail.attributes import LEAST_SLOW, THRESHOLDS
 from overbudget.analysis.tail.tail import Tail, TooFew, tail
+from overbudget.analysis.tail.telling import FALSE_DISCOVERIES
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, Work
 

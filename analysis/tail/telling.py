@@ -1,0 +1,133 @@
+"""Which of many attributes tell the slow requests from the typical: what chance hardly explains, nearest the cause first."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from overbudget.analysis.common.probability import false_discovery_shares, hypergeometric_from
+from overbudget.analysis.requests.table import I64
+from overbudget.analysis.tail.operations import SlowOperation
+
+FALSE_DISCOVERIES = 0.02  # of the attributes that are named; a healthy world is to have none
+REQUEST = "request"  # what attributes of the request as a whole are on
+# What every request of a kind has, and no cause: told last of the attributes of the same requests.
+GENERAL = re.compile(
+    r"(?i)^(http\.(request\.)?method|http\.(flavor|scheme)|url\.scheme|network\.protocol\..*|rpc\.system.*|status)$"
+)
+
+
+@dataclass(frozen=True)
+class SlowAttribute:
+    """An attribute that slow requests have more often. `on` is the operation, service or request that carries it.
+
+    `lift` is slow_share over typical_share, None where no typical request has it. `q_value` is the share of false
+    discoveries among this and all stronger ones. `requests` have it, of those of both cohorts that were looked at. `also`
+    are attributes of exactly the same requests. `longest_of` is an operation of which calls with it take most of the time on
+    the critical path: of shards that every request asks, the one that it waited for.
+    """
+
+    key: str
+    value: str
+    on: str
+    slow_share: float
+    typical_share: float
+    lift: float | None
+    q_value: float
+    requests: int
+    also: tuple[str, ...]
+    longest_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An attribute, and how many of the slow requests and of both cohorts have it; `signature` is the same of the same requests."""
+
+    on: str
+    key: str
+    value: str
+    slow: int
+    both: int
+    signature: int
+    longest_of: str | None = None
+    tried: int = 1  # values of the same number, or instants, of which the most telling is told
+
+    @property
+    def number(self) -> tuple[str, str]:
+        """What the thresholds of a number have in common."""
+        return self.on, self.key
+
+
+def counts(found: Sequence[Candidate], of: int) -> tuple[I64, int, I64]:
+    """Slow requests, all that are looked at, and requests, of each."""
+    return np.array([one.slow for one in found]), of, np.array([one.both for one in found])
+
+
+def excess_by_name(operations: Sequence[SlowOperation]) -> dict[str, int]:
+    excess: dict[str, int] = {}
+    for one in operations:
+        excess[one.name] = max(one.excess_ns, excess.get(one.name, one.excess_ns))
+    return excess
+
+
+def strongest(found: Sequence[Candidate], n_slow: int, n_all: int, excess: dict[str, int]) -> list[SlowAttribute]:
+    """Those that chance hardly explains, one for each set of requests: the one nearest the cause."""
+    candidates = [one for one in found if one.both < n_all]  # what all have tells nothing
+    if not candidates:
+        return []
+    hits, _, both = of_each = counts(candidates, n_all)
+    p_value = hypergeometric_from(*of_each, n_slow) * [one.tried for one in candidates]
+    q_value = false_discovery_shares(np.minimum(p_value, 1.0))
+    order = sorted(
+        np.flatnonzero(q_value <= FALSE_DISCOVERIES).tolist(),
+        key=lambda i: (p_value[i], -hits[i] / both[i], *_by_name(candidates[i])),
+    )
+    groups: dict[tuple[int, int], list[int]] = {}
+    told: set[tuple[str, ...]] = set()
+    for i in order:
+        one = candidates[i]
+        known = one.number if one.tried > 1 else (*one.number, one.value)
+        if known in told:
+            continue  # of several thresholds, and of calls and the longest of them, the most telling
+        told.add(known)
+        groups.setdefault((one.signature, one.both), []).append(i)
+    return [
+        _told(
+            [candidates[i] for i in sorted(same, key=lambda i: _distance(candidates[i], excess))],
+            q_value[same[0]],
+            n_slow,
+            n_all,
+        )
+        for same in groups.values()
+    ]
+
+
+def _by_name(one: Candidate) -> tuple[bool, str, str, str]:
+    return one.on == REQUEST, one.key, one.value, one.on
+
+
+def _distance(one: Candidate, excess: dict[str, int]) -> tuple[bool, bool, int, bool]:
+    """How far from the cause: what all requests of a kind have last; where the time went first; a route before what its
+    entry spans carry."""
+    route = one.on == REQUEST and one.key == "route"
+    carrier = one.value if route else one.on
+    return GENERAL.match(one.key) is not None, one.longest_of is not None, -excess.get(carrier, 0), not route
+
+
+def _told(same: Sequence[Candidate], q_value: float, n_slow: int, n_all: int) -> SlowAttribute:
+    one = same[0]
+    slow_share, typical_share = one.slow / n_slow, (one.both - one.slow) / (n_all - n_slow)
+    also = tuple(f"{other.key} = {other.value} on {other.on}" for other in same[1:])
+    return SlowAttribute(
+        one.key,
+        one.value,
+        one.on,
+        round(slow_share, 4),
+        round(typical_share, 4),
+        round(slow_share / typical_share, 2) if typical_share else None,
+        float(q_value),
+        one.both,
+        also,
+        one.longest_of,
+    )
