@@ -18,6 +18,7 @@ from overbudget.kernels.columns import I32, I64, Bool, Tree
 from overbudget.kernels.dependence import depends, pairs_of_siblings, resolution_ns, waiters
 from overbudget.kernels.hedges import lost_legs
 from overbudget.kernels.jit import kernel
+from overbudget.kernels.threads import together
 
 F64 = npt.NDArray[np.float64]
 MOST_LOOKED_AT = 2_000  # earlier siblings of a span that it may depend on
@@ -101,12 +102,18 @@ def shape_of(tree: Tree, request_of: I32, kind: I32, failed: Bool, retry_of: I32
     parent = np.where(inside, parent, -1).astype(np.int32)
     kind, kinds = kind.astype(np.int32), int(kind.max(initial=0)) + 1
     tick = resolution_ns(tree.start, tree.end)
-    first, by_start = children_by(parent, tree.start, tree.end)
-    _, by_end = children_by(parent, tree.end, tree.start)
-    lost = lost_legs(parent, first, by_start, tree.start, tree.end, kind, kinds)
-    waiter = waiters(parent, tree.end, kind, failed, lost, kinds, tick)
-    begins, awaited = children_by(waiter, tree.end, tree.start)
-    keys, pairs = pairs_of_siblings(first, by_start, by_end, tree.start, tree.end, kind, kinds, tick)
+    (first, by_start), (_, by_end) = together(
+        lambda: children_by(parent, tree.start, tree.end), lambda: children_by(parent, tree.end, tree.start)
+    )
+
+    def awaited_by() -> tuple[Bool, I32, I64, I32]:
+        lost = lost_legs(parent, first, by_start, tree.start, tree.end, kind, kinds)
+        waiter = waiters(parent, tree.end, kind, failed, lost, kinds, tick)
+        return lost, waiter, *children_by(waiter, tree.end, tree.start)
+
+    (keys, pairs), (lost, waiter, begins, awaited) = together(
+        lambda: pairs_of_siblings(first, by_start, by_end, tree.start, tree.end, kind, kinds, tick), awaited_by
+    )
     if retry_of is None:
         retry_of = np.full(len(parent), -1, np.int32)
     return Shape(
@@ -341,6 +348,18 @@ def replay(shape: Shape, graph: Graph, change: NodeChanges, queues: Queues | Non
         ready = _changed(shape.parent, queues.ready, change.factor, change.at_once)
         queues = queues._replace(line=np.where(out, np.int32(-1), queues.line), ready=ready, delta=delta)
     return np.asarray(_happen(graph, lag, shape.parent, shape.start, queues, queues.servers))
+
+
+def warm_up() -> None:
+    """Load the machine code of replays, so that it is at hand when the spans are."""
+    parent, at = np.array([-1, 0], np.int32), np.array([0, 0], np.int64)
+    nothing = np.zeros(0, np.int64)
+    tree = Tree(
+        row=parent, trace=parent, parent=parent, start=at, end=at, skew=nothing, operation=parent,
+        span_id=nothing.astype(np.uint64), problem=np.zeros(2, np.uint8), downwards=np.arange(2, dtype=np.int32),
+    )  # fmt: skip
+    shape = shape_of(tree, np.zeros(2, np.int32), parent + 1, np.zeros(2, bool))
+    replay(shape, graph_of(shape), no_change(2))
 
 
 def lengths(events: I64) -> I64:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from overbudget.kernels.columns import I32, I64, Bool
 from overbudget.kernels.jit import kernel
+from overbudget.kernels.tally import FREE, grown, slot_of, tally
 
 LEAST_TOLERANCE_NS = 100_000
 NEVER = -(2**62)
@@ -111,6 +112,57 @@ def own_time_walk(order, start, end, servers, most_bad):
 
 
 @kernel
+def by_number(number, numbers):
+    """The places of each number in order: those of k are `places[begins[k]:begins[k + 1]]`."""
+    begins = np.zeros(numbers + 1, np.int64)
+    for i in range(number.size):
+        begins[number[i] + 1] += 1
+    begins = np.cumsum(begins)
+    fill, places = begins.copy(), np.empty(number.size, np.int32)
+    for i in range(number.size):
+        places[fill[number[i]]] = i
+        fill[number[i]] += 1
+    return begins, places
+
+
+@kernel
+def how_many_overlap(start, end):
+    """How many of the calls, in order of their starts, run at the same time as another one."""
+    count, latest, counted = 0, np.int64(NEVER), False
+    for i in range(start.size):
+        overlaps = start[i] < latest and end[i] > start[i]
+        if overlaps:
+            count += 1 if counted else 2
+            counted = True
+        if end[i] > latest:
+            latest, counted = end[i], overlaps
+    return count
+
+
+@kernel
+def mostly(parent, kind, kinds, told):
+    """Which spans are of an operation and a parent's operation of which more than half are `told`."""
+    keys, counts = tally(2)
+    used, found = 0, np.zeros(parent.size, np.bool_)
+    for x in range(parent.size):
+        if parent[x] < 0:
+            continue
+        if 2 * used > keys.size:
+            keys, counts = grown(keys, counts)
+        at = slot_of(keys, np.int64(kind[parent[x]]) * kinds + kind[x])
+        if keys[at] == FREE:
+            keys[at] = np.int64(kind[parent[x]]) * kinds + kind[x]
+            used += 1
+        counts[at, 0] += 1
+        counts[at, 1] += told[x]
+    for x in range(parent.size):
+        if parent[x] >= 0:
+            at = slot_of(keys, np.int64(kind[parent[x]]) * kinds + kind[x])
+            found[x] = 2 * counts[at, 1] > counts[at, 0]
+    return found
+
+
+@kernel
 def overlaps_a_sibling(first, by_start, start, end):
     """Which spans run at the same time as a sibling."""
     found = np.zeros(start.size, np.bool_)
@@ -166,7 +218,10 @@ def levels(begun: I64, over: I64, at: I64) -> I64:
 
 def grouped(nodes: I32, instance: I64, start: I64) -> tuple[I32, I64]:
     """`nodes` by instance, then start (of each), and where each instance begins."""
-    order = np.lexsort((nodes, start, instance))
+    if len(instance) and (instance == instance[0]).all() and (nodes[1:] > nodes[:-1]).all():
+        order = np.argsort(start, kind="stable")
+    else:
+        order = np.lexsort((nodes, start, instance))
     of = instance[order]
     first = np.flatnonzero(np.append(True, of[1:] != of[:-1])) if len(of) else np.zeros(0, np.int64)
     return order.astype(np.int32), np.append(first, len(of)).astype(np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 from overbudget.analysis.whatif.lines import System
 from overbudget.kernels.columns import I32, I64
 from overbudget.kernels.replay import Shape
-from overbudget.kernels.server_lines import levels, spearman
+from overbudget.kernels.server_lines import by_number, levels, spearman
 
 Bound = Literal["at_most", "at_least"]
 Why = Literal["unclear_line", "grows_with_load", "closed_loop", "hedged", "batching", "more_at_once", "upstream"]
@@ -42,12 +42,13 @@ def suspects(shape: Shape, system: System) -> tuple[Unexplained, ...]:
     for line in system.lines:
         explained[line.node] = True
     base = shape.start - system.graph.lag[0::2]
-    called = np.flatnonzero((shape.parent >= 0) & ~explained).astype(np.int32)
-    called = called[np.argsort(shape.kind[called], kind="stable")]
-    begins = np.searchsorted(shape.kind[called], np.arange(shape.kinds + 1))
+    begins, nodes = by_number(shape.kind, shape.kinds)
     found = []
     for kind in np.flatnonzero(np.diff(begins) >= LEAST_CALLS).tolist():
-        node = called[begins[kind] : begins[kind + 1]]
+        node = nodes[begins[kind] : begins[kind + 1]]
+        node = node[(shape.parent[node] >= 0) & ~explained[node]]
+        if len(node) < LEAST_CALLS:
+            continue
         some = node[:: max(1, len(node) // LOOKED_AT)]
         gap, took = (shape.start - base)[some], (shape.end - shape.start)[some]
         leaf = (shape.first[some + 1] == shape.first[some]).all()

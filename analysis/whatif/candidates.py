@@ -1,13 +1,14 @@
 """Where a limited number of servers may stand: sets of calls that may share them (docs/reference/method.md, Lines)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from overbudget.kernels.columns import I32, I64, Bool
 from overbudget.kernels.replay import Graph, Shape
-from overbudget.kernels.server_lines import after_others, grouped, overlaps_a_sibling
+from overbudget.kernels.server_lines import after_others, by_number, grouped, mostly, overlaps_a_sibling
 
 LEAST_CALLS = 50
 LEAST_QUEUED = 20
@@ -26,6 +27,18 @@ class Callers:
     pod: I32
     peer: I32
     model: I32
+
+    @cached_property
+    def by_kind(self) -> tuple[I64, I32]:
+        """The spans of each operation in order: those of k are `nodes[begins[k]:begins[k + 1]]`."""
+        begins, nodes = by_number(self.shape.kind, self.shape.kinds)
+        return begins, nodes
+
+    def called(self, kind: int) -> I32:
+        """The spans of an operation that have a parent."""
+        begins, nodes = self.by_kind
+        node = nodes[begins[kind] : begins[kind + 1]]
+        return node[self.shape.parent[node] >= 0]
 
 
 @dataclass(frozen=True)
@@ -54,12 +67,15 @@ def candidates(callers: Callers) -> Iterator[Candidate]:
     shape = callers.shape
     late = _kinds_that_begin_late(callers)
     may = (shape.parent >= 0) & late[shape.kind]
-    for per, codes in (("", None), ("pod", callers.pod), ("peer", callers.peer), ("model", callers.model)):
-        for kind in np.unique(shape.kind[may]).tolist():
-            node = np.flatnonzero(may & (shape.kind == kind)).astype(np.int32)
-            instance = np.zeros(len(node), np.int64) if codes is None else codes[node].astype(np.int64)
-            if codes is None or len(np.unique(instance)) > 1:
-                yield _candidate(callers, per, node, instance)
+    alone = []
+    for kind in np.flatnonzero(late).tolist():
+        node = callers.called(kind)
+        alone.append(_candidate(callers, "", node, np.zeros(len(node), np.int64)))
+        yield alone[-1]
+        for per, codes in (("pod", callers.pod), ("peer", callers.peer), ("model", callers.model)):
+            instance = codes[node]
+            if instance.min() < instance.max():
+                yield _candidate(callers, per, node, instance.astype(np.int64))
     for per, codes in (("peer", callers.peer), ("model", callers.model)):
         for code in np.unique(codes[may & (codes >= 0)]).tolist():
             node = np.flatnonzero((codes == code) & (shape.parent >= 0)).astype(np.int32)
@@ -67,23 +83,18 @@ def candidates(callers: Callers) -> Iterator[Candidate]:
                 yield _candidate(callers, per, node, np.zeros(len(node), np.int64))
     yield from _connections(callers, may)
     yield from _within_requests(callers)
-    yield from _rates(callers, may)
+    yield from _rates(alone)
 
 
 def _kinds_that_begin_late(callers: Callers) -> Bool:
     """Operations of which enough calls begin later than the soonest do."""
     shape = callers.shape
-    called = np.flatnonzero(shape.parent >= 0)
-    kind, gap = shape.kind[called], (shape.start - callers.base)[called]
-    order = np.lexsort((gap, kind))
-    kind, gap = kind[order], gap[order]
-    begins = np.searchsorted(kind, np.arange(shape.kinds + 1))
-    late = np.zeros(shape.kinds, bool)
+    gap, late = shape.start - callers.base, np.zeros(shape.kinds, bool)
     for one in range(shape.kinds):
-        gaps = gap[begins[one] : begins[one + 1]]
+        gaps = gap[callers.called(one)]
         if len(gaps) >= LEAST_CALLS:
-            soon = gaps[len(gaps) // 100]
-            begins_late = len(gaps) - np.searchsorted(gaps, 2 * max(soon, 0) + 100_000)
+            soon = np.partition(gaps, len(gaps) // 100)[len(gaps) // 100]
+            begins_late = np.count_nonzero(gaps >= 2 * max(soon, 0) + 100_000)
             late[one] = begins_late >= max(LEAST_QUEUED, LEAST_SHARE * len(gaps))
     return late
 
@@ -126,26 +137,19 @@ def _within_requests(callers: Callers) -> Iterator[Candidate]:
     """Siblings that overlap, but never more than so many: a limit of each parent's own."""
     shape = callers.shape
     overlaps = overlaps_a_sibling(shape.first, shape.by_start, shape.start, shape.end)
-    called = shape.parent >= 0
-    up = np.where(called, shape.kind[np.maximum(shape.parent, 0)], 0)
-    pair = up.astype(np.int64) * shape.kinds + shape.kind
-    pairs, number = np.unique(pair[called], return_inverse=True)
-    share = np.bincount(number, overlaps[called], minlength=len(pairs)) / np.bincount(number, minlength=len(pairs))
-    at_once = np.zeros(len(pair), bool)
-    at_once[called] = share[number] > 0.5
-    for kind in np.unique(up[at_once]).tolist():
-        node = np.flatnonzero(at_once & (up == kind)).astype(np.int32)
+    at_once = mostly(shape.parent, shape.kind, shape.kinds, overlaps)
+    member = np.flatnonzero(at_once).astype(np.int32)
+    up = shape.kind[shape.parent[member]]
+    for kind in np.flatnonzero(np.bincount(up, minlength=shape.kinds)).tolist():
+        node = member[up == kind]
         if len(node) >= LEAST_CALLS:
             base = after_others(shape.first, shape.by_start, shape.parent, shape.start, shape.end, node, at_once)
             yield _candidate(callers, WITHIN, node, shape.parent[node].astype(np.int64), base=base)
 
 
-def _rates(callers: Callers, may: Bool) -> Iterator[Candidate]:
+def _rates(alone: Sequence[Candidate]) -> Iterator[Candidate]:
     """Operations that, when they begin late, begin at a constant distance: so many a second are let through."""
-    shape = callers.shape
-    for kind in np.unique(shape.kind[may]).tolist():
-        node = np.flatnonzero((shape.kind == kind) & (shape.parent >= 0)).astype(np.int32)
-        one = _candidate(callers, "rate", node, np.zeros(len(node), np.int64))
+    for one in alone:
         gap = one.start - one.base
         late = gap > 3 * np.quantile(gap, 0.1) + 1_000_000
         late[0] = False

@@ -52,11 +52,14 @@ class Line:
         return len(waited), p50, p95
 
 
-def find_lines(callers: Callers, kinds: Sequence[tuple[str, str]]) -> tuple[Line, ...]:
+def find_lines(
+    callers: Callers, kinds: Sequence[tuple[str, str]], own_time: Sequence[OwnTime] | None = None
+) -> tuple[Line, ...]:
     """The lines of all requests together, none sharing a call with another: those that are first come, first served before others,
-    then those that explain most of the waiting, then those of the fewest instances. `kinds` are service and name."""
+    then those that explain most of the waiting, then those of the fewest instances. `kinds` are service and name; `own_time`
+    are the waits within calls' own time, where they are at hand."""
     shape, found = callers.shape, []
-    for own in waits_in_own_time(shape):
+    for own in waits_in_own_time(shape) if own_time is None else own_time:
         waited = np.maximum(own.grant - shape.start[own.node], 0)
         found.append(Line(_operations(shape, own.node, kinds), "", own.servers, 1, own.node, waited, True, 0, own))
     for one in candidates(callers):

@@ -8,7 +8,7 @@ import numpy as np
 from overbudget.analysis.whatif.candidates import LEAST_QUEUED
 from overbudget.kernels.columns import I32, I64, Bool
 from overbudget.kernels.replay import Shape
-from overbudget.kernels.server_lines import levels, own_time_walk, spearman
+from overbudget.kernels.server_lines import by_number, how_many_overlap, levels, own_time_walk, spearman
 
 LEAST_CALLS = 100
 SLOTS = (1, 2, 3, 4, 6, 8)
@@ -33,27 +33,39 @@ def waits_in_own_time(shape: Shape) -> Iterator[OwnTime]:
     """Leaf operations whose calls take longer by what remains of the one before, and are alike but for that."""
     leaf = (shape.parent >= 0) & (shape.first[1:] == shape.first[:-1])
     leaves, calls = (np.bincount(shape.kind[some], minlength=shape.kinds) for some in (leaf, shape.parent >= 0))
+    begins, nodes = by_number(shape.kind, shape.kinds)
     for kind in np.flatnonzero((leaves >= LEAST_CALLS) & (leaves >= 0.95 * calls)).tolist():
-        node = np.flatnonzero(leaf & (shape.kind == kind)).astype(np.int32)
+        node = nodes[begins[kind] : begins[kind + 1]]
+        node = node[leaf[node]]
+        by_start = np.argsort(shape.start[node], kind="stable")
+        if how_many_overlap(shape.start[node[by_start]], shape.end[node[by_start]]) < _least_queued(len(node)):
+            continue  # nobody can have waited
+        by_end = by_start[np.argsort(shape.end[node[by_start]], kind="stable")]
+        order = by_end
         for servers in SLOTS:
-            found, more = _told(shape, node, servers)
+            if servers == SLOTS[1]:
+                order = by_end[np.argsort(shape.start[node[by_end]], kind="stable")]
+            found, more = _told(shape, node, servers, order)
             if found is not None:
                 yield found
             if found is not None or not more:
                 break
 
 
-def _told(shape: Shape, node: I32, servers: int) -> tuple[OwnTime | None, bool]:
-    """The line of so many slots, if the calls show it; and whether more slots are worth a look."""
+def _least_queued(calls: int) -> float:
+    return max(LEAST_QUEUED, 0.01 * calls)
+
+
+def _told(shape: Shape, node: I32, servers: int, order: I64) -> tuple[OwnTime | None, bool]:
+    """The line of so many slots, if the calls show it, taken in `order`; and whether more slots are worth a look."""
     start, end = shape.start[node], shape.end[node]
-    order = np.lexsort((start, end)) if servers == 1 else np.lexsort((end, start))
     most_bad = int(0.01 * len(node))
     grant, bad = own_time_walk(order, start, end, servers, most_bad)
     if bad > most_bad:
         return None, True
     queued = grant > start
     waited, free = int(queued.sum()), int((~queued).sum())
-    if waited < max(LEAST_QUEUED, 0.01 * len(node)):
+    if waited < _least_queued(len(node)):
         return None, False
     if free < LEAST_QUEUED or bad > 0.01 * waited:
         return None, True

@@ -16,15 +16,17 @@ from overbudget.analysis.requests.table import I16, I32, RequestTable
 from overbudget.analysis.whatif.bounds import Unexplained, suspects
 from overbudget.analysis.whatif.candidates import callers_of
 from overbudget.analysis.whatif.lines import Line, System, find_lines, system_of
+from overbudget.analysis.whatif.own_time import waits_in_own_time
 from overbudget.analysis.whatif.server_names import servers_named
 from overbudget.analysis.whatif.token_costs import ModelCalls, read_model_calls
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.columns import Tree
-from overbudget.kernels.replay import F64, Shape, graph_of, shape_of
+from overbudget.kernels.replay import F64, Shape, graph_of, shape_of, warm_up
 from overbudget.kernels.retries import retries
+from overbudget.kernels.threads import together
 from overbudget.stages.attribute_keys import INPUT_KEYS, INPUT_PREFIXES, QUERY_KEYS, QUERY_PLACEHOLDER
 from overbudget.stages.server_queue import reported_waits
-from overbudget.store.span_tree import load_tree
+from overbudget.store.span_tree import load_tree, tree_columns
 
 Name = TypeVar("Name", str, tuple[str, str])
 
@@ -65,11 +67,13 @@ class ReplayInput:
     def system(self) -> System:
         """What waits for what, and in which lines; looked for when first asked for."""
         entries = np.flatnonzero((self.request_of >= 0) & (self.shape.parent < 0)).astype(np.int32)
-        found: tuple[Line, ...] = ()
-        plain = graph_of(self.shape)
-        if not self.sampling.sampled:
-            found = find_lines(callers_of(self.shape, plain, self._codes()), self.kinds)
-            found = tuple(replace(line, batches=self._batches(line)) for line in found)
+        if self.sampling.sampled:
+            return system_of(self.shape, (), entries)
+        plain, own, codes = together(
+            lambda: graph_of(self.shape), lambda: list(waits_in_own_time(self.shape)), self._codes
+        )
+        found = find_lines(callers_of(self.shape, plain, codes), self.kinds, own)
+        found = tuple(replace(line, batches=self._batches(line)) for line in found)
         return system_of(self.shape, found, entries, plain)
 
     def _batches(self, line: Line) -> bool:
@@ -82,7 +86,7 @@ class ReplayInput:
         """Of each node: its service, and what it says of pod, peer and model."""
         services = {name: place for place, name in enumerate(dict.fromkeys(service for service, _ in self.kinds))}
         service = np.array([services[name] for name, _ in self.kinds], np.int32)[self.shape.kind]
-        return service, *servers_named(self.connection, self.tree)
+        return service, *servers_named(self.connection.cursor(), self.tree)
 
     @cached_property
     def suspects(self) -> tuple[Unexplained, ...]:
@@ -103,15 +107,16 @@ class ReplayInput:
 
 def read_replay_input(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None) -> ReplayInput:
     """Read the spans of a dataset, with stages and requests by the rules of `budget` (`budget.reading`)."""
-    requests = read_requests(connection, budget)
-    tree, request_of = load_tree(connection)
+    (requests, (tree, request_of)), _ = together(
+        lambda: (read_requests(connection, budget), load_tree(connection)), warm_up
+    )
     if requests.request_of_node is not None:
         request_of = requests.request_of_node
     if requests.parent_of_node is not None:
         tree = tree._replace(parent=requests.parent_of_node)
     stage = requests.stage_of_node
     if stage is None:
-        stage = numbers(connection.sql("SELECT stage_id FROM data.tree ORDER BY node").to_arrow_table()["stage_id"])
+        stage = tree_columns(connection, ("stage_id",))["stage_id"]
     failed = _failures(connection, len(request_of))
     names, operation, kinds, kind = _operations_of(connection, tree.operation)
     retry_of = retries(np.where(request_of >= 0, tree.parent, -1), tree.start, tree.end, kind, failed)
