@@ -27,6 +27,7 @@ class Callers:
     pod: I32
     peer: I32
     model: I32
+    at_once: Bool  # of an operation whose calls mostly overlap a sibling
 
     @cached_property
     def by_kind(self) -> tuple[I64, I32]:
@@ -56,10 +57,19 @@ class Candidate:
     period_ns: int = 0
 
 
-def callers_of(shape: Shape, graph: Graph, codes: tuple[I32, I32, I32, I32]) -> Callers:
-    """`codes` are service, pod, peer and model of each node."""
+def callers_of(
+    shape: Shape, graph: Graph, codes: tuple[I32, I32, I32, I32], at_once: Bool | None = None
+) -> Callers:
+    """`codes` are service, pod, peer and model of each node; `at_once` is `mostly_at_once`, where it is at hand."""
     follows = np.where(graph.follows >= 0, shape.kind[np.maximum(graph.follows, 0)], -1).astype(np.int32)
-    return Callers(shape, shape.start - graph.lag[0::2], follows, *codes)
+    at_once = mostly_at_once(shape) if at_once is None else at_once
+    return Callers(shape, shape.start - graph.lag[0::2], follows, *codes, at_once)
+
+
+def mostly_at_once(shape: Shape) -> Bool:
+    """The spans of operations whose calls mostly overlap a sibling, under parents of one operation."""
+    overlaps = overlaps_a_sibling(shape.first, shape.by_start, shape.start, shape.end)
+    return np.asarray(mostly(shape.parent, shape.kind, shape.kinds, overlaps))
 
 
 def candidates(callers: Callers) -> Iterator[Candidate]:
@@ -136,8 +146,7 @@ def _connections(callers: Callers, may: Bool) -> Iterator[Candidate]:
 def _within_requests(callers: Callers) -> Iterator[Candidate]:
     """Siblings that overlap, but never more than so many: a limit of each parent's own."""
     shape = callers.shape
-    overlaps = overlaps_a_sibling(shape.first, shape.by_start, shape.start, shape.end)
-    at_once = mostly(shape.parent, shape.kind, shape.kinds, overlaps)
+    at_once = callers.at_once
     member = np.flatnonzero(at_once).astype(np.int32)
     up = shape.kind[shape.parent[member]]
     for kind in np.flatnonzero(np.bincount(up, minlength=shape.kinds)).tolist():

@@ -14,7 +14,7 @@ from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.sampling import Sampling, sampling_of
 from overbudget.analysis.requests.table import I16, I32, RequestTable
 from overbudget.analysis.whatif.bounds import Unexplained, suspects
-from overbudget.analysis.whatif.candidates import callers_of
+from overbudget.analysis.whatif.candidates import callers_of, mostly_at_once
 from overbudget.analysis.whatif.lines import Line, System, find_lines, system_of
 from overbudget.analysis.whatif.own_time import waits_in_own_time
 from overbudget.analysis.whatif.server_names import servers_named
@@ -69,10 +69,12 @@ class ReplayInput:
         entries = np.flatnonzero((self.request_of >= 0) & (self.shape.parent < 0)).astype(np.int32)
         if self.sampling.sampled:
             return system_of(self.shape, (), entries)
-        plain, own, codes = together(
-            lambda: graph_of(self.shape), lambda: list(waits_in_own_time(self.shape)), self._codes
+        plain, codes, (own, at_once) = together(
+            lambda: graph_of(self.shape),
+            self._codes,
+            lambda: (list(waits_in_own_time(self.shape)), mostly_at_once(self.shape)),
         )
-        found = find_lines(callers_of(self.shape, plain, codes), self.kinds, own)
+        found = find_lines(callers_of(self.shape, plain, codes, at_once), self.kinds, own)
         found = tuple(replace(line, batches=self._batches(line)) for line in found)
         return system_of(self.shape, found, entries, plain)
 

@@ -20,6 +20,7 @@ from overbudget.analysis.whatif.lines import Line, System, line_of_node, queues_
 from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
 from overbudget.kernels.arrow import row_of
 from overbudget.kernels.replay import graph_of, lengths, replay
+from overbudget.kernels.threads import together
 
 MOST_KNOWN = 64  # outcomes that a workbench remembers
 
@@ -149,7 +150,8 @@ class Workbench:
             system = without(system, kept, shape)
         if change.groups:
             graph = graph_of(shape, change.group, change.groups, line_of_node(system.lines, len(shape.parent)))
-        after = replay(shape, graph, change, queues_of(system.lines, shape, system.graph, given))
+        queues = queues_of(system.lines, shape, system.graph, given)
+        after, _ = together(lambda: replay(shape, graph, change, queues), lambda: self.nodes.ground.suspects)
         moved = (lengths(after) - lengths(system.nothing))[self._entry]
         found = of_batches + self._doubts(system, after) if changes else ()
         return _Replayed(np.asarray(self.table.latency_ns + moved, np.int64), found, system)
