@@ -151,7 +151,7 @@ class Workbench:
         if change.groups:
             graph = graph_of(shape, change.group, change.groups, line_of_node(system.lines, len(shape.parent)))
         queues = queues_of(system.lines, shape, system.graph, given)
-        after, _ = together(lambda: replay(shape, graph, change, queues), lambda: self.nodes.ground.suspects)
+        after, _ = together(lambda: replay(shape, graph, change, queues), lambda: self.nodes.replay_input.suspects)
         moved = (lengths(after) - lengths(system.nothing))[self._entry]
         found = of_batches + self._doubts(system, after) if changes else ()
         return _Replayed(np.asarray(self.table.latency_ns + moved, np.int64), found, system)
