@@ -57,9 +57,7 @@ class Candidate:
     period_ns: int = 0
 
 
-def callers_of(
-    shape: Shape, graph: Graph, codes: tuple[I32, I32, I32, I32], at_once: Bool | None = None
-) -> Callers:
+def callers_of(shape: Shape, graph: Graph, codes: tuple[I32, I32, I32, I32], at_once: Bool | None = None) -> Callers:
     """`codes` are service, pod, peer and model of each node; `at_once` is `mostly_at_once`, where it is at hand."""
     follows = np.where(graph.follows >= 0, shape.kind[np.maximum(graph.follows, 0)], -1).astype(np.int32)
     at_once = mostly_at_once(shape) if at_once is None else at_once
