@@ -52,6 +52,12 @@ MODEL_KEYS = (
     "ai.response.model",
     "ai.model.id",
     "langfuse.observation.model.name",
+    "llm.request.model_name",
+    "llm.model",
+    "mlflow.llm.model",
+    "embedding.model_name",
+    "reranker.model_name",
+    "decision.model_name",
 )
 INPUT_TOKEN_KEYS = (
     "gen_ai.usage.input_tokens",
@@ -60,6 +66,8 @@ INPUT_TOKEN_KEYS = (
     "llm.usage.prompt_tokens",
     "ai.usage.inputTokens",
     "ai.usage.promptTokens",
+    "gen_ai.usage.input",
+    "input_tokens",
 )
 OUTPUT_TOKEN_KEYS = (
     "gen_ai.usage.output_tokens",
@@ -68,29 +76,129 @@ OUTPUT_TOKEN_KEYS = (
     "llm.usage.completion_tokens",
     "ai.usage.outputTokens",
     "ai.usage.completionTokens",
+    "gen_ai.usage.output",
+    "output_tokens",
 )
 CACHED_TOKEN_KEYS = (
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
     "llm.token_count.prompt_details.cache_read",
     "ai.usage.cachedInputTokens",
+    "gen_ai.usage.details.cache_read_tokens",
+    "gen_ai.usage.details.cached_tokens",
+    "gen_ai.usage.cached_tokens",
+    "gen_ai.usage.input_tokens.cached",
+    "llm.token_count.prompt_details.cache_input",
+    "llm.usage.cache_read_input_tokens",
+    "ai.usage.inputTokenDetails.cacheReadTokens",
+    "cache_read_tokens",
 )
-RESPONSE_ID_KEYS = ("gen_ai.response.id", "ai.response.id", "llm.response.id")
+CACHE_WRITE_TOKEN_KEYS = (
+    "gen_ai.usage.cache_write.input_tokens",
+    "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+    "gen_ai.usage.details.cache_write_tokens",
+    "llm.token_count.prompt_details.cache_write",
+    "llm.usage.cache_creation_input_tokens",
+    "ai.usage.inputTokenDetails.cacheWriteTokens",
+    "cache_creation_tokens",
+)
+REASONING_TOKEN_KEYS = (
+    "gen_ai.usage.reasoning.output_tokens",
+    "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.details.reasoning_tokens",
+    "llm.token_count.completion_details.reasoning",
+    "llm.usage.reasoning_tokens",
+    "ai.usage.outputTokenDetails.reasoningTokens",
+    "ai.usage.reasoningTokens",
+)
+COST_KEYS = (
+    "gen_ai.usage.cost",
+    "gen_ai.usage.total_cost",
+    "gen_ai.cost.total_cost",
+    "operation.cost",
+    "llm.usage.cost",
+    "llm.cost.total",
+    "llm.usage.total_cost",
+)
+PROVIDER_KEYS = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "ai.model.provider", "llm.system")
+# What a call used as one text, JSON or as Python prints it, and where in it the figures are. Langfuse's `input` leaves out what
+# came from the cache, so that it is the total without the output.
+USAGE_KEYS = (
+    "langfuse.observation.usage_details",
+    "mlflow.chat.tokenUsage",
+    "metadata.usage_object",
+    "haystack.component.output",
+)
+COST_DETAIL_KEYS = ("langfuse.observation.cost_details",)
+USAGE_FIGURES: dict[str, tuple[str, ...]] = {
+    "input_tokens": ("input_tokens", "prompt_tokens", "inputTokens", "promptTokens"),
+    "output_tokens": ("output_tokens", "completion_tokens", "outputTokens", "completionTokens", "output"),
+    "cached_tokens": (
+        "cached_tokens", "cache_read_input_tokens", "input_cached_tokens", "input_cache_read", "cache_read_tokens",
+        "cachedInputTokens", "cache_read",
+    ),
+    "cache_write_tokens": ("cache_creation_input_tokens", "input_cache_creation", "cache_write_tokens"),
+    "reasoning_tokens": ("reasoning_tokens", "output_reasoning_tokens", "output_reasoning", "reasoningTokens"),
+}  # fmt: skip
+RESPONSE_ID_KEYS = (
+    "gen_ai.response.id",
+    "ai.response.id",
+    "llm.response.id",
+    "response_id",
+    "langfuse.observation.metadata.response_id",
+)
 TTFT_SECONDS_KEYS = (
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.client.operation.time_to_first_chunk",
     "gen_ai.server.time_to_first_token",
     "gen_ai.latency.time_to_first_token",
+    "gen_ai.client.inference.time_to_first_chunk",
+    "gen_ai.response.time_to_first_token",
+    "gen_ai.client.time_to_first_token",
+    "gen_ai.server.ttft",
+    "gen_ai.user.time_to_first_token",
+    "llm.time_to_first_token",
 )
-TTFT_MILLISECONDS_KEYS = ("ai.response.msToFirstChunk",)
-TTFT_TIMESTAMP_KEYS = ("langfuse.observation.completion_start_time",)
-FIRST_TOKEN_EVENT = r"(?i)first[_. -]?(token|chunk)|^gen_ai\.content\.completion\.chunk$"  # names of events
+TTFT_MILLISECONDS_KEYS = (
+    "ai.response.msToFirstChunk",
+    "ai.response.msToFirstToken",
+    "ttft_ms",
+    "gen_ai.ttft_ms",
+    "time_to_first_token_ms",
+)
+TTFT_TIMESTAMP_KEYS = (
+    "langfuse.observation.completion_start_time",
+    "gen_ai.response.completion_start_time",
+    "mastra.completion_start_time",
+    "completion_start_time",
+)
+FIRST_TOKEN_EVENT = r"(?i)first[_. -]?(token|chunk)|^(gen_ai|llm)\.content\.completion\.chunk$"  # names of events
 CONVERSATION_KEYS = (
     "gen_ai.conversation.id",
     "session.id",
     "langfuse.session.id",
     "traceloop.association.properties.session_id",
     "traceloop.association.properties.conversation_id",
+    "traceloop.association.properties.thread_id",
+    "ai.telemetry.metadata.sessionId",
+    "ai.telemetry.metadata.session_id",
+    "ai.telemetry.metadata.conversationId",
+    "ai.telemetry.metadata.chatId",
+    "ai.telemetry.metadata.threadId",
+    "langsmith.metadata.session_id",
+    "langsmith.metadata.conversation_id",
+    "langsmith.metadata.thread_id",
+    "langsmith.trace.session_id",
+    "mlflow.trace.session",
+    "gcp.vertex.agent.session_id",
+    "gen_ai.realtime_session.id",
+    "lmnr.association.properties.session_id",
+    "thread.id",
+    "conversation.id",
+    "session_id",
+    "conversation_id",
+    "thread_id",
 )
 # What an operation was asked: equal inputs can be answered from a cache. The text of a query with placeholders is no input
 # without their values.
@@ -106,6 +214,14 @@ INPUT_KEYS = (
     "ai.prompt",
     "langfuse.observation.input",
     "traceloop.entity.input",
+    "mlflow.spanInputs",
+    "lmnr.span.input",
+    "gcp.vertex.agent.llm_request",
+    "ai.prompt.messages",
+    "ai.toolCall.args",
+    "gen_ai.memory.query.text",
+    "haystack.component.input",
+    "raw_input",
 )
 OUTPUT_KEYS = (
     "output.value",
@@ -113,9 +229,16 @@ OUTPUT_KEYS = (
     "gen_ai.tool.call.result",
     "traceloop.entity.output",
     "langfuse.observation.output",
+    "gen_ai.completion",
+    "mlflow.spanOutputs",
+    "lmnr.span.output",
+    "gcp.vertex.agent.llm_response",
+    "ai.response.text",
+    "ai.toolCall.result",
+    "haystack.component.output",
 )
 OUTPUT_PREFIX = "llm.output_messages."
-INPUT_PREFIXES = ("llm.input_messages.", "db.query.parameter.")
+INPUT_PREFIXES = ("llm.input_messages.", "gen_ai.prompt.", "db.query.parameter.")
 QUERY_KEYS = ("db.query.text", "db.statement")
 QUERY_PLACEHOLDER = r"\$\d|\?|:[a-z_]\w*|%s|%\("
 PROMPT_KEYS = (
@@ -125,6 +248,13 @@ PROMPT_KEYS = (
     "input.value",
     "ai.prompt",
     "traceloop.entity.input",
+    "mlflow.spanInputs",
+    "lmnr.span.input",
+    "gcp.vertex.agent.llm_request",
+    "ai.prompt.messages",
+    "langfuse.observation.input",
+    "gen_ai.prompt.0.content",
+    "raw_input",
 )
 REQUEST_ID_KEYS = (
     "http.request.header.x-request-id",

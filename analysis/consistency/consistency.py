@@ -19,6 +19,7 @@ from overbudget.analysis.consistency.conversations import Conversations, convers
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import GOOD, UNKNOWN, Filters, RequestTable, iso
 from overbudget.kernels.arrow import numbers, row_of
+from overbudget.stages.attribute_keys import COST_KEYS
 
 S = TypeVar("S", bound="Spread")
 
@@ -26,7 +27,6 @@ WINDOWS = 20  # that the time of the dataset is parted into
 LEAST_IN_WINDOW = 20  # requests that a window is judged by
 HOUR_NS = 3_600_000_000_000
 MOST_ROWS = 200  # routes, or hours
-COST_KEYS = ("gen_ai.usage.cost", "gen_ai.usage.total_cost", "llm.usage.cost", "llm.cost.total", "llm.usage.total_cost")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Facts are held aside while a dataset is built, one row per span and fact, and fo
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,10 @@ FACTS: dict[str, tuple[str, ...]] = {
     "input_tokens": attribute_keys.INPUT_TOKEN_KEYS,
     "output_tokens": attribute_keys.OUTPUT_TOKEN_KEYS,
     "cached_tokens": attribute_keys.CACHED_TOKEN_KEYS,
+    "cache_write_tokens": attribute_keys.CACHE_WRITE_TOKEN_KEYS,
+    "reasoning_tokens": attribute_keys.REASONING_TOKEN_KEYS,
+    "cost": attribute_keys.COST_KEYS,
+    "provider": attribute_keys.PROVIDER_KEYS,
     "response_id": attribute_keys.RESPONSE_ID_KEYS,
     "ttft_s": attribute_keys.TTFT_SECONDS_KEYS,
     "ttft_ms": attribute_keys.TTFT_MILLISECONDS_KEYS,
@@ -29,6 +34,8 @@ FACTS: dict[str, tuple[str, ...]] = {
     "request_id": attribute_keys.REQUEST_ID_KEYS,
     "score": attribute_keys.SCORE_VALUE_KEYS,
     "label": attribute_keys.SCORE_LABEL_KEYS,
+    "usage": attribute_keys.USAGE_KEYS,
+    "cost_details": attribute_keys.COST_DETAIL_KEYS,
 }
 FACT_NAMES = (*FACTS, "ttft_ns")
 
@@ -99,7 +106,51 @@ def of_attributes(attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -
         return SCHEMA.empty_table()
     rank = np.array([place[1] for place in places], np.int8)
     spans, facts, entries = _pick(lists, codes_of(keys), slot, rank, len(FACTS))
-    return pa.table([span_no[spans], facts, values.take(pa.array(entries))], schema=SCHEMA)
+    table = pa.table([span_no[spans], facts, values.take(pa.array(entries))], schema=SCHEMA)
+    return _with_figures(table) if np.isin(facts, [_USAGE, _COST_DETAILS]).any() else table
+
+
+_USAGE, _COST_DETAILS = FACT_NAMES.index("usage"), FACT_NAMES.index("cost_details")
+
+
+def _figure(names: Sequence[str], number: str = r"\d{1,15}") -> str:
+    """An expression for the number after one of these names, in JSON or in a Python dictionary's text."""
+    return rf"""["'](?:{"|".join(names)})["']\s*:\s*(?P<figure>{number})"""
+
+
+_FIGURES = {name: _figure(names) for name, names in attribute_keys.USAGE_FIGURES.items()}
+_TOTAL, _UNCACHED = _figure(("total", "total_tokens")), _figure(("input",))
+_COST = _figure(("total",), r"[0-9.eE+-]+")
+_MODEL = r"""["']model["']\s*:\s*["'](?P<figure>[^"']+)["']"""
+
+
+def _with_figures(facts: pa.Table) -> pa.Table:
+    """The facts, with what texts that hold a call's whole usage say in place of the texts; a figure of its own is better."""
+    known = facts["fact"].to_numpy()
+    usage = facts.filter(pa.array(known == _USAGE))
+    texts, spans = one_chunk(usage["value"]), usage["span_no"].to_numpy()
+    found = {name: _extracted(texts, expression) for name, expression in _FIGURES.items()}
+    total, output = (pc.cast(one, pa.int64()) for one in (_extracted(texts, _TOTAL), found["output_tokens"]))
+    uncached = pc.is_valid(_extracted(texts, _UNCACHED))
+    given = pc.if_else(uncached, pc.subtract(total, pc.fill_null(output, 0)), None).cast(pa.string())
+    found["input_tokens"] = pc.coalesce(found["input_tokens"], given, _extracted(texts, _UNCACHED))
+    found["model"] = _extracted(texts, _MODEL)
+    parts = [(name, spans, figures) for name, figures in found.items()]
+    details = facts.filter(pa.array(known == _COST_DETAILS))
+    parts.append(("cost", details["span_no"].to_numpy(), _extracted(one_chunk(details["value"]), _COST)))
+    kept = facts.filter(pa.array(~np.isin(known, [_USAGE, _COST_DETAILS])))
+    tables = [kept]
+    for name, span_no, figures in parts:
+        fact = FACT_NAMES.index(name)
+        told = kept["span_no"].to_numpy()[kept["fact"].to_numpy() == fact]
+        new = figures.is_valid().to_numpy(zero_copy_only=False) & ~np.isin(span_no, told)
+        columns = [span_no[new], np.full(int(new.sum()), fact, np.int8), figures.filter(pa.array(new))]
+        tables.append(pa.table(columns, schema=SCHEMA))
+    return pa.concat_tables(tables)
+
+
+def _extracted(texts: pa.StringArray, expression: str) -> pa.StringArray:
+    return pc.struct_field(pc.extract_regex(texts, expression), 0)
 
 
 def _named(names: pa.ChunkedArray, expression: str) -> npt.NDArray[np.int64]:

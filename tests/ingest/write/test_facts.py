@@ -99,3 +99,77 @@ def test_a_cost_recorded_by_framework_and_client_counts_once(tmp_path: Path) -> 
     ingest([dump], tmp_path / "d.duckdb")
     (model,) = consistency(open_dataset(tmp_path / "d.duckdb")).models
     assert model.cost == 0.75
+
+
+LANGFUSE = '{"input": 56, "input_cached_tokens": 64, "output": 30, "output_reasoning": 5, "total": 150}'
+OPENAI = '{"completion_tokens": 30, "prompt_tokens": 120, "prompt_tokens_details": {"cached_tokens": 64, "audio_tokens": null}}'
+PYTHON = "{'completion_tokens': 30, 'prompt_tokens': 120, 'completion_tokens_details': {'reasoning_tokens': 5}}"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "expected"),
+    [
+        ("langfuse.observation.usage_details", LANGFUSE, ("120", "30", "64", "5")),
+        ("langfuse.observation.usage_details", OPENAI, ("120", "30", "64", None)),
+        ("langfuse.observation.usage_details", '{"input": 7}', ("7", None, None, None)),
+        (
+            "mlflow.chat.tokenUsage",
+            '{"input_tokens": 9, "output_tokens": 2, "total_tokens": 11}',
+            ("9", "2", None, None),
+        ),
+        ("metadata.usage_object", PYTHON, ("120", "30", None, "5")),
+    ],
+)
+def test_usage_in_one_text_is_read(key: str, text: str, expected: tuple[str | None, ...]) -> None:
+    found = {fact: value for _, fact, value in said({"attributes": {key: text}})}
+    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+    assert tuple(found.get(name) for name in names) == expected
+    assert "usage" not in found
+
+
+def test_a_figure_of_its_own_is_better_than_one_in_a_text() -> None:
+    both = {"gen_ai.usage.input_tokens": "100", "langfuse.observation.usage_details": OPENAI}
+    rows = said({"attributes": both}, {"attributes": {"langfuse.observation.usage_details": OPENAI}})
+    assert [row for row in rows if row[1] == "input_tokens"] == [
+        (100, "input_tokens", "100"),
+        (101, "input_tokens", "120"),
+    ]
+    assert (100, "cached_tokens", "64") in rows
+
+
+def test_texts_without_figures_tell_nothing() -> None:
+    assert said({"attributes": {"langfuse.observation.usage_details": "{}", "haystack.component.output": "null"}}) == []
+
+
+def test_the_total_of_cost_details_is_the_cost() -> None:
+    details = '{"input": 1.1e-05, "output": 2e-05, "total": 3.1e-05}'
+    assert said({"attributes": {"langfuse.observation.cost_details": details}}) == [(100, "cost", "3.1e-05")]
+
+
+def test_components_of_haystack_name_their_model_in_their_output() -> None:
+    output = '{"replies": [{"meta": {"model": "gpt-4o", "usage": {"prompt_tokens": 120, "completion_tokens": 30}}}]}'
+    rows = said({"attributes": {"haystack.component.output": output}})
+    assert {(fact, value) for _, fact, value in rows} == {
+        ("model", "gpt-4o"),
+        ("input_tokens", "120"),
+        ("output_tokens", "30"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "fact"),
+    [
+        ("ai.telemetry.metadata.sessionId", "conversation_id"), ("thread.id", "conversation_id"),
+        ("mlflow.trace.session", "conversation_id"), ("gcp.vertex.agent.session_id", "conversation_id"),
+        ("gen_ai.usage.details.cache_read_tokens", "cached_tokens"), ("gen_ai.usage.cache_write.input_tokens", "cache_write_tokens"),
+        ("operation.cost", "cost"), ("ttft_ms", "ttft_ms"), ("reranker.model_name", "model"), ("gen_ai.system", "provider"),
+        ("gen_ai.client.inference.time_to_first_chunk", "ttft_s"),
+    ],
+)  # fmt: skip
+def test_names_in_use_are_known(key: str, fact: str) -> None:
+    assert said({"attributes": {key: "1"}}) == [(100, fact, "1")]
+
+
+def test_chunks_as_openllmetry_called_them_before_0_5_are_first_tokens() -> None:
+    events = [{"span": 0, "time_ns": 3_000, "name": "llm.content.completion.chunk"}]
+    assert said({"start_ns": 1_000}, events=events) == [(100, "ttft_ns", "2000")]
