@@ -193,9 +193,11 @@ def _load_kernels() -> None:
     """Load what reads and derives while the file is laid out and the first bytes are read: it takes half a second."""
     import overbudget.ingest.formats.json.kernel
     import overbudget.ingest.write.writer  # noqa: F401
+    from overbudget.ingest.derive.compile_ahead import paths_compiled_ahead
     from overbudget.ingest.derive.derive import warm_up
 
-    warm_up()
+    with paths_compiled_ahead():
+        warm_up()
 
 
 def _only_odd(reports: Sequence[FileReport]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from overbudget.kernels.columns import I32, OperationColumns, Requests, Segments, Tree
 from overbudget.kernels.hops import hops
-from overbudget.kernels.jit import kernel
+from overbudget.kernels.jit import at_hand, kernel
 from overbudget.kernels.path_items import Items, path_items
 from overbudget.kernels.path_walk import AWAITED, MOST_PIECES, OWN, PIECE, RAN, walk_span
 
@@ -118,6 +118,11 @@ def _tile_all(entry, start, end, first, items, counts, pieces, order, heap, fram
     for r in range(entry.size):
         count = _tile(r, entry[r], start, end, first, items, counts, pieces, order, heap, frames, segments, count)
     return count
+
+
+def compiled_before() -> bool:
+    """Whether the machine code of the walk is at hand, from this run or one before."""
+    return at_hand(_tile_all)
 
 
 def _tiled(tree: Tree, requests: Requests, items: Items) -> np.ndarray:

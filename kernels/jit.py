@@ -15,8 +15,8 @@ R = TypeVar("R")
 AS_PYTHON = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 # Types in signatures: columns that are only read.
-READ_U8, READ_I8, READ_I32, READ_U64, READ_BOOL = (
-    f"Array({item}, 1, 'C', readonly=True)" for item in ("uint8", "int8", "int32", "uint64", "boolean")
+READ_U8, READ_I8, READ_I32, READ_I64, READ_U64, READ_BOOL = (
+    f"Array({item}, 1, 'C', readonly=True)" for item in ("uint8", "int8", "int32", "int64", "uint64", "boolean")
 )
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from overbudget.kernels.columns import I32, I64
-from overbudget.kernels.jit import kernel
+from overbudget.kernels.jit import READ_I64, kernel
 
 
-@kernel
+@kernel(signature=f"Tuple((int32[:], int32[:]))({', '.join([READ_I64] * 6)})")
 def _overlapping(group, start, end, other_group, other_start, other_end):
     reach = other_end.copy()  # of each other interval and those before it in the group, the latest end
     for j in range(1, reach.size):

@@ -1,0 +1,40 @@
+"""On a first run, a second process compiles the later half of the kernels while this one compiles the earlier half.
+
+The compiler takes one thread at a time, whatever the machine has: two processes halve what a first ingest waits for. They
+meet in the cache of machine code; what the second has not done yet, the first compiles itself.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from overbudget.kernels.critical_path import compiled_before
+
+
+@contextmanager
+def paths_compiled_ahead() -> Iterator[None]:
+    """Inside, the kernels of critical paths are compiled by a process of its own, if there is a core for it and need of it."""
+    process = None if compiled_before() or (os.cpu_count() or 1) < 2 else _started()
+    try:
+        yield
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait()
+
+
+def _started() -> "subprocess.Popen[bytes] | None":
+    command = [sys.executable, "-m", __name__]
+    quiet = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
+    except OSError:  # no more processes allowed: everything is compiled here
+        return None
+
+
+if __name__ == "__main__":
+    from overbudget.ingest.derive.derive import warm_up_paths
+
+    warm_up_paths()
