@@ -67,6 +67,8 @@ for command, example in COMMANDS.items():
 
 def main() -> None:
     """Run a command. What a user can put right is said in one sentence on stderr (exit status 2), never as a traceback."""
+    # numba asks scipy for linear algebra, which no kernel does: where it is installed that took 0.15 s of every first call.
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
     try:
         _run()
     except SystemExit as leaving:

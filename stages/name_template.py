@@ -7,7 +7,6 @@ Names of models look like ids now and then (`gpt-4-0613`, `mistral-large-2411`) 
 import re
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 ID = "{id}"
 
@@ -107,6 +106,8 @@ def templates(names: pa.StringArray) -> pa.StringArray:
     Most of what is masked is masked in all names at once. Which digit stands where makes no difference to the rest, so names
     are then looked at with every digit as 0, and one by one only where digits stay.
     """
+    import pyarrow.compute as pc  # takes 20 ms to load, and only ingest has names at once
+
     suspect = pc.fill_null(pc.match_substring_regex(names, _SUSPECT), False)
     rows = pc.indices_nonzero(suspect)
     if len(rows) == 0:

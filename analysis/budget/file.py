@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from overbudget.analysis.budget.edit import edited
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.budget.parse import read_budget
 from overbudget.store.errors import OverbudgetError
@@ -34,6 +33,8 @@ def edit_budget(text: str, changes: Mapping[tuple[str, ...], int | None]) -> str
     `("stages", "retrieval", "p95")`, `("routes", "POST /chat", "p95")`,
     `("routes", "POST /chat", "stages", "retrieval", "p95")`. The result is not checked: parse_budget does.
     """
+    from overbudget.analysis.budget.edit import edited  # which loads what writes TOML
+
     return edited(text, changes)
 
 

@@ -38,23 +38,24 @@ class Unexplained:
 
 def suspects(shape: Shape, system: System) -> tuple[Unexplained, ...]:
     """The operations that no replayed line explains and that are slower when many want them."""
-    explained = np.zeros(len(shape.parent), bool)
+    looked_at = shape.parent >= 0
     for line in system.lines:
-        explained[line.node] = True
+        looked_at[line.node] = False
     base = shape.start - system.graph.lag[0::2]
     begins, nodes = by_number(shape.kind, shape.kinds)
     found = []
     for kind in np.flatnonzero(np.diff(begins) >= LEAST_CALLS).tolist():
         node = nodes[begins[kind] : begins[kind + 1]]
-        node = node[(shape.parent[node] >= 0) & ~explained[node]]
-        if len(node) < LEAST_CALLS:
-            continue
         some = node[:: max(1, len(node) // LOOKED_AT)]
+        some = some[looked_at[some]]
+        if len(some) < LEAST_CALLS:
+            continue
         gap, took = (shape.start - base)[some], (shape.end - shape.start)[some]
         leaf = (shape.first[some + 1] == shape.first[some]).all()
         vary = [(what, x) for what, x in (("gap", gap), ("own", took)) if (what == "gap" or leaf) and _varies(x)]
         if not vary:
             continue
+        node = node[looked_at[node]]
         load = levels(base[node], shape.end[node], base[some]) - 1
         for what, x in vary:
             if _grows(x, load):

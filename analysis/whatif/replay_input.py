@@ -57,11 +57,7 @@ class ReplayInput:
     kinds: tuple[tuple[str, str], ...]  # service and name, by `shape.kind`
     failed: npt.NDArray[np.bool_]  # spans whose status is an error
     queued: F64  # the share of each span that it begins with in its server's queue
-
-    @cached_property
-    def sampling(self) -> Sampling:
-        """How the traces were chosen: where only some were kept, nothing tells who else stood in a line."""
-        return sampling_of(self.connection)
+    sampling: Sampling  # where only some traces were kept, nothing tells who else stood in a line
 
     @cached_property
     def system(self) -> System:
@@ -109,8 +105,8 @@ class ReplayInput:
 
 def read_replay_input(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None) -> ReplayInput:
     """Read the spans of a dataset, with stages and requests by the rules of `budget` (`budget.reading`)."""
-    (requests, (tree, request_of)), _ = together(
-        lambda: (read_requests(connection, budget), load_tree(connection)), warm_up
+    (requests, (tree, request_of), sampling), _ = together(
+        lambda: (read_requests(connection, budget), load_tree(connection), sampling_of(connection)), warm_up
     )
     if requests.request_of_node is not None:
         request_of = requests.request_of_node
@@ -124,7 +120,9 @@ def read_replay_input(connection: duckdb.DuckDBPyConnection, budget: Budget | No
     retry_of = retries(np.where(request_of >= 0, tree.parent, -1), tree.start, tree.end, kind, failed)
     shape = shape_of(tree, request_of, kind, failed, retry_of)
     queued = reported_waits(connection).of_nodes(tree.row, tree, stage) / np.maximum(tree.end - tree.start, 1)
-    return ReplayInput(connection, requests, tree, shape, request_of, stage, names, operation, kinds, failed, queued)
+    return ReplayInput(
+        connection, requests, tree, shape, request_of, stage, names, operation, kinds, failed, queued, sampling
+    )
 
 
 _PREFIXED = " OR ".join(f"""starts_with(entry."key", '{prefix}')""" for prefix in INPUT_PREFIXES)

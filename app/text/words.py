@@ -1,7 +1,11 @@
 """Names, counts and lists within sentences, the same in every answer."""
 
-from overbudget.analysis.review.result import CauseOperation, PercentileRow
+from typing import TYPE_CHECKING
+
 from overbudget.stages.names import UNATTRIBUTED
+
+if TYPE_CHECKING:
+    from overbudget.analysis.review.result import CauseOperation, PercentileRow
 
 LONGEST_NAME = 60
 
@@ -44,16 +48,16 @@ def stage_name(stage: str) -> str:
     return "unattributed time" if stage == UNATTRIBUTED else stage
 
 
-def operation_name(operation: CauseOperation) -> str:
+def operation_name(operation: "CauseOperation") -> str:
     """An operation in a table: its service, and for a hop where it goes."""
     hop = f" → {quoted(operation.hop_to)}" if operation.hop_to else ""
     return f"{quoted(operation.name)} in {quoted(operation.service_name)}{hop}"
 
 
-def operation_text(operation: CauseOperation) -> str:
+def operation_text(operation: "CauseOperation") -> str:
     waiting = f" waiting for {quoted(operation.hop_to)}" if operation.hop_to else ""
     return f"{quoted(operation.name)} in {quoted(operation.service_name)}{waiting}"
 
 
-def needs(rows: list[PercentileRow]) -> str:
+def needs(rows: list["PercentileRow"]) -> str:
     return ", ".join(f"p{row.percentile} ({row.n:,}; needs {row.needs or 0:,})" for row in rows)
