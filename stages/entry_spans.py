@@ -24,6 +24,9 @@ FAILED = f"(s.status_code = 'ERROR' OR coalesce(try_cast({recorded('s', HTTP_STA
 VERSION = recorded("r", VERSION_KEYS)
 ENVIRONMENT = recorded("r", ENVIRONMENT_KEYS)
 ENTRY = f"CASE WHEN o.scope_name = '{MISSING_SCOPE}' THEN 'missing' WHEN s.end_ns IS NULL THEN 'open' ELSE 'whole' END"
+# A model or tool call that is the entry of a request, though nobody sent one: no server was asked for it.
+STEP = f"(o.stage IN ('inference', 'tools') AND o.kind NOT IN ('SERVER', 'CONSUMER') AND o.scope_name <> '{MISSING_SCOPE}')"
+FOLLOWS_NS = 1_000_000_000  # a piece of a run begins so soon after the one before it ends
 
 # The rejection threshold of consistent probability sampling: hexadecimal digits of 56 bits, zeros at the end left out
 # (W3C trace state, `ot=th:…`). A probability of 2^-20 or less is no setting that anyone means.

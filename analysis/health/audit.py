@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from overbudget.analysis.health.problem import MOST_SERVICES, Problem
-from overbudget.analysis.health.runs import fragments, session_roots
+from overbudget.analysis.health.runs import CUT, fragments, session_roots
 from overbudget.stages.attribute_keys import OUTPUT_TOKEN_KEYS, REQUEST_ID_KEYS
 from overbudget.stages.names import MISSING_SCOPE, MUCH_UNATTRIBUTED, UNATTRIBUTED
 
@@ -87,8 +87,7 @@ _CHECKS = (
     ),
     _Check(
         "lost_context",
-        """SELECT trace_id, span_id, service_name FROM requests WHERE request_id IS NOT NULL
-            QUALIFY trace_id <> first(trace_id) OVER (PARTITION BY request_id ORDER BY duration_ns DESC, request_no)""",
+        CUT,
         "Requests carry the request id of a longer one in another trace: the trace was cut where its context did not reach the "
         "next service, and each piece counts as a request of its own.",
         "Pass the traceparent header on with every call, and extract it in the service that is called. "

@@ -15,3 +15,11 @@ class Problem:
     services: tuple[str, ...]
     means: str
     remedy: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """How many requests have a problem of the audit that makes percentiles speak of something else than whole requests."""
+
+    code: str
+    count: int

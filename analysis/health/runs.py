@@ -4,17 +4,18 @@ import json
 
 import duckdb
 
-from overbudget.analysis.health.problem import MOST_SERVICES, Problem
+from overbudget.analysis.health.problem import MOST_SERVICES, Problem, Warned
+from overbudget.stages.entry_spans import FOLLOWS_NS, STEP
 
-FOLLOWS_NS = 1_000_000_000  # a piece of a run begins so soon after the one before it ends
 LEAST_TURNS = 3  # that show a session
 WAITS = 0.5  # of its time, in which nothing of a session runs
 
-# A model or tool call that is a request of its own, though it is none that somebody sent: its trace has no SERVER above it.
-_STEPS = """steps AS (
-    SELECT r.request_no, r.trace_id, r.span_id, r.service_name, r.conversation_id, r.start_ns, r.start_ns + r.duration_ns AS end_ns, s.span_no
-    FROM requests r JOIN data.spans s ON s.trace_id = r.trace_id AND s.span_id = r.span_id JOIN operations o USING (operation_id)
-    WHERE o.stage IN ('inference', 'tools') AND o.kind NOT IN ('SERVER', 'CONSUMER') AND r.entry <> 'missing'
+# Requests whose entry is a model or tool call.
+_STEPS = f"""steps AS (
+    SELECT r.request_no, r.trace_id, r.span_id, r.service_name, r.conversation_id, r.start_ns, r.start_ns + r.duration_ns AS end_ns, t.span_no
+    FROM data.tree t JOIN operations o USING (operation_id) LEFT JOIN data.tree p ON p.node = t.parent
+    JOIN requests r ON r.request_no = t.request_no JOIN data.spans s ON s.span_no = t.span_no
+    WHERE {STEP} AND p.request_no IS DISTINCT FROM t.request_no AND s.span_id = r.span_id
 )"""
 _FRAGMENTS = f"""
 WITH {_STEPS}, traces AS (
@@ -57,6 +58,25 @@ WITH slow AS (
 SELECT trace_id, span_id, service_name, name FROM turns GROUP BY request_no, trace_id, span_id, service_name, name
 HAVING count(*) >= {LEAST_TURNS} AND median(pause_ns) >= {FOLLOWS_NS} AND min(pause_ns) >= 0 AND bool_and(answers)
 """
+
+
+# Requests whose request id a longer one has, in another trace.
+CUT = """SELECT trace_id, span_id, service_name FROM requests WHERE request_id IS NOT NULL
+    QUALIFY trace_id <> first(trace_id) OVER (PARTITION BY request_id ORDER BY duration_ns DESC, request_no)"""
+
+
+def warned_of_runs(connection: duckdb.DuckDBPyConnection) -> tuple[Warned, ...]:
+    """Of how many requests it is known that they are no whole run, or more than one: percentiles speak of them all the same.
+
+    The codes are those of the audit: `fragments`, `lost_context`, `session_root`; only what occurs.
+    """
+    kinds = {
+        "fragments": _FRAGMENTS,
+        "lost_context": CUT,
+        "session_root": f"SELECT DISTINCT trace_id, span_id FROM ({_SESSIONS})",
+    }
+    counts = {code: connection.sql(f"SELECT count(*) FROM ({sql})").fetchall()[0][0] for code, sql in kinds.items()}
+    return tuple(Warned(code, count) for code, count in counts.items() if count)
 
 
 def fragments(connection: duckdb.DuckDBPyConnection) -> Problem:

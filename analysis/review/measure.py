@@ -21,6 +21,8 @@ from overbudget.analysis.causes.why import TokenCost, Why, explain
 from overbudget.analysis.common.bands import Band, Ranking
 from overbudget.analysis.common.percentiles import F64, PERCENTILES, Quantile, Share, quantiles, share_of
 from overbudget.analysis.health.lost_spans import compare_incomplete
+from overbudget.analysis.health.problem import Warned
+from overbudget.analysis.health.runs import warned_of_runs
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.restored import restore
 from overbudget.analysis.requests.sampling import sampling_of
@@ -45,6 +47,7 @@ class DatasetFacts:
     start: str | None
     end: str | None
     sampled: str | None = None  # that only some traces were kept, and how that is known
+    warnings: tuple[Warned, ...] = ()  # requests that are no whole run, or more than one
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,7 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         start=iso(start) if spans else None,
         end=iso(end) if spans else None,
         sampled=sampling_of(connection).sentence or None,
+        warnings=warned_of_runs(connection),
     )
     spending = lru_cache(1)(lambda: read_spending(connection, requests, path))
     costs = lru_cache(1)(lambda: cost_of_causes([spending()]))

@@ -18,18 +18,17 @@ from overbudget.app.dashboard.wording import literal
 from overbudget.app.html.prose import prose
 from overbudget.app.text.blocks import Cell
 from overbudget.app.text.headline import headline
-from overbudget.app.text.notes import notes
+from overbudget.app.text.notes import notes, warned
 from overbudget.app.text.tables import average_rows, percentile_rows
 from overbudget.stages.names import stage_order
 from overbudget.store.errors import OverbudgetError
 
 
 def say_headline(review: Review) -> None:
-    """The answer in two sentences, and what else must be known."""
-    first, second = headline(review)
-    st.html(
-        f'<div data-ready="review"><p class="ob-head">{prose(first)}</p><p class="ob-why">{prose(second)}</p></div>'
-    )
+    """The answer in two sentences, and what must be known before any figure."""
+    first, *others = [*headline(review), *warned(review)]
+    rest = "".join(f'<p class="ob-why">{prose(sentence)}</p>' for sentence in others)
+    st.html(f'<div data-ready="review"><p class="ob-head">{prose(first)}</p>{rest}</div>')
 
 
 def say_notes(review: Review) -> None:

@@ -24,6 +24,7 @@ from overbudget.app.text.blocks import Notes, Sentence, opening
 from overbudget.app.text.consistency import sentences as consistency_sentences
 from overbudget.app.text.headline import headline
 from overbudget.app.text.load import sentences as load_sentences
+from overbudget.app.text.notes import warned
 from overbudget.app.text.review import breakdown_table, cause_tables, facts_text, latency_tables, review_notes
 from overbudget.app.text.tables import MADE_OF
 from overbudget.app.text.tail import tail_blocks
@@ -52,7 +53,7 @@ def review_html(
     connection: duckdb.DuckDBPyConnection, name: str, review: Review, budget: Budget | None, filters: Filters
 ) -> str:
     """The whole report of a dataset called `name`: review, tail, advice, load and spread, three waterfalls."""
-    first, *others = headline(review)
+    first, *others = [*headline(review), *warned(review)]
     parts = [
         f"<h1>{prose(first)}</h1>",
         *(f"<p>{prose(sentence)}</p>" for sentence in others),

@@ -3,6 +3,7 @@
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import TOTAL, Over, PercentileRow, Review, StageRow, untold
 from overbudget.app.text.blocks import Block, Points, Sentence
+from overbudget.app.text.notes import warned
 from overbudget.app.text.review import review_blocks
 from overbudget.app.text.why import all_slow, lately
 from overbudget.app.text.words import count, percent, quoted, stage_name
@@ -20,7 +21,7 @@ def check_sentences(review: Review, broken: list[Over]) -> list[str]:
     judged = [row for row in _capped(review) if row.verdict is not None]
     if not judged:
         return ["The budget has no caps, so there is nothing to check."]
-    said = []
+    said = warned(review)
     if unsure:
         said.append(f"NOT TOLD: {_unsure(unsure, len(judged))} This is no pass.")
         if review.all_slow is not None:

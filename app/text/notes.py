@@ -30,6 +30,22 @@ def notes(review: Review) -> list[str]:
     ]
 
 
+_NO_WHOLE_RUNS = {
+    "fragments": "model or tool calls cut off from their run: percentiles speak of single steps, not of whole runs",
+    "lost_context": "pieces of others, cut off where the trace context was lost: percentiles count each piece",
+    "session_root": "whole sessions of many turns: their latency is how long somebody stayed",
+}
+
+
+def warned(review: Review) -> list[str]:
+    """What must be known before any figure: that requests are no whole runs, or more than one."""
+    said = []
+    for warning in review.dataset.warnings:
+        of = f"{warning.count:,} of {count(review.dataset.requests, 'request')} {'is one of the' if warning.count == 1 else 'are'}"
+        said.append(f"{of} {_NO_WHOLE_RUNS[warning.code]} (`{warning.code}`; overbudget audit tells what to do).")
+    return said
+
+
 def _waited_text(review: Review, waited: Waited) -> str:
     """How many requests waited for a person, and how long requests take with that."""
     known = [one for one in waited.with_wait if one.duration_ns is not None]

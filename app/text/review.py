@@ -5,7 +5,7 @@ from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.app.text.blocks import Block, Column, Headline, Notes, Sentence, and_more
 from overbudget.app.text.headline import headline
-from overbudget.app.text.notes import notes
+from overbudget.app.text.notes import notes, warned
 from overbudget.app.text.tables import (
     MADE_OF,
     average_rows,
@@ -28,6 +28,7 @@ def review_blocks(review: Review) -> list[Block]:
     return [
         Headline(first),
         Sentence(second),
+        *(Sentence(text) for text in warned(review)),
         *tables,
         *([Notes(tuple(said))] if said else []),
         Sentence(facts_text(review), "soft"),
@@ -96,4 +97,6 @@ def facts_text(review: Review) -> str:
     if facts.start is None or facts.end is None:
         return f"{requests}."
     span = f"{facts.start[:19].replace('T', ' ')} to {facts.end[:19].replace('T', ' ')} UTC"
+    if not chosen and review.selected["incomplete_left_out"] == facts.requests:
+        requests = f"{count(facts.requests, 'request')}, none of them complete"
     return f"{requests}, {count(facts.spans, 'span')}, {span}."

@@ -56,8 +56,15 @@ def read_answers(folder: Path) -> Answers:
     asked = folder / "asked.duckdb"
     (folder / "asked.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _with_a_prompt()}]}]}))
     ingest([folder / "asked.json"], asked)
-    # somebody is asked, too alike, all slow, lost spans, two parts of which either may be why
-    for dataset, held in ((asked, tight), (ramp, ramp_budget), (one, tight), (lost, tight), (halves, half)):
+    # somebody is asked, cut in pieces, too alike, all slow, lost spans, two parts of which either may be why
+    for dataset, held in (
+        (asked, tight),
+        (cut, tight),
+        (ramp, ramp_budget),
+        (one, tight),
+        (lost, tight),
+        (halves, half),
+    ):
         for command in ("review", "check"):
             found[command].append(printed(command, dataset, "--budget", held))
     found["compare"] = [printed("compare", tenant, other, "--budget", budget) for other in (several, one)]

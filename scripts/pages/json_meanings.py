@@ -75,6 +75,10 @@ MEANINGS = {
     "dataset.traces": "Traces in the dataset",
     "dataset.requests": "Requests in the dataset",
     "dataset.incomplete": "Requests whose spans are not all there",
+    "dataset.warnings": "Requests that are no whole run (`fragments`, `lost_context`) or more than one (`session_root`): "
+    "percentiles speak of them as they are",
+    "dataset.warnings.code": "The kind of problem, as `audit` calls it",
+    "dataset.warnings.count": "How many requests have it",
     "review.selected": "Which requests are looked at",
     "selected.incomplete_left_out": "Incomplete requests that were left out",
     "selected.include_incomplete": "Whether incomplete requests count",

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from overbudget.analysis.budget.file import parse_budget
-from overbudget.analysis.health.problem import Problem
+from overbudget.analysis.health.problem import Problem, Warned
+from overbudget.analysis.health.runs import warned_of_runs
 from overbudget.analysis.requests.read import read_requests
 from overbudget.store.dataset import open_dataset
 from tests.analysis.health.test_audit import START, audited, span
@@ -112,3 +113,28 @@ def test_a_root_over_many_turns_is_a_session_and_the_rule_to_paste_makes_turns_r
 )
 def test_what_is_no_session(tmp_path: Path, spans: list[dict[str, Any]]) -> None:
     assert problem(tmp_path, "session_root", *spans) is None
+
+
+def test_a_review_is_warned_of_pieces_and_of_sessions_and_of_nothing_else(tmp_path: Path) -> None:
+    cut = {"request.id": "r-1"}
+    audited(
+        tmp_path,
+        *session(4, 5000),
+        step(101, 0, 900),
+        step(102, 910, 1500, TOOL),
+        step(103, 910, 1500, run="another"),
+        span(201, None, 0, 1000, trace=201, about=cut),
+        span(202, None, 10, 900, trace=202, about=cut),
+    )
+    warned = warned_of_runs(open_dataset(tmp_path / "d.duckdb"))
+    assert warned == (Warned("fragments", 2), Warned("lost_context", 1), Warned("session_root", 1))
+    other = tmp_path / "other"
+    other.mkdir()
+    audited(other, step(1, 0, 900), step(2, 9000, 9500))
+    assert warned_of_runs(open_dataset(other / "d.duckdb")) == ()
+
+
+def test_a_call_inside_a_request_is_no_step_of_its_own(tmp_path: Path) -> None:
+    inside = span(2, 1, 0, 1000, about={**CHAT, "gen_ai.conversation.id": "run"})
+    root = span(1, None, 0, 1000, about={"gen_ai.conversation.id": "run"})
+    assert fragments(tmp_path, root, inside, step(3, 1000, 1500)) == 1

@@ -3,19 +3,21 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.health.problem import Warned
 from overbudget.analysis.review.result import OTHER_SERVICES
 from overbudget.analysis.review.review import Filters, Review, over, review
 from overbudget.app.text.check import check_sentences
 from overbudget.app.text.headline import headline
 from overbudget.app.text.markdown import markdown
-from overbudget.app.text.notes import notes
-from overbudget.app.text.review import review_blocks
+from overbudget.app.text.notes import notes, warned
+from overbudget.app.text.review import facts_text, review_blocks
 from overbudget.app.text.review_json import check_json, review_json
 from overbudget.app.text.tables import MEAN, breakdown_rows
 from overbudget.app.text.terminal import show, text
@@ -422,3 +424,21 @@ def test_hostile_names_break_neither_text_nor_table(tmp_path: Path) -> None:
     assert {line.replace("\\|", "").count("|") for line in tables if "a\\|b" in line} <= {6, 8}
     assert "[red]" in review_text(found)
     assert "[bold]" in review_text(found)
+
+
+def test_what_is_no_whole_run_is_said_right_after_the_answer_and_first_in_a_check(slow: Reviewer) -> None:
+    found = slow(BUDGET)
+    warnings = (Warned("fragments", 60), Warned("lost_context", 1), Warned("session_root", 2))
+    found = replace(found, dataset=replace(found.dataset, warnings=warnings))
+    told = warned(found)
+    assert told[0].startswith("60 of 400 requests are model or tool calls cut off from their run: percentiles speak of")
+    assert told[1].startswith("1 of 400 requests is one of the pieces of others, cut off where")
+    assert [block.text for block in review_blocks(found)[2:5]] == told  # type: ignore[union-attr]
+    assert check_sentences(found, over(found))[:3] == told
+
+
+def test_a_dataset_of_incomplete_requests_alone_is_not_called_one_of_no_requests(slow: Reviewer) -> None:
+    found = slow()
+    assert facts_text(found).startswith("400 requests, ")
+    none = replace(found, selected={**found.selected, "requests": 0, "incomplete_left_out": 400})
+    assert facts_text(none).startswith("400 requests, none of them complete, ")
