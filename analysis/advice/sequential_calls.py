@@ -1,4 +1,4 @@
-"""CallTree of one stage that follow one another under one parent, with nothing of another stage between them: runs.
+"""Calls of one stage that follow one another under one parent, with nothing of another stage between them: runs.
 
 turn       [==============================]
   tool a   .[====]                           a run of three tools,
@@ -7,17 +7,17 @@ turn       [==============================]
   chat     ......................[#######]
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from overbudget.analysis.whatif.factors import Nodes
-from overbudget.kernels.arrow import numbers
-from overbudget.kernels.columns import I16, I32, I64, U64, Bool
+from overbudget.kernels.arrow import flags, numbers
+from overbudget.kernels.columns import I16, I32, I64, Bool
 from overbudget.kernels.jit import kernel
-from overbudget.kernels.replay import F64
 from overbudget.kernels.tally import mixed
 
 
@@ -62,124 +62,138 @@ class Kinds(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """The calls of all runs; where each begins; per run its stage, the operation of the parent, a hash of the set of operations and
-    one of their order, the least and the median pause."""
+    """The calls of all runs; where each begins, and where the last ends; of each run what the kernel says (RUN)."""
 
     calls: I32
     begins: I64
-    stage: I16
-    parent: I32
-    same: U64
-    order: U64
-    least: I64
-    pause: F64
+    each: npt.NDArray[np.void]
+
+
+RUN = np.dtype(
+    [
+        ("stage", np.int16),
+        ("parent", np.int32),  # its operation
+        ("same", np.uint64),  # a hash of the set of operations
+        ("order", np.uint64),  # a hash of their order
+        ("least_ns", np.int64),  # the shortest pause between two calls, below 0 where they overlap
+        ("pause_ns", np.float64),  # the median pause
+    ]
+)
 
 
 def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
     """All runs of calls of `stages` in these requests, put together, the most frequent first.
 
-    CallTree of weak stages are passed over, and parents of the same stage: what is below a retriever is its own business.
+    Calls of weak stages are passed over, and parents of the same stage: what is below a retriever is its own business.
     """
-    table, replay_input = nodes.table, nodes.replay_input
-    rows = nodes.connection.sql("SELECT operation_id, service_name, name, weak FROM operations").to_arrow_table()
-    pairs = list(zip(rows["service_name"].to_pylist(), rows["name"].to_pylist(), strict=True))
-    count = int(numbers(rows["operation_id"]).max(initial=-1)) + 1
-    pair, name, weak = np.zeros(count, np.int32), np.zeros(count, np.int32), np.ones(count, bool)
-    known, names = list(dict.fromkeys(pairs)), {one: i for i, one in enumerate(dict.fromkeys(n for _, n in pairs))}
-    place = {one: i for i, one in enumerate(known)}
-    for operation, one, is_weak in zip(rows["operation_id"].to_pylist(), pairs, rows["weak"].to_pylist(), strict=True):
-        pair[operation], name[operation], weak[operation] = place[one], names[one[1]], bool(is_weak)
-    wanted = np.isin(table.stages, stages)
-    shape = replay_input.shape
-    tree = CallTree(
-        shape.first,
-        shape.by_start,
-        shape.start,
-        shape.end,
-        replay_input.tree.operation,
-        replay_input.stage,
-        nodes.request,
-    )
-    found = Runs(*_runs(tree, Kinds(pair, name, weak, wanted)))
-    calls, begins, of_stage, order = found.calls, found.begins, found.stage, found.order
-    groups = np.stack([of_stage.astype(np.uint64), found.parent.astype(np.uint64), found.same], axis=1)
-    _, first, group, sizes = np.unique(groups, axis=0, return_index=True, return_inverse=True, return_counts=True)
-    lengths = np.diff(begins)
-    run_of_call = np.repeat(np.arange(len(lengths)), lengths)
-    for number in np.argsort(-sizes, kind="stable").tolist():
-        here = group.ravel() == number
-        usual = calls[begins[first[number]] : begins[first[number] + 1]]
-        counts = np.unique(order[here], return_counts=True)[1]
+    replay_input, shape = nodes.replay_input, nodes.replay_input.shape
+    operation = replay_input.tree.operation
+    tree = CallTree(shape.first, shape.by_start, shape.start, shape.end, operation, replay_input.stage, nodes.request)
+    kinds, known = _kinds(nodes, stages)
+    runs = Runs(*_runs(tree, kinds, np.empty(0, RUN)))
+    for first, here in _alike(runs.each):
+        example = runs.calls[runs.begins[first] : runs.begins[first + 1]]
+        each, lengths = runs.each[here], np.diff(runs.begins)
+        orders = np.unique(each["order"], return_counts=True)[1]
         yield Run(
-            stage=table.stages[of_stage[first[number]]],
-            operations=tuple(
-                sorted({known[pair[operation]] for operation in replay_input.tree.operation[usual].tolist()})
-            ),
-            runs=int(sizes[number]),
-            overlapping=int((found.least[here] < 0).sum()),
-            pause_ns=float(np.median(found.pause[here])),
-            orders=len(counts),
-            swapped=float(1 - counts.max() / counts.sum()),
+            stage=nodes.table.stages[each["stage"][0]],
+            operations=tuple(sorted({known[kinds.pair[one]] for one in operation[example].tolist()})),
+            runs=len(each),
+            overlapping=int((each["least_ns"] < 0).sum()),
+            pause_ns=float(np.median(each["pause_ns"])),
+            orders=len(orders),
+            swapped=float(1 - orders.max() / orders.sum()),
             most=int(lengths[here].max()),
-            calls=calls[here[run_of_call]],
+            calls=runs.calls[np.repeat(here, lengths)],
         )
 
 
+def _kinds(nodes: Nodes, stages: Sequence[str]) -> tuple[Kinds, list[tuple[str, str]]]:
+    """What the kernel knows of operations and stages, and the service and name that each number of `pair` stands for."""
+    rows = nodes.connection.sql(
+        "SELECT operation_id, service_name, name, weak::TINYINT AS weak FROM operations"
+    ).to_arrow_table()
+    operation, names = numbers(rows["operation_id"]), rows["name"].to_pylist()
+    pairs = list(zip(rows["service_name"].to_pylist(), names, strict=True))
+    known = list(dict.fromkeys(pairs))
+    count = int(operation.max(initial=-1)) + 1
+    pair, name, weak = np.zeros(count, np.int32), np.zeros(count, np.int32), np.ones(count, bool)
+    pair[operation], name[operation], weak[operation] = _numbered(pairs), _numbered(names), flags(rows["weak"])
+    return Kinds(pair, name, weak, np.isin(nodes.table.stages, stages)), known
+
+
+def _numbered(values: Sequence[Hashable]) -> I32:
+    """The place of each value among the distinct ones, in the order they come first."""
+    places = {one: place for place, one in enumerate(dict.fromkeys(values))}
+    return np.array([places[one] for one in values], np.int32)
+
+
+def _alike(each: npt.NDArray[np.void]) -> Iterator[tuple[int, Bool]]:
+    """Of every kind of run, the most frequent first: the first run, and which runs are of the kind."""
+    keys = np.stack([each[key].astype(np.uint64) for key in ("stage", "parent", "same")], axis=1)
+    _, first, kind, sizes = np.unique(keys, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    for number in np.argsort(-sizes, kind="stable").tolist():
+        yield int(first[number]), kind.ravel() == number
+
+
 @kernel
-def _runs(tree, kinds):
-    """What `Runs` holds."""
-    first, by_start, start, end = tree.first, tree.by_start, tree.start, tree.end
-    operation, stage, request = tree.operation, tree.stage, tree.request
-    pair, name, weak, wanted = kinds.pair, kinds.name, kinds.weak, kinds.wanted
-    calls = np.empty(by_start.size, np.int32)
-    begins, of_stage, of_parent = [np.int64(0)], [np.int16(0)], [np.int32(0)]
-    same, order, least, pause = [np.uint64(0)], [np.uint64(0)], [np.int64(0)], [np.float64(0)]
-    filled = 0
-    for parent in range(first.size - 1):
-        low, high = first[parent], first[parent + 1]
-        if high - low < 2 or request[parent] < 0:
+def _runs(tree, kinds, none):
+    """What `Runs` holds; `none` is an empty array of runs."""
+    calls, begins = np.empty(tree.by_start.size, np.int32), [np.int64(0)]
+    each, filled = np.empty(tree.by_start.size // 2, none.dtype), 0
+    for parent in range(tree.first.size - 1):
+        i, high = tree.first[parent], tree.first[parent + 1]
+        if high - i < 2 or tree.request[parent] < 0:
             continue
-        i = low
         while i < high:
-            here = stage[by_start[i]]
-            beyond = i
-            while beyond < high and stage[by_start[beyond]] == here:
-                beyond += 1
-            begin = filled
-            if here >= 0 and wanted[here] and here != stage[parent]:
-                for k in range(i, beyond):
-                    if not weak[operation[by_start[k]]]:
-                        calls[filled] = by_start[k]
-                        filled += 1
+            beyond = _same_stage(tree, i, high)
+            count = _take(tree, kinds, parent, i, beyond, calls[filled:])
+            if count > 1:
+                _describe(tree, kinds, parent, calls[filled : filled + count], each[len(begins) - 1])
+                filled += count
+                begins.append(np.int64(filled))
             i = beyond
-            if filled - begin < 2:
-                filled = begin
-                continue
-            distinct = np.zeros(filled - begin, np.int32)
-            found, set_hash, order_hash = 0, np.uint64(0), np.uint64(0)
-            pauses = np.empty(filled - begin - 1, np.int64)
-            for k in range(begin, filled):
-                code = pair[operation[calls[k]]]
-                new = True
-                for d in range(found):
-                    if distinct[d] == code:
-                        new = False
-                        break
-                if new:
-                    distinct[found] = code
-                    found += 1
-                    set_hash += mixed(code)
-                order_hash = mixed(order_hash ^ np.uint64(name[operation[calls[k]]]))
-                if k > begin:
-                    pauses[k - begin - 1] = start[calls[k]] - end[calls[k - 1]]
-            begins.append(np.int64(filled))
-            of_stage.append(here)
-            of_parent.append(operation[parent])
-            same.append(set_hash)
-            order.append(order_hash)
-            least.append(pauses.min())
-            pause.append(np.median(pauses))
-    return (
-        calls[:filled], np.array(begins), np.array(of_stage)[1:], np.array(of_parent)[1:], np.array(same)[1:],
-        np.array(order)[1:], np.array(least)[1:], np.array(pause)[1:],
-    )  # fmt: skip
+    return calls[:filled], np.array(begins), each[: len(begins) - 1]
+
+
+@kernel(inner=True)
+def _same_stage(tree, i, high):
+    """Where the children that are of the stage of the one at `i` end."""
+    beyond = i + 1
+    while beyond < high and tree.stage[tree.by_start[beyond]] == tree.stage[tree.by_start[i]]:
+        beyond += 1
+    return beyond
+
+
+@kernel(inner=True)
+def _take(tree, kinds, parent, i, beyond, calls):
+    """Write the calls among the children from `i` to `beyond` that are wanted; how many they are."""
+    stage, count = tree.stage[tree.by_start[i]], 0
+    if stage < 0 or not kinds.wanted[stage] or stage == tree.stage[parent]:
+        return count
+    for k in range(i, beyond):
+        if not kinds.weak[tree.operation[tree.by_start[k]]]:
+            calls[count] = tree.by_start[k]
+            count += 1
+    return count
+
+
+@kernel(inner=True)
+def _describe(tree, kinds, parent, calls, run):
+    """Fill in what RUN says of a run of two calls or more."""
+    distinct, found = np.zeros(calls.size, np.int32), 0
+    same, order = np.uint64(0), np.uint64(0)
+    pauses = np.empty(calls.size - 1, np.int64)
+    for k in range(calls.size):
+        operation = tree.operation[calls[k]]
+        pair = kinds.pair[operation]
+        if not np.any(distinct[:found] == pair):
+            distinct[found] = pair
+            found += 1
+            same += mixed(pair)
+        order = mixed(order ^ np.uint64(kinds.name[operation]))
+        if k > 0:
+            pauses[k - 1] = tree.start[calls[k]] - tree.end[calls[k - 1]]
+    run["stage"], run["parent"] = tree.stage[calls[0]], tree.operation[parent]
+    run["same"], run["order"] = same, order
+    run["least_ns"], run["pause_ns"] = pauses.min(), np.median(pauses)
