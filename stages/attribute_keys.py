@@ -174,6 +174,8 @@ TTFT_TIMESTAMP_KEYS = (
     "completion_start_time",
 )
 FIRST_TOKEN_EVENT = r"(?i)first[_. -]?(token|chunk)|^(gen_ai|llm)\.content\.completion\.chunk$"  # names of events
+PREFILL_SECONDS_KEYS = ("gen_ai.latency.time_in_model_prefill",)
+DECODE_SECONDS_KEYS = ("gen_ai.latency.time_in_model_decode",)
 CONVERSATION_KEYS = (
     "gen_ai.conversation.id",
     "session.id",

@@ -17,7 +17,7 @@ def first_token_sql(seconds: str, milliseconds: str, at_ns: str, event_ns: str, 
     """
     took = f"(({end_ns}) - ({start_ns}))"
     said = [
-        *(_settled(f"(({number}) * {size})", took) for number, size in ((seconds, "1e9"), (milliseconds, "1e6"))),
+        *(settled_sql(f"(({number}) * {size})", took) for number, size in ((seconds, "1e9"), (milliseconds, "1e6"))),
         *(_within(f"(({instant}) - ({start_ns}))", took) for instant in (at_ns, event_ns)),
     ]
     return f"coalesce({', '.join(said)})::BIGINT"
@@ -38,8 +38,8 @@ def _within(ns: str, took: str) -> str:
     return f"CASE WHEN {ns} BETWEEN 0 AND {took} THEN {ns} END"
 
 
-def _settled(ns: str, took: str) -> str:
-    """A figure as it stands, or the largest of the smaller units in which it is no longer than the call."""
+def settled_sql(ns: str, took: str) -> str:
+    """SQL for a figure as it stands, or in the largest of the smaller units in which it is no longer than the call; else NULL."""
     smaller = " ".join(f"WHEN {ns} / {size} <= {took} THEN {ns} / {size}" for size in _THOUSANDS)
     return (
         f"CASE WHEN {ns} BETWEEN 0 AND {took} THEN {ns} WHEN {ns} > {OTHER_UNIT} * {took} THEN CASE {smaller} END END"

@@ -7,7 +7,7 @@ sandboxed. While a process has a DuckDB file open for writing no other can open 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -33,8 +33,10 @@ TABLES = [
     "requests",
     "data.segments",
     "data.stage_time",
+    "data.stage_parts",
+    "data.model_calls",
 ]
-VIEWS = ["spans", "span_events", "span_links", "critical_path", "stage_time"]
+VIEWS = ["spans", "span_events", "span_links", "critical_path", "stage_time", "stage_parts", "model_calls"]
 RELATIONS = (
     "spans",
     "span_events",
@@ -43,8 +45,11 @@ RELATIONS = (
     "requests",
     "critical_path",
     "stage_time",
+    "stage_parts",
+    "model_calls",
     "ingest_report",
 )
+FIRST_RELATIONS = ("spans", "operations", "requests", "ingest_report")  # that a dataset of any version has
 
 BUILD_MEMORY = "350MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
 READ_MEMORY = "2GB"
@@ -150,18 +155,22 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
     found = set()
     for schema, name in connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall():
         found.add(name if schema == "main" else f"{schema}.{name}")
-    missing = [name for name in RELATIONS if name not in found]
-    if missing:
-        connection.close()
-        raise OverbudgetError(
-            f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}."
-        )
     try:
+        _require_relations(path, FIRST_RELATIONS, found)
         require_readable(connection, path)
+        _require_relations(path, RELATIONS, found)
     except OverbudgetError:
         connection.close()
         raise
     return connection
+
+
+def _require_relations(path: Path, relations: Sequence[str], found: set[str]) -> None:
+    missing = [name for name in relations if name not in found]
+    if missing:
+        raise OverbudgetError(
+            f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}."
+        )
 
 
 def is_readable(path: Path) -> bool:

@@ -12,13 +12,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.ingest.derive.adopted_tools import Adopted, adopted_tools
+from overbudget.ingest.derive.call_times import Inference, call_times
 from overbudget.ingest.derive.hop_stages import HopStages
+from overbudget.ingest.derive.inference import inference_of
+from overbudget.ingest.derive.model_calls import Said, call_rows
 from overbudget.ingest.derive.requests import RequestRows, fold_facts, shape_texts
+from overbudget.ingest.derive.stage_parts import part_rows
 from overbudget.ingest.files.prefetch import prefetch
+from overbudget.kernels.arrow import numbers
 from overbudget.kernels.columns import (
     CLIPPED,
     I16,
     I32,
+    I64,
     NEGATIVE_DURATION,
     NO_END,
     NO_END_FLAG,
@@ -44,7 +50,10 @@ from overbudget.store.dataset import schema_sql
 from overbudget.store.tables import insert, passing
 
 SPANS_PER_PARTITION = 250_000
-DERIVED = ["data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"]
+DERIVED = [
+    *("data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"),
+    *("data.stage_parts", "data.model_calls"),
+]
 
 
 @dataclass
@@ -104,6 +113,7 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
     nodes = 0
     hop_stages = HopStages(catalogue)
     adopted = adopted_tools(connection, catalogue)
+    failed = _failed_calls(connection, catalogue)
     outcome.note("adopted_tool", adopted.span_no)
     for part in _computed(connection, catalogue, adopted, adjust_clocks):
         tree, requests, span_no = part.tree, part.requests, part.span_no
@@ -114,7 +124,10 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
         )
         _insert_stage_time(connection, part, rows.count)
         _note_warnings(tree, span_no, requests, outcome, catalogue.missing)
-        facts = fold_facts(connection, tree, span_no, part.request_of, catalogue)
+        inference = inference_of(connection, tree, span_no, part.request_of, catalogue, part.stage_of, part.waits)
+        facts = fold_facts(connection, tree, span_no, part.request_of, inference)
+        if inference.own.any():
+            _insert_calls(connection, part, inference, catalogue, failed, rows.count)
         rows.add(requests, tree, span_no, part.shapes, part.person, facts)
         outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
         nodes += len(tree.row)
@@ -143,6 +156,7 @@ class Part:
     stage_spans: I32
     shapes: pa.Array
     person: Waits  # for a person
+    waits: I64  # of each node in its server's queue, before it begins
 
 
 def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported: Reported, adjust_clocks: bool) -> Part:
@@ -165,7 +179,7 @@ def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported:
     shapes = shape_texts(tree, requests, catalogue)
     return Part(
         span_no, duplicates, tree, span_no[tree.row], requests, request_of, segments, segment_stage, stage_of,
-        stage_ns, busy_ns, stage_spans, shapes, person,
+        stage_ns, busy_ns, stage_spans, shapes, person, waits,
     )  # fmt: skip
 
 
@@ -305,6 +319,42 @@ def _insert_stage_time(connection: duckdb.DuckDBPyConnection, part: Part, first_
             }
         ),
     )
+
+
+def _failed_calls(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> I32:
+    """The spans of operations that may be inference and that failed, ascending."""
+    operations = [number for number, decided in enumerate(catalogue.decisions) if decided.stage == "inference"]
+    rows = connection.sql(
+        "SELECT span_no FROM data.spans WHERE status_code = 'ERROR' AND list_contains($operations, operation_id) ORDER BY span_no",
+        params={"operations": operations},
+    ).to_arrow_table()
+    return numbers(rows["span_no"])
+
+
+def _insert_calls(
+    connection: duckdb.DuckDBPyConnection,
+    part: Part,
+    inference: Inference,
+    catalogue: Catalogue,
+    failed: I32,
+    first_request: int,
+) -> None:
+    """The model calls of the part, and what its requests' time in inference is made of."""
+    tree, times = part.tree, call_times(part.tree, inference)
+    calls = np.flatnonzero(inference.counts).astype(np.int32)
+    said = Said(connection, tree, part.span_no, inference, times, calls)
+    has_failed = np.isin(part.span_no, failed)
+    found = {
+        "data.model_calls": call_rows(
+            tree, part.span_no, part.request_of, inference, times, part.segments, part.segment_stage, catalogue, has_failed,
+            calls, said,
+        ),
+        "data.stage_parts": part_rows(tree, inference, times, part.segments, part.segment_stage, catalogue, calls, said),
+    }  # fmt: skip
+    for relation, rows in found.items():
+        numbered = pa.array(rows["request_no"].to_numpy() + np.int32(first_request))
+        place = rows.schema.get_field_index("request_no")
+        insert(connection, relation, rows.set_column(place, "request_no", numbered))
 
 
 def _note_warnings(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation, missing: Bool) -> None:

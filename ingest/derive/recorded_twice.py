@@ -41,11 +41,12 @@ WHERE a.scope < b.scope AND (a.response_id IS NULL OR b.response_id IS NULL)
 
 
 def calls_that_count(
-    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, inference: Bool
+    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, inference: Bool, tools: Bool
 ) -> Bool:
     """bool[nodes]: the inference spans whose tokens count, one for each call (docs/reference/method.md, From spans to requests).
 
-    Of nested spans it is the outermost that records tokens. Of others in one request that overlap, those with the same
+    Of nested spans it is the outermost that records tokens, or, where none does, the outermost; calls inside a tool's call
+    (`tools`) are others than those around it. Of others in one request that overlap, those with the same
     response id are one call, and those from different scopes with the same model, interval and tokens. Needs the temporary
     table `facts`.
     """
@@ -69,9 +70,12 @@ def calls_that_count(
     records = np.zeros(len(counts), bool)
     with passing(connection, calls=columns):
         records[numbers(connection.sql(_RECORDS).to_arrow_table()["node"])] = True
-    counts[calls] = records[calls]
-    counts[_below_another(tree.parent, calls, records)] = False
-    outermost = counts[calls]
+    parent = np.where(tools, -1, tree.parent)
+    nested = np.zeros(len(counts), bool)
+    nested[_below_another(parent, calls, inference)] = True
+    counts[calls] = records[calls] | ~(nested | _holds(parent, calls, records))[calls]
+    counts[_below_another(parent, calls, records)] = False
+    outermost = counts[calls] & records[calls]
     outermost &= np.bincount(cluster[outermost], minlength=int(cluster.max()) + 1)[cluster] > 1
     if outermost.any():
         with passing(connection, calls=columns.filter(pa.array(outermost))):
@@ -106,3 +110,14 @@ def _below_another(parent: I32, calls: I32, records: Bool) -> I32:
         found.append(here[records[above]])
         here, above = here[~records[above]], parent[above[~records[above]]]
     return np.concatenate(found)
+
+
+def _holds(parent: I32, calls: I32, records: Bool) -> Bool:
+    """bool[nodes]: whether a call below `records` tokens."""
+    holds = np.zeros(len(parent), bool)
+    above = parent[calls[records[calls]]]
+    while len(above := above[above >= 0]):
+        above = np.unique(above[~holds[above]])
+        holds[above] = True
+        above = parent[above]
+    return holds

@@ -2,20 +2,15 @@
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from overbudget.ingest.derive.recorded_twice import calls_that_count
+from overbudget.ingest.derive.call_times import Inference
 from overbudget.ingest.write.facts import FACT_NAMES
-from overbudget.kernels.columns import Requests, Tree
-from overbudget.stages.assign import own_stages
+from overbudget.kernels.columns import I32, I64, Requests, Tree
 from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION, WEIGHT
-from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.stages.operation_table import Catalogue
 from overbudget.stages.waits_for_person import Waits, not_waiting_in_flight
 from overbudget.store.tables import passing
-
-I32 = npt.NDArray[np.int32]
 
 GOOD_LABELS = ("good", "pass", "passed", "correct", "positive", "relevant", "true", "yes", "thumbs_up")
 BAD_LABELS = ("bad", "fail", "failed", "incorrect", "negative", "irrelevant", "false", "no", "thumbs_down")
@@ -80,7 +75,7 @@ _INSERT = f"""INSERT INTO requests BY NAME
 
 
 def fold_facts(
-    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, catalogue: Catalogue
+    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, inference: Inference
 ) -> pa.Table:
     """One row per request that has any fact: request_no and its model, ids, tokens, time to first token, score.
 
@@ -88,20 +83,25 @@ def fold_facts(
     `calls_that_count`); without such spans the largest number any span records counts. The model and the time
     to first token are those of the longest span that records one, inference spans first.
     """
-    is_inference = own_stages(tree, catalogue.columns) == catalogue.stages.index("inference")
-    nodes = pa.table(
-        {
-            "span_no": span_no,
-            "request_no": request_of,
-            "start_ns": tree.start,
-            "took_ns": tree.end - tree.start,
-            "skew_ns": tree.skew,
-            "weight": (tree.end - tree.start) + np.where(is_inference, np.int64(1) << 60, 0),
-            "counts": calls_that_count(connection, tree, span_no, request_of, is_inference),
-        }
-    )
-    with passing(connection, nodes=nodes):
+    took = tree.end - tree.start
+    weight = took + np.where(inference.own, np.int64(1) << 60, 0)
+    nodes = {
+        "span_no": span_no,
+        "request_no": request_of,
+        "start_ns": tree.start,
+        "weight": weight,
+        "counts": inference.counts,
+    }
+    with passing(connection, nodes=pa.table(nodes), first=_first_of_requests(request_of, weight, inference.first_ns)):
         return connection.sql(_FOLD).to_arrow_table()
+
+
+def _first_of_requests(request_of: I32, weight: I64, first_ns: I64) -> pa.Table:
+    """The time to first token of each request that has one: what its longest span says."""
+    telling = np.flatnonzero((first_ns >= 0) & (request_of >= 0))
+    telling = telling[np.lexsort((weight[telling], request_of[telling]))]
+    last = telling[np.diff(request_of[telling], append=-1) != 0]
+    return pa.table({"request_no": request_of[last], "ttft_ns": first_ns[last]})
 
 
 def _fact(name: str) -> str:
@@ -115,17 +115,6 @@ def _tokens(name: str) -> str:
 
 
 _TOKENS = " OR ".join(map(_fact, ("input_tokens", "output_tokens", "cached_tokens")))
-_TTFT = tuple(map(_fact, ("ttft_s", "ttft_ms", "ttft_at", "ttft_ns")))
-_VALUE = "max(CASE WHEN {fact} THEN {value} END)"
-_FIRST_TOKEN = first_token_sql(
-    _VALUE.format(fact=_TTFT[0], value="try_cast(value AS DOUBLE)"),
-    _VALUE.format(fact=_TTFT[1], value="try_cast(value AS DOUBLE)"),
-    _VALUE.format(fact=_TTFT[2], value=f"{instant_sql('value')} + skew_ns - start_ns"),
-    _VALUE.format(fact=_TTFT[3], value="try_cast(value AS BIGINT)"),
-    "0",
-    "any_value(took_ns)",
-)
-
 # A header's value is a list in OTLP: its first entry is the id, as others record it.
 _FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
 
@@ -148,12 +137,7 @@ WITH said AS (
     {_tokens("input_tokens")},
     {_tokens("output_tokens")},
     {_tokens("cached_tokens")}
-FROM said GROUP BY request_no), calls AS (
-    SELECT request_no, any_value(weight) AS weight, {_FIRST_TOKEN} AS first_ns
-    FROM facts JOIN nodes USING (span_no) WHERE request_no >= 0 AND ({" OR ".join(_TTFT)}) GROUP BY request_no, span_no
-), first AS (
-    SELECT request_no, arg_max(first_ns, weight) AS ttft_ns FROM calls WHERE first_ns IS NOT NULL GROUP BY request_no
-)
+FROM said GROUP BY request_no)
 SELECT * REPLACE ({_FIRST_OF_LIST} AS request_id) FROM folded LEFT JOIN first USING (request_no)
 """
 

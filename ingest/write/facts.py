@@ -30,6 +30,8 @@ FACTS: dict[str, tuple[str, ...]] = {
     "ttft_s": attribute_keys.TTFT_SECONDS_KEYS,
     "ttft_ms": attribute_keys.TTFT_MILLISECONDS_KEYS,
     "ttft_at": attribute_keys.TTFT_TIMESTAMP_KEYS,
+    "prefill_s": attribute_keys.PREFILL_SECONDS_KEYS,
+    "decode_s": attribute_keys.DECODE_SECONDS_KEYS,
     "conversation_id": attribute_keys.CONVERSATION_KEYS,
     "request_id": attribute_keys.REQUEST_ID_KEYS,
     "score": attribute_keys.SCORE_VALUE_KEYS,

@@ -1,17 +1,11 @@
 """What the spans of a request say of it, folded into one row, directly from drawn trees and facts."""
 
-from types import SimpleNamespace
 from typing import Any
 
-import duckdb
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from overbudget.ingest.derive.requests import fold_facts
-from overbudget.ingest.write.facts import FACT_NAMES, SCHEMA
-from overbudget.stages.names import DEFAULT_STAGES, UNATTRIBUTED
-from tests.trace_picture import draw
+from tests.drawn_facts import Facts, saying
 
 PICTURE = """
 request  [==================]
@@ -20,30 +14,12 @@ request  [==================]
   again  ............[=====]  stage=inference
   check  ..................[] stage=safety
 """
-Facts = dict[str, dict[str, str]]
 
 
 def fold(facts: Facts, picture: str = PICTURE, skew_ns: dict[str, int] | None = None) -> list[dict[str, Any]]:
     """The rows of the requests that are drawn, given what each span says."""
-    drawn = draw(picture)
-    tree = drawn.tree
-    for name, shift in (skew_ns or {}).items():
-        tree.skew[next(node for node in range(len(tree.row)) if drawn.name(node) == name)] = shift
-    catalogue = SimpleNamespace(
-        columns=drawn.operations,
-        stages=(*DEFAULT_STAGES, UNATTRIBUTED),
-        count=len(drawn.names),
-        names=tuple(drawn.names),
-    )
-    rows = [
-        {"span_no": drawn.names.index(span), "fact": FACT_NAMES.index(fact), "value": value}
-        for span, said in facts.items()
-        for fact, value in said.items()
-    ]
-    connection = duckdb.connect()
-    connection.register("given", pa.Table.from_pylist(rows, schema=SCHEMA))
-    connection.execute("CREATE TEMP TABLE facts AS FROM given")
-    folded = fold_facts(connection, tree, tree.row.astype(np.int32), drawn.request_of, catalogue)  # type: ignore[arg-type]
+    said = saying(picture, facts, skew_ns)
+    folded = fold_facts(said.connection, said.drawn.tree, said.span_no, said.drawn.request_of, said.inference)
     return folded.to_pylist()
 
 

@@ -1,0 +1,94 @@
+"""Which model call each span's time belongs to, and on whose clock the first token of that time is told."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from overbudget.kernels.columns import I16, I32, I64, Bool, Tree
+from overbudget.kernels.jit import kernel
+from overbudget.stages.names import DEFAULT_STAGES
+
+INFERENCE, QUEUE = DEFAULT_STAGES.index("inference"), DEFAULT_STAGES.index("queue")
+
+
+class Inference(NamedTuple):
+    """What is inference in some whole traces, by node."""
+
+    own: Bool  # its own rule says so
+    counts: Bool  # stands for a model call: the outermost record of one
+    first_ns: I64  # from its start to its first token, -1 where it records none
+    stage_of: I16  # of the innermost classified span at or above
+    waits: I64  # how long it waits in its server's queue first
+
+
+class CallTimes(NamedTuple):
+    """Per node: `call` is the node of the model call that it is or that stands nearest above it (-1: none), `clock` the node
+    whose first token parts its time (-1: none). `first_ns` and `aside_ns` are told at calls: from the call's start to its
+    first token (-1: none), and how long after that what runs inside it is no inference (tools that it waits for)."""
+
+    call: I32
+    clock: I32
+    first_ns: I64
+    aside_ns: I64
+
+
+@kernel(allocates=False)
+def _hand_down(parent, downwards, start, within, counts, first_ns, call, outer, inner):
+    """Set `call`, `outer` (the outermost node that tells a first token within the same stretch of inference) and `inner` (of
+    those below, the one whose token comes first)."""
+    for i in range(downwards.size):
+        node = downwards[i]
+        up = parent[node]
+        if counts[node]:
+            call[node] = node
+        elif up >= 0:
+            call[node] = call[up]
+        if within[node]:
+            if up >= 0 and within[up] and outer[up] >= 0:
+                outer[node] = outer[up]
+            elif first_ns[node] >= 0:
+                outer[node] = node
+    for i in range(downwards.size - 1, -1, -1):
+        node = downwards[i]
+        if first_ns[node] >= 0 and within[node]:
+            inner[node] = node
+        up = parent[node]
+        if inner[node] < 0 or up < 0 or not within[up]:
+            continue
+        known = inner[up]
+        if known < 0 or start[inner[node]] + first_ns[inner[node]] < start[known] + first_ns[known]:
+            inner[up] = inner[node]
+
+
+@kernel(allocates=False)
+def _other_work(parent, start, end, within, call, first_ns, reach, aside):
+    """Add to `aside` how long, after its first token, what a call holds is no inference; nodes are in order of their starts."""
+    for node in range(parent.size):
+        up = parent[node]
+        if up < 0 or within[node] or not within[up] or call[up] < 0:
+            continue
+        c = call[up]
+        since = max(start[node], start[c] + max(first_ns[c], 0), reach[c])
+        until = min(end[node], end[c])
+        if until > since:
+            aside[c] += until - since
+            reach[c] = until
+
+
+def call_times(tree: Tree, inference: Inference) -> CallTimes:
+    """Whose time is whose, in some whole traces."""
+    nodes = len(tree.parent)
+    within = inference.stage_of == INFERENCE
+    recorded = np.where(inference.own, inference.first_ns, -1)
+    call, outer, inner = (np.full(nodes, -1, np.int32) for _ in range(3))
+    _hand_down(tree.parent, tree.downwards, tree.start, within, inference.counts, recorded, call, outer, inner)
+    clock = np.where(outer >= 0, outer, inner)
+    first = np.full(nodes, -1, np.int64)
+    calls = np.flatnonzero(inference.counts)
+    teller = inner[calls].copy()
+    teller[recorded[calls] >= 0] = calls[recorded[calls] >= 0]
+    told = teller >= 0
+    first[calls[told]] = tree.start[teller[told]] + recorded[teller[told]] - tree.start[calls[told]]
+    aside, reach = np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
+    _other_work(tree.parent, tree.start, tree.end, within, call, first, reach, aside)
+    return CallTimes(call, clock, np.maximum(first, -1), aside)
