@@ -14,6 +14,7 @@ RARELY = 50  # one in so many
 AT_ONCE_NS = 2_000_000  # a call that begins so soon after another has ended was let in by it
 LEVELS = 8  # ancestors that are counted apart
 MOST_KINDS = 256  # of children under one parent, beyond which its pairs are not counted
+NEVER = np.int64(-(2**62))  # before all times
 N, OVERLAP, AFTER, SOON = range(4)  # counters of a pair of operations under a parent
 
 
@@ -86,65 +87,74 @@ def pairs_of_siblings(first, by_start, by_end, start, end, kind, kinds, tick):
     the clock's tick, B's that began after an A had ended, those that began at once then."""
     keys, counts = tally(4)
     used = 0
-    at_once = max(AT_ONCE_NS, 2 * tick)
     local, stamp = np.zeros(kinds, np.int32), np.full(kinds, -1, np.int32)
-    names = np.empty(MOST_KINDS, np.int32)
-    place = np.empty(start.size, np.int32)
+    names, place = np.empty(MOST_KINDS, np.int32), np.empty(start.size, np.int32)
     for up in range(first.size - 1):
         low, high = first[up], first[up + 1]
         if high - low < 2:
             continue
-        m = 0
-        for i in range(low, high):
-            place[by_start[i]] = i
-            k = kind[by_start[i]]
-            if stamp[k] != up:
-                if m == MOST_KINDS:
-                    m = MOST_KINDS + 1
-                    break
-                stamp[k], local[k], names[m] = up, m, k
-                m += 1
+        m = _number_kinds(up, low, high, by_start, kind, local, stamp, names, place)
         if m > MOST_KINDS:
             continue
-        members, overlap = np.zeros(m, np.int32), np.zeros((m, m), np.bool_)
-        after, soon = np.zeros((m, m), np.int32), np.zeros((m, m), np.int32)
-        running, since = np.full(m, np.int64(-(2**62))), np.zeros(m, np.int64)
-        ended = np.full(m, np.int64(-(2**62)))
-        j = low
-        for i in range(low, high):
-            y = by_start[i]
-            b = local[kind[y]]
-            while j < high and end[by_end[j]] <= start[y] + tick and place[by_end[j]] < i:
-                a = local[kind[by_end[j]]]
-                ended[a] = max(ended[a], end[by_end[j]])
-                j += 1
-            for a in range(m):
-                if running[a] > start[y] + tick and end[y] > since[a] + tick:
-                    overlap[a, b] = True
-                    overlap[b, a] = True
-                if ended[a] > -(2**62):
-                    after[a, b] += 1
-                    if start[y] - ended[a] <= at_once:
-                        soon[a, b] += 1
-            if end[y] > running[b]:
-                running[b], since[b] = end[y], start[y]
-            members[b] += 1
+        seen = _seen_below(low, high, by_start, by_end, start, end, kind, local, place, m, tick)
         for a in range(m):
             for b in range(m):
-                if a == b and members[a] < 2:
+                if seen[a, b, N] == 0:
                     continue
-                key = (np.int64(kind[up]) * kinds + names[a]) * kinds + names[b]
                 if 2 * used > keys.size:
                     keys, counts = grown(keys, counts)
+                key = (np.int64(kind[up]) * kinds + names[a]) * kinds + names[b]
                 at = slot_of(keys, key)
                 if keys[at] == FREE:
                     keys[at] = key
                     used += 1
-                counts[at, N] += 1
-                counts[at, OVERLAP] += overlap[a, b]
-                counts[at, AFTER] += after[a, b]
-                counts[at, SOON] += soon[a, b]
+                for c in range(4):
+                    counts[at, c] += seen[a, b, c]
     return keys, counts
+
+
+@kernel(inner=True)
+def _number_kinds(up, low, high, by_start, kind, local, stamp, names, place):
+    """Number the operations among the children of `up` in the order of their first starts: how many there are, and one more than
+    MOST_KINDS where that is too many. `place` is where each child stands in `by_start`."""
+    m = 0
+    for i in range(low, high):
+        place[by_start[i]] = i
+        k = kind[by_start[i]]
+        if stamp[k] != up:
+            if m == MOST_KINDS:
+                return MOST_KINDS + 1
+            stamp[k], local[k], names[m] = up, m, k
+            m += 1
+    return m
+
+
+@kernel(inner=True)
+def _seen_below(low, high, by_start, by_end, start, end, kind, local, place, m, tick):
+    """What one parent shows of each two of the `m` operations among its children: the counters of a pair."""
+    seen, members = np.zeros((m, m, 4), np.int32), np.zeros(m, np.int32)
+    running, since = np.full(m, NEVER), np.zeros(m, np.int64)
+    ended, at_once, j = np.full(m, NEVER), max(AT_ONCE_NS, 2 * tick), low
+    for i in range(low, high):
+        y = by_start[i]
+        b = local[kind[y]]
+        while j < high and end[by_end[j]] <= start[y] + tick and place[by_end[j]] < i:
+            a = local[kind[by_end[j]]]
+            ended[a] = max(ended[a], end[by_end[j]])
+            j += 1
+        for a in range(m):
+            if running[a] > start[y] + tick and end[y] > since[a] + tick:
+                seen[a, b, OVERLAP], seen[b, a, OVERLAP] = 1, 1
+            if ended[a] > NEVER:
+                seen[a, b, AFTER] += 1
+                seen[a, b, SOON] += start[y] - ended[a] <= at_once
+        if end[y] > running[b]:
+            running[b], since[b] = end[y], start[y]
+        members[b] += 1
+    for a in range(m):
+        for b in range(m):
+            seen[a, b, N] = a != b or members[a] > 1
+    return seen
 
 
 @kernel
