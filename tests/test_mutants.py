@@ -1,12 +1,14 @@
 """The tester of tests (`make mutants`): which faults it makes, which tests it asks, and that it tells what it found."""
 
 import ast
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from scripts.mutants.reach import Reach, outermost
 from scripts.mutants.rooms import KERNELS, ROOMS, Mutant, all_mutants, mirror, sample
 from scripts.mutants.sites import Site, mutated, sites
 from scripts.mutants.table import Outcome, table
@@ -94,12 +96,98 @@ def test_the_table_tells_the_share_of_each_room_and_who_survived() -> None:
     assert any(line.startswith("1 of 3 were not tried") for line in said)
 
 
+def test_a_fault_belongs_to_the_outermost_function_that_it_is_in() -> None:
+    source = """
+LIMIT = 3
+class A:
+    cap: int = 4
+    def f(self, n=5):
+        def inner():
+            return 6
+        return lambda: 7
+def g():
+    class B:
+        def h(self):
+            return 8
+"""
+    found = {site.change: site.function for site in sites(source) if "→" in site.change}
+    assert found == {"3 → 4": "", "4 → 5": "", "5 → 6": "A.f", "6 → 7": "A.f", "7 → 8": "A.f", "8 → 9": "g"}
+
+
+def test_code_is_known_by_the_outermost_function_that_holds_it() -> None:
+    assert outermost("A.f.<locals>.inner.<locals>.<lambda>") == "A.f"
+    assert outermost("g") == "g"
+    assert outermost("<module>") == outermost("<lambda>") == ""
+
+
+REACH = Reach(
+    {"a.py::slow": 9.0, "a.py::far": 0.1, "b.py::quick": 1.0, "b.py::not_it": 0.5, "own.py::last": 20.0},
+    {"f.py": {"f": ["a.py::slow", "b.py::quick", "own.py::last"], "g": ["b.py::not_it"], "h": ["", "b.py::quick"]}},
+)
+
+
+def test_only_tests_that_run_the_function_are_asked_those_of_its_own_file_first_and_quick_ones_before_slow_ones() -> (
+    None
+):
+    assert REACH.tests("f.py", "f", "own.py") == ["own.py::last", "b.py::quick", "a.py::slow"]
+    assert REACH.tests("f.py", "never_run", "own.py") == []
+
+
+@pytest.mark.parametrize("function", ["", "h"])
+def test_every_test_is_asked_about_what_runs_on_import(function: str) -> None:
+    expected = ["own.py::last", "b.py::not_it", "b.py::quick", "a.py::slow", "a.py::far"]
+    assert REACH.tests("f.py", function, "own.py") == expected
+
+
+RUNS = "tests/analysis/advice/test_sequential_calls.py"
+ONE_TRIAL = """
+import sys, time
+from pathlib import Path
+from scripts.mutants.rooms import all_mutants
+from scripts.mutants.trial import Trial, load_libraries
+file, function, change, test, folder = sys.argv[1:]
+one = [x for x in all_mutants() if (x.file, x.site.function, x.site.change) == (file, function, change)][0]
+load_libraries()
+trial = Trial([test.split("::")[0]], one.without_jit, Path(folder), one, {test: 0.1})
+trial.start()
+while (status := trial.status()) is None:
+    time.sleep(0.05)
+print(status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "function", "change", "test", "status"),
+    [
+        (
+            "analysis/advice/sequential_calls.py",
+            "_runs",
+            "filled - begin < 2: < → <=",
+            f"{RUNS}::test_runs_of_the_same_operations_are_put_together_whatever_their_order",
+            1,
+        ),
+        (
+            "analysis/advice/sequential_calls.py",
+            "_runs",
+            "no beyond += 1",
+            f"{RUNS}::test_runs_of_the_same_operations_are_put_together_whatever_their_order",
+            -signal.SIGPROF,
+        ),
+    ],
+    ids=["in a kernel of an analysis", "a loop that never ends"],
+)
+def test_a_fault_is_noticed(file: str, function: str, change: str, test: str, status: int, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", ONE_TRIAL, file, function, change, test, str(tmp_path / "trial")]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == str(status), done.stdout + done.stderr + (tmp_path / "trial/said").read_text()
+
+
 def test_a_fault_that_a_test_would_notice_is_noticed() -> None:
     code = (
         "from scripts.mutants import __main__ as m, rooms\n"
         "one = [x for x in rooms.all_mutants() if x.file == 'analysis/budget/edit.py' and 'return None' == x.site.change]\n"
         "m.sample = lambda every, count, seed: one[:1]\n"
-        "raise SystemExit(m.main(['--no-second-stage']))"
+        "raise SystemExit(m.main([]))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

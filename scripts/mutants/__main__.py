@@ -1,26 +1,26 @@
 """Whether the tests would notice a plausible fault: `make mutants`, or `make mutants N=20 SEED=1` for a short run.
 
-A seeded sample of faults is put into analysis/, kernels/ and ingest/derive/, one at a time, each against the tests that
-mirror its folder and, where those do not notice and there is time, against the tests that run every analysis. Prints,
-room by room, how many were noticed, and every one that was not.
+A seeded sample of faults is put into analysis/, kernels/ and ingest/derive/, one at a time, each against those tests of
+the folder that mirrors its own that run the function with the fault. Prints, room by room, how many were noticed, and
+every one that was not.
 """
 
 import argparse
+import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.mutants.rooms import Mutant, all_mutants, mirror, sample
-from scripts.mutants.table import NOTICED, How, Outcome, table
-from scripts.mutants.trial import NO_TESTS, PASSED, Trial, load_libraries
+from scripts.mutants.reach import Reach
+from scripts.mutants.rooms import ROOT, Mutant, all_mutants, digest, mirror, sample
+from scripts.mutants.table import How, Outcome, table
+from scripts.mutants.trial import NO_TESTS, PASSED, STOPPED, TOO_MUCH_CPU, Trial, load_libraries
 
-CROSS_CUTTING = ("tests/test_every_analysis.py",)
-SLOWEST = 4.0  # a mutant may take so many times as long as the sources as they are, and a few seconds
-MORE_SECONDS = 15.0
-LONGEST = 900.0  # seconds, for the tests of a folder without a fault
+KEPT = ROOT / "build" / "mutants"  # which tests run which functions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,25 +31,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--only", default="", help="files that begin so, for example analysis/compare")
-    parser.add_argument("--no-second-stage", action="store_true", help="the mirror tests only")
     given = parser.parse_args(arguments)
     every = [mutant for mutant in all_mutants() if mutant.file.startswith(given.only)]
     chosen = sample(every, given.count, given.seed)
     print(f"{len(chosen)} of {len(every)} mutants, seed {given.seed}, {given.jobs} at a time", flush=True)
     load_libraries()
-    end = time.monotonic() + 60 * given.minutes
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="overbudget-mutants-") as folder:
-        runner = _Runner(Path(folder), given.jobs, end)
-        second = () if given.no_second_stage else CROSS_CUTTING
-        outcomes = runner.run(chosen, second)
+        outcomes = _Runner(Path(folder), given.jobs, began + 60 * given.minutes).run(chosen)
     print("\n".join(table(outcomes, len(chosen))))
+    used = os.times()
+    cpu = used.children_user + used.children_system
+    print(f"{(time.monotonic() - began) / 60:.1f} minutes on the clock, {cpu / 60:.1f} of one processor")
     return int(not outcomes or any(outcome.red for outcome in outcomes))
 
 
 class _Tests(NamedTuple):
-    """Tests that run together, and whether kernels are Python then."""
+    """The tests of a folder, and whether kernels are Python in them."""
 
-    tests: tuple[str, ...]
+    files: tuple[str, ...]
     without_jit: bool
 
 
@@ -59,51 +59,64 @@ class _Runner:
     def __init__(self, folder: Path, jobs: int, end: float) -> None:
         self._folder, self._jobs, self._end, self._made = folder, jobs, end, 0
 
-    def run(self, mutants: Sequence[Mutant], second: Sequence[str]) -> list[Outcome]:
-        """What became of each mutant that there was time for."""
-        outcomes = self._stage(mutants, lambda mutant: mirror(mutant.file))
-        left = [outcome.mutant for outcome in outcomes if outcome.how == "survived"]
-        if second and left:
-            again = {one.mutant: one for one in self._stage(left, lambda _: second) if one.how in NOTICED}
-            outcomes = [again.get(one.mutant, one) for one in outcomes]
-        return outcomes
-
-    def _stage(self, mutants: Sequence[Mutant], tests_of: Callable[[Mutant], Sequence[str]]) -> list[Outcome]:
-        """The mutants, each against its tests; those whose tests fail without a fault are told as red."""
-        asked = {mutant: _Tests(tuple(sorted(tests_of(mutant))), mutant.without_jit) for mutant in mutants}
-        usual = self._usual(set(asked.values()))
+    def run(self, mutants: Sequence[Mutant]) -> list[Outcome]:
+        """What became of each mutant that there was time for; those whose tests fail without a fault are told as red."""
+        asked = {mutant: _Tests(tuple(sorted(mirror(mutant.file))), mutant.without_jit) for mutant in mutants}
+        reach = self._reach(set(asked.values()))
         outcomes, trials = list[Outcome](), list[Trial]()
-        for mutant, kind in asked.items():
-            seconds = usual.get(kind)
-            if kind in usual and seconds is None:
-                outcomes.append(Outcome(mutant, "red", 0.0))
-            elif seconds is not None:
+        for mutant, tests in asked.items():
+            known = reach.get(tests)
+            if known is not None:
+                chosen = known.tests(mutant.file, mutant.site.function, mirror(mutant.file)[0])
                 trials.append(
-                    self._trial(mutant, tests_of(mutant), mutant.without_jit, SLOWEST * seconds + MORE_SECONDS)
+                    self._trial(tests.without_jit, chosen, mutant, {one: known.seconds[one] for one in chosen})
                 )
-        for trial, status in self._all(trials):
+            elif tests in reach:
+                outcomes.append(Outcome(mutant, "red", 0.0))
+        for trial, status in self._all([trial for trial in trials if trial.seconds]):
             assert trial.mutant is not None
-            how: How = "survived" if status in (PASSED, NO_TESTS) else "too slow" if status == -1 else "noticed"
-            outcomes.append(Outcome(trial.mutant, how, trial.took))
-            print(f"{how:9} {trial.took:6.1f} s  {trial.mutant}", flush=True)
+            how: How = "survived" if status in (PASSED, NO_TESTS) else "noticed"
+            if status in (STOPPED, TOO_MUCH_CPU):
+                how = "too slow"
+            outcomes.append(Outcome(trial.mutant, how, trial.cpu))
+            print(f"{how:9} {trial.cpu:6.1f} s  {trial.mutant}", flush=True)
+        for trial in trials:
+            if not trial.seconds and trial.mutant is not None:
+                outcomes.append(Outcome(trial.mutant, "survived", 0.0))
+                print(f"no test runs it    {trial.mutant}", flush=True)
         return outcomes
 
-    def _usual(self, kinds: set[_Tests]) -> dict[_Tests, float | None]:
-        """How long tests take without a fault, in seconds; None where they fail then, nothing where the time was over."""
-        found: dict[_Tests, float | None] = {}
-        trials = [self._trial(None, kind.tests, kind.without_jit, LONGEST) for kind in sorted(kinds)]
-        for trial, status in self._all(trials):
-            sound = status in (PASSED, NO_TESTS)
-            found[_Tests(tuple(trial.tests), trial.without_jit)] = trial.took if sound else None
-            how = "pass" if sound else "FAIL"
-            print(f"{how} without a fault, {trial.took:6.1f} s  {Path(trial.tests[0]).parent}", flush=True)
-            if not sound:
+    def _reach(self, kinds: set[_Tests]) -> dict[_Tests, Reach | None]:
+        """What the tests run without a fault; None where they fail then, nothing where the time was over.
+
+        It is kept for the next run, as long as no source and no test changes.
+        """
+        kept = {kind: KEPT / f"{digest(kind.files)}-{kind.without_jit:d}.json" for kind in kinds}
+        found: dict[_Tests, Reach | None] = {kind: Reach.read(path) for kind, path in kept.items() if path.is_file()}
+        missing = sorted(kinds - found.keys())
+        for trial, status in self._all([self._trial(kind.without_jit, kind.files) for kind in missing]):
+            passed = status in (PASSED, NO_TESTS)
+            kind = _Tests(tuple(trial.files), trial.without_jit)
+            if passed:
+                KEPT.mkdir(parents=True, exist_ok=True)
+                shutil.copy(trial.reach, kept[kind])
+            found[kind] = Reach.read(kept[kind]) if passed else None
+            how = "pass" if passed else "FAIL"
+            print(f"{how} without a fault, {trial.cpu:6.1f} s  {Path(trial.files[0]).parent}", flush=True)
+            if not passed:
                 print(trial.said[-3000:], flush=True)
         return found
 
-    def _trial(self, mutant: Mutant | None, tests: Sequence[str], without_jit: bool, seconds: float) -> Trial:
+    def _trial(
+        self,
+        without_jit: bool,
+        tests: Sequence[str],
+        mutant: Mutant | None = None,
+        seconds: dict[str, float] | None = None,
+    ) -> Trial:
         self._made += 1
-        return Trial(mutant, tests, without_jit, seconds, self._folder / str(self._made))
+        files = list(dict.fromkeys(test.split("::")[0] for test in tests))
+        return Trial(files, without_jit, self._folder / str(self._made), mutant, seconds)
 
     def _all(self, trials: Sequence[Trial]) -> Iterator[tuple[Trial, int]]:
         """Each trial with its exit status, in the order in which they end; none begins when the time is over."""

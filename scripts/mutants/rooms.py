@@ -1,13 +1,16 @@
 """Which modules are mutated, which tests are beside each, and a seeded sample of the faults of all."""
 
+import hashlib
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.mutants.sites import Site, sites
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 KERNELS = "kernels"
+FOLDERS = ("kernels", "stages", "store", "ingest", "analysis", "app", "api", "sample_traces")  # of the package
 ROOMS = (KERNELS, "ingest/derive", "analysis")
 # How kernels are compiled, which is off while they are mutated, and what there is as machine code only.
 LEFT_OUT = ("kernels/jit.py", "kernels/machine_code.py", "kernels/words.py")
@@ -48,6 +51,16 @@ def mirror(file: str, root: Path = ROOT) -> list[str]:
     found = ([own] if own.is_file() else []) + [path for path in sorted(folder.glob("test_*.py")) if path != own]
     names = [str(path.relative_to(root)) for path in found]
     return [name for name in names if name not in TESTS_LEFT_OUT]
+
+
+def digest(tests: Iterable[str], root: Path = ROOT) -> str:
+    """A name for the sources as they are, with these tests and what tests share."""
+    hashed = hashlib.sha256()
+    sources = (path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
+    shared = (path for path in (root / "tests").rglob("*.py") if not path.name.startswith("test_"))
+    for path in sorted({*sources, *shared, *(root / test for test in tests)}):
+        hashed.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    return hashed.hexdigest()[:16]
 
 
 def all_mutants(root: Path = ROOT) -> list[Mutant]:

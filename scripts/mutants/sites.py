@@ -28,11 +28,15 @@ SQL_FAULTS = (
 
 @dataclass(frozen=True)
 class Site:
-    """One fault: the line it is on, what it changes, and its number among all of the module."""
+    """One fault: the line it is on, what it changes, its number among all of the module, and the function that it is in.
+
+    `function` is the outermost one, with its class: "" for what runs on import.
+    """
 
     number: int
     line: int
     change: str
+    function: str = ""
 
 
 @dataclass
@@ -41,16 +45,19 @@ class _Choice:
 
     wanted: int
     found: list[Site]
+    within: list[str]  # the classes and functions that are walked
+    in_function: bool = False
 
     def take(self, node: ast.AST, change: str) -> bool:
         number = len(self.found)
-        self.found.append(Site(number, getattr(node, "lineno", 0), change))
+        function = ".".join(self.within) if self.in_function else ""
+        self.found.append(Site(number, getattr(node, "lineno", 0), change, function))
         return number == self.wanted
 
 
 def sites(source: str) -> list[Site]:
     """Every fault that can be put into the module with this source, in the order of the walk."""
-    choice = _Choice(-1, [])
+    choice = _Choice(-1, [], [])
     _Mutator(choice).visit(ast.parse(source))
     return choice.found
 
@@ -58,7 +65,7 @@ def sites(source: str) -> list[Site]:
 def mutated(source: str, number: int) -> ast.Module:
     """The module with the fault of that number in it. Line numbers stay."""
     tree = ast.parse(source)
-    _Mutator(_Choice(number, [])).visit(tree)
+    _Mutator(_Choice(number, [], [])).visit(tree)
     ast.fix_missing_locations(tree)
     return tree
 
@@ -70,6 +77,16 @@ class _Mutator(ast.NodeTransformer):
         self._choice = choice
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        if self._choice.in_function:
+            return self._function(node)
+        self._choice.within.append(node.name)
+        self._choice.in_function = True
+        made = self._function(node)
+        self._choice.in_function = False
+        self._choice.within.pop()
+        return made
+
+    def _function(self, node: ast.FunctionDef) -> ast.AST:
         node.args.defaults = [self.visit(default) for default in node.args.defaults]
         node.body = self._statements(node.body)
         return node
@@ -79,7 +96,12 @@ class _Mutator(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        if self._choice.in_function:
+            node.body = self._statements(node.body)
+            return node
+        self._choice.within.append(node.name)
         node.body = self._statements(node.body)
+        self._choice.within.pop()
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:

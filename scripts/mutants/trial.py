@@ -10,32 +10,39 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, NoReturn
 
+from scripts.mutants.reach import Chooser, Recorder
 from scripts.mutants.rooms import ROOT, Mutant
 from scripts.mutants.sites import mutated
 
 MEMORY = 6 << 30  # bytes that a mutant may reserve; one that never stops collecting is stopped
 PASSED, NO_TESTS = 0, 5  # exit statuses of pytest
+# One that did not end in time; a test that takes too much of the processor is stopped by the signal of its timer.
+STOPPED, TOO_MUCH_CPU = -signal.SIGKILL, -signal.SIGPROF
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-profile=mutants", "--no-header")
+# A test may use so many times as much of the processor as without the fault, and some seconds; so may importing.
+SLOWEST, MORE_SECONDS = 3.0, 8.0
+LONGEST = 20.0  # times as long on the clock: what waits and never ends
 
 
 @dataclass
 class Trial:
-    """Tests that run. `mutant` None tries the sources as they are."""
+    """Tests that run: of a mutant those with their usual seconds, in that order; without one, all of some files."""
 
-    mutant: Mutant | None
-    tests: Sequence[str]
+    files: Sequence[str]
     without_jit: bool
-    seconds: float  # after which it is stopped
     folder: Path
+    mutant: Mutant | None = None
+    seconds: Mapping[str, float] | None = None
     process: int = 0
     began: float = 0.0
     took: float = 0.0
+    cpu: float = 0.0
 
     def start(self) -> None:
         """Fork a process that runs the tests."""
@@ -46,28 +53,44 @@ class Trial:
             _run(self)
 
     def status(self) -> int | None:
-        """pytest's exit status; None while the tests run; -1 where they were stopped for taking too long."""
-        done, raw = os.waitpid(self.process, os.WNOHANG)
+        """pytest's exit status, or minus the signal that ended the process; None while the tests run."""
+        done, raw, used = os.wait4(self.process, os.WNOHANG)
         self.took = time.monotonic() - self.began
-        late = not done and self.took > self.seconds
-        if late:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process, signal.SIGKILL)
-            os.waitpid(self.process, 0)
-        if not done and not late:
+        if not done and self.took < self._longest:
             return None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process, signal.SIGKILL)  # and what the tests have started
+        if not done:
+            _, raw, used = os.wait4(self.process, 0)
+        self.cpu = used.ru_utime + used.ru_stime
         shutil.rmtree(self.folder / "files", ignore_errors=True)
-        return -1 if late else os.waitstatus_to_exitcode(raw)
+        return os.waitstatus_to_exitcode(raw)
+
+    @property
+    def _longest(self) -> float:
+        return 1800.0 if self.seconds is None else LONGEST * (sum(self.seconds.values()) + MORE_SECONDS)
 
     @property
     def said(self) -> str:
         """What pytest printed."""
         return (self.folder / "said").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def reach(self) -> Path:
+        """Where a run without a mutant writes who calls what."""
+        return self.folder / "reach.json"
+
 
 def load_libraries() -> None:
-    """Import what every trial needs, once. Nothing of overbudget: trials differ in it."""
+    """Import what trials need, once. Nothing of overbudget: trials differ in it."""
+    import duckdb  # noqa: F401
+    import hypothesis.strategies  # noqa: F401
+    import numba  # noqa: F401
+    import pandas  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+    import scipy.stats  # noqa: F401
     import typer.testing  # noqa: F401
+    import yaml  # noqa: F401
 
 
 def _run(trial: Trial) -> NoReturn:
@@ -85,10 +108,26 @@ def _run(trial: Trial) -> NoReturn:
             sys.meta_path.insert(0, _Finder(trial.mutant))
         import pytest
 
-        status = int(pytest.main([*OPTIONS, f"--basetemp={trial.folder / 'files'}", *trial.tests]))
+        plugin = _plugin(trial)
+        status = int(pytest.main([*OPTIONS, f"--basetemp={trial.folder / 'files'}", *trial.files], plugins=[plugin]))
         sys.stdout.flush()
     finally:
         os._exit(status)
+
+
+def _plugin(trial: Trial) -> Chooser | Recorder:
+    if trial.seconds is None:
+        recorder = Recorder(trial.reach)
+        recorder.start()
+        return recorder
+    usual = trial.seconds
+    _stop_after(MORE_SECONDS)
+    return Chooser(usual, lambda test: _stop_after(SLOWEST * usual[test] + MORE_SECONDS), lambda: _stop_after(0))
+
+
+def _stop_after(seconds: float) -> None:
+    """End this process when it has used the processor for so long, however busy the machine is; 0: never."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -105,9 +144,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         assert spec is not None
         assert spec.origin is not None
-        spec.loader = _Loader(
-            fullname, spec.origin, mutated(Path(spec.origin).read_text("utf-8"), self._mutant.site.number)
-        )
+        tree = mutated(Path(spec.origin).read_text("utf-8"), self._mutant.site.number)
+        spec.loader = _Loader(fullname, spec.origin, tree)
         return spec
 
 
@@ -122,3 +160,6 @@ class _Loader(importlib.machinery.SourceFileLoader):
         code: Any = compile(self._tree, self.path, "exec", dont_inherit=True)
         assert isinstance(code, CodeType)
         return code
+
+    def get_source(self, fullname: str) -> None:
+        """No source: kernels are compiled anew then, with the fault, instead of taken from what is kept."""
