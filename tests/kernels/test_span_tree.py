@@ -52,6 +52,11 @@ def test_spans_that_are_their_own_ancestors_are_cut_loose_and_flagged() -> None:
     assert tree.parent.tolist() == [-1, ORPHAN, 1, ORPHAN]
 
 
+def test_a_cycle_through_the_first_span_is_cut_too() -> None:
+    tree, _ = build_tree(spans((1, 2, 10, 20), (2, 1, 11, 19)), ONE)
+    assert (tree.problem.tolist(), tree.parent.tolist()) == ([CYCLE, 0], [ORPHAN, 0])
+
+
 def test_a_span_without_an_end_reaches_to_the_latest_end_below_it() -> None:
     drawn = draw(
         """

@@ -305,6 +305,21 @@ def test_a_saved_budget_is_checked_first_and_left_alone_when_it_does_not_hold_to
     assert [entry.name for entry in tmp_path.iterdir()] == ["budget.toml"]
 
 
+def test_a_save_that_fails_leaves_the_budget_as_it_was_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(part: object, path: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "budget.toml"
+    save_budget(path, {("budget", "p95"): 2 * S})
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OverbudgetError, match="Cannot write the budget to .*: No space left on device"):
+        save_budget(path, {("budget", "p95"): 3 * S})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["budget.toml"]
+    assert load_budget(path).caps == {95: 2 * S}
+
+
 def test_a_file_that_is_no_budget_gives_one_readable_sentence(tmp_path: Path) -> None:
     with pytest.raises(OverbudgetError, match="Cannot read the budget"):
         load_budget(tmp_path / "missing.toml")

@@ -54,3 +54,7 @@ def test_every_value_that_the_parser_sees_has_a_line() -> None:
 def test_an_empty_text_has_no_lines() -> None:
     assert key_lines("") == {}
     assert key_lines("# only this") == {}
+
+
+def test_a_comment_may_begin_where_a_header_ends() -> None:
+    assert key_lines("[a]#b = 1\nc = 2\n[[m]]#d = 3\n") == {("a",): 1, ("a", "c"): 2, ("m",): 3, ("m", 0): 3}

@@ -345,3 +345,12 @@ def test_a_callee_without_spans_is_no_service(opened: Opener, rules: str) -> Non
     causes = find_causes(load_path(opened(builder), table), table)
     assert sorted(causes.services) == ["api", "cart"]
     assert "docs-db" in causes.places
+
+
+def test_a_wait_for_a_person_is_no_stage_and_no_latency(opened: Opener) -> None:
+    builder = DatasetBuilder()
+    builder.request(Work("user", 40 * MS, "approve"), Work("inference", 300 * MS, "chat"), user_ns=40 * MS)
+    table = read_requests(opened(builder), Budget())
+    assert table.stage_ns.sum(0).tolist() == [300 * MS if stage == "inference" else 0 for stage in table.stages]
+    assert [stage for stage, there in zip(table.stages, table.present, strict=True) if there] == ["inference"]
+    assert table.latency_ns.tolist() == [300 * MS]
