@@ -314,7 +314,7 @@ def test_a_save_that_fails_leaves_the_budget_as_it_was_and_nothing_else(
     path = tmp_path / "budget.toml"
     save_budget(path, {("budget", "p95"): 2 * S})
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OverbudgetError, match="Cannot write the budget to .*: No space left on device"):
+    with pytest.raises(OverbudgetError, match=r"Cannot write the budget to .*: No space left on device"):
         save_budget(path, {("budget", "p95"): 3 * S})
     assert [entry.name for entry in tmp_path.iterdir()] == ["budget.toml"]
     assert load_budget(path).caps == {95: 2 * S}
