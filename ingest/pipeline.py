@@ -184,7 +184,7 @@ def _read_all(
             reading.close()
             taken = reading.taken
         reports.append((source_id + len(reports), reading.report))
-    if writer.next_span_no == 0 and not _only_odd([report for _, report in reports]):
+    if writer.next_span_no == 0:
         raise refused or OverbudgetError(_nothing_kept([report for _, report in reports]))
     return reports, writer
 
@@ -198,12 +198,6 @@ def _load_kernels() -> None:
 
     with paths_compiled_ahead():
         warm_up()
-
-
-def _only_odd(reports: Sequence[FileReport]) -> bool:
-    """Whether there were spans, sound but for a missing id or start: then an empty dataset tells what was odd."""
-    codes = {code for report in reports for code in report.warnings}
-    return bool(codes & {"no_id", "no_start"}) and not codes & {"bad_id", "bad_time", "unreadable_span"}
 
 
 def _nothing_kept(reports: Sequence[FileReport]) -> str:

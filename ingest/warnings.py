@@ -9,7 +9,7 @@ class Meaning(NamedTuple):
 
 
 WARNINGS: dict[str, Meaning] = {
-    "bad_id": Meaning("Spans whose ids are not 32 and 16 hexadecimal digits; they are left out.", "Mend the exporter that writes them."),
+    "bad_id": Meaning("Spans whose ids are numbers, lists or objects; they are left out.", "Mend the exporter that writes them."),
     "bad_time": Meaning("Times that are no nanoseconds since 1970, or after 2262.", "Check the unit of the times in the exporter."),
     "base64_ids": Meaning("Ids written in base64, as protobuf's own JSON mapping does; they were read.", ""),
     "clipped": Meaning(
@@ -54,6 +54,12 @@ WARNINGS: dict[str, Meaning] = {
     "other_signals": Meaning("Records of metrics or logs between those of traces; they are passed over.", ""),
     "partial_trace": Meaning("The query API returned only a part of a trace.", "Raise its limit, or export from the collector."),
     "repeated_key": Meaning("Attribute lists that name a key twice; the last one counts.", ""),
+    "text_ids": Meaning(
+        "Ids that are not 32 and 16 hexadecimal digits. Dashes are dropped and missing zeros put in front; any other text gets "
+        "an id of its own, the same wherever it occurs, and is kept in the attributes recorded.trace_id and recorded.span_id. "
+        "overbudget trace finds a trace by either.",
+        "",
+    ),
     "unknown_enum": Meaning("Numbers for kind or status code that OTLP does not define; they are kept as text.", ""),
     "unreadable_record": Meaning("Records that are not OTLP; they are left out.", "Look at the example: is the dump mixed with other output?"),
     "unreadable_span": Meaning("Spans with values of the wrong type; they are left out.", "Mend the exporter that writes them."),

@@ -9,7 +9,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from scripts.pages import budget_page, budget_schema, commands, cookbook, json_page, python_api, relations, warnings
+from scripts.pages import (
+    budget_page,
+    budget_schema,
+    commands,
+    cookbook,
+    formats,
+    json_page,
+    python_api,
+    relations,
+    warnings,
+)
 from scripts.pages.json_answers import Answers, read_answers
 from scripts.pages.json_schemas import schema_of, without_meaning
 
@@ -19,6 +29,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/cookbook.md": cookbook.page,
     "docs/reference/budget-file.md": budget_page.page,
     "docs/reference/commands.md": commands.page,
+    "docs/reference/formats.md": formats.page,
     "docs/reference/json.md": json_page.page,
     "docs/reference/python.md": python_api.page,
     "docs/reference/relations.md": relations.page,

@@ -9,21 +9,28 @@ import numpy as np
 from overbudget.analysis.trace.result import Segment, Trace, TraceRequest, TraceSpan
 from overbudget.kernels.columns import ORPHAN
 from overbudget.kernels.retries import retries
+from overbudget.kernels.text_ids import id_of_text
 from overbudget.stages import attribute_keys as keys
 from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.store.errors import OverbudgetError
 
 
 def find_trace_id(connection: duckdb.DuckDBPyConnection, wanted: str) -> str:
-    """The full id of the one trace whose id begins with `wanted`, upper or lower case.
+    """The full id of the one trace whose id begins with `wanted`, upper or lower case, with or without the dashes of a UUID.
+
+    Where traces had other texts for ids, `wanted` may be such a text.
 
     Errors: OverbudgetError where there is none, or more than one.
     """
-    prefix = wanted.strip().lower()
+    prefix = wanted.strip().lower().removeprefix("0x").replace("-", "")
     found = connection.execute(
-        "SELECT DISTINCT trace_id FROM data.spans WHERE starts_with(trace_id, $1) ORDER BY trace_id LIMIT 4", [prefix]
+        """SELECT DISTINCT trace_id FROM data.spans WHERE (starts_with(trace_id, $1) AND $1 <> '') OR trace_id = $2
+           ORDER BY trace_id <> $2, trace_id LIMIT 4""",
+        [prefix, made := id_of_text(wanted, 32)[0]],
     ).fetchall()
-    if not prefix or not found:
+    if found and found[0][0] == made:
+        found = found[:1]
+    if not found:
         raise OverbudgetError(
             f"There is no trace {wanted!r} in this dataset. List some with: overbudget sql DATASET "
             '"SELECT trace_id, duration_ns FROM requests ORDER BY duration_ns DESC LIMIT 10"'

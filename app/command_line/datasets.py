@@ -8,6 +8,14 @@ import typer
 from overbudget.app.command_line.options import Dataset, Json
 
 
+def _formats(asked: bool) -> None:
+    if asked:
+        from overbudget.app.text.formats import formats_text
+
+        print(formats_text())
+        raise typer.Exit
+
+
 def ingest(
     dumps: Annotated[
         list[str],
@@ -29,6 +37,10 @@ def ingest(
             "(the slow and the failed ones).",
         ),
     ] = None,
+    formats: Annotated[
+        bool,
+        typer.Option("--formats", callback=_formats, is_eager=True, help="List the formats that are read, and exit."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Read trace dumps into a dataset. Format and compression are recognised from the content."""

@@ -105,22 +105,20 @@ def keep_usable(
     batch: SpanBatch,
     trace_what: npt.NDArray[np.uint8],
     span_what: npt.NDArray[np.uint8],
-    parent_what: npt.NDArray[np.uint8],
     start_ns: npt.NDArray[np.int64],
     report: FileReport,
 ) -> SpanBatch:
-    """The batch without the spans that cannot be kept: without ids, with ids of the wrong form, without a start.
+    """The batch without the spans that cannot be kept: without ids, without a start.
 
     The `_what` arrays say what each id turned out to be (see `check_ids`); `start_ns` is 0 where there is none.
     """
     none = (trace_what == ID_NONE) | (span_what == ID_NONE)
-    bad = (trace_what == ID_BAD) | (span_what == ID_BAD) | (parent_what == ID_BAD)
-    timeless = (start_ns <= 0) & ~none & ~bad
-    lost = none | bad | timeless
+    timeless = (start_ns <= 0) & ~none
+    lost = none | timeless
     if not lost.any():
         return batch
     names = batch.spans["name"]
-    for code, mask in (("no_id", none & ~bad), ("bad_id", bad), ("no_start", timeless)):
+    for code, mask in (("no_id", none), ("no_start", timeless)):
         rows = np.flatnonzero(mask)
         if len(rows):
             report.reject(code, f"span {names[int(rows[0])].as_py()!r}", len(rows))

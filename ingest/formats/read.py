@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 from overbudget.ingest.batch import SpanBatch
 from overbudget.ingest.files.source import Dump, Member, members
-from overbudget.ingest.formats.recognise import HEAD, JSON, recognise
+from overbudget.ingest.formats.catalogue import PROTOBUF
+from overbudget.ingest.formats.recognise import HEAD, recognise
 from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
 
@@ -36,17 +37,16 @@ def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:
     head = member.stream.peek(HEAD)
     if not head:
         _refuse_what_could_not_be_unpacked(report)
-    form = recognise(head, report.source if member.name in report.source else member.name)
-    name = "OTLP JSON" if form == JSON else f"OTLP protobuf, {form}"
-    report.format = report.format or ", ".join(filter(None, (name, member.compression)))
-    if form == JSON:
-        from overbudget.ingest.formats.json import reader as json_reader
-
-        yield from json_reader.read(member.stream, report)  # type: ignore[arg-type]
-    else:
+    form, framing = recognise(head, report.source if member.name in report.source else member.name)
+    report.format = report.format or ", ".join(filter(None, (form.title, framing, member.compression)))
+    if form is PROTOBUF:
         from overbudget.ingest.formats.protobuf import reader as protobuf_reader
 
-        yield from protobuf_reader.read(member.stream, form, report)
+        yield from protobuf_reader.read(member.stream, framing, report)
+    else:
+        from overbudget.ingest.formats.json import reader as json_reader
+
+        yield from json_reader.read(member.stream, report, form)  # type: ignore[arg-type]
 
 
 def _refuse_what_could_not_be_unpacked(report: FileReport) -> None:

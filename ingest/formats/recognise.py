@@ -1,11 +1,11 @@
-"""What is this file? Decided from its first bytes; what is not OTLP traces is refused by name."""
+"""What is this file? Decided from its first bytes; what is no dump of traces is refused by name."""
 
-import json
 import re
 import struct
+from typing import NamedTuple
 
-import orjson
-
+from overbudget.ingest.formats.catalogue import JAVASCRIPT_CONSOLE, OTLP, PROTOBUF, Format, format_of, refusal
+from overbudget.ingest.formats.head import first_records
 from overbudget.ingest.formats.protobuf.wire import (
     BARE,
     LARGEST,
@@ -18,7 +18,14 @@ from overbudget.ingest.formats.protobuf.wire import (
 from overbudget.store.errors import OverbudgetError
 
 HEAD = 1 << 18  # bytes that are looked at
-JSON = "JSON"
+
+
+class Recognised(NamedTuple):
+    """What a dump is. `framing` of protobuf is BARE, LENGTH_PREFIXED or VARINT_DELIMITED."""
+
+    form: Format
+    framing: str = ""
+
 
 _MAGIC = (
     (b"PAR1", "a Parquet file"), (b"SQLite format 3", "an SQLite database"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"),
@@ -30,10 +37,10 @@ _MAGIC = (
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-def recognise(head: bytes, source: str) -> str:
-    """JSON, or the framing of protobuf (BARE, LENGTH_PREFIXED, VARINT_DELIMITED).
+def recognise(head: bytes, source: str) -> Recognised:
+    """The format of the dump that begins with `head`. JSON that nothing fits counts as OTLP, whose reader says what it is.
 
-    Errors: OverbudgetError that says what `source` is instead of OTLP traces.
+    Errors: OverbudgetError that says what `source` is instead of a dump of traces.
     """
     if not head:
         raise OverbudgetError(f"{source} is empty.")
@@ -41,89 +48,51 @@ def recognise(head: bytes, source: str) -> str:
         raise OverbudgetError(f"{source} is nothing but zero bytes.")
     for magic, what in _MAGIC:
         if head.startswith(magic):
-            raise OverbudgetError(f"{source} is {what}, not a dump of OTLP traces.")
+            raise OverbudgetError(f"{source} is {what}, not a dump of traces.")
     if head[8:12] == b"DUCK":
         raise OverbudgetError(f"{source} is a DuckDB file: a dataset is opened, not ingested.")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return JSON
+        return _json(head.decode("utf-16", "replace").encode(), source)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         raise OverbudgetError(f"{source} holds nothing but white space.")
     # A first message of 123 bytes looks like a line break and a brace; JSON has no control characters, messages do.
     looks_like_json = text[:1] in (b"{", b"[")
     if looks_like_json and not _CONTROL.search(head[:4096]):
-        _refuse_other_json(text, source)
-        return JSON
+        return _json(text, source)
     framing = _protobuf(head, source)
     if looks_like_json and framing is None:
-        return JSON
+        return Recognised(OTLP)
     if framing is not None:
-        return framing
+        return Recognised(PROTOBUF, framing)
     if text.lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<")):
-        raise OverbudgetError(f"{source} is HTML or XML, not a dump of OTLP traces.")
+        raise OverbudgetError(f"{source} is HTML or XML, not a dump of traces.")
     if _printable(head):
         line = text.split(b"\n", 1)[0][:60].decode("utf-8", "replace").strip()
         kind = "a table (CSV)" if line.count(",") > 2 or line.count("\t") > 1 else "text"
-        raise OverbudgetError(f"{source} is {kind}, not a dump of OTLP traces: it begins with {line!r}.")
-    raise OverbudgetError(f"{source} is neither JSON nor OTLP protobuf.")
+        raise OverbudgetError(f"{source} is {kind}, not a dump of traces: it begins with {line!r}.")
+    raise OverbudgetError(f"{source} is neither JSON nor OTLP protobuf. What is read: overbudget ingest --formats.")
+
+
+_JAVASCRIPT = re.compile(rb"^\s*\{\s*resource: \{|^\s*traceId: '[0-9a-f]{32}'", re.MULTILINE)
+
+
+def _json(text: bytes, source: str) -> Recognised:
+    """What JSON text is, by the first of its records that says so. Errors: OverbudgetError where it is of another tool."""
+    refused: Format | None = None
+    for record in first_records(text):
+        form = format_of(record)
+        if form is not None and form.is_read:
+            return Recognised(form)
+        refused = refused or form
+    if refused is not None and b'"resourceSpans"' not in text:
+        raise OverbudgetError(f"{source} is {refusal(refused)}.")
+    return Recognised(JAVASCRIPT_CONSOLE if refused is None and _JAVASCRIPT.search(text[:8192]) else OTLP)
 
 
 def _printable(head: bytes) -> bool:
     sample = head[:2000].decode("utf-8", "replace")
     return sum((char.isprintable() and char != "\ufffd") or char in "\r\n\t" for char in sample) > 0.95 * len(sample)
-
-
-# Keys that show a span export of another tool, and its name.
-_OTHERS: tuple[tuple[str, str], ...] = (
-    ("context.trace_id", "a span export of Arize Phoenix"),
-    ("context.span_id", "a span export of Arize Phoenix"),
-    ("openinference.span.kind", "an export of OpenInference spans, one a line, as LlamaIndex applications write them"),
-    ("run_type", "a run export of LangSmith"),
-    ("observations", "a trace export of Langfuse"),
-    ("span_kind", "a span export of Arize Phoenix"),
-    ("resourceMetrics", "an OTLP export of metrics"),
-    ("resourceLogs", "an OTLP export of logs"),
-)
-_LATER = "a reader for it comes in a later version; OTLP exports of the same spans are read"
-
-
-def _refuse_other_json(text: bytes, source: str) -> None:
-    """Refuse JSON that is plainly of another tool. What is not plain is left to the reader, which reports it."""
-    if re.search(rb'"(resourceSpans|resource_spans|batches|scopeSpans|processes|trace|result|data)"\s*:', text):
-        return
-    record = _first_record(text)
-    if isinstance(record, list):
-        record = next((one for one in record if isinstance(one, dict)), None)
-    if not isinstance(record, dict):
-        return
-    keys = set(record)
-    nested = record.get("attributes")
-    inner = set(nested) if isinstance(nested, dict) else set()
-    context = record.get("context")
-    if isinstance(context, dict) and "trace_id" in context:
-        keys |= {f"context.{key}" for key in context}
-        if "parent_id" in record and not isinstance(record.get("start_time"), str):
-            keys -= {"context.trace_id", "context.span_id"}
-    for key, what in _OTHERS:
-        if key in keys or (key in inner and key == "openinference.span.kind"):
-            later = "" if what.startswith("an OTLP") else f"; {_LATER}"
-            raise OverbudgetError(f"{source} is {what}, not of OTLP traces{later}.")
-
-
-def _first_record(text: bytes) -> object:
-    """The first JSON document in `text`, which may be cut off."""
-    line = text.split(b"\n", 1)[0]
-    for candidate in (line, text):
-        try:
-            return orjson.loads(candidate)
-        except orjson.JSONDecodeError:
-            continue
-    try:
-        start = text.lstrip(b"[ \r\n\t")
-        return json.JSONDecoder().raw_decode(start.decode("utf-8", "replace"))[0]
-    except ValueError:
-        found = re.findall(rb'"([\w.]+)"\s*:', text[:4000])
-        return {key.decode(): None for key in found}
 
 
 def _protobuf(head: bytes, source: str) -> str | None:

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 from overbudget.ingest.batch import EVENTS, LINKS, RESOURCES, SCOPES, SPANS, SpanBatch
 from overbudget.ingest.formats import buffers as c
 from overbudget.ingest.formats.buffers import Columns
-from overbudget.ingest.formats.cleaning import ID_OK, attribute_lists, check_ids, keep_usable
+from overbudget.ingest.formats.cleaning import ID_OK, attribute_lists, keep_usable
+from overbudget.ingest.formats.ids import usable_ids, with_recorded_ids
 from overbudget.ingest.formats.nested_values import text_of_kind
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import KINDS, STATUS_CODES
@@ -20,16 +21,16 @@ def batch_of(out: Columns, report: FileReport) -> SpanBatch:
     Errors: pa.ArrowInvalid where a double is written as no number, text is not UTF-8, or a nested value is no message.
     """
     spans, events, links, resources, scopes = (int(out.counters[c.ROWS + owner]) for owner in range(5))
-    trace_id, trace_what = check_ids(_text(out, c.TRACE_ID, spans), 32)
-    span_id, span_what = check_ids(_text(out, c.SPAN_ID, spans), 16)
-    parent_id, parent_what = check_ids(_text(out, c.PARENT_ID, spans), 16)
+    trace = usable_ids(_text(out, c.TRACE_ID, spans), 32, report)
+    span = usable_ids(_text(out, c.SPAN_ID, spans), 16, report)
+    parent = usable_ids(_text(out, c.PARENT_ID, spans), 16, report)
     start = _times(out, c.START_NS, spans, "a start", report)
     end = _times(out, c.END_NS, spans, "an end", report)
     scope = _codes(out, c.SCOPE_OF_SPAN, spans)
     span_columns = [
-        trace_id,
-        span_id,
-        pc.if_else(pa.array(parent_what != ID_OK), pa.scalar(None, pa.string()), parent_id),
+        trace.ids,
+        span.ids,
+        pc.if_else(pa.array(parent.what != ID_OK), pa.scalar(None, pa.string()), parent.ids),
         _text(out, c.TRACE_STATE, spans),
         _counts(out, c.FLAGS, spans),
         pa.DictionaryArray.from_arrays(_codes(out, c.NAME, spans), _dictionary(out, c.NAMES)),
@@ -38,7 +39,7 @@ def batch_of(out: Columns, report: FileReport) -> SpanBatch:
         pa.array(end, mask=end == 0),
         _enum(out, c.STATUS, spans, STATUS_CODES, "status code", report),
         _text(out, c.MESSAGE, spans),
-        _attributes(out, c.SPAN, spans, report),
+        with_recorded_ids(_attributes(out, c.SPAN, spans, report), trace, span),
         *(_counts(out, c.DROPPED + kind, spans) for kind in range(3)),
         _codes(out, c.RESOURCE_OF_SCOPE, scopes).take(scope),
         scope,
@@ -58,7 +59,7 @@ def batch_of(out: Columns, report: FileReport) -> SpanBatch:
         _events(out, events, report),
         _links(out, links, report),
     )
-    return keep_usable(batch, trace_what, span_what, parent_what, start, report)
+    return keep_usable(batch, trace.what, span.what, start, report)
 
 
 def _events(out: Columns, rows: int, report: FileReport) -> pa.Table:
@@ -76,8 +77,9 @@ def _events(out: Columns, rows: int, report: FileReport) -> pa.Table:
 def _links(out: Columns, rows: int, report: FileReport) -> pa.Table:
     ids = []
     for column, digits in ((c.LINK_TRACE, 32), (c.LINK_SPAN, 16)):
-        found, what = check_ids(_text(out, column, rows), digits)
-        ids.append(pc.if_else(pa.array(what == ID_OK), found, ""))
+        ids.append(
+            pc.if_else(pa.array((found := usable_ids(_text(out, column, rows), digits)).what == ID_OK), found.ids, "")
+        )
     columns = [
         _codes(out, c.SPAN_OF_LINK, rows),
         *ids,

@@ -18,12 +18,12 @@ from overbudget.ingest.formats.json.values import (
     count,
     enum,
     identifier,
-    linked_identifier,
     plain_of,
     start_time,
     text_of,
     time_or_none,
 )
+from overbudget.ingest.formats.translate import resource_spans_of
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import KINDS, STATUS_CODES
 
@@ -48,6 +48,7 @@ _OTHER = (
     "resourceProfiles",
     "resource_profiles",
 )
+_OF_AN_ERROR = {"error", "errors", "code", "message", "status", "details", "data", "total", "limit", "offset"}
 KIND_NAMES = {f"SPAN_KIND_{name}": number for number, name in enumerate(KINDS)}
 STATUS_NAMES = {f"STATUS_CODE_{name}": number for number, name in enumerate(STATUS_CODES)}
 
@@ -116,23 +117,30 @@ def _envelopes(record: Any, report: FileReport) -> Iterator[list[Any]]:
             else:
                 report.warn("unreadable_record", f"{key} is not a list")
             return
-    if isinstance(record.get("trace"), dict):  # Tempo's API, version 2
+    if isinstance(record.get("trace"), dict) and "observations" not in record:  # Tempo's API, version 2
         yield from _envelopes({**record["trace"], "status": record.get("status")}, report)
     elif isinstance(record.get("result"), dict):  # Jaeger's API, version 3
         yield from _envelopes(record["result"], report)
-    elif "error" in record:
+    elif record.get("error") and record.keys() <= _OF_AN_ERROR:
         said = record["error"]
         message = said.get("message") if isinstance(said, dict) else said
         report.warn("unreadable_record", f"the query API returned an error: {message}")
-    elif isinstance(record.get("data"), list) or ("spans" in record and "processes" in record):
+    elif _is_jaeger(record):
         traces = record["data"] if isinstance(record.get("data"), list) else [record]
         yield [resource for trace in traces if isinstance(trace, dict) for resource in spans_of_jaeger(trace, report)]
-    elif "trace" in record:  # an empty trace of Tempo's API
+    elif "trace" in record and not record["trace"]:  # an empty trace of Tempo's API
         yield []
     elif any(key in record for key in _OTHER):
         report.warn("other_signals", "records of metrics or logs among those of traces")
     elif record:
-        report.warn("unreadable_record", "no resourceSpans in: " + ", ".join(list(record)[:6]))
+        yield from resource_spans_of(record, report)
+
+
+def _is_jaeger(record: Record) -> bool:
+    data = record.get("data")
+    if isinstance(data, list):
+        return not data or any(isinstance(one, dict) and "spans" in one for one in data)
+    return "spans" in record and "processes" in record
 
 
 def _resource_spans(one: Record, report: FileReport) -> Record:
@@ -247,8 +255,8 @@ def _event(event: Record, report: FileReport) -> Record:
 
 def _link(link: Record, report: FileReport) -> Record:
     return {
-        "traceId": linked_identifier(_field(link, "traceId", "trace_id"), 16, report),
-        "spanId": linked_identifier(_field(link, "spanId", "span_id"), 8, report),
+        "traceId": identifier(_field(link, "traceId", "trace_id"), 16, report),
+        "spanId": identifier(_field(link, "spanId", "span_id"), 8, report),
         "traceState": _text(_field(link, "traceState", "trace_state")),
         "flags": count(link.get("flags")),
         "attributes": _attributes(link.get("attributes")),

@@ -11,7 +11,9 @@ from typing import BinaryIO
 
 from overbudget.ingest.batch import SpanBatch
 from overbudget.ingest.files.prefetch import prefetch
+from overbudget.ingest.formats.catalogue import OTLP, Format
 from overbudget.ingest.formats.json.framing import pieces
+from overbudget.ingest.formats.translate import translated, wrapped
 from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
 
@@ -20,8 +22,8 @@ WORTH_COMPILING = 10 << 20  # bytes read by one process for which the kernel is 
 _bytes_without_kernel = 0
 
 
-def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
-    """The spans of a dump of OTLP/JSON (or what Tempo's and Jaeger's query APIs return).
+def read(stream: BinaryIO, report: FileReport, form: Format = OTLP) -> Iterator[SpanBatch]:
+    """The spans of a dump of JSON, whose records are most likely of `form`.
 
     Broken records are reported and left out; spans that cannot be kept are counted under `rejected`.
 
@@ -34,8 +36,16 @@ def read(stream: BinaryIO, report: FileReport) -> Iterator[SpanBatch]:
         from overbudget.ingest.formats.kernel_reader import KernelReader, batch_of_columns
 
         spans = KernelReader(scan)
-        for fragments in texts:
-            batch = spans.batch_of(fragments, report) if _worth_the_kernel(fragments) else None
+        for given in texts:
+            fragments, batch = given, None
+            kernel = _worth_the_kernel(given)
+            if form.resource_spans is not None:
+                piece = b"".join(given)
+                whole = wrapped(piece, form) if kernel else None
+                batch = spans.batch_of([whole], report) if whole is not None else None
+                fragments = [translated(piece, form, report)] if batch is None else []
+            if batch is None and kernel:
+                batch = spans.batch_of(fragments, report)
             if batch is None:
                 from overbudget.ingest.formats.json.dialects import records
                 from overbudget.ingest.formats.json.rows import columns_of
@@ -77,12 +87,11 @@ def _why_nothing(report: FileReport) -> str:
     warnings = report.warnings
     if "other_signals" in warnings:
         return f"{report.source} holds metrics or logs, and no traces."
-    for code, words in (
-        ("cut_off", "ends before its first span is complete"),
-        ("unreadable_record", "is not OTLP JSON"),
-    ):
-        if code in warnings:
-            return f"{report.source} {words}: {warnings[code].example.rstrip('.')}."
+    if "cut_off" in warnings:
+        return f"{report.source} ends before its first span is complete: {warnings['cut_off'].example.rstrip('.')}."
+    if "unreadable_record" in warnings:
+        said = warnings["unreadable_record"].example.rstrip(".")
+        return f"{report.source} is no dump of traces: {said}. What is read: overbudget ingest --formats."
     return f"{report.source} holds no spans."
 
 

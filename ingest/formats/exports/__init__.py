@@ -1,0 +1,1 @@
+"""Spans as other tools and SDKs write them, as records of OTLP/JSON."""

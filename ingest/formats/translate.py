@@ -1,0 +1,77 @@
+"""Records of any format as text of OTLP/JSON, for the reader of that."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from overbudget.ingest.formats.catalogue import OTLP, RESOURCE_SPANS, SPANS, Format, format_of, refusal
+from overbudget.ingest.report import FileReport
+
+Record = dict[str, Any]
+
+
+def wrapped(piece: bytes, form: Format) -> bytes | None:
+    """Lines of OTLP without its envelope with one put around them, unseen; None where it takes a look at each line."""
+    lines = [line for line in piece.split(b"\n") if line.strip()]
+    if form is RESOURCE_SPANS:
+        return b"".join(b'{"resourceSpans":[' + line + b"]}\n" for line in lines)
+    if form is SPANS and not any(
+        f'"{key}"'.encode() in piece for key in ("resource", "scope", "serviceName", "service", "spans")
+    ):
+        return b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b",".join(lines) + b"]}]}]}"
+    return None
+
+
+def translated(piece: bytes, form: Format, report: FileReport) -> bytes:
+    """Lines of JSON as lines of OTLP/JSON. Most are of `form`; what is of no format comes out as it is."""
+    by_format: dict[str, tuple[Format, list[Record]]] = {}
+    out = []
+    for line in piece.split(b"\n"):
+        if not line.strip():
+            continue
+        record = _parsed(line)
+        found = form if isinstance(record, dict) and form.is_one and form.is_one(record) else format_of(record)
+        if found is None or found is OTLP or found.resource_spans is None:
+            out.append(line)
+        else:
+            by_format.setdefault(found.name, (found, []))[1].append(record)
+    for found, records in by_format.values():
+        out += _lines(found, records, report)
+    return b"\n".join(out)
+
+
+def resource_spans_of(record: Record, report: FileReport) -> Iterable[list[Record]]:
+    """The resource spans of a record that is not OTLP, in a list; none, and that is reported, where it has none to read."""
+    form = format_of(record)
+    if form is None:
+        report.warn("unreadable_record", f"no spans in an object with the keys {', '.join(list(record)[:6])}")
+    elif form.resource_spans is None:
+        report.warn("unreadable_record", refusal(form) if form.instead else form.name)
+    else:
+        yield [one for line in _lines(form, [record], report) for one in orjson.loads(line)["resourceSpans"]]
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(line, strict=False)  # absurd numbers
+        except (ValueError, RecursionError):
+            return None
+
+
+def _lines(form: Format, records: list[Record], report: FileReport) -> Iterable[bytes]:
+    """One document of all records; where one of them is hopeless, one for each of the others."""
+    assert form.resource_spans is not None
+    try:
+        return [orjson.dumps({"resourceSpans": form.resource_spans(records)})]
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError, RecursionError) as error:
+        if len(records) == 1:
+            report.warn(
+                "unreadable_record", f"a record of {form.name} with a value that is none ({type(error).__name__})"
+            )
+            return []
+    return [line for record in records for line in _lines(form, [record], report)]

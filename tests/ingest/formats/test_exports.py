@@ -1,0 +1,338 @@
+"""One run in many formats: each yields the requests, stages and critical paths of the same run in OTLP."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind
+
+from overbudget.ingest.pipeline import ingest
+from overbudget.sample_traces.simulation import Simulation
+from overbudget.sample_traces.tracing import Tracing, by_arrival
+from overbudget.sample_traces.writing import json_lines
+from overbudget.store.dataset import open_dataset
+
+START_NS = 1_767_258_000_000_000_000
+MS = 1_000_000
+
+
+def run() -> list[ReadableSpan]:
+    """Two requests of an agent: retrieval, a model call that streams, a tool that fails in the second."""
+    simulation = Simulation(START_NS)
+    tracing = Tracing(simulation, "exports")
+
+    def at(ms: int) -> None:
+        simulation.now = START_NS + ms * MS
+
+    for number in range(2):
+        begun = 10_000 * number
+        at(begun)
+        root = tracing.span(
+            "shop", "POST /chat", None, SpanKind.SERVER, {"openinference.span.kind": "AGENT", "session.id": "s-1"}
+        )
+        at(begun + 5)
+        search = tracing.span("shop", "find", root.context, SpanKind.CLIENT, {"openinference.span.kind": "RETRIEVER"})
+        at(begun + 305)
+        search.end()
+        at(begun + 310)
+        call = tracing.span(
+            "shop", "chat", root.context, SpanKind.INTERNAL,
+            {"openinference.span.kind": "LLM", "gen_ai.request.model": "mist-7b", "gen_ai.usage.input_tokens": 700,
+             "gen_ai.usage.output_tokens": 90},
+        )  # fmt: skip
+        at(begun + 610)
+        call.event("gen_ai.first_token", {"chunk": 1})
+        at(begun + 1_310)
+        call.end()
+        tool = tracing.span("shop", "orders", root.context, SpanKind.INTERNAL, {"openinference.span.kind": "TOOL"})
+        at(begun + 1_510)
+        if number:
+            tool.fail("no such order")
+        tool.end()
+        at(begun + 1_520)
+        root.end()
+    return by_arrival(tracing.spans)
+
+
+def ids(span: ReadableSpan) -> tuple[str, str, str]:
+    parent = f"{span.parent.span_id:016x}" if span.parent else ""
+    return f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}", parent
+
+
+def otlp_spans(spans: list[ReadableSpan]) -> Iterator[dict[str, Any]]:
+    """The spans of OTLP/JSON, without anything around them."""
+    for line in json_lines(spans).splitlines():
+        for resource in json.loads(line)["resourceSpans"]:
+            for scope in resource["scopeSpans"]:
+                yield from scope["spans"]
+
+
+def as_lines(records: Any) -> bytes:
+    return "".join(json.dumps(one) + "\n" for one in records).encode()
+
+
+def bare_resource_spans(spans: list[ReadableSpan]) -> bytes:
+    lines = json_lines(spans).splitlines()
+    return as_lines(one for line in lines for one in json.loads(line)["resourceSpans"])
+
+
+def bare_pretty(spans: list[ReadableSpan]) -> bytes:
+    return b"\n".join(
+        json.dumps(json.loads(line), indent=2).encode() for line in bare_resource_spans(spans).splitlines()
+    )
+
+
+def bare_spans(spans: list[ReadableSpan]) -> bytes:
+    return json.dumps(list(otlp_spans(spans))).encode()
+
+
+def spans_with_their_resource(spans: list[ReadableSpan]) -> bytes:
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    return as_lines({**one, "resource": resource} for one in otlp_spans(spans))
+
+
+def dashed(spans: list[ReadableSpan]) -> bytes:
+    """Trace ids as UUIDs are printed."""
+    text = json_lines(spans).decode()
+    for trace in {ids(span)[0] for span in spans}:
+        text = text.replace(trace, "-".join((trace[:8], trace[8:12], trace[12:16], trace[16:20], trace[20:])))
+    return text.encode()
+
+
+def any_text(spans: list[ReadableSpan]) -> bytes:
+    """Ids that are names."""
+    text = json_lines(spans).decode()
+    for number, one in enumerate({one for span in spans for one in ids(span)[:2]}):
+        text = text.replace(one, f"run of {number}")
+    return text.encode()
+
+
+def console_lines(spans: list[ReadableSpan]) -> bytes:
+    return "".join(span.to_json(indent=None) + "\n" for span in spans).encode()
+
+
+def console_pretty(spans: list[ReadableSpan]) -> bytes:
+    return "\n".join(span.to_json() for span in spans).encode()
+
+
+def console_concatenated(spans: list[ReadableSpan]) -> bytes:
+    return "".join(span.to_json(indent=None) for span in spans).encode()
+
+
+def iso(ns: int | None) -> str:
+    whole = datetime.fromtimestamp((ns or 0) // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{(ns or 0) % 10**9:09d}Z"
+
+
+def go_value(value: Any) -> dict[str, Any]:
+    return {"Type": "INT64" if isinstance(value, int) else "STRING", "Value": value}
+
+
+def go_stdouttrace(spans: list[ReadableSpan]) -> bytes:
+    """As go.opentelemetry.io/otel/exporters/stdout/stdouttrace prints them."""
+
+    def pairs(given: Any) -> list[dict[str, Any]]:
+        return [{"Key": key, "Value": go_value(value)} for key, value in (given or {}).items()]
+
+    def one(span: ReadableSpan) -> dict[str, Any]:
+        trace, own, parent = ids(span)
+        return {
+            "Name": span.name,
+            "SpanContext": {"TraceID": trace, "SpanID": own, "TraceFlags": "01", "TraceState": "", "Remote": False},
+            "Parent": {"TraceID": trace if parent else "0" * 32, "SpanID": parent or "0" * 16, "TraceFlags": "00"},
+            "SpanKind": span.kind.value + 1,
+            "StartTime": iso(span.start_time), "EndTime": iso(span.end_time),
+            "Attributes": pairs(span.attributes),
+            "Events": [{"Name": e.name, "Attributes": pairs(e.attributes), "Time": iso(e.timestamp)} for e in span.events] or None,
+            "Links": None,
+            "Status": {"Code": span.status.status_code.name.capitalize(), "Description": span.status.description or ""},
+            "Resource": pairs(span.resource.attributes),
+            "InstrumentationScope": {"Name": "shop-assistant", "Version": "1.0", "SchemaURL": ""},
+        }  # fmt: skip
+
+    return b"\n".join(json.dumps(one(span), indent=1).encode() for span in spans)
+
+
+def zipkin(spans: list[ReadableSpan]) -> bytes:
+    """As the collector's Zipkin exporter translates them; a list of traces, as Zipkin's API returns them."""
+
+    def one(span: ReadableSpan) -> dict[str, Any]:
+        trace, own, parent = ids(span)
+        failed = {"error": span.status.description, "otel.status_code": "ERROR"} if not span.status.is_ok else {}
+        return {
+            "traceId": trace, "id": own, **({"parentId": parent} if parent else {}), "name": span.name,
+            **({} if span.kind is SpanKind.INTERNAL else {"kind": span.kind.name}),
+            "timestamp": (span.start_time or 0) // 1000, "duration": ((span.end_time or 0) - (span.start_time or 0)) // 1000,
+            "localEndpoint": {"serviceName": "shop"},
+            "annotations": [
+                {"timestamp": e.timestamp // 1000, "value": f"{e.name}|{json.dumps(dict(e.attributes or {}))}|0"} for e in span.events
+            ],
+            "tags": {"otel.scope.name": "shop-assistant", "otel.scope.version": "1.0", **failed,
+                     **{key: str(value) for key, value in (span.attributes or {}).items()}},
+        }  # fmt: skip
+
+    traces: dict[str, list[Any]] = {}
+    for span in spans:
+        traces.setdefault(ids(span)[0], []).append(one(span))
+    return json.dumps(list(traces.values()), indent=1).encode()
+
+
+def clickhouse(spans: list[ReadableSpan]) -> bytes:
+    """As ClickHouse prints the rows of the collector's exporter: FORMAT JSONEachRow."""
+
+    def one(span: ReadableSpan) -> dict[str, Any]:
+        trace, own, parent = ids(span)
+        return {
+            "Timestamp": iso(span.start_time).replace("T", " ").rstrip("Z"), "TraceId": trace, "SpanId": own, "ParentSpanId": parent,
+            "TraceState": "", "SpanName": span.name, "SpanKind": span.kind.name.capitalize(), "ServiceName": "shop",
+            "ResourceAttributes": dict(span.resource.attributes), "ScopeName": "shop-assistant", "ScopeVersion": "1.0",
+            "SpanAttributes": {key: str(value) for key, value in (span.attributes or {}).items()},
+            "Duration": str((span.end_time or 0) - (span.start_time or 0)),
+            "StatusCode": span.status.status_code.name.capitalize(), "StatusMessage": span.status.description or "",
+            "Events.Timestamp": [iso(e.timestamp).replace("T", " ").rstrip("Z") for e in span.events],
+            "Events.Name": [e.name for e in span.events],
+            "Events.Attributes": [{key: str(value) for key, value in (e.attributes or {}).items()} for e in span.events],
+            "Links.TraceId": [], "Links.SpanId": [], "Links.TraceState": [], "Links.Attributes": [],
+        }  # fmt: skip
+
+    return as_lines(one(span) for span in spans)
+
+
+def plain(span: ReadableSpan) -> dict[str, Any]:
+    """A span as Phoenix's API gives it."""
+    trace, own, parent = ids(span)
+    kept = {key: value for key, value in (span.attributes or {}).items() if key != "openinference.span.kind"}
+    return {
+        "id": own, "name": span.name, "context": {"trace_id": trace, "span_id": own}, "parent_id": parent or None,
+        "span_kind": (span.attributes or {})["openinference.span.kind"],
+        "start_time": iso(span.start_time)[:-4] + "+00:00", "end_time": iso(span.end_time)[:-4] + "+00:00",
+        "status_code": span.status.status_code.name, "status_message": span.status.description or "",
+        "attributes": kept,
+        "events": [{"name": e.name, "timestamp": iso(e.timestamp), "attributes": dict(e.attributes or {})} for e in span.events],
+    }  # fmt: skip
+
+
+def phoenix_api(spans: list[ReadableSpan]) -> bytes:
+    return json.dumps({"data": [plain(span) for span in spans], "next_cursor": None}).encode()
+
+
+def phoenix_rows(spans: list[ReadableSpan]) -> bytes:
+    """get_spans_dataframe().to_json(orient="records"): dotted keys, milliseconds, nulls where a span has no such attribute."""
+
+    def one(span: ReadableSpan) -> dict[str, Any]:
+        row = plain(span)
+        return {
+            **{key: row[key] for key in ("name", "span_kind", "parent_id", "status_code", "status_message", "events")},
+            "start_time": (span.start_time or 0) // MS, "end_time": (span.end_time or 0) // MS,
+            "context.trace_id": ids(span)[0], "context.span_id": ids(span)[1], "attributes.output.value": None,
+            **{f"attributes.{key}": value for key, value in row["attributes"].items()},
+        }  # fmt: skip
+
+    return json.dumps([one(span) for span in spans]).encode()
+
+
+def phoenix_columns(spans: list[ReadableSpan]) -> bytes:
+    """get_spans_dataframe().to_json(): one object for each column."""
+    rows = json.loads(phoenix_rows(spans))
+    keys = {key for row in rows for key in row}
+    return json.dumps({key: {str(number): row.get(key) for number, row in enumerate(rows)} for key in keys}).encode()
+
+
+def openinference_lines(spans: list[ReadableSpan]) -> bytes:
+    def one(span: ReadableSpan) -> dict[str, Any]:
+        trace, own, parent = ids(span)
+        return {
+            "span_id": own, "trace_id": trace, "parent_id": parent or None, "name": span.name, "kind": span.kind.name,
+            "start_time": span.start_time, "end_time": span.end_time,
+            "status": {"status_code": span.status.status_code.name, "description": span.status.description},
+            "attributes": dict(span.attributes or {}), "events": plain(span)["events"],
+            "resource": {"attributes": dict(span.resource.attributes)},
+        }  # fmt: skip
+
+    return as_lines(one(span) for span in spans)
+
+
+NO_SERVICE, NO_KIND = "service", "kind"
+FORMATS: dict[str, tuple[Callable[[list[ReadableSpan]], bytes], str, set[str]]] = {
+    "one ResourceSpans a line": (bare_resource_spans, "OTLP JSON without its envelope", set()),
+    "ResourceSpans pretty-printed": (bare_pretty, "OTLP JSON without its envelope", set()),
+    "a list of spans": (bare_spans, "OTLP spans without resourceSpans around them", {NO_SERVICE}),
+    "spans with a resource each": (spans_with_their_resource, "OTLP spans without resourceSpans around them", set()),
+    "trace ids as UUIDs": (dashed, "OTLP JSON", set()),
+    "ids of any text": (any_text, "OTLP JSON", set()),
+    "to_json, one a line": (console_lines, "Console output of OpenTelemetry for Python", set()),
+    "to_json, pretty-printed": (console_pretty, "Console output of OpenTelemetry for Python", set()),
+    "to_json, one after the other": (console_concatenated, "Console output of OpenTelemetry for Python", set()),
+    "Go's stdouttrace": (go_stdouttrace, "Console output of OpenTelemetry for Go", set()),
+    "Zipkin v2": (zipkin, "Zipkin v2 spans", set()),
+    "ClickHouse": (clickhouse, "ClickHouse rows of otel_traces", set()),
+    "Phoenix's API": (phoenix_api, "Arize Phoenix", {NO_SERVICE, NO_KIND}),
+    "Phoenix's table by rows": (phoenix_rows, "Arize Phoenix", {NO_SERVICE, NO_KIND}),
+    "Phoenix's table by columns": (phoenix_columns, "Arize Phoenix", {NO_SERVICE, NO_KIND}),
+    "OpenInference lines": (openinference_lines, "OpenInference spans", set()),
+}
+
+
+def answers(dataset: Path, lacking: set[str]) -> list[Any]:
+    """What a dataset says of its requests, without ids, and without what the format does not carry."""
+    connection = open_dataset(dataset)
+    service = "" if NO_SERVICE in lacking else "service_name,"
+    kind = "" if NO_KIND in lacking else "kind,"
+    queries = (
+        f"SELECT route, start_ns, duration_ns, {service} status_code, complete, span_count, model, conversation_id, input_tokens, "
+        "output_tokens, ttft_ns, failed FROM requests ORDER BY start_ns",
+        "SELECT start_ns, end_ns, stage FROM critical_path ORDER BY start_ns",
+        "SELECT stage, sum(stage_ns)::BIGINT, sum(busy_ns)::BIGINT FROM stage_time GROUP BY stage ORDER BY stage",
+        f"SELECT name, {kind} {service} start_ns, end_ns, status_code, status_message, attributes['gen_ai.usage.input_tokens'], "
+        "parent_span_id IS NULL FROM spans ORDER BY start_ns, end_ns",
+        "SELECT time_ns, name, attributes['chunk'] FROM span_events ORDER BY time_ns",
+    )
+    return [connection.execute(query).fetchall() for query in queries]
+
+
+@pytest.fixture(scope="module")
+def same_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("otlp")
+    (folder / "run.jsonl").write_bytes(json_lines(run()))
+    ingest([folder / "run.jsonl"], folder / "d.duckdb")
+    return folder / "d.duckdb"
+
+
+@pytest.mark.parametrize("what", FORMATS)
+def test_a_run_is_the_same_in_every_format(what: str, same_run: Path, tmp_path: Path) -> None:
+    write, name, lacking = FORMATS[what]
+    (tmp_path / "dump").write_bytes(write(run()))
+    result = ingest([tmp_path / "dump"], tmp_path / "d.duckdb")
+    assert result.files[0].format == name
+    assert (result.spans, result.requests, result.files[0].rejected) == (8, 2, 0)
+    assert answers(tmp_path / "d.duckdb", lacking) == answers(same_run, lacking)
+
+
+def test_the_run_holds_what_the_formats_are_compared_by(same_run: Path) -> None:
+    requests, path, stages, spans, events = answers(same_run, set())
+    assert [row[2] for row in requests] == [1_520 * MS, 1_520 * MS]
+    assert {stage for stage, *_ in stages} >= {"retrieval", "inference", "tools"}
+    assert len(path) >= 8
+    assert len(spans) == 8
+    assert events[0][1:] == ("gen_ai.first_token", "1")
+
+
+def test_a_trace_with_a_text_for_an_id_is_found_by_that_text(tmp_path: Path) -> None:
+    from overbudget.analysis.trace.trace import load_trace
+
+    text = json_lines(run()).decode()
+    trace = ids(run()[0])[0]
+    (tmp_path / "dump").write_text(text.replace(trace, "Order 66 / retry"))
+    ingest([tmp_path / "dump"], tmp_path / "d.duckdb")
+    connection: duckdb.DuckDBPyConnection = open_dataset(tmp_path / "d.duckdb")
+    found = load_trace(connection, "Order 66 / retry")
+    assert len(found.spans) == 4
+    kept = connection.execute(
+        "SELECT DISTINCT attributes['recorded.trace_id'] FROM spans WHERE trace_id = $1", [found.trace_id]
+    )
+    assert kept.fetchall() == [("Order 66 / retry",)]
