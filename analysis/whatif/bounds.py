@@ -11,7 +11,17 @@ from overbudget.kernels.replay import Shape
 from overbudget.kernels.server_lines import by_number, levels, spearman
 
 Bound = Literal["at_most", "at_least"]
-Why = Literal["unclear_line", "grows_with_load", "closed_loop", "hedged", "batching", "more_at_once", "upstream"]
+Why = Literal[
+    "unclear_line",
+    "grows_with_load",
+    "closed_loop",
+    "hedged",
+    "batching",
+    "more_at_once",
+    "untested",
+    "lost_spans",
+    "upstream",
+]
 LEAST_CALLS = 100
 LEAST_CORRELATION = 0.3
 LOOKED_AT = 5_000  # calls of an operation
@@ -123,19 +133,20 @@ def _touched(before: I64, after: I64, node: I32, why: Why) -> Why | None:
 def bound_of(found: tuple[Doubt, ...], before_ns: I64, after_ns: I64) -> Bound | None:
     """On which side of the truth the percentiles after a change are; None where they are exact, or nothing is provable.
 
-    Waits that no line explains are kept: what gets faster would wait less (at most this long), what gets slower more. Where
+    Waits that no line explains, and spans that were lost, are kept: what gets faster would wait less (at most this long), what gets slower more. Where
     requests come only as others are answered, faster answers bring more requests: at least this long. So do waits that a server
     no longer makes them wait, where it works for several at once. Of hedged calls the one
-    that answered first is replayed; another one may then be first: at most this long, faster or slower.
+    that answered first is replayed; another one may then be first: at most this long, faster or slower. So where the replay waits
+    for what was never the reason to wait.
     """
     reasons = {doubt.why for doubt in found} - {"upstream"}
     if not reasons or (before_ns == after_ns).all():
         return None
     faster = after_ns.sum() <= before_ns.sum()
     sides: set[Bound] = set()
-    if reasons & {"unclear_line", "grows_with_load", "batching"}:
+    if reasons & {"unclear_line", "grows_with_load", "batching", "lost_spans"}:
         sides.add("at_most" if faster else "at_least")
-    if "hedged" in reasons:
+    if reasons & {"hedged", "untested"}:
         sides.add("at_most")
     if reasons & {"closed_loop", "more_at_once"}:
         sides.add("at_least" if faster else "at_most")

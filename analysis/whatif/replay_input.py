@@ -19,6 +19,7 @@ from overbudget.analysis.whatif.lines import Line, System, find_lines, system_of
 from overbudget.analysis.whatif.own_time import waits_in_own_time
 from overbudget.analysis.whatif.server_names import servers_named
 from overbudget.analysis.whatif.token_costs import ModelCalls, read_model_calls
+from overbudget.analysis.whatif.untested import Reasons, reasons_of
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.columns import Tree
 from overbudget.kernels.replay import F64, Shape, graph_of, shape_of, warm_up
@@ -90,6 +91,11 @@ class ReplayInput:
     def suspects(self) -> tuple[Unexplained, ...]:
         """Operations that get slower when many want them, though no line explains it."""
         return suspects(self.shape, self.system)
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """What starts and ends waited for, by operation."""
+        return reasons_of(self.shape, self.system.graph, self.system.nothing)
 
     @cached_property
     def model_calls(self) -> ModelCalls:

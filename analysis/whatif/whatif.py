@@ -18,11 +18,14 @@ from overbudget.analysis.whatif.changes import Change
 from overbudget.analysis.whatif.factors import Nodes, change_of, servers_of
 from overbudget.analysis.whatif.lines import Line, System, line_of_node, queues_of, without
 from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
+from overbudget.analysis.whatif.untested import untested_doubts
 from overbudget.kernels.arrow import row_of
-from overbudget.kernels.replay import graph_of, lengths, replay
+from overbudget.kernels.replay import Graph, NodeChanges, graph_of, lengths, replay
 from overbudget.kernels.threads import together
 
 MOST_KNOWN = 64  # outcomes that a workbench remembers
+SLOW = 0.9  # of the requests are faster than the slow ones
+MOST_LOST = 0.02  # of the slow requests, that may have lost spans
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Workbench:
         """
         replay_input = replay_input or read_replay_input(connection, budget)
         require_known(replay_input.requests, filters or Filters())
-        self.table, of = replay_input.requests.select(filters), replay_input.request_of
+        self.table, of = replay_input.requests.select(filters, whole_entries=True), replay_input.request_of
         row = row_of(self.table.request_no, of) if len(self.table) else np.full(len(of), -1, np.int32)
         row = np.where(of >= 0, row, -1).astype(np.int32)
         self.nodes = Nodes(connection, replay_input, row, self.table)
@@ -151,17 +154,34 @@ class Workbench:
         if change.groups:
             graph = graph_of(shape, change.group, change.groups, line_of_node(system.lines, len(shape.parent)))
         queues = queues_of(system.lines, shape, system.graph, given)
-        after, _ = together(lambda: replay(shape, graph, change, queues), lambda: self.nodes.replay_input.suspects)
+        after, _ = together(lambda: replay(shape, graph, change, queues), self._known_doubts)
         moved = (lengths(after) - lengths(system.nothing))[self._entry]
-        found = of_batches + self._doubts(system, after) if changes else ()
+        found = of_batches + self._doubts(system, graph, change, after) if changes else ()
+        if (moved != 0).any():
+            found += self._lost_spans()
         return _Replayed(np.asarray(self.table.latency_ns + moved, np.int64), found, system)
 
-    def _doubts(self, system: System, after: I64) -> tuple[Doubt, ...]:
+    def _lost_spans(self) -> tuple[Doubt, ...]:
+        """Whether many of the slow requests lost spans: what is not recorded, no change changes."""
+        if not len(self.table):
+            return ()
+        slow = self.table.latency_ns >= np.quantile(self.table.latency_ns, SLOW)
+        return (Doubt("lost_spans", ""),) if (~self.table.complete[slow]).mean() > MOST_LOST else ()
+
+    def _known_doubts(self) -> None:
+        """What doubts need that does not depend on the change: looked for while the change is replayed."""
+        _ = self.nodes.replay_input.suspects, self.nodes.replay_input.reasons
+
+    def _doubts(self, system: System, graph: Graph, change: NodeChanges, after: I64) -> tuple[Doubt, ...]:
         replay_input = self.nodes.replay_input
         names = tuple(name for _, name in replay_input.kinds)
         requests = replay_input.requests
         closed = bool(system.lines) and is_closed_loop(requests.start_ns, requests.start_ns + requests.latency_ns)
-        return doubts(replay_input.shape, system, replay_input.suspects, names, after, closed)
+        found = doubts(replay_input.shape, system, replay_input.suspects, names, after, closed)
+        return found + untested_doubts(
+            replay_input.shape, graph, replay_input.reasons, system.nothing, after, change.group >= 0,
+            self.nodes.request, self.table.latency_ns, names,
+        )  # fmt: skip
 
     def what_if(self, changes: Sequence[Change], budget: Budget | None = None) -> WhatIf:
         """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.

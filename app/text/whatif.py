@@ -25,6 +25,8 @@ DOUBTS = {
     "pace are kept as they were",
     "more_at_once": "{} is answered by a server that works for several calls at once, each the slower the more there are; that is not "
     "replayed",
+    "untested": "the replay then waits for {}, which until now nothing waited for last; whether it must be waited for, no trace shows",
+    "lost_spans": "slow requests lose spans, and what is not recorded stays as it was",
     "upstream": "{} would be asked at other times, and takes longer when many want it at once: what is gained before it may be "
     "lost there",
 }
@@ -52,7 +54,7 @@ def within_text(found: WhatIf) -> str:
 def sentences(found: WhatIf) -> list[str]:
     """What is changed, what becomes of p95, how far that can be relied on, and which limits calls wait for."""
     if not found.requests:
-        return ["There are no complete requests to replay."]
+        return ["There are no requests to replay."]
     what = "; ".join(found.changes) or "nothing is changed"
     before, after = (dict(side).get(MAIN_PERCENTILE) for side in (found.before, found.after))
     moved = f"p{MAIN_PERCENTILE} stays {format_duration(before or 0)}"

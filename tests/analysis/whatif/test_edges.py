@@ -1,6 +1,7 @@
 """What-ifs at their edges: at the cap, and of the cap itself."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +31,29 @@ def test_a_stage_at_its_cap_stays_as_it_is(ties: Path, cap: str, changed: int) -
     assert said["requests_changed"] == changed
     least = min(60, int(cap[:2]))
     assert {row["after_ns"] for row in said["percentiles"]} == {(40 + least) * MS}
+
+
+def losing_spans(folder: Path, lost: int) -> dict[str, Any]:
+    """900 requests of 100 ms and 100 of 200 ms, of which `lost` lost their model call; with model calls in half the time."""
+    builder = DatasetBuilder()
+    for n in range(1_000):
+        took = (200 if n < 100 else 100) * MS
+        chat = Work("inference", took - 20 * MS, "chat")
+        if n < lost:
+            builder.request(rest_ns=took, complete=False)
+        else:
+            builder.request(chat, rest_ns=took - chat.ns)
+    return overbudget.open(builder.write(folder / "d.duckdb")).what_if(scale={"inference": 0.5}).as_dict()
+
+
+def test_requests_that_lost_spans_count_and_make_a_bound(tmp_path: Path) -> None:
+    said = losing_spans(tmp_path, 60)
+    p95 = next(row for row in said["percentiles"] if row["percentile"] == 95)
+    assert p95["before_ns"] == 200 * MS  # as every other answer says
+    assert p95["after_ns"] == 200 * MS  # what is not recorded stays as it was
+    assert (said["bound"], said["doubts"]) == ("at_most", [{"why": "lost_spans", "operation": None}])
+
+
+@pytest.mark.parametrize(("lost", "bound"), [(0, None), (2, None), (3, "at_most")])
+def test_one_slow_request_in_fifty_may_have_lost_spans(tmp_path: Path, lost: int, bound: str | None) -> None:
+    assert losing_spans(tmp_path, lost)["bound"] == bound
