@@ -12,6 +12,7 @@ from overbudget.kernels.server_lines import all_taken, ready_times, same_one_let
 RECALL = 0.9  # of the calls that had to wait, how many began when a server was given back
 MOST_LATE = 0.05  # of those that found a server free and began late all the same
 MOST_OVERTAKEN = 0.05  # of those that stood in line
+SOONEST = 0.01
 SAME_ONE = 0.8  # more often let in by the same one: the order of code, not a line
 
 
@@ -68,10 +69,11 @@ def evidence_of(one: Candidate) -> LineEvidence | None:
 
 
 def _lead(one: Candidate, free: Bool) -> tuple[I64, F64]:
-    """How long after its base a call begins that finds a server free, and how much that varies; per place where enough do."""
+    """How long after its base a call begins that finds a server free, and how much that varies; per place where enough do. Where
+    nearly all wait, it is what the soonest take: whatever is more than that may be the wait."""
     gap = one.start - one.base
     n = len(gap)
-    usual = float(np.median(gap[free])) if free.sum() >= LEAST_QUEUED else float(np.quantile(gap, 0.1))
+    usual = float(np.median(gap[free])) if free.sum() >= LEAST_QUEUED else float(np.quantile(gap, SOONEST))
     lead, spread = np.full(n, usual), np.full(n, 1e6)
     places, number = np.unique(one.place, return_inverse=True)
     order = np.argsort(number, kind="stable")
@@ -83,7 +85,7 @@ def _lead(one: Candidate, free: Bool) -> tuple[I64, F64]:
             middle = float(np.median(gaps))
             lead[here], spread[here] = middle, float(np.quantile(gaps, 0.9)) - middle
         elif len(here) >= LEAST_QUEUED and free.sum() >= LEAST_QUEUED:
-            lead[here] = float(np.quantile(gap[here], 0.1))
+            lead[here] = float(np.quantile(gap[here], SOONEST))
     return lead.astype(np.int64), spread
 
 

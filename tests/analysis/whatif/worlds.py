@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from overbudget.analysis.whatif.bounds import suspects
+from overbudget.analysis.whatif.bounds import is_closed_loop, suspects
 from overbudget.analysis.whatif.candidates import Callers, callers_of
 from overbudget.analysis.whatif.lines import Line, System, find_lines, queues_of, system_of
 from overbudget.kernels.columns import Tree
@@ -132,6 +132,9 @@ class Seen:
 
     def observed_and(self, events: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         return self.durations + (lengths(events) - lengths(self.system.nothing))[self.entries]
+
+    def is_closed_loop(self) -> bool:
+        return is_closed_loop(self.shape.start[self.entries], self.shape.end[self.entries])
 
     def suspected(self) -> set[str]:
         return {self.kinds[one.kind][1] for one in suspects(self.shape, self.system)}
