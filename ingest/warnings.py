@@ -28,6 +28,10 @@ WARNINGS: dict[str, Meaning] = {
     "damaged": Meaning("The compressed data is damaged from some point on; what came before was read.", "Copy the file again."),
     "duplicate_span": Meaning("Spans that were sent twice; each is stored once.", ""),
     "enum_names": Meaning("Names where OTLP/JSON asks for numbers (kind, status code); they were read.", ""),
+    "events_missing": Meaning(
+        "The export of overbudget has spans without their events or links, which are files of their own.",
+        "Ingest spans.parquet where overbudget export wrote it, with span_events.parquet and span_links.parquet beside it.",
+    ),
     "invalid_utf8": Meaning("Text that is not UTF-8; the wrong bytes are shown as U+FFFD.", "Find the instrumentation that cuts text by bytes."),
     "negative_duration": Meaning("Spans that end before they start; analysis takes them as having no length.", "Use a monotonic clock for durations."),
     "adopted_tool": Meaning(

@@ -83,10 +83,17 @@ JAVASCRIPT_CONSOLE = Format(
     "console output of OpenTelemetry for JavaScript", "ConsoleSpanExporter", console.is_javascript, console.of_javascript,
     lacks="the time of events, and what the console cuts off",
 )  # fmt: skip
+CLICKHOUSE = Format(
+    "ClickHouse rows of otel_traces", "SELECT * FROM otel_traces FORMAT JSONEachRow, or FORMAT Parquet", clickhouse.is_clickhouse,
+    clickhouse.of_clickhouse, lacks="flags, attributes of scopes",
+)  # fmt: skip
+OWN = Format("Parquet written by overbudget export", "spans.parquet, with the other files beside it")
+PARQUET = Format("a Parquet file", "")  # which of the formats it holds its columns tell
 
 FORMATS: tuple[Format, ...] = (
     OTLP,
     PROTOBUF,
+    OWN,
     RESOURCE_SPANS,
     Format("a trace of Grafana Tempo", "GET /api/v2/traces/TRACE_ID", _is_tempo),
     Format("a trace of Jaeger", "GET /api/traces, or Download Results in its UI", _is_jaeger),
@@ -107,11 +114,10 @@ FORMATS: tuple[Format, ...] = (
     Format("an export of MLflow", "trace.to_json(), traces.json of its artifacts, its API", mlflow.is_mlflow, mlflow.of_mlflow,
            lacks="the scope and the kind of a span"),
     Format(
-        "an export of Arize Phoenix", "get_spans_dataframe() as JSON, spans of its API", phoenix.is_phoenix, phoenix.of_phoenix,
+        "an export of Arize Phoenix", "get_spans_dataframe() as JSON, Parquet or CSV, spans of its API", phoenix.is_phoenix, phoenix.of_phoenix,
         lacks="the service, the scope, links",
     ),
-    Format("ClickHouse rows of otel_traces", "SELECT * FROM otel_traces FORMAT JSONEachRow", clickhouse.is_clickhouse,
-           clickhouse.of_clickhouse, lacks="flags, attributes of scopes"),
+    CLICKHOUSE,
     Format("Zipkin v2 spans", "GET /api/v2/traces, or what reporters send", zipkin.is_zipkin, zipkin.of_zipkin,
            lacks="links; attributes are text"),
     SPANS,

@@ -1,11 +1,13 @@
 """One dump file, from its first bytes to span batches."""
 
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from overbudget.ingest.batch import SpanBatch
-from overbudget.ingest.files.source import Dump, Member, members
-from overbudget.ingest.formats.catalogue import PROTOBUF
-from overbudget.ingest.formats.recognise import HEAD, recognise
+from overbudget.ingest.files.source import CHUNK, STDIN, Dump, Member, members
+from overbudget.ingest.formats.catalogue import PARQUET, PROTOBUF
+from overbudget.ingest.formats.recognise import CSV, HEAD, recognise
 from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
 
@@ -21,7 +23,7 @@ def read_dump(
     read = 0
     for member in members(dump, report, on_bytes):
         try:
-            yield from read_member(member, report)
+            yield from read_member(member, report, None if dump.path == STDIN else Path(dump.path))
             read += 1
         except OverbudgetError as error:
             refused = refused or error
@@ -32,8 +34,8 @@ def read_dump(
         raise refused or OverbudgetError(f"{report.source} holds no files.")
 
 
-def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:
-    """The spans of one stream of plain bytes."""
+def read_member(member: Member, report: FileReport, path: Path | None = None) -> Iterator[SpanBatch]:
+    """The spans of one stream of plain bytes, which comes from the file at `path`."""
     head = member.stream.peek(HEAD)
     if not head:
         _refuse_what_could_not_be_unpacked(report)
@@ -43,10 +45,31 @@ def read_member(member: Member, report: FileReport) -> Iterator[SpanBatch]:
         from overbudget.ingest.formats.protobuf import reader as protobuf_reader
 
         yield from protobuf_reader.read(member.stream, framing, report)
+    elif form is PARQUET:
+        yield from _read_parquet(member, report, path)
+    elif framing == CSV:
+        from overbudget.ingest.formats.tables.rows import read_csv
+
+        yield from read_csv(member.stream, form, report)  # type: ignore[arg-type]
     else:
         from overbudget.ingest.formats.json import reader as json_reader
 
         yield from json_reader.read(member.stream, report, form)  # type: ignore[arg-type]
+
+
+def _read_parquet(member: Member, report: FileReport, path: Path | None) -> Iterator[SpanBatch]:
+    """The spans of a Parquet file, whose index is at its end: what is packed is unpacked into a file of its own."""
+    from overbudget.ingest.formats.tables import parquet
+
+    if path is not None and not member.compression:
+        member.stream.skip()
+        yield from parquet.read(path, path.parent, report)
+        return
+    with tempfile.TemporaryFile() as spool:
+        while data := member.stream.read(CHUNK):
+            spool.write(data)
+        spool.seek(0)
+        yield from parquet.read(spool, None, report)
 
 
 def _refuse_what_could_not_be_unpacked(report: FileReport) -> None:

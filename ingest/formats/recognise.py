@@ -4,7 +4,7 @@ import re
 import struct
 from typing import NamedTuple
 
-from overbudget.ingest.formats.catalogue import JAVASCRIPT_CONSOLE, OTLP, PROTOBUF, Format, format_of, refusal
+from overbudget.ingest.formats.catalogue import JAVASCRIPT_CONSOLE, OTLP, PARQUET, PROTOBUF, Format, format_of, refusal
 from overbudget.ingest.formats.head import first_records
 from overbudget.ingest.formats.protobuf.wire import (
     BARE,
@@ -17,18 +17,19 @@ from overbudget.ingest.formats.protobuf.wire import (
 )
 from overbudget.store.errors import OverbudgetError
 
+CSV = "CSV"
 HEAD = 1 << 18  # bytes that are looked at
 
 
 class Recognised(NamedTuple):
-    """What a dump is. `framing` of protobuf is BARE, LENGTH_PREFIXED or VARINT_DELIMITED."""
+    """What a dump is. `framing` of protobuf is BARE, LENGTH_PREFIXED or VARINT_DELIMITED, of a table CSV."""
 
     form: Format
     framing: str = ""
 
 
 _MAGIC = (
-    (b"PAR1", "a Parquet file"), (b"SQLite format 3", "an SQLite database"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"),
+    (b"SQLite format 3", "an SQLite database"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"), (b"%PDF", "a PDF document"), (b"\x7fELF", "a program"), (b"ARROW1", "an Arrow file"),
     (b"BZh", "compressed with bzip2, which overbudget does not read; unpack it first"),
     (b"\xfd7zXZ", "compressed with xz, which overbudget does not read; unpack it first"),
@@ -46,6 +47,8 @@ def recognise(head: bytes, source: str) -> Recognised:
         raise OverbudgetError(f"{source} is empty.")
     if len(head) == HEAD and not head.strip(b"\0"):
         raise OverbudgetError(f"{source} is nothing but zero bytes.")
+    if head.startswith(b"PAR1"):
+        return Recognised(PARQUET)
     for magic, what in _MAGIC:
         if head.startswith(magic):
             raise OverbudgetError(f"{source} is {what}, not a dump of traces.")
@@ -68,6 +71,12 @@ def recognise(head: bytes, source: str) -> Recognised:
     if text.lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<")):
         raise OverbudgetError(f"{source} is HTML or XML, not a dump of traces.")
     if _printable(head):
+        from overbudget.ingest.formats.tables.rows import rows_of_head
+
+        for row in rows_of_head(head):
+            form = format_of(row)
+            if form is not None and form.resource_spans is not None:
+                return Recognised(form, CSV)
         line = text.split(b"\n", 1)[0][:60].decode("utf-8", "replace").strip()
         kind = "a table (CSV)" if line.count(",") > 2 or line.count("\t") > 1 else "text"
         raise OverbudgetError(f"{source} is {kind}, not a dump of traces: it begins with {line!r}.")

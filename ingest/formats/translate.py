@@ -38,7 +38,7 @@ def translated(piece: bytes, form: Format, report: FileReport) -> bytes:
         else:
             by_format.setdefault(found.name, (found, []))[1].append(record)
     for found, records in by_format.values():
-        out += _lines(found, records, report)
+        out += lines_of(found, records, report)
     return b"\n".join(out)
 
 
@@ -50,7 +50,7 @@ def resource_spans_of(record: Record, report: FileReport) -> Iterable[list[Recor
     elif form.resource_spans is None:
         report.warn("unreadable_record", refusal(form) if form.instead else form.name)
     else:
-        yield [one for line in _lines(form, [record], report) for one in orjson.loads(line)["resourceSpans"]]
+        yield [one for line in lines_of(form, [record], report) for one in orjson.loads(line)["resourceSpans"]]
 
 
 def _parsed(line: bytes) -> Any:
@@ -63,8 +63,8 @@ def _parsed(line: bytes) -> Any:
             return None
 
 
-def _lines(form: Format, records: list[Record], report: FileReport) -> Iterable[bytes]:
-    """One document of all records; where one of them is hopeless, one for each of the others."""
+def lines_of(form: Format, records: list[Record], report: FileReport) -> Iterable[bytes]:
+    """Documents of OTLP/JSON of records of one format: one of all; where one of them is hopeless, one for each of the others."""
     assert form.resource_spans is not None
     try:
         return [orjson.dumps({"resourceSpans": form.resource_spans(records)})]
@@ -74,4 +74,4 @@ def _lines(form: Format, records: list[Record], report: FileReport) -> Iterable[
                 "unreadable_record", f"a record of {form.name} with a value that is none ({type(error).__name__})"
             )
             return []
-    return [line for record in records for line in _lines(form, [record], report)]
+    return [line for record in records for line in lines_of(form, [record], report)]

@@ -1,0 +1,1 @@
+"""Spans in tables: Parquet and CSV."""
