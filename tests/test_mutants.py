@@ -35,7 +35,7 @@ def test_it_makes_the_faults_that_people_make() -> None:
     found = changes(SOURCE)
     for expected in (
         "5 → 6",
-        "if not not cap",
+        "not cap: without its sign",
         "no raise",
         "no total[0] = min(ns, 7) + 1",
         "return None",
@@ -54,6 +54,33 @@ def test_what_is_only_said_is_left_alone() -> None:
     assert changes("@kernel(inner=True)\ndef f():\n    pass\n") == []
     assert changes("raise ValueError(1 + 2)") == ["no raise"]
     assert changes("pairs = zip(a, b, strict=True)") == []
+    assert changes("@dataclass(frozen=True)\nclass A:\n    size: int = 0\n") == []
+    assert changes("class A:\n    size = 0\n") == ["0 → 1"]
+
+
+@pytest.mark.parametrize("nothing", ["None", "()", "[]", "{}", "''"])
+def test_nothing_for_nothing_is_no_fault(nothing: str) -> None:
+    assert changes(f"def f():\n    return {nothing}") == []
+    assert changes("def f():\n    return [a]") == ["return None"]
+
+
+def test_one_of_two_types_is_left_alone_and_bits_are_not() -> None:
+    assert changes("isinstance(a, int | Cap | None)") == ["no isinstance(a, int | Cap | None)"]
+    assert changes("found = a | CYCLE") == ["a | CYCLE: | → &"]
+
+
+def test_digits_for_show_are_left_alone() -> None:
+    assert changes("found = round(a + b, 4)") == ["a + b: + → -"]
+
+
+def test_a_large_number_gets_a_zero_too_many_and_a_small_one_gets_one_more() -> None:
+    assert changes("a, b = 999, 1000") == ["999 → 1000", "1000 → 10000"]
+
+
+def test_a_condition_is_turned_round_once() -> None:
+    assert changes("if not a:\n    pass") == ["not a: without its sign"]
+    assert changes("if a < b:\n    pass") == ["a < b: < → <="]
+    assert changes("if a:\n    pass") == ["if not a"]
 
 
 def test_sql_in_a_text_is_code() -> None:

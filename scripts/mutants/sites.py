@@ -17,6 +17,10 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mod: ast.FloorDiv, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
 }  # fmt: skip
 CALLS = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "any": "all", "all": "any"}
+# Arguments of calls that change no answer: checks of what is so anyway, copies, sizes of caches, digits for show.
+NO_ANSWER = ("strict", "copy", "maxsize", "stacklevel", "ndigits")
+TYPES = ("int", "float", "str", "bool", "bytes", "list", "dict", "tuple", "set")
+LARGE = 1000  # a whole number from here on gets a zero too many instead of one more, as units do
 SQL = re.compile(r"\b(SELECT|WHERE|FILTER|JOIN|GROUP BY|COALESCE|coalesce|CASE WHEN)\b")
 SQL_FAULTS = (
     (r"<=", "<"), (r">=", ">"), (r"(?<![<>=])<(?![<>=])", "<="), (r"(?<![<>=-])>(?![<>=])", ">="), (r"\bAND\b", "OR"),
@@ -100,7 +104,9 @@ class _Mutator(ast.NodeTransformer):
             node.body = self._statements(node.body)
             return node
         self._choice.within.append(node.name)
-        node.body = self._statements(node.body)
+        node.body = self._statements(
+            node.body, is_dataclass=any("dataclass" in _text(one) for one in node.decorator_list)
+        )
         self._choice.within.pop()
         return node
 
@@ -139,14 +145,17 @@ class _Mutator(ast.NodeTransformer):
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             return node
         self.generic_visit(node)
-        if not isinstance(node.test, ast.Compare) and self._choice.take(node, f"if not {_text(node.test)}"):
+        other_way = isinstance(node.test, ast.Compare) or (
+            isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
+        )
+        if not other_way and self._choice.take(node, f"if not {_text(node.test)}"):
             node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
         return node
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
-        if node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None):
+        if node.value is None:
             return node
-        if self._choice.take(node, "return None"):
+        if not _is_nothing(node.value) and self._choice.take(node, "return None"):
             node.value = ast.copy_location(ast.Constant(None), node.value)
             return node
         node.value = self.visit(node.value)
@@ -177,7 +186,7 @@ class _Mutator(ast.NodeTransformer):
             isinstance(side, ast.JoinedStr) or (isinstance(side, ast.Constant) and isinstance(side.value, str))
             for side in (node.left, node.right)
         )
-        if other is not None and not texts:
+        if other is not None and not texts and not _is_type(node):
             change = f"{_text(node)}: {_SIGNS[type(node.op)]} → {_SIGNS[other]}"
             if self._choice.take(node, change):
                 node.op = other()
@@ -196,10 +205,13 @@ class _Mutator(ast.NodeTransformer):
                 node.func.id = CALLS[name]
             elif isinstance(node.func, ast.Attribute):
                 node.func.attr = CALLS[name]
+        if name == "round":
+            node.args[:1] = [self.visit(argument) for argument in node.args[:1]]
+            return node
         return self.generic_visit(node)
 
     def visit_keyword(self, node: ast.keyword) -> ast.AST:
-        return node if node.arg == "strict" else self.generic_visit(node)  # a check of what is so anyway
+        return node if node.arg in NO_ANSWER else self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         value = node.value
@@ -207,8 +219,9 @@ class _Mutator(ast.NodeTransformer):
             if self._choice.take(node, f"{value} → {not value}"):
                 return ast.copy_location(ast.Constant(not value), node)
         elif isinstance(value, int):
-            if self._choice.take(node, f"{value} → {value + 1}"):
-                return ast.copy_location(ast.Constant(value + 1), node)
+            more = value * 10 if value >= LARGE else value + 1
+            if self._choice.take(node, f"{value} → {more}"):
+                return ast.copy_location(ast.Constant(more), node)
         elif isinstance(value, float):
             other = value * 1.5 if value else 1.0
             if self._choice.take(node, f"{value} → {other}"):
@@ -237,10 +250,14 @@ class _Mutator(ast.NodeTransformer):
                     made = ast.copy_location(ast.Constant(value[: hit.start()] + other + value[hit.end() :]), node)
         return made
 
-    def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        """The statements with the fault, the docstring as it is."""
-        kept = [statement for statement in body[:1] if _is_docstring(statement)]
-        return [*kept, *(self.visit(statement) for statement in body[len(kept) :])]
+    def _statements(self, body: list[ast.stmt], is_dataclass: bool = False) -> list[ast.stmt]:
+        """The statements with the fault; the docstring, and what fields are that nobody gives, as they are."""
+        return [
+            statement
+            if (place == 0 and _is_docstring(statement)) or (is_dataclass and isinstance(statement, ast.AnnAssign))
+            else self.visit(statement)
+            for place, statement in enumerate(body)
+        ]
 
 
 _SIGNS: dict[type[ast.AST], str] = {
@@ -252,6 +269,26 @@ _SIGNS: dict[type[ast.AST], str] = {
 
 def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_nothing(value: ast.expr) -> bool:
+    """Whether a value is as false as None: who asks only that would be told the same."""
+    if isinstance(value, ast.Constant):
+        return not value.value
+    return isinstance(value, ast.Tuple | ast.List | ast.Dict) and not (
+        value.keys if isinstance(value, ast.Dict) else value.elts
+    )
+
+
+def _is_type(node: ast.expr) -> bool:
+    """Whether `A | B` is one of two types, not of two values."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.BitOr) and _is_type(node.left) and _is_type(node.right)
+    if isinstance(node, ast.Subscript):
+        return _is_type(node.value)
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    is_class = name in TYPES or (name[:1].isupper() and name != name.upper())
+    return is_class or (isinstance(node, ast.Constant) and node.value is None)
 
 
 def _text(node: ast.AST) -> str:

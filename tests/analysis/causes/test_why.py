@@ -109,10 +109,22 @@ def test_the_largest_part_of_the_excess_s_own_sign_is_told() -> None:
     assert found.sentence.startswith("1 call a request instead of 2")
 
 
+def test_shares_below_two_in_a_hundred_have_a_digit_more() -> None:
+    said = [
+        why(Amount(0.01, 0.01, 10 * MS), Amount(share, share, share * 1000 * MS)).sentence for share in (0.02, 0.0194)
+    ]
+    assert [sentence.split(",")[0] for sentence in said] == [
+        "calls in 2% of the requests instead of 1.0%",
+        "calls in 1.9% of the requests instead of 1.0%",
+    ]
+
+
 def test_what_fewer_than_all_requests_call_is_told_as_a_share() -> None:
     found = why(Amount(0.16, 0.16, 160 * MS), Amount(0.6, 0.6, 600 * MS))
     assert found.sentence == "calls in 60% of the requests instead of 16%, each as long as before"
 
 
 def test_numbers_of_calls_read_as_people_write_them() -> None:
-    assert [number(calls) for calls in (0, 1, 1.25, 4.0, 10.56, 1003.2)] == ["0", "1", "1.25", "4", "10.6", "1,003"]
+    assert [number(calls) for calls in (0, 0.0049, 0.006, 1, 1.25, 4.0, 10.56, 1003.2)] == [
+        *("0", "0", "0.01", "1", "1.25", "4", "10.6", "1,003")
+    ]

@@ -123,9 +123,24 @@ def ids(most: float, count: int, seed: int = 1, least: float = 0) -> list[int]:
     return [(rng.getrandbits(64) << 64) | int((least + (most - least) * rng.random()) * 2**64) for _ in range(count)]
 
 
-def test_ids_that_all_lie_below_a_bound_look_sampled(tmp_path: Path) -> None:
-    found = sampling_of(stored(tmp_path, dump(tmp_path, ids(0.1, 150))))
-    assert (found.how, round(found.share or 0, 2)) == ("looks_sampled", 0.1)
+def shifted(bits: int, chosen: list[int]) -> list[int]:
+    """What the last 64 bits were, the last 64 less `bits` are then; those before them are random."""
+    return [number >> bits for number in chosen]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "share"),
+    [
+        (ids(0.1, 150), 0.1),
+        (ids(0.3, 150), 0.3),
+        (shifted(1, ids(0.3, 150)), 0.3),
+        (shifted(8, ids(1, 150, least=0.8)), 0.2),
+    ],
+    ids=["64 bits", "64 bits, a third", "63 bits", "the highest of 56 bits"],
+)
+def test_ids_that_all_lie_within_a_bound_look_sampled(tmp_path: Path, chosen: list[int], share: float) -> None:
+    found = sampling_of(stored(tmp_path, dump(tmp_path, chosen)))
+    assert (found.how, round(found.share or 0, 2)) == ("looks_sampled", share)
 
 
 @pytest.mark.parametrize(
