@@ -1,16 +1,18 @@
 """The tail at its edges: who counts as slow, what several thresholds cost, and whose growth it was."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from scipy.stats import hypergeom
 
 from overbudget.analysis.budget.file import parse_budget
-from overbudget.analysis.tail.attributes import LEAST_SLOW, THRESHOLDS
-from overbudget.analysis.tail.tail import Tail, TooFew, tail
-from overbudget.analysis.tail.telling import FALSE_DISCOVERIES
+from overbudget.analysis.requests.read import read_requests
+from overbudget.analysis.tail.attributes import FROM, HOUR, LEAST_SLOW, THRESHOLDS, UNTIL
+from overbudget.analysis.tail.tail import Tail, TooFew, cohorts, tail
+from overbudget.analysis.tail.telling import FALSE_DISCOVERIES, REQUEST, SlowAttribute
 from overbudget.store.dataset import open_dataset
-from tests.dataset_builder import MS, DatasetBuilder, Work
+from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
 
 
 def told(tmp_path: Path, builder: DatasetBuilder, budget: str = "", **options: object) -> Tail:
@@ -90,3 +92,46 @@ def test_what_shrank_has_no_share_of_the_excess(tmp_path: Path) -> None:
     assert shares["chat"] == 0
     assert shares["search"] == pytest.approx(1, abs=1e-3)
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
+
+
+def at(second: int) -> str:
+    return datetime.fromtimestamp(FIRST_START_NS // S + second, UTC).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("on", "key", "value", "having_it"),
+    [
+        (REQUEST, "route", "GET /b", [1, 3]),
+        (REQUEST, "model", "large", [2]),
+        (REQUEST, "status", "ERROR", [3]),
+        (REQUEST, HOUR, f"{(FIRST_START_NS // S // 3600 + 1) % 24:02d}:00", [4]),
+        (REQUEST, FROM, at(2), [2, 3, 4]),
+        (REQUEST, UNTIL, at(2), [0, 1]),
+        (REQUEST, "requests in flight", "> 2", [3, 4]),
+        (REQUEST, "requests in flight", "2", [2]),
+        ("chat", "tenant", "acme", [0, 3]),
+        ("chat", "rows", "> 1,000.5", [3]),
+        ("chat", "rows", "1000.5", [2]),
+        ("embed", "tenant", "acme", []),
+    ],
+)
+def test_who_has_an_attribute_is_a_cohort_and_the_others_are_the_other(
+    tmp_path: Path, on: str, key: str, value: str, having_it: list[int]
+) -> None:
+    builder = DatasetBuilder()
+    for number in range(5):
+        said = {"tenant": "acme" if number in (0, 3) else "other", "rows": ("5", "", "1000.5", "1001", "no")[number]}
+        builder.request(
+            Work("inference", 10 * MS, "chat", attributes=said),
+            Work("retrieval", 10 * MS, "embed"),
+            route="GET /b" if number in (1, 3) else "GET /a",
+            start_ns=FIRST_START_NS + (number if number < 4 else 3600) * S,
+            status="ERROR" if number == 3 else "OK",
+            model="large" if number == 2 else "small",
+            in_flight=number,
+        )
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    attribute = SlowAttribute(key, value, on, 1.0, 0.0, None, 0.0, 5, ())
+    with_it, others = cohorts(connection, read_requests(connection), attribute)
+    assert with_it.tolist() == having_it
+    assert sorted([*with_it, *others]) == list(range(5))
