@@ -10,7 +10,7 @@ class Meaning(NamedTuple):
 
 WARNINGS: dict[str, Meaning] = {
     "bad_id": Meaning("Spans whose ids are numbers, lists or objects; they are left out.", "Mend the exporter that writes them."),
-    "bad_time": Meaning("Times that are no nanoseconds since 1970, or after 2262.", "Check the unit of the times in the exporter."),
+    "bad_time": Meaning("Times that are no nanoseconds since 1970 or after 2261, and ends more than a year after their start. A span without a start is left out; other times are taken as absent.", "Check the unit of the times in the exporter."),
     "base64_ids": Meaning("Ids written in base64, as protobuf's own JSON mapping does; they were read.", ""),
     "clipped": Meaning(
         "Spans that start before their parent in the same service; what lies before the parent's start is cut off.",
@@ -65,6 +65,9 @@ WARNINGS: dict[str, Meaning] = {
         "",
     ),
     "unknown_enum": Meaning("Numbers for kind or status code that OTLP does not define; they are kept as text.", ""),
+    "unreadable_attribute": Meaning("Attributes whose value cannot be read; it is left empty.", "Mend the exporter that writes them."),
+    "unreadable_event": Meaning("Events of spans that cannot be read; they are left out, their spans kept.", "Mend the exporter that writes them."),
+    "unreadable_link": Meaning("Links of spans that cannot be read; they are left out, their spans kept.", "Mend the exporter that writes them."),
     "unreadable_record": Meaning("Records that are not OTLP; they are left out.", "Look at the example: is the dump mixed with other output?"),
     "unreadable_span": Meaning("Spans with values of the wrong type; they are left out.", "Mend the exporter that writes them."),
 }  # fmt: skip

@@ -14,6 +14,8 @@ Bool = npt.NDArray[np.bool_]
 
 ROOT, ORPHAN = -1, -2  # instead of the parent's position
 NO_END = -(2**63)  # instead of an end, where the dump has none
+TOO_LATE = 9_214_646_400_000_000_000  # ns: 2262-01-01; the last timestamps are of that spring, and sums need room
+LONGEST = 366 * 86_400_000_000_000  # ns: no request takes longer than a year; what ends later has a wrong clock or unit
 NO_END_FLAG, NEGATIVE_DURATION, CYCLE, CLIPPED = 1, 2, 4, 8  # bits of Tree.problem
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER, OTHER_KIND = range(7)
 

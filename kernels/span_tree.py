@@ -6,9 +6,11 @@ from overbudget.kernels.columns import (
     CONSUMER,
     I32,
     I64,
+    LONGEST,
     NO_END,
     PRODUCER,
     SERVER,
+    TOO_LATE,
     Bool,
     Duplicates,
     OperationColumns,
@@ -201,6 +203,7 @@ def clean(parent, downwards, start, end, problem):
 
     - No end: the latest end in the subtree, or the start where there is none.    a [==?      a [=======]
                                                                                    b  .[====]   b .[====]
+      A year after the start is no such end: that clock is wrong.
     - End before start: of no length, at its start.
     """
     for i in range(downwards.size - 1, -1, -1):
@@ -214,7 +217,7 @@ def clean(parent, downwards, start, end, problem):
     latest = end.copy()
     for i in range(downwards.size - 1, -1, -1):
         node = downwards[i]
-        if problem[node] & 1:
+        if problem[node] & 1 and latest[node] - start[node] <= LONGEST:
             end[node] = max(end[node], latest[node])
         latest[node] = max(latest[node], end[node])
         if parent[node] >= 0:
@@ -228,8 +231,8 @@ def adjust_skew(parent, downwards, start, end, skew, service, kind, problem, ena
     A span of the parent's service shares its clock, and so its shift. A span of another service that starts before
     its (shifted) parent or ends after it is shifted: to the middle of the parent where it fits in, because nothing
     tells the way there from the way back; else only as far as its start needs. Consumers, and what producers start,
-    may run on after their parent: only their start is held against them. Then what still starts before its parent
-    is clipped there, and flagged.
+    may run on after their parent: only their start is held against them. What a shift would put beyond all timestamps
+    is not shifted. Then what still starts before its parent is clipped there, and flagged.
     """
     for i in range(downwards.size):
         node = downwards[i]
@@ -246,6 +249,8 @@ def adjust_skew(parent, downwards, start, end, skew, service, kind, problem, ena
                     skew[node] = start[up] + slack // 2 - start[node]
                 elif start[node] < start[up]:
                     skew[node] = start[up] - start[node]
+            if skew[node] > TOO_LATE - max(start[node], end[node]):
+                skew[node] = 0
             start[node] += skew[node]
             end[node] += skew[node]
         if start[node] < start[up]:

@@ -12,7 +12,7 @@ _THOUSANDS = (1e3, 1e6, 1e9)
 def first_token_sql(seconds: str, milliseconds: str, at_ns: str, event_ns: str, start_ns: str, end_ns: str) -> str:
     """SQL for the ns from a call's start to its first token, NULL where nothing tells.
 
-    The arguments are SQL of one call: `seconds` and `milliseconds` DOUBLE, the others BIGINT (ns since the epoch, all of
+    The arguments are SQL of one call: `seconds` and `milliseconds` DOUBLE, the others whole numbers (ns since the epoch, all of
     one clock); NULL where the call does not record them.
     """
     took = f"(({end_ns}) - ({start_ns}))"
@@ -24,12 +24,12 @@ def first_token_sql(seconds: str, milliseconds: str, at_ns: str, event_ns: str, 
 
 
 def instant_sql(text: str) -> str:
-    """SQL for ISO 8601 text, in JSON's quotes or none, as ns since the epoch; without a time zone it is UTC."""
+    """SQL for ISO 8601 text, in JSON's quotes or none, as ns since the epoch (HUGEINT: any year); without a time zone it is UTC."""
     plain = f"""trim({text}, '"')"""
     zone = f"regexp_matches({plain}, '[+-][0-9][0-9]:?[0-9][0-9]$')"  # what a cast to TIMESTAMP_NS passes over
     with_zone, without = (
-        f"epoch_us(try_cast({plain} AS TIMESTAMPTZ)) * 1000",
-        f"epoch_ns(try_cast({plain} AS TIMESTAMP_NS))",
+        f"epoch_us(try_cast({plain} AS TIMESTAMPTZ))::HUGEINT * 1000",
+        f"epoch_ns(try_cast({plain} AS TIMESTAMP_NS))::HUGEINT",
     )
     return f"CASE WHEN {zone} THEN {with_zone} ELSE {without} END"
 

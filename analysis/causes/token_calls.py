@@ -12,6 +12,7 @@ from overbudget.kernels.arrow import Coded, coded, numbers, table_of
 from overbudget.kernels.columns import I32, I64
 from overbudget.stages import attribute_keys as keys
 from overbudget.stages.first_token import first_token_sql, instant_sql
+from overbudget.stages.recorded_numbers import tokens_sql
 from overbudget.store.tables import passing
 
 Bool = npt.NDArray[np.bool_]
@@ -46,8 +47,8 @@ WITH pairs AS (
     SELECT span_no, min(time_ns) AS event_ns FROM data.events SEMI JOIN wanted USING (span_no)
     WHERE time_ns > 0 AND regexp_matches(name, '{keys.FIRST_TOKEN_EVENT}') GROUP BY span_no
 )
-SELECT span_no, coalesce(model, '') AS model, coalesce(try_cast(given AS BIGINT), -1) AS given,
-    coalesce(try_cast(answer AS BIGINT), -1) AS answer, coalesce(try_cast(cached AS BIGINT), 0) AS cached,
+SELECT span_no, coalesce(model, '') AS model, coalesce({tokens_sql("given")}, -1) AS given,
+    coalesce({tokens_sql("answer")}, -1) AS answer, coalesce({tokens_sql("cached")}, 0) AS cached,
     end_ns - start_ns AS took_ns, coalesce({_FIRST}, -1) AS first_ns, (status_code = 'ERROR')::TINYINT AS failed
 FROM said JOIN data.spans USING (span_no) LEFT JOIN events USING (span_no)
 WHERE end_ns >= start_ns AND (given IS NOT NULL OR answer IS NOT NULL) ORDER BY span_no

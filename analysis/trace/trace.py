@@ -134,7 +134,7 @@ _FIRST_TOKEN = first_token_sql(
     _first_of(keys.TTFT_TIMESTAMP_KEYS, instant_sql),
     "f.time_ns",
     "s.start_ns",
-    "s.start_ns + t.end_ns - t.start_ns",
+    "s.start_ns + (t.end_ns - t.start_ns)",
 )
 _SPANS = f"""
 WITH f AS (

@@ -9,6 +9,7 @@ from overbudget.ingest.write.facts import FACT_NAMES
 from overbudget.kernels.columns import I32, I64, Requests, Tree
 from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION, WEIGHT
 from overbudget.stages.operation_table import Catalogue
+from overbudget.stages.recorded_numbers import number_sql, tokens_sql
 from overbudget.stages.waits_for_person import Waits, not_waiting_in_flight
 from overbudget.store.tables import passing
 
@@ -122,8 +123,8 @@ _FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
 _FOLD = f"""
 WITH said AS (
     SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value,
-        CASE WHEN {_TOKENS} THEN try_cast(value AS BIGINT) END AS tokens,
-        CASE WHEN {_fact("score")} THEN try_cast(value AS DOUBLE) END AS score,
+        CASE WHEN {_TOKENS} THEN {tokens_sql("value")} END AS tokens,
+        CASE WHEN {_fact("score")} THEN {number_sql("value")} END AS score,
         CASE WHEN {_fact("label")} THEN lower(value) END AS label
     FROM facts f JOIN nodes n USING (span_no) WHERE n.request_no >= 0
 ), folded AS (SELECT

@@ -106,11 +106,14 @@ def keep_usable(
     trace_what: npt.NDArray[np.uint8],
     span_what: npt.NDArray[np.uint8],
     start_ns: npt.NDArray[np.int64],
+    late: npt.NDArray[np.bool_],
+    lateness: str,
     report: FileReport,
 ) -> SpanBatch:
     """The batch without the spans that cannot be kept: without ids, without a start.
 
-    The `_what` arrays say what each id turned out to be (see `check_ids`); `start_ns` is 0 where there is none.
+    The `_what` arrays say what each id turned out to be (see `check_ids`); `start_ns` is 0 where there is none, or one that
+    is `late`, as `lateness` tells of the first.
     """
     none = (trace_what == ID_NONE) | (span_what == ID_NONE)
     timeless = (start_ns <= 0) & ~none
@@ -118,10 +121,14 @@ def keep_usable(
     if not lost.any():
         return batch
     names = batch.spans["name"]
-    for code, mask in (("no_id", none), ("no_start", timeless)):
+    for code, mask, why in (
+        ("no_id", none, ""),
+        ("no_start", timeless & ~late, ""),
+        ("bad_time", timeless & late, f": a start {lateness}"),
+    ):
         rows = np.flatnonzero(mask)
         if len(rows):
-            report.reject(code, f"span {names[int(rows[0])].as_py()!r}", len(rows))
+            report.reject(code, f"span {names[int(rows[0])].as_py()!r}{why}", len(rows))
     kept = np.flatnonzero(~lost)
     number = np.full(len(lost), -1, np.int32)
     number[kept] = np.arange(len(kept), dtype=np.int32)

@@ -11,6 +11,7 @@ from overbudget.ingest.formats.buffers import Columns
 from overbudget.ingest.formats.cleaning import ID_OK, attribute_lists, keep_usable
 from overbudget.ingest.formats.ids import usable_ids, with_recorded_ids
 from overbudget.ingest.formats.nested_values import text_of_kind
+from overbudget.ingest.formats.times import ends_that_can_be_meant, told_late, usable_times
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import KINDS, STATUS_CODES
 
@@ -24,8 +25,10 @@ def batch_of(out: Columns, report: FileReport) -> SpanBatch:
     trace = usable_ids(_text(out, c.TRACE_ID, spans), 32, report)
     span = usable_ids(_text(out, c.SPAN_ID, spans), 16, report)
     parent = usable_ids(_text(out, c.PARENT_ID, spans), 16, report)
-    start = _times(out, c.START_NS, spans, "a start", report)
-    end = _times(out, c.END_NS, spans, "an end", report)
+    recorded = out.numbers[c.START_NS, :spans].copy()
+    start, late = usable_times(recorded, "", report)
+    end, _ = usable_times(out.numbers[c.END_NS, :spans].copy(), "an end", report)
+    end = ends_that_can_be_meant(start, end, report)
     scope = _codes(out, c.SCOPE_OF_SPAN, spans)
     span_columns = [
         trace.ids,
@@ -59,11 +62,12 @@ def batch_of(out: Columns, report: FileReport) -> SpanBatch:
         _events(out, events, report),
         _links(out, links, report),
     )
-    return keep_usable(batch, trace.what, span.what, start, report)
+    lateness = told_late(recorded, late) if late.any() else ""
+    return keep_usable(batch, trace.what, span.what, start, late, lateness, report)
 
 
 def _events(out: Columns, rows: int, report: FileReport) -> pa.Table:
-    times = _times(out, c.EVENT_NS, rows, "an event", report)
+    times, _ = usable_times(out.numbers[c.EVENT_NS, :rows].copy(), "an event", report)
     columns = [
         _codes(out, c.SPAN_OF_EVENT, rows),
         pa.array(times, mask=times == 0),
@@ -113,18 +117,6 @@ def _codes(out: Columns, column: int, rows: int) -> pa.Int32Array:
 
 def _counts(out: Columns, column: int, rows: int) -> pa.UInt32Array:
     return pa.array(out.numbers[column, :rows].astype(np.uint32))
-
-
-def _times(out: Columns, column: int, rows: int, what: str, report: FileReport) -> npt.NDArray[np.int64]:
-    """ns since the epoch, 0 where there is none. Unsigned numbers beyond the 63rd bit look negative here."""
-    times = out.numbers[column, :rows].copy()
-    late = times < 0
-    if late.any():
-        if column != c.START_NS:  # a span without a start is rejected, and reported as that
-            number = int(times[late][0].view(np.uint64))
-            report.warn("bad_time", f"{what} at {number} is after the year 2262; taken as absent", int(late.sum()))
-        times[late] = 0
-    return times
 
 
 def _enum(

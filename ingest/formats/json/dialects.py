@@ -5,6 +5,8 @@ APIs of Tempo and Jaeger return. Values become text here, as they are stored.
 """
 
 import json
+import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -18,10 +20,10 @@ from overbudget.ingest.formats.json.values import (
     count,
     enum,
     identifier,
+    instant,
     plain_of,
-    start_time,
+    shown,
     text_of,
-    time_or_none,
 )
 from overbudget.ingest.formats.translate import resource_spans_of
 from overbudget.ingest.report import FileReport
@@ -30,6 +32,8 @@ from overbudget.kernels.otlp import KINDS, STATUS_CODES
 Record = dict[str, Any]
 Attribute = tuple[str, int, str]  # key, kind of value (see formats/buffers.py), text
 T = TypeVar("T")
+_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
+_ENVELOPES = 4  # objects around the records that a query API may return, in one another
 
 _RESOURCE_SPANS = ("resourceSpans", "resource_spans", "batches")
 _SCOPE_SPANS = (
@@ -63,7 +67,7 @@ def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Ite
         if not line.strip():
             continue
         try:
-            record = _parsed(line)
+            record = _parsed(line, report)
         except orjson.JSONDecodeError as error:
             before = error.doc[: error.pos].encode("utf-8", "replace")
             near = line[max(0, len(before) - 40) :][:80].decode("utf-8", "replace")
@@ -75,7 +79,7 @@ def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Ite
             yield [_resource_spans(one, report) for one in _around(found, report)]
 
 
-def _parsed(line: bytes) -> Any:
+def _parsed(line: bytes, report: FileReport) -> Any:
     """A JSON document. Numbers may be absurd (1e400, NaN, three hundred digits): their span is refused, not its record.
 
     Errors: orjson.JSONDecodeError where it is none.
@@ -84,13 +88,21 @@ def _parsed(line: bytes) -> Any:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         try:
-            record = json.loads(line, strict=False)
-            json.dumps(record, ensure_ascii=False).encode()  # no half of a character, which could not be stored
+            return _leniently(line, report)
         except (ValueError, RecursionError):
             pass
-        else:
-            return record
         raise
+
+
+def _leniently(line: bytes, report: FileReport) -> Any:
+    """A JSON document by Python's own parser. Half a character, which could not be stored, is U+FFFD; an integer of more
+    digits than Python takes is infinite. Errors: ValueError, RecursionError.
+    """
+    record = json.loads(line, strict=False, parse_int=lambda digits: int(digits) if len(digits) < 400 else math.inf)
+    text = json.dumps(record, ensure_ascii=False)
+    whole, halves = _HALF_CHARACTERS.subn("\ufffd", text)
+    report.warn("invalid_utf8", "half of a character, written as an escape; shown as U+FFFD", halves)
+    return json.loads(whole) if halves else record
 
 
 def _field(record: Record, camel: str, snake: str | None = None) -> Any:
@@ -100,8 +112,11 @@ def _field(record: Record, camel: str, snake: str | None = None) -> Any:
     return record.get(snake) if snake else None
 
 
-def _envelopes(record: Any, report: FileReport) -> Iterator[list[Any]]:
+def _envelopes(record: Any, report: FileReport, levels: int = _ENVELOPES) -> Iterator[list[Any]]:
     """The lists of resource spans in a record, whatever is wrapped around them."""
+    if levels == 0:
+        report.warn("unreadable_record", f"more than {_ENVELOPES} envelopes around a trace")
+        return
     if not isinstance(record, dict):
         report.warn("unreadable_record", f"a JSON {type(record).__name__} where an object should be")
         return
@@ -118,13 +133,13 @@ def _envelopes(record: Any, report: FileReport) -> Iterator[list[Any]]:
                 report.warn("unreadable_record", f"{key} is not a list")
             return
     if isinstance(record.get("trace"), dict) and "observations" not in record:  # Tempo's API, version 2
-        yield from _envelopes({**record["trace"], "status": record.get("status")}, report)
+        yield from _envelopes({**record["trace"], "status": record.get("status")}, report, levels - 1)
     elif isinstance(record.get("result"), dict):  # Jaeger's API, version 3
-        yield from _envelopes(record["result"], report)
+        yield from _envelopes(record["result"], report, levels - 1)
     elif record.get("error") and record.keys() <= _OF_AN_ERROR:
         said = record["error"]
         message = said.get("message") if isinstance(said, dict) else said
-        report.warn("unreadable_record", f"the query API returned an error: {message}")
+        report.warn("unreadable_record", f"the query API returned an error: {shown(message)}")
     elif _is_jaeger(record):
         traces = record["data"] if isinstance(record.get("data"), list) else [record]
         yield [resource for trace in traces if isinstance(trace, dict) for resource in spans_of_jaeger(trace, report)]
@@ -145,7 +160,7 @@ def _is_jaeger(record: Record) -> bool:
 
 def _resource_spans(one: Record, report: FileReport) -> Record:
     def read_attributes() -> list[Attribute]:
-        return _attributes(_object(_field(one, "resource")).get("attributes"))
+        return _attributes(_object(_field(one, "resource")).get("attributes"), report)
 
     scopes = [scope for key in _SCOPE_SPANS for scope in _around(one.get(key), report)]
     return {
@@ -158,12 +173,12 @@ def _resource_spans(one: Record, report: FileReport) -> Record:
 def _around(value: Any, report: FileReport) -> list[Record]:
     """The objects of a list that stands around spans. What is none is reported."""
     if not isinstance(value or [], list):
-        report.warn("unreadable_record", f"around spans: {str(value)[:40]} is not a list")
+        report.warn("unreadable_record", f"around spans: {shown(value)[:40]} is not a list")
         return []
     items = [item for item in value or [] if item is not None]
     for item in items:
         if not isinstance(item, dict):
-            report.warn("unreadable_record", f"around spans: {str(item)[:40]} is not an object")
+            report.warn("unreadable_record", f"around spans: {shown(item)[:40]} is not an object")
     return [item for item in items if isinstance(item, dict)]
 
 
@@ -179,15 +194,22 @@ def _readable(read: Callable[[], T], otherwise: T, report: FileReport) -> T:
 def _object(value: Any) -> Record:
     """An object; empty where it is absent."""
     if not isinstance(value or {}, dict):
-        raise Unusable("unreadable_span", f"{str(value)[:40]} is not an object")
+        raise Unusable("unreadable_span", f"{shown(value)[:40]} is not an object")
     return value or {}
 
 
-def _objects(value: Any) -> list[Record]:
-    """A list of objects; empty where it is absent."""
-    if not isinstance(value or [], list):
-        raise Unusable("unreadable_span", f"{str(value)[:40]} is not a list")
-    return [_object(one) for one in value or []]
+def _each(what: str, given: Any, read: Callable[[Record, FileReport], Record], report: FileReport) -> list[Record]:
+    """The events or links of a span. One that cannot be read is reported, and costs itself."""
+    if not isinstance(given or [], list):
+        report.warn(f"unreadable_{what}", f"the {what}s of a span are not a list: {shown(given)[:40]}")
+        return []
+    found = []
+    for one in given or []:
+        try:
+            found.append(read(_object(one), report))
+        except Unusable as error:
+            report.warn(f"unreadable_{what}", str(error))
+    return found
 
 
 def _scope_spans(one: Record, report: FileReport) -> Record:
@@ -196,13 +218,13 @@ def _scope_spans(one: Record, report: FileReport) -> Record:
         return {
             "name": _text(scope.get("name")),
             "version": _text(scope.get("version")),
-            "attributes": _attributes(scope.get("attributes")),
+            "attributes": _attributes(scope.get("attributes"), report),
         }
 
     spans = []
     given = one.get("spans") or []
     if not isinstance(given, list):
-        report.warn("unreadable_record", f"around spans: {str(given)[:40]} is not a list")
+        report.warn("unreadable_record", f"around spans: {shown(given)[:40]} is not a list")
         given = []
     for span in given:
         try:
@@ -229,13 +251,13 @@ def _span(span: Any, report: FileReport) -> Record:
         "flags": count(span.get("flags")),
         "name": _text(span.get("name")),
         "kind": enum(span.get("kind"), KIND_NAMES, report),
-        "start": start_time(_field(span, "startTimeUnixNano", "start_time_unix_nano")),
-        "end": time_or_none(_field(span, "endTimeUnixNano", "end_time_unix_nano"), "an end", report),
-        "attributes": _attributes(span.get("attributes")),
+        "start": instant(_field(span, "startTimeUnixNano", "start_time_unix_nano")),
+        "end": instant(_field(span, "endTimeUnixNano", "end_time_unix_nano")),
+        "attributes": _attributes(span.get("attributes"), report),
         "code": enum(status.get("code"), STATUS_NAMES, report),
         "message": _text(status.get("message")),
-        "events": [_event(event, report) for event in _objects(span.get("events"))],
-        "links": [_link(link, report) for link in _objects(span.get("links"))],
+        "events": _each("event", span.get("events"), _event, report),
+        "links": _each("link", span.get("links"), _link, report),
         "dropped": (
             _dropped(span),
             count(_field(span, "droppedEventsCount", "dropped_events_count")),
@@ -246,9 +268,9 @@ def _span(span: Any, report: FileReport) -> Record:
 
 def _event(event: Record, report: FileReport) -> Record:
     return {
-        "time": time_or_none(_field(event, "timeUnixNano", "time_unix_nano"), "an event", report),
+        "time": instant(_field(event, "timeUnixNano", "time_unix_nano")),
         "name": _text(event.get("name")),
-        "attributes": _attributes(event.get("attributes")),
+        "attributes": _attributes(event.get("attributes"), report),
         "dropped": _dropped(event),
     }
 
@@ -259,7 +281,7 @@ def _link(link: Record, report: FileReport) -> Record:
         "spanId": identifier(_field(link, "spanId", "span_id"), 8, report),
         "traceState": _text(_field(link, "traceState", "trace_state")),
         "flags": count(link.get("flags")),
-        "attributes": _attributes(link.get("attributes")),
+        "attributes": _attributes(link.get("attributes"), report),
         "dropped": _dropped(link),
     }
 
@@ -268,17 +290,29 @@ def _dropped(record: Record) -> int:
     return count(_field(record, "droppedAttributesCount", "dropped_attributes_count"))
 
 
-def _attributes(attributes: Any) -> list[Attribute]:
+def _attributes(attributes: Any, report: FileReport) -> list[Attribute]:
+    """An attribute list. What cannot be read in it is reported, and costs itself."""
     if attributes is None:
         return []
     if not isinstance(attributes, list):
-        raise Unusable("unreadable_span", "attributes are not a list")
-    return [_attribute(attribute) for attribute in attributes]
+        report.warn("unreadable_attribute", f"attributes are not a list: {shown(attributes)[:40]}")
+        return []
+    found = []
+    for attribute in attributes:
+        try:
+            found.append(_attribute(attribute))
+        except Unusable as error:
+            key = attribute.get("key") if isinstance(attribute, dict) else None
+            report.warn("unreadable_attribute", f"{shown(key)[:60]}: {error}" if key is not None else str(error))
+            if isinstance(key, str):
+                found.append((key, EMPTY, ""))
+    return found
 
 
 def _attribute(attribute: Any) -> Attribute:
+    """Errors: Unusable."""
     if not isinstance(attribute, dict):
-        raise Unusable("unreadable_span", "an attribute is not an object")
+        raise Unusable("unreadable_attribute", f"{shown(attribute)[:40]} is not an object")
     plain, key = plain_of(attribute.get("value")), _text(attribute.get("key"))
     if plain is None:
         return key, EMPTY, ""
@@ -291,5 +325,5 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Unusable("unreadable_span", f"{str(value)[:40]} is not text")
+        raise Unusable("unreadable_span", f"{shown(value)[:40]} is not text")
     return value

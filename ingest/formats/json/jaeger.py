@@ -1,11 +1,13 @@
 """Traces as Jaeger's query API has always returned them (`data[].spans` with `processes`), as OTLP records.
 
 The translation is that of the OpenTelemetry collector: microseconds, ids padded, the parent is the first CHILD_OF
-reference of the same trace or else its first FOLLOWS_FROM; other references become links.
+reference of the same trace or else its first FOLLOWS_FROM; other references become links. What is of the wrong type costs
+itself: it becomes OTLP of the wrong type, which `dialects` reports, or is reported here where OTLP has no place for it.
 """
 
 from typing import Any
 
+from overbudget.ingest.formats.json.values import INT64, Unusable, shown, whole
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import KINDS
 
@@ -19,35 +21,63 @@ _PROCESS_KEYS = {"hostname": "host.name", "jaeger.version": "opencensus.exporter
 def spans_of_jaeger(trace: Record, report: FileReport) -> list[Record]:
     """One resource-spans record per process of a trace."""
     processes = trace.get("processes") or {}
+    if not isinstance(processes, dict):
+        report.warn("unreadable_record", f"processes of a trace: {shown(processes)} is not an object")
+        processes = {}
     by_process: dict[str, list[Record]] = {}
-    for span in trace.get("spans") or []:
+    for span in _list(trace.get("spans"), "spans of a trace", report):
         if isinstance(span, dict):
-            by_process.setdefault(str(span.get("processID", "")), []).append(span)
+            by_process.setdefault(shown(span.get("processID") or ""), []).append(span)
         else:
-            report.reject("unreadable_span", f"{str(span)[:60]} is not an object")
+            report.reject("unreadable_span", f"{shown(span)} is not an object")
     return [
-        {"resource": {"attributes": _resource(processes.get(process))}, "scopeSpans": _scopes(spans)}
+        {"resource": {"attributes": _resource(processes.get(process), report)}, "scopeSpans": _scopes(spans, report)}
         for process, spans in by_process.items()
     ]
 
 
-def _resource(process: Any) -> list[Record]:
+def _list(value: Any, what: str, report: FileReport) -> list[Any]:
+    """A list; empty where it is absent or, and that is reported, none."""
+    if value is None or isinstance(value, list):
+        return value or []
+    report.warn("unreadable_record", f"{what}: {shown(value)} is not a list")
+    return []
+
+
+def _tags(value: Any, what: str, report: FileReport) -> list[Record]:
+    """The tags of a list of them; what is none is reported."""
+    tags = []
+    for tag in _list(value, what, report):
+        if isinstance(tag, dict):
+            tags.append(tag)
+        else:
+            report.warn("unreadable_attribute", f"{what}: {shown(tag)} is not an object")
+    return tags
+
+
+def _resource(process: Any, report: FileReport) -> list[Record]:
+    if process is None:
+        return []
     if not isinstance(process, dict):
+        report.warn("unreadable_record", f"a process of a trace: {shown(process)} is not an object")
         return []
     named = [{"key": "service.name", "value": {"stringValue": process.get("serviceName") or ""}}]
-    tags = [{**tag, "key": _PROCESS_KEYS.get(tag.get("key"), tag.get("key"))} for tag in process.get("tags") or []]
-    return named + [_attribute(tag) for tag in tags]
+    tags = _tags(process.get("tags"), "tags of a process", report)
+    return named + [
+        _attribute({**tag, "key": _PROCESS_KEYS.get(shown(tag.get("key")), tag.get("key"))}) for tag in tags
+    ]
 
 
-def _scopes(spans: list[Record]) -> list[Record]:
+def _scopes(spans: list[Record], report: FileReport) -> list[Record]:
     scopes: dict[tuple[str, str], list[Record]] = {}
     for span in spans:
-        tags: Record = {
-            str(tag.get("key")): tag.get("value") for tag in span.get("tags") or [] if isinstance(tag, dict)
-        }
+        given = _tags(span.get("tags"), "tags of a span", report)
+        tags = {tag["key"]: tag.get("value") for tag in given if isinstance(tag.get("key"), str)}
         name = tags.get("otel.scope.name") or tags.get("otel.library.name") or ""
         version = tags.get("otel.scope.version") or tags.get("otel.library.version") or ""
-        scopes.setdefault((name, version), []).append(_span(span, tags))
+        read = _span(span, given, tags, report)
+        if read is not None:
+            scopes.setdefault((shown(name), shown(version)), []).append(read)
     return [{"scope": {"name": name, "version": version}, "spans": found} for (name, version), found in scopes.items()]
 
 
@@ -57,19 +87,21 @@ _TAKEN = {
 }  # fmt: skip
 
 
-def _span(span: Record, tags: Record) -> Record:
+def _span(span: Record, given: list[Record], tags: Record, report: FileReport) -> Record | None:
+    """A span with its tags, as a list and by their keys; None where it is rejected."""
     trace_id = _padded(span.get("traceID"), 32)
-    references = [reference for reference in span.get("references") or [] if isinstance(reference, dict)]
+    references = [r for r in _list(span.get("references"), "references of a span", report) if isinstance(r, dict)]
     same = [r for r in references if _padded(r.get("traceID"), 32) == trace_id]
     parent = next((r for r in same if r.get("refType") == "CHILD_OF"), next(iter(same), None))
     parent_id = _padded(parent.get("spanID"), 16) if parent else _padded(span.get("parentSpanID"), 16)
-    start, duration = span.get("startTime"), span.get("duration") or 0
-    times = {"startTimeUnixNano": start, "endTimeUnixNano": None}
-    if isinstance(start, int) and isinstance(duration, int):
-        times = {"startTimeUnixNano": start * 1_000, "endTimeUnixNano": (start + duration) * 1_000}
+    try:
+        start, took = _microseconds(span.get("startTime")), _microseconds(span.get("duration"))
+    except Unusable as error:
+        report.reject(error.code, f"span {shown(span.get('operationName'))!r}: {error}")
+        return None
     failed = tags.get("error") is True
-    code = _CODES.get(str(tags.get("otel.status_code", "")).upper(), 2 if failed else 0)
-    kept = [tag for tag in span.get("tags") or [] if isinstance(tag, dict) and tag.get("key") not in _TAKEN]
+    code = _CODES.get(shown(tags.get("otel.status_code", "")).upper(), 2 if failed else 0)
+    kept = [tag for tag in given if shown(tag.get("key")) not in _TAKEN]
     if failed:
         kept = [tag for tag in kept if tag.get("key") != "error"]
     return {
@@ -78,13 +110,19 @@ def _span(span: Record, tags: Record) -> Record:
         "parentSpanId": parent_id,
         "traceState": tags.get("w3c.tracestate") or "",
         "name": span.get("operationName"),
-        "kind": _KINDS.get(str(tags.get("span.kind", "")).lower(), 0),
-        **times,
+        "kind": _KINDS.get(shown(tags.get("span.kind", "")).lower(), 0),
+        "startTimeUnixNano": start,
+        "endTimeUnixNano": start + took if start else None,
         "attributes": [_attribute(tag) for tag in kept],
         "status": {"code": code, "message": tags.get("otel.status_description") or ""},
-        "events": [_event(log) for log in span.get("logs") or []],
+        "events": [_event(log, report) for log in _list(span.get("logs"), "logs of a span", report)],
         "links": [_link(r) for r in references if r is not parent or r.get("refType") != "CHILD_OF"],
     }
+
+
+def _microseconds(value: Any) -> int:
+    """A time or a duration in microseconds, as ns; 0 where it is absent. Errors: Unusable where it is no number."""
+    return 1_000 * whole(value, "bad_time", 0, INT64 // 1_000)
 
 
 def _padded(value: Any, digits: int) -> Any:
@@ -92,37 +130,42 @@ def _padded(value: Any, digits: int) -> Any:
     return value.rjust(digits, "0") if isinstance(value, str) and value else value
 
 
+_TYPED = {"int64": "intValue", "float64": "doubleValue", "bool": "boolValue", "binary": "bytesValue"}
+
+
 def _attribute(tag: Record) -> Record:
-    value, kind = tag.get("value"), tag.get("type")
-    if kind == "binary":
-        return {"key": tag.get("key"), "value": {"bytesValue": value}}
-    if kind in ("int64", "float64", "bool"):
-        return {
-            "key": tag.get("key"),
-            "value": {{"int64": "intValue", "float64": "doubleValue", "bool": "boolValue"}[kind]: value},
-        }
-    if isinstance(value, bool):
-        return {"key": tag.get("key"), "value": {"boolValue": value}}
-    if isinstance(value, int | float):
-        return {"key": tag.get("key"), "value": {"intValue" if isinstance(value, int) else "doubleValue": value}}
-    return {"key": tag.get("key"), "value": {"stringValue": value}}
+    value, kind = tag.get("value"), _TYPED.get(shown(tag.get("type")))
+    if kind is None:
+        kind = "stringValue"
+        if isinstance(value, bool):
+            kind = "boolValue"
+        elif isinstance(value, int | float):
+            kind = "intValue" if isinstance(value, int) else "doubleValue"
+    return {"key": tag.get("key"), "value": {kind: value}}
 
 
-def _event(log: Record) -> Record:
-    fields = [field for field in log.get("fields") or [] if isinstance(field, dict)]
+def _event(log: Any, report: FileReport) -> Any:
+    if not isinstance(log, dict):
+        return log
+    fields = _tags(log.get("fields"), "fields of a log", report)
     name = next((field.get("value") for field in fields if field.get("key") == "event"), "")
-    time = log.get("timestamp")
+    try:
+        time: int | None = _microseconds(log.get("timestamp"))
+    except Unusable as error:
+        report.warn("bad_time", f"an event: {error}; taken as absent")
+        time = None
     return {
-        "timeUnixNano": time * 1_000 if isinstance(time, int) else None,
-        "name": name if isinstance(name, str) else str(name),
+        "timeUnixNano": time,
+        "name": shown(name),
         "attributes": [_attribute(field) for field in fields if field.get("key") != "event"],
     }
 
 
 def _link(reference: Record) -> Record:
-    kind = str(reference.get("refType", "")).lower()
     return {
         "traceId": _padded(reference.get("traceID"), 32),
         "spanId": _padded(reference.get("spanID"), 16),
-        "attributes": [{"key": "opentracing.ref_type", "value": {"stringValue": kind}}],
+        "attributes": [
+            {"key": "opentracing.ref_type", "value": {"stringValue": shown(reference.get("refType") or "").lower()}}
+        ],
     }

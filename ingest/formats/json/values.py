@@ -1,7 +1,6 @@
 """Single values of OTLP/JSON in any dialect, read by the rules of its mapping from protobuf."""
 
 import base64
-import binascii
 import math
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 from overbudget.ingest.report import FileReport
 
 UINT32, INT64, UINT64 = 2**32, 2**63, 2**64
+MOST_LEVELS = 50  # of lists and maps in one another, as many as protobuf's decoders follow
 
 
 class Unusable(Exception):
@@ -18,6 +18,13 @@ class Unusable(Exception):
     def __init__(self, code: str, said: str) -> None:
         super().__init__(said)
         self.code = code
+
+
+def shown(value: Any) -> str:
+    """A value of a document, fit for a message: text as it is, what holds other values by its type alone."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return value if isinstance(value, str) else str(value)
 
 
 def whole(value: Any, code: str, lowest: int, beyond: int) -> int:
@@ -34,27 +41,19 @@ def whole(value: Any, code: str, lowest: int, beyond: int) -> int:
             value = int(number)
         number = int(value)
     except (ValueError, TypeError, OverflowError) as error:
-        raise Unusable(code, f"{str(value)[:40]!r} is not an integer") from error
+        raise Unusable(code, f"{shown(value)[:40]!r} is not an integer") from error
     if not lowest <= number < beyond:
         raise Unusable(code, f"{number} is out of range")
     return number
 
 
-def start_time(value: Any) -> int:
-    """When a span starts, in ns since the epoch; 0 where it is absent. After 2262 it does not fit a timestamp."""
-    number = whole(value, "bad_time", 0, UINT64)
-    if number >= INT64:
-        raise Unusable("bad_time", f"{number} is after the year 2262")
-    return number
+def instant(value: Any) -> int:
+    """A time in ns since the epoch, 0 where it is absent; from 2^63 on it is negative, as in the columns of the kernels.
 
-
-def time_or_none(value: Any, what: str, report: FileReport) -> int:
-    """A time that a span can do without, in ns since the epoch; 0 where it is absent or, and that is reported, after 2262."""
+    Errors: Unusable where it is no number of 64 bits.
+    """
     number = whole(value, "bad_time", 0, UINT64)
-    if number < INT64:
-        return number
-    report.warn("bad_time", f"{what} at {number} is after the year 2262; taken as absent")
-    return 0
+    return number if number < INT64 else number - UINT64
 
 
 def count(value: Any) -> int:
@@ -78,11 +77,11 @@ def identifier(value: Any, size: int, report: FileReport) -> str:
     if value is None or value == "":
         return ""
     if not isinstance(value, str):
-        raise Unusable("bad_id", f"{value!r} is not text")
+        raise Unusable("bad_id", f"{shown(value)[:60]!r} is not text")
     if len(value) == -(-size // 3) * 4 and value.endswith("="):
         try:
             found = base64.b64decode(value, validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error among them
             return value
         if len(found) == size:
             report.warn("base64_ids", f"{found.hex()} was written in base64")
@@ -124,28 +123,33 @@ def _double(value: float) -> str:
     return repr(value)
 
 
-def plain_of(value: Any) -> Any:
-    """An AnyValue as a Python value."""
+def plain_of(value: Any, levels: int = MOST_LEVELS) -> Any:
+    """An AnyValue as a Python value. Errors: Unusable where it is of the wrong type, or nested deeper than `levels`."""
     if value is None:
         return None
+    if levels < 0:
+        raise Unusable("unreadable_span", f"lists and maps more than {MOST_LEVELS} levels deep")
     if not isinstance(value, dict):
-        raise Unusable("unreadable_span", f"{str(value)[:40]!r} is not an attribute value")
+        raise Unusable("unreadable_span", f"{shown(value)[:40]!r} is not an attribute value")
     for key, given in value.items():
-        kind = _KINDS.get(key)
-        if kind is not None and given is not None:
-            return kind(given)
+        if given is None:
+            continue
+        if key in _NESTED:
+            return _NESTED[key](given, levels - 1)
+        if key in _KINDS:
+            return _KINDS[key](given)
     return None
 
 
 def _string(given: Any) -> str:
     if not isinstance(given, str):
-        raise Unusable("unreadable_span", f"stringValue {str(given)[:40]} is not text")
+        raise Unusable("unreadable_span", f"stringValue {shown(given)[:40]} is not text")
     return given
 
 
 def _bool(given: Any) -> bool:
     if not isinstance(given, bool):
-        raise Unusable("unreadable_span", f"boolValue {str(given)[:40]!r} is neither true nor false")
+        raise Unusable("unreadable_span", f"boolValue {shown(given)[:40]!r} is neither true nor false")
     return given
 
 
@@ -155,7 +159,7 @@ def _int(given: Any) -> int:
 
 def _float(given: Any) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float | str):
-        raise Unusable("unreadable_span", f"doubleValue {str(given)[:40]!r} is not a number")
+        raise Unusable("unreadable_span", f"doubleValue {shown(given)[:40]!r} is not a number")
     try:
         return float(given)
     except ValueError as error:
@@ -166,26 +170,27 @@ def _bytes(given: Any) -> str:
     plain = _string(given).replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64encode(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)).decode()
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error among them
         raise Unusable("unreadable_span", f"bytesValue {given[:40]!r} is not base64") from error
 
 
-def _array(given: Any) -> list[Any]:
+def _array(given: Any, levels: int) -> list[Any]:
     values = given.get("values") if isinstance(given, dict) else given
     if not isinstance(values or [], list):
         raise Unusable("unreadable_span", "arrayValue has no list of values")
-    return [plain_of(one) for one in values or []]
+    return [plain_of(one, levels) for one in values or []]
 
 
-def _kvlist(given: Any) -> dict[str, Any]:
+def _kvlist(given: Any, levels: int) -> dict[str, Any]:
     values = given.get("values") if isinstance(given, dict) else given
     if not isinstance(values or [], list):
         raise Unusable("unreadable_span", "kvlistValue has no list of values")
-    return {_string(one.get("key") or ""): plain_of(one.get("value")) for one in values or [] if isinstance(one, dict)}
+    entries = [one for one in values or [] if isinstance(one, dict)]
+    return {_string(one.get("key") or ""): plain_of(one.get("value"), levels) for one in entries}
 
 
 _KINDS = {
     "stringValue": _string, "string_value": _string, "boolValue": _bool, "bool_value": _bool, "intValue": _int,
     "int_value": _int, "doubleValue": _float, "double_value": _float, "bytesValue": _bytes, "bytes_value": _bytes,
-    "arrayValue": _array, "array_value": _array, "kvlistValue": _kvlist, "kvlist_value": _kvlist,
 }  # fmt: skip
+_NESTED = {"arrayValue": _array, "array_value": _array, "kvlistValue": _kvlist, "kvlist_value": _kvlist}

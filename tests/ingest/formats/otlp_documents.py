@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from overbudget.kernels.columns import LONGEST, TOO_LATE
+
 TEXT = st.one_of(
     st.sampled_from(["", "a", "service.name", "gen_ai.request.model", "12345678", "a longer name, of 32 characters!"]),
     st.text(max_size=40),
@@ -17,7 +19,7 @@ TEXT = st.one_of(
 )
 INT64 = st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1), st.sampled_from([10**k for k in range(19)]))
 UINT32 = st.one_of(st.integers(0, 3), st.integers(0, 2**32 - 1))
-TIME = st.one_of(st.just(0), st.integers(1, 2**63 - 1))
+TIME = st.one_of(st.just(0), st.integers(1, TOO_LATE - 1))
 ID16, ID8 = (st.binary(min_size=size, max_size=size) for size in (16, 8))
 DOUBLE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -48,6 +50,7 @@ ATTRIBUTES = st.lists(st.builds(KeyValue, key=TEXT, value=VALUE), max_size=4)
 
 @st.composite
 def _span(draw: st.DrawFn) -> dict[str, Any]:
+    start = draw(st.integers(1, TOO_LATE - 1))
     return {
         "trace_id": draw(ID16.filter(any)),
         "span_id": draw(ID8.filter(any)),
@@ -56,8 +59,8 @@ def _span(draw: st.DrawFn) -> dict[str, Any]:
         "flags": draw(UINT32),
         "name": draw(TEXT),
         "kind": draw(st.integers(0, 5)),
-        "start_time_unix_nano": draw(st.integers(1, 2**63 - 1)),
-        "end_time_unix_nano": draw(TIME),
+        "start_time_unix_nano": start,
+        "end_time_unix_nano": draw(st.one_of(st.just(0), st.integers(1, min(start + LONGEST, TOO_LATE - 1)))),
         "attributes": draw(ATTRIBUTES),
         "status": {"code": draw(st.integers(0, 2)), "message": draw(TEXT)},
         "events": draw(

@@ -130,7 +130,13 @@ def test_escapes_are_resolved(tmp_path: Path) -> None:
     assert row["texts"][0] == '"\\/\b\f\n\r\tAé中😀, plain'
 
 
-@pytest.mark.parametrize("broken", [r"\ud83d", r"\ude00", r"\x41", r"\u12g4", "\n"])
+@pytest.mark.parametrize("half", [r"\ud83d", r"\ude00"])
+def test_half_a_character_costs_itself(half: str, tmp_path: Path) -> None:
+    dump = document(name="aNAMEz").replace("NAME", half) + "\n" + document(name="fine") + "\n"
+    assert [row["texts"][0] for row in read(tmp_path, dump.encode())] == ["a\ufffdz", "fine"]
+
+
+@pytest.mark.parametrize("broken", [r"\x41", r"\u12g4", "\n"])
 def test_a_record_with_a_broken_escape_is_left_out_and_the_next_is_read(broken: str, tmp_path: Path) -> None:
     dump = document(name="NAME").replace("NAME", broken) + "\n" + document(name="fine") + "\n"
     assert [row["texts"][0] for row in read(tmp_path, dump.encode())] == ["fine"]
