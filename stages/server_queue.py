@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 
 from overbudget.kernels.arrow import numbers, row_of
-from overbudget.kernels.columns import I16, I32, I64, Segments, Tree
+from overbudget.kernels.columns import I16, I32, I64, LONGEST, Segments, Tree
 from overbudget.stages.attribute_keys import QUEUE_KEY
 from overbudget.stages.names import DEFAULT_STAGES
 
@@ -49,7 +49,7 @@ def reported_waits(connection: duckdb.DuckDBPyConnection) -> Reported:
     rows = connection.sql(_REPORTED, params={"key": QUEUE_KEY, "operations": operations}).to_arrow_table()
     ns = numbers(rows["ns"])
     known = np.isfinite(ns) & (ns > 0)
-    return Reported(numbers(rows["span_no"])[known], np.minimum(ns[known], 2.0**62).astype(np.int64))
+    return Reported(numbers(rows["span_no"])[known], np.minimum(ns[known], float(LONGEST)).astype(np.int64))
 
 
 def stage_segments(segments: Segments, tree: Tree, stage_of: I16, waits: I64) -> tuple[Segments, I16]:
