@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from overbudget.ingest.batch import ATTRIBUTES, EVENTS, LINKS, RESOURCES, SCOPES, SPANS, SpanBatch
 from overbudget.ingest.formats.cleaning import ID_OK, attribute_lists, keep_usable
 from overbudget.ingest.formats.ids import usable_ids, with_recorded_ids
+from overbudget.ingest.formats.times import ends_that_can_be_meant, told_late, usable_times
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.content_hash import hash_lists, hash_strings
 
@@ -69,7 +70,10 @@ def batch_of(table: SpanColumns, report: FileReport) -> SpanBatch:
         _text(table.scope_url, rows),
     ]
     scope, scopes = _distinct(scope_columns)
-    start = table.start_ns.cast(pa.int64()).fill_null(0)
+    recorded = _times(table.start_ns)
+    start, late = usable_times(recorded, "", report)
+    end, _ = usable_times(_times(table.end_ns), "an end", report)
+    end = ends_that_can_be_meant(start, end, report)
     columns = [
         trace.ids,
         span.ids,
@@ -78,8 +82,8 @@ def batch_of(table: SpanColumns, report: FileReport) -> SpanBatch:
         _counts(table.flags, rows),
         _coded(table.name, rows),
         _coded(table.kind, rows, "UNSPECIFIED"),
-        start,
-        table.end_ns.cast(pa.int64()),
+        pa.array(start),
+        pa.array(end, mask=end == 0),
         _coded(table.status_code, rows, "UNSET"),
         _text(table.status_message, rows),
         with_recorded_ids(lists_of(table.attributes, rows, report), trace, span),
@@ -97,7 +101,13 @@ def batch_of(table: SpanColumns, report: FileReport) -> SpanBatch:
         _events(table.events, report),
         _links(table.links, report),
     )
-    return keep_usable(batch, trace.what, span.what, start.to_numpy(zero_copy_only=False), report)
+    lateness = told_late(recorded, late) if late.any() else ""
+    return keep_usable(batch, trace.what, span.what, start, late, lateness, report)
+
+
+def _times(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """A column of times, 0 where there is none."""
+    return np.array(one_array(column).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False))
 
 
 def lists_of(maps: pa.Array | None, rows: int, report: FileReport) -> pa.ListArray:
@@ -167,9 +177,10 @@ def _events(inner: Inner | None, report: FileReport) -> pa.Table:
     if inner is None:
         return EVENTS.empty_table()
     rows = len(inner.span)
+    times, _ = usable_times(_times(inner.columns["time_ns"]), "an event", report)
     columns = [
         pa.array(inner.span.astype(np.int32)),
-        one_array(inner.columns["time_ns"]).cast(pa.int64()),
+        pa.array(times, mask=times == 0),
         _text(inner.columns["name"], rows),
         lists_of(inner.columns.get("attributes"), rows, report),
         _counts(inner.columns.get("dropped"), rows),
