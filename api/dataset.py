@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from overbudget.store.dataset import RELATIONS, open_dataset
+from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.relations import RELATIONS
 
 if TYPE_CHECKING:
     import duckdb

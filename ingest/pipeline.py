@@ -18,6 +18,7 @@ from overbudget.ingest.report import FileReport
 from overbudget.ingest.write.operation_rows import RECORDED, store_counts, store_operations
 from overbudget.store.dataset import build, open_dataset
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.lock import writing, writing_new
 from overbudget.store.tables import insert, passing
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Progress:
     bytes_read: int  # of all dumps, as on disk
     bytes_total: int | None  # None where a dump is a stream of unknown length
     spans: int  # of all dumps
-    phase: str = "reading"  # then "deriving"
+    phase: str = "reading"  # "waiting" before it where another writes the dataset; then "deriving"
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,12 @@ def ingest(
     progress: Callable[[Progress], None] | None = None,
     adjust_clocks: bool = True,
     sampled: str | float | None = None,
+    replace: bool = True,
 ) -> IngestResult:
     """Read every dump in `dumps` (files, folders, patterns, "-") into the dataset `to`, replacing or extending it.
+
+    Nobody else can write the dataset meanwhile; who comes second waits. Unless it may `replace`, another name is taken where
+    `to` is there already: NAME-2 and so on.
 
     The dataset is published only when all of it is complete; whatever goes wrong, an older one stays as it was. A file
     that the user named must be a dump; one that was found in a folder is passed over where it is none. The clocks of
@@ -86,10 +91,25 @@ def ingest(
     """
     said, to = _how_sampled(sampled), Path(to)
     files = expand([str(dump) for dump in dumps])
+    tell = progress or (lambda _: None)
+    lock = (
+        writing(to, waiting=lambda: tell(Progress("", 0, _total(files), 0, "waiting"))) if replace else writing_new(to)
+    )
+    with lock as free:
+        return _ingest_locked(files, free or to, append, tell, adjust_clocks, said)
+
+
+def _ingest_locked(
+    files: Sequence[Dump],
+    to: Path,
+    append: bool,
+    tell: Callable[[Progress], None],
+    adjust_clocks: bool,
+    said: str | None,
+) -> IngestResult:
     older = to if append and to.exists() else None
     if older:
         open_dataset(older).close()
-    tell = progress or (lambda _: None)
     threading.Thread(target=_load_kernels, name="overbudget-kernels", daemon=True).start()
     first = _Reading(files[0], 0)  # goes on while the dataset is laid out
     with closing(first), build(to, start_from=older) as connection:

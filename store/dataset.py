@@ -4,60 +4,24 @@ A dataset is built beside its final name and renamed into place when complete; r
 sandboxed. While a process has a DuckDB file open for writing no other can open it, hence never in place.
 """
 
+import glob
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.lock import writing
+from overbudget.store.relations import lay_out, require_own
 from overbudget.store.versions import require_readable, write_versions
-
-SCHEMA_DIR = Path(__file__).parent / "schema"
-TABLES = [
-    "data.about",
-    "data.stages",
-    "data.places",
-    "operations",
-    "data.resources",
-    "data.scopes",
-    "ingest_report",
-    "data.spans",
-    "data.events",
-    "data.links",
-    "data.tree",
-    "data.skew",
-    "requests",
-    "data.segments",
-    "data.stage_time",
-    "data.stage_parts",
-    "data.model_calls",
-]
-VIEWS = ["spans", "span_events", "span_links", "critical_path", "stage_time", "stage_parts", "model_calls"]
-RELATIONS = (
-    "spans",
-    "span_events",
-    "span_links",
-    "operations",
-    "requests",
-    "critical_path",
-    "stage_time",
-    "stage_parts",
-    "model_calls",
-    "ingest_report",
-)
-FIRST_RELATIONS = ("spans", "operations", "requests", "ingest_report")  # that a dataset of any version has
 
 BUILD_MEMORY = "350MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
 READ_MEMORY = "2GB"
-
-
-def schema_sql(relation: str) -> str:
-    """The documented SQL that defines `relation` (a name in TABLES or VIEWS), its comments included."""
-    return (SCHEMA_DIR / f"{relation}.sql").read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -66,16 +30,20 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
 
     The file is built in a private folder beside `path` (same file system, so that the rename is atomic) and starts as
     an empty dataset, or as a copy of `start_from`. If the block raises, nothing is left behind and an older dataset
-    of that name stays as it was.
+    of that name stays as it was. Nobody else writes the dataset meanwhile (store.lock); what a builder that was killed
+    left behind is removed.
 
-    Errors: OverbudgetError where the folder cannot be written.
+    Errors: OverbudgetError where the folder cannot be written, or another writer takes too long.
     """
-    made: list[Path] = []
+    _require_replaceable(path)
+    with writing(path):
+        sweep(path)
+        yield from _built(path, start_from)
+
+
+def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
     folder = None
     try:
-        _require_replaceable(path)
-        made = [parent for parent in path.parents if not parent.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         part = folder / "dataset.duckdb"
         if start_from is not None:
@@ -91,9 +59,7 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
         try:
             if start_from is None:
                 connection.execute("BEGIN")  # one commit, not one for each of two hundred comments
-                connection.execute("CREATE SCHEMA data")
-                for relation in (*TABLES, *VIEWS):
-                    connection.execute(schema_sql(relation))
+                lay_out(connection)
                 write_versions(connection)
                 connection.execute("COMMIT")
             yield connection
@@ -109,9 +75,34 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # those that hold the dataset stay
-            for parent in made:
-                parent.rmdir()
+
+
+def sweep(path: Path) -> int:
+    """Remove the folders that builders of `path` left behind when they were killed; how many. Its lock must be held."""
+    left = [folder for folder in path.parent.glob(f".{glob.escape(path.name)}.*") if _is_builders(folder)]
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
+
+
+def sweep_folder(folder: Path) -> int:
+    """The same for every dataset in `folder` that nobody writes now."""
+    names = {found.group(1) for path in folder.glob(".*") if (found := _LEFT_BEHIND.fullmatch(path.name))}
+    swept = 0
+    for name in sorted(names):
+        with suppress(OverbudgetError), writing(folder / name, wait_s=0.0):
+            swept += sweep(folder / name)
+    return swept
+
+
+_LEFT_BEHIND = re.compile(r"\.(.+\.duckdb)\.(?:lock|[a-z0-9_]{8})")
+
+
+def _is_builders(folder: Path) -> bool:
+    """Whether this is a builder's folder, with nothing in it that is not a builder's."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    return {path.name for path in folder.iterdir()} <= {"dataset.duckdb", "dataset.duckdb.wal", "spill"}
 
 
 def _require_replaceable(path: Path) -> None:
@@ -152,25 +143,15 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
         )
     except (duckdb.Error, RuntimeError) as error:
         raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
-    found = set()
-    for schema, name in connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall():
-        found.add(name if schema == "main" else f"{schema}.{name}")
     try:
-        _require_relations(path, FIRST_RELATIONS, found)
+        require_own(connection, path)
         require_readable(connection, path)
-        _require_relations(path, RELATIONS, found)
-    except OverbudgetError:
+    except (OverbudgetError, duckdb.Error) as error:
         connection.close()
-        raise
+        if isinstance(error, OverbudgetError):
+            raise
+        raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
     return connection
-
-
-def _require_relations(path: Path, relations: Sequence[str], found: set[str]) -> None:
-    missing = [name for name in relations if name not in found]
-    if missing:
-        raise OverbudgetError(
-            f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}."
-        )
 
 
 def is_readable(path: Path) -> bool:

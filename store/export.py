@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from overbudget.store.dataset import RELATIONS, open_dataset
+from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.relations import RELATIONS
 
 ROWS = 50_000
 

@@ -25,6 +25,10 @@ def ingest(
     ],
     to: Annotated[Path, typer.Option("--to", help="The dataset to write.", show_default=False)],
     append: Annotated[bool, typer.Option("--append", help="Add to the dataset instead of replacing it.")] = False,
+    no_replace: Annotated[
+        bool,
+        typer.Option("--no-replace", help="Where there is such a dataset already, write NAME-2.duckdb beside it."),
+    ] = False,
     keep_clocks: Annotated[
         bool, typer.Option("--keep-clocks", help="Take every time as it was recorded: adjust no clock skew.")
     ] = False,
@@ -46,7 +50,7 @@ def ingest(
     """Read trace dumps into a dataset. Format and compression are recognised from the content."""
     from overbudget.app.commands.ingest import run
 
-    run(dumps, to, append, not keep_clocks, json, sampled)
+    run(dumps, to, append, not keep_clocks, json, sampled, not no_replace)
 
 
 def sql(

@@ -15,20 +15,35 @@ from overbudget.ingest.pipeline import IngestResult, Progress, ingest
 from overbudget.ingest.warnings import meaning
 from overbudget.kernels.compiling import told_of_compiling
 
+DOING = {
+    "reading": "Reading",
+    "waiting": "Waiting for another process that writes this dataset",
+    "deriving": "Working out critical paths",
+}
 PROGRESS_VARIABLE = "OVERBUDGET_PROGRESS"  # names a file that the dashboard reads progress from
 
 
 def run(
-    dumps: list[str], to: Path, append: bool, adjust_clocks: bool, as_json: bool, sampled: str | None = None
+    dumps: list[str],
+    to: Path,
+    append: bool,
+    adjust_clocks: bool,
+    as_json: bool,
+    sampled: str | None = None,
+    replace: bool = True,
 ) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too leaves nothing behind
+
+    def read(tell: Callable[[Progress], None] | None) -> IngestResult:
+        return ingest(dumps, to, append, tell, adjust_clocks, sampled, replace)
+
     if PROGRESS_VARIABLE in os.environ:
-        result = ingest(dumps, to, append, _tell_file(Path(os.environ[PROGRESS_VARIABLE])), adjust_clocks, sampled)
+        result = read(_tell_file(Path(os.environ[PROGRESS_VARIABLE])))
     elif sys.stderr.isatty():
-        result = _with_bar(dumps, to, append, adjust_clocks, sampled)
+        result = _with_bar(read)
     else:
-        result = ingest(dumps, to, append, None, adjust_clocks, sampled)
+        result = read(None)
     print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
 
 
@@ -46,7 +61,7 @@ def _tell_file(path: Path) -> Callable[[Progress], None]:
     return tell
 
 
-def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool, sampled: str | None) -> IngestResult:
+def _with_bar(read: Callable[[Callable[[Progress], None]], IngestResult]) -> IngestResult:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -65,7 +80,7 @@ def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool, sam
 
         def show(progress: Progress) -> None:
             nonlocal doing
-            doing = "Reading" if progress.phase == "reading" else "Working out critical paths"
+            doing = DOING[progress.phase]
             bar.update(
                 task, description=doing, completed=progress.bytes_read, total=progress.bytes_total, spans=progress.spans
             )
@@ -73,7 +88,7 @@ def _with_bar(dumps: list[str], to: Path, append: bool, adjust_clocks: bool, sam
         with told_of_compiling(
             lambda done: bar.update(task, description=compiling(done)), lambda: bar.update(task, description=doing)
         ):
-            return ingest(dumps, to, append, show, adjust_clocks, sampled)
+            return read(show)
 
 
 def summary(result: IngestResult) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -26,7 +27,7 @@ def start_jobs(arrived: list[dict[str, object]]) -> None:
     for upload in arrived:
         file, name = safe_name(str(upload["file"])), str(upload["name"])
         if file not in jobs and (place.incoming / file).is_file():
-            jobs[file] = Job(name, place.incoming / file, place.free_path(name)).start()
+            jobs[file] = Job(name, place.incoming / file, place.path_for(name)).start()
 
 
 @st.fragment(run_every=0.5)
@@ -46,6 +47,8 @@ def _progress(name: str, told: dict[str, Any]) -> tuple[float, str]:
     if not told:
         return 0.0, f"Beginning to read {literal(name)}"
     read, total, spans = told["bytes_read"], told["bytes_total"] or told["bytes_read"], f"{told['spans']:,} spans"
+    if told["phase"] == "waiting":
+        return 0.0, f"{literal(name)} waits for another process that writes this dataset"
     if told["phase"] != "reading":
         return 1.0, f"Working out critical paths of {literal(name)}: {spans}"
     return min(
@@ -67,7 +70,8 @@ def show_jobs() -> None:
             st.error(literal(f"{job.name}: {job.error()}".replace(str(job.dump), job.name)))
             continue
         st.success(f"{literal(job.name)}: {count(result['spans'], 'span')} in {count(result['requests'], 'request')}.")
-        st.button("Open the review", key=f"open {key}", type="primary", on_click=open_review, args=(job.dataset.stem,))
+        made = Path(result["dataset"]).stem
+        st.button("Open the review", key=f"open {key}", type="primary", on_click=open_review, args=(made,))
 
 
 def open_review(name: str) -> None:

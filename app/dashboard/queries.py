@@ -15,8 +15,8 @@ from overbudget.app.dashboard.cookbook import COOKBOOK
 from overbudget.app.dashboard.sidebar import kept, to_url
 from overbudget.app.dashboard.view import View
 from overbudget.app.text.words import count
-from overbudget.store.dataset import RELATIONS
 from overbudget.store.query import Answer
+from overbudget.store.relations import RELATIONS
 
 KEY = "query"
 

@@ -20,6 +20,7 @@ class Job:
     dump: Path
     dataset: Path
     keep_dump: bool = False
+    replace: bool = False
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="overbudget-job-")))
     _process: subprocess.Popen[bytes] | None = None
 
@@ -33,6 +34,7 @@ class Job:
             "--to",
             str(self.dataset),
             "--json",
+            *([] if self.replace else ["--no-replace"]),
         ]
         environment = {**os.environ, PROGRESS_VARIABLE: str(self._folder / "progress")}
         with (self._folder / "out").open("wb") as out, (self._folder / "err").open("wb") as err:

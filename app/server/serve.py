@@ -73,6 +73,6 @@ def _other(port: int) -> int:
 
 def _make(missing: list[tuple[Path, Path]]) -> None:
     for dump, dataset in missing:
-        job = Job(dataset.stem, dump, dataset, keep_dump=True).start()
+        job = Job(dataset.stem, dump, dataset, keep_dump=True, replace=True).start()
         while job.running:
             threading.Event().wait(0.05)

@@ -5,13 +5,17 @@ import json
 import re
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.lock import writing, writing_new
 
 SAMPLES = Path(__file__).parents[2] / "sample_traces" / "dumps"
+PATIENCE_S = 2.0  # how long a page waits for a dataset that is being written
 FIRST_SAMPLE = "slow_database_tenant"
 _SAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _SUFFIXES = re.compile(r"(\.(otlp|jsonl?|ndjson|binpb|pb|proto|gz|zst|zip|tar|tgz|txt))+$", re.IGNORECASE)
@@ -67,34 +71,39 @@ class Workspace:
             )
         return path
 
-    def free_path(self, dump_name: str) -> Path:
-        """Where a dataset made of the dump may go: a name that is not taken."""
-        stem = safe_name(_SUFFIXES.sub("", dump_name)) or "dump"
-        path, number = self.folder / f"{stem}.duckdb", 2
-        while path.exists():
-            path, number = self.folder / f"{stem}-{number}.duckdb", number + 1
-        return path
+    def path_for(self, dump_name: str) -> Path:
+        """Where a dataset made of the dump goes, unless there is one of that name."""
+        stem = safe_name(_SUFFIXES.sub("", dump_name))
+        return self.folder / f"{stem if stem.strip('_.-') else 'dump'}.duckdb"
 
     def rename(self, name: str, wanted: str) -> str:
-        """Call a dataset otherwise; its new name. Errors: OverbudgetError where that is taken, or no name at all."""
+        """Call a dataset otherwise; its new name.
+
+        Errors: OverbudgetError where that is taken, or no name at all, or either is being written.
+        """
         path, new = self.path(name), safe_name(wanted)
         if not new:
             raise OverbudgetError("A dataset needs a name of letters, digits, dots, dashes or underscores.")
-        if (self.folder / f"{new}.duckdb").exists():
-            raise OverbudgetError(f"There is a dataset {new} already; choose another name.")
-        path.rename(self.folder / f"{new}.duckdb")
+        to = self.folder / f"{new}.duckdb"
+        with writing(path, PATIENCE_S), writing(to, PATIENCE_S):
+            if to.exists():
+                raise OverbudgetError(f"There is a dataset {new} already; choose another name.")
+            with _told(path):
+                path.rename(to)
         return new
 
     def delete(self, name: str) -> None:
-        """Remove a dataset for good."""
-        self.path(name).unlink(missing_ok=True)
+        """Remove a dataset for good. Errors: OverbudgetError where it is being written, or cannot be removed."""
+        path = self.path(name)
+        with writing(path, PATIENCE_S), _told(path):
+            path.unlink(missing_ok=True)
 
     def merge(self, name: str, other: str) -> str:
         """Make a dataset of two, spans that both have kept once; its name. The two stay as they are."""
         from overbudget.ingest.rewrite.merge import merge
 
-        to = self.free_path(f"{name}+{other}")
-        merge(self.path(name), self.path(other), to)
+        with writing_new(self.path_for(f"{name}+{other}")) as to:
+            merge(self.path(name), self.path(other), to)
         return to.stem
 
     def parquet(self, name: str) -> bytes:
@@ -112,6 +121,15 @@ class Workspace:
         for path in self.incoming.iterdir():
             if path.is_file():
                 path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Errors: OverbudgetError where the system refuses what is done to `path` inside."""
+    try:
+        yield
+    except OSError as error:
+        raise OverbudgetError(f"Cannot change {path.name}: {error.strerror or error}.") from error
 
 
 def sample_of(dataset: str) -> Sample | None:

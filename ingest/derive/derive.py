@@ -46,7 +46,7 @@ from overbudget.stages.assign import stage_of_nodes, stage_times
 from overbudget.stages.operation_table import Catalogue
 from overbudget.stages.server_queue import Reported, reported_waits, stage_segments
 from overbudget.stages.waits_for_person import USER, Waits, waits_among, waits_for_person
-from overbudget.store.dataset import schema_sql
+from overbudget.store.relations import schema_sql
 from overbudget.store.tables import insert, passing
 
 SPANS_PER_PARTITION = 250_000

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from overbudget.ingest.rewrite.recompute import recompute
 from overbudget.store.dataset import open_dataset
+from overbudget.store.lock import writing
 from overbudget.store.tables import passing
 
 MARK = "overbudget.stitched_from"  # on the span that was given a parent: the trace id that it had
@@ -123,11 +124,15 @@ def stitch(dataset: Path, to: Path | None = None) -> int:
 
     Errors: OverbudgetError where there is no such dataset, or it cannot be written.
     """
-    joins = find_joins(dataset)
+    with writing(to or dataset):
+        joins = find_joins(dataset)
+        _store_joins(joins, dataset, to or dataset)
+    return len(joins)
 
+
+def _store_joins(joins: Sequence[Join], dataset: Path, to: Path) -> None:
     def join(connection: duckdb.DuckDBPyConnection) -> None:
         with passing(connection, joins=pa.Table.from_pylist([vars(one) for one in joins])):
             connection.execute(_JOIN)
 
-    recompute(dataset, to or dataset, join if joins else None)
-    return len(joins)
+    recompute(dataset, to, join if joins else None)

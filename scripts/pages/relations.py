@@ -3,7 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from overbudget.store.dataset import RELATIONS, build, open_dataset
+from overbudget.store.dataset import build, open_dataset
+from overbudget.store.relations import RELATIONS
 
 HEAD = """# The relations of a dataset
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import overbudget
 from overbudget.app.cli import app
-from overbudget.store.dataset import RELATIONS
+from overbudget.store.relations import RELATIONS
 from tests.dataset_builder import MS, DatasetBuilder, Work
 
 BUDGET = '[budget]\np95 = "250ms"\n[stages.tools]\np95 = "150ms"\n'

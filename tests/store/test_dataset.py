@@ -1,5 +1,6 @@
 """A dataset documents itself, is published whole or not at all, and lets nobody out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -8,11 +9,13 @@ import pytest
 
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
-from overbudget.store.dataset import RELATIONS, build, open_dataset
+from overbudget.store.dataset import build, open_dataset, sweep_folder
 from overbudget.store.errors import OverbudgetError
 from overbudget.store.export import export_parquet
 from overbudget.store.query import run_sql
+from overbudget.store.relations import RELATIONS
 from overbudget.store.tables import insert, passing
+from tests.store.test_lock import elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,48 @@ def test_a_failure_leaves_the_older_dataset_and_nothing_else(dataset: Path, tmp_
         raise RuntimeError("crash")
     assert [file.name for file in tmp_path.iterdir()] == ["d.duckdb"]
     assert path.read_bytes() == dataset.read_bytes()
+
+
+def test_what_a_killed_builder_left_is_removed_by_the_next_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
+    path = tmp_path / "d.duckdb"
+    (tmp_path / ".d.duckdb.abcdefgh" / "spill").mkdir(parents=True)
+    (tmp_path / ".d.duckdb.abcdefgh" / "dataset.duckdb").touch()
+    (tmp_path / ".d.duckdb.mine1234").mkdir()
+    (tmp_path / ".d.duckdb.mine1234" / "notes.txt").touch()
+    (tmp_path / ".e.duckdb.abcdefgh").mkdir()
+    with build(path):
+        pass
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".d.duckdb.mine1234", ".e.duckdb.abcdefgh", "d.duckdb"]
+
+
+def test_a_folder_is_swept_of_what_nobody_writes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f".{name}.duckdb.abcdefgh").mkdir()
+    (tmp_path / ".a.duckdb.lock").touch()
+    (tmp_path / ".hidden").touch()
+    with elsewhere(tmp_path / "b.duckdb") as writer:
+        assert sweep_folder(tmp_path) == 1
+        left = sorted(file.name for file in tmp_path.iterdir())
+        writer.communicate("\n")
+    assert left == [".b.duckdb.abcdefgh", ".b.duckdb.lock", ".hidden"]
+    assert sweep_folder(tmp_path) == 1
+
+
+def test_two_appends_at_once_are_both_in_the_dataset(dataset: Path, tmp_path: Path) -> None:
+    path = tmp_path / "d.duckdb"
+    path.write_bytes(dataset.read_bytes())
+    dumps = [SAMPLES / f"{name}.otlp.jsonl.gz" for name in ("load_ramp", "erratic_big_model")]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda dump: ingest([dump], path, append=True), dumps))
+    sources = {Path(row[0]) for row in open_dataset(path).execute("SELECT source FROM ingest_report").fetchall()}
+    assert sources == {SAMPLES / "healthy.otlp.jsonl.gz", *dumps}
+
+
+def test_an_ingest_that_may_not_replace_takes_the_next_name(dataset: Path, tmp_path: Path) -> None:
+    path = tmp_path / "d.duckdb"
+    path.write_bytes(b"")
+    assert ingest([SAMPLES / "healthy.otlp.jsonl.gz"], path, replace=False).dataset == tmp_path / "d-2.duckdb"
+    assert path.read_bytes() == b""
 
 
 def test_readers_share_a_dataset(dataset: Path) -> None:

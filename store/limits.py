@@ -1,0 +1,80 @@
+"""Every limit that has a name: how much may be read, stored, asked and waited for.
+
+Each is set by `--limit NAME=VALUE` or the environment variable `OVERBUDGET_LIMIT_NAME`, which processes that are started
+inherit; docs/reference/limits.md lists them all.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from overbudget.store.errors import OverbudgetError
+
+VARIABLE = "OVERBUDGET_LIMIT_"
+BYTES, SECONDS, NUMBER = "bytes", "seconds", "number"
+
+
+class Limit(NamedTuple):
+    """One limit: its unit, its value unless another is set, and what it bounds."""
+
+    unit: str
+    default: int
+    bounds: str
+
+
+KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
+LIMITS: dict[str, Limit] = {
+    "lock_wait": Limit(SECONDS, 600, "how long a writer waits for another one that writes the same dataset"),
+}
+_FACTORS = {
+    BYTES: {"": 1, "B": 1, "KB": KB, "MB": MB, "GB": GB, "TB": 1 << 40},
+    SECONDS: {"": 1, "S": 1, "MIN": 60, "M": 60, "H": 3600},
+    NUMBER: {"": 1, "K": 1000, "M": 1_000_000},
+}
+_EXAMPLES = {BYTES: "2GB", SECONDS: "30s", NUMBER: "1000"}
+
+
+def limit(name: str) -> int:
+    """The value of a limit now, in bytes, seconds, or a plain number.
+
+    Errors: OverbudgetError where the environment sets it to what is none.
+    """
+    said = os.environ.get(VARIABLE + name.upper())
+    return LIMITS[name].default if said is None else _parsed(name, said)
+
+
+def set_limits(settings: Iterable[str]) -> None:
+    """Set limits by NAME=VALUE for this process and those that it starts. Errors: OverbudgetError where one is none."""
+    for setting in settings:
+        name, equals, said = setting.partition("=")
+        name = name.strip().lower().replace("-", "_")
+        if not equals or name not in LIMITS:
+            raise OverbudgetError(f"--limit {setting}: write NAME=VALUE with a name of {', '.join(LIMITS)}.")
+        _parsed(name, said)
+        os.environ[VARIABLE + name.upper()] = said
+
+
+def shown(name: str, value: int | None = None) -> str:
+    """A limit's value (the present one, unless given) as it is written: `2 GB`, `600 s`, `1,000`."""
+    value = limit(name) if value is None else value
+    unit = LIMITS[name].unit
+    if unit == BYTES:
+        for step, word in ((GB, "GB"), (MB, "MB"), (KB, "kB")):
+            if value >= step:
+                return f"{value / step:,.3g} {word}" if value % step else f"{value // step:,} {word}"
+    return f"{value:,}{' s' if unit == SECONDS else ' bytes' if unit == BYTES else ''}"
+
+
+def how_to_raise(name: str) -> str:
+    """The end of a sentence that says which limit was met and how it is set."""
+    return f"the limit {name} is {shown(name)}; set another with --limit {name}=VALUE or {VARIABLE}{name.upper()}"
+
+
+def _parsed(name: str, said: str) -> int:
+    unit = LIMITS[name].unit
+    found = re.fullmatch(r"\s*([\d_]+(?:\.\d+)?)\s*([A-Za-z]*)\s*", said)
+    factor = _FACTORS[unit].get(found.group(2).upper()) if found else None
+    if found is None or factor is None:
+        raise OverbudgetError(f"The limit {name}={said} is no {unit}: write it like {_EXAMPLES[unit]}.")
+    return int(float(found.group(1).replace("_", "")) * factor)

@@ -1,0 +1,68 @@
+"""Only a file that holds what this version writes is a dataset; a stranger's file says what it is and can do nothing."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from overbudget.app.server.workspace import SAMPLES
+from overbudget.ingest.pipeline import ingest
+from overbudget.store.dataset import build, open_dataset
+from overbudget.store.errors import OverbudgetError
+from overbudget.store.relations import KNOWN, digest, own_catalogue
+
+
+def changed(path: Path, *statements: str) -> Path:
+    with build(path):
+        pass
+    with duckdb.connect(str(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    return path
+
+
+def test_the_catalogue_that_is_known_is_the_one_that_is_written() -> None:
+    assert digest(own_catalogue()) == KNOWN, "write this digest into store/relations.py: the schema or DuckDB changed"
+
+
+def test_an_ingested_dataset_holds_what_this_version_writes(tmp_path: Path) -> None:
+    ingest([SAMPLES / "healthy.otlp.jsonl.gz"], tmp_path / "d.duckdb")
+    open_dataset(tmp_path / "d.duckdb").close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ALTER TABLE operations DROP COLUMN weak", "its relation operations is another one. Make it again with: overbudget ingest"),
+        ("ALTER TABLE data.places ADD COLUMN more INTEGER", "its relation data.places is another one"),
+        ("ALTER TABLE ingest_report ALTER bytes TYPE VARCHAR", "its relation ingest_report is another one"),
+        ("CREATE OR REPLACE VIEW spans AS SELECT * FROM data.spans", "its relation spans is another one"),
+        ("CREATE OR REPLACE VIEW spans AS WITH RECURSIVE r AS (SELECT 1 UNION ALL SELECT 1 FROM r) FROM r", "another one"),
+        ("CREATE TABLE mine (a INTEGER)", "its relation mine is another one"),
+        ("DROP VIEW critical_path", "its relation critical_path is missing. Make it again"),
+        ("DROP TABLE ingest_report", "a DuckDB file but not a dataset of overbudget: it has no relation ingest_report"),
+        ("CREATE MACRO sum(x) AS 42", "it holds a macro, 'sum'. Do not trust this file"),
+        ("CREATE MACRO duckdb_tables() AS TABLE SELECT 1", "it holds a macro"),
+        ("CREATE MACRO duckdb_functions() AS TABLE SELECT 1", "it holds a macro"),
+    ],
+)  # fmt: skip
+def test_a_file_that_holds_anything_else_is_refused_by_a_sentence(tmp_path: Path, statement: str, said: str) -> None:
+    path = changed(tmp_path / "d.duckdb", statement)
+    with pytest.raises(OverbudgetError, match=said):
+        open_dataset(path)
+    with duckdb.connect(str(path)):  # nothing holds the file
+        pass
+
+
+def test_a_file_that_is_cut_or_flipped_anywhere_is_refused_by_a_sentence_or_read(tmp_path: Path) -> None:
+    ingest([SAMPLES / "healthy.otlp.jsonl.gz"], tmp_path / "d.duckdb")
+    whole, path = (tmp_path / "d.duckdb").read_bytes(), tmp_path / "damaged.duckdb"
+    damaged = [whole[: len(whole) * share // 10] for share in range(10)]
+    for at in [*range(0, 20_000, 997), *range(20_000, len(whole), len(whole) // 30)]:
+        damaged.append(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+    for content in damaged:
+        path.write_bytes(content)
+        try:
+            open_dataset(path).close()
+        except OverbudgetError as error:
+            assert str(path) in str(error)
