@@ -55,20 +55,20 @@ def set_limits(settings: Iterable[str]) -> None:
         os.environ[VARIABLE + name.upper()] = said
 
 
-def shown(name: str, value: int | None = None) -> str:
-    """A limit's value (the present one, unless given) as it is written: `2 GB`, `600 s`, `1,000`."""
-    value = limit(name) if value is None else value
+def as_written(name: str, value: int) -> str:
+    """A value of a limit as people write it: `2 GB`, `600 s`, `1,000`."""
     unit = LIMITS[name].unit
     if unit == BYTES:
         for step, word in ((GB, "GB"), (MB, "MB"), (KB, "kB")):
             if value >= step:
                 return f"{value / step:,.3g} {word}" if value % step else f"{value // step:,} {word}"
-    return f"{value:,}{' s' if unit == SECONDS else ' bytes' if unit == BYTES else ''}"
+        return f"{value} bytes"
+    return f"{value:,} s" if unit == SECONDS else f"{value:,}"
 
 
 def how_to_raise(name: str) -> str:
     """The end of a sentence that says which limit was met and how it is set."""
-    return f"the limit {name} is {shown(name)}; set another with --limit {name}=VALUE or {VARIABLE}{name.upper()}"
+    return f"the limit {name} is {as_written(name, limit(name))}; set another with --limit {name}=VALUE or {VARIABLE}{name.upper()}"
 
 
 def _parsed(name: str, said: str) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from overbudget.app.command_line.options import Dataset, Json
+from overbudget.app.command_line.options import Dataset, Json, Limits
 
 
 def _formats(asked: bool) -> None:
@@ -45,11 +45,14 @@ def ingest(
         bool,
         typer.Option("--formats", callback=_formats, is_eager=True, help="List the formats that are read, and exit."),
     ] = False,
+    limits: Limits = None,
     json: Json = False,
 ) -> None:
     """Read trace dumps into a dataset. Format and compression are recognised from the content."""
     from overbudget.app.commands.ingest import run
+    from overbudget.store.limits import set_limits
 
+    set_limits(limits or ())
     run(dumps, to, append, not keep_clocks, json, sampled, not no_replace)
 
 
@@ -85,8 +88,11 @@ def warm() -> None:
 def serve(
     workspace: Annotated[Path, typer.Option(help="The folder of the datasets.")] = Path("workspace"),
     port: Annotated[int, typer.Option(help="The port to listen on, on this machine only.", min=1, max=65535)] = 8501,
+    limits: Limits = None,
 ) -> None:
     """Serve the dashboard on http://localhost:PORT."""
     from overbudget.app.server.serve import serve as run
+    from overbudget.store.limits import set_limits
 
+    set_limits(limits or ())
     run(workspace, port)

@@ -17,6 +17,15 @@ Only = Annotated[
         show_default=False,
     ),
 ]
+Limits = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--limit",
+        metavar="NAME=VALUE",
+        help="Set a limit (docs/reference/limits.md), such as lock_wait=30s. Repeatable.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a comment on a pull request.")]
 
