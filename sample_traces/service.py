@@ -54,6 +54,18 @@ class Ledger:
     queued_ms: list[float] = field(default_factory=list)
     long_answers: int = 0
 
+    def happened(self) -> dict[str, Any]:
+        """What is told of it in the truth of a sample."""
+        waits = sorted(self.queued_ms)
+        return {
+            "slow_queries": self.slow_docs,
+            "lost_contexts": self.lost,
+            "long_answers": self.long_answers,
+            "calls_by_model": dict(sorted(self.by_model.items())),
+            "queue_ms_p50": round(waits[len(waits) // 2], 2),
+            "queue_ms_p95": round(waits[int(len(waits) * 0.95)], 2),
+        }
+
 
 class Service:
     """The service with its faults; `chat` is one request."""

@@ -28,7 +28,7 @@ def recovered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def test_every_sample_is_there() -> None:
-    assert len(NAMES) == 8
+    assert len(NAMES) == 9
 
 
 def test_nothing_is_lost(recovered) -> None:  # type: ignore[no-untyped-def]
