@@ -26,6 +26,7 @@ class LineEvidence:
     queued: Bool
     grant: I64
     ready: I64
+    wanted: I64  # when each would have begun had a server been free
     rank: I64
     recall: float
     late: float
@@ -60,7 +61,7 @@ def evidence_of(one: Candidate) -> LineEvidence | None:
     slack = np.maximum(np.maximum(2 * spread, 0.1 * (grant - one.base)), 1_000_000.0)
     ready, rank, overtaken = ready_times(one.begins, one.start, grant, queued, wanted, full_since, slack)
     return LineEvidence(
-        one, servers, queued, grant, ready, rank,
+        one, servers, queued, grant, ready, wanted, rank,
         recall=float((queued & due).sum() / due.sum()),
         late=float(late.sum() / found_free.sum()) if found_free.any() else 0.0,
         overtaken=overtaken / int(queued.sum()),

@@ -19,6 +19,7 @@ from overbudget.analysis.whatif.factors import Nodes, change_of, servers_of
 from overbudget.analysis.whatif.lines import Line, System, line_of_node, queues_of, without
 from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
 from overbudget.analysis.whatif.untested import untested_doubts
+from overbudget.analysis.whatif.waits_gone import events_without_waits, may_be_told
 from overbudget.kernels.arrow import row_of
 from overbudget.kernels.replay import Graph, NodeChanges, graph_of, lengths, replay
 from overbudget.kernels.threads import together
@@ -34,7 +35,8 @@ class WhatIf:
     p95; None without a cap.
 
     `lines` are the limits that were replayed, `kept` those whose waits stay as they were; `bound` tells on which side of the
-    truth `after` is where `doubts` say that it is not exact. With doubts and no bound nothing is provable.
+    truth `after` is where `doubts` say that it is not exact. With doubts and no bound nothing is provable. `at_least` are the
+    percentiles without the waits that `after`, at most so long, keeps; None where that is not known.
     """
 
     changes: tuple[str, ...]
@@ -48,15 +50,17 @@ class WhatIf:
     kept: tuple[Line, ...] = ()
     bound: Bound | None = None
     doubts: tuple[Doubt, ...] = ()
+    at_least: tuple[tuple[int, int | None], ...] | None = None
     sampled: str | None = None  # why no line is replayed, where only some traces were kept
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts with the keys of docs/reference/json.md."""
         before, after = self.within or (None, None)
+        least = dict(self.at_least or ())
         return {
             "changes": list(self.changes),
             "percentiles": [
-                {"percentile": p, "before_ns": old, "after_ns": new}
+                {"percentile": p, "before_ns": old, "after_ns": new, "at_least_ns": least.get(p)}
                 for (p, old), (_, new) in zip(self.before, self.after, strict=True)
             ],
             "within_budget": {"before": before, "after": after},
@@ -88,6 +92,7 @@ class _Replayed(NamedTuple):
     latency_ns: I64
     doubts: tuple[Doubt, ...]
     system: System  # whose lines were replayed
+    at_least_ns: I64 | None  # without the waits that were kept
 
 
 class Workbench:
@@ -159,7 +164,15 @@ class Workbench:
         found = of_batches + self._doubts(system, graph, change, after) if changes else ()
         if (moved != 0).any():
             found += self._lost_spans()
-        return _Replayed(np.asarray(self.table.latency_ns + moved, np.int64), found, system)
+        latency_ns = np.asarray(self.table.latency_ns + moved, np.int64)
+        at_least = None
+        if may_be_told(bound_of(found, self.table.latency_ns, latency_ns), found, system):
+            calls = self.nodes.replay_input.model_calls
+            gone = events_without_waits(shape, graph, system, given, change, changes, calls)
+            if gone is not None:
+                moved = (lengths(gone) - lengths(system.nothing))[self._entry]
+                at_least = np.minimum(self.table.latency_ns + moved, latency_ns)
+        return _Replayed(latency_ns, found, system, at_least)
 
     def _lost_spans(self) -> tuple[Doubt, ...]:
         """Whether many of the slow requests lost spans: what is not recorded, no change changes."""
@@ -188,21 +201,21 @@ class Workbench:
 
         Errors: OverbudgetError where a change names what is not there.
         """
-        before, (after, doubted, system) = self.table.latency_ns, self._replayed(changes)
+        before, (after, doubted, system, at_least) = self.table.latency_ns, self._replayed(changes)
         cap = self._cap_of(budget) if budget else self._cap_ns
         within = None
         if cap is not None and len(before):
             weight = self.table.weight
             kept, keeps = (float(np.average(took <= cap, weights=weight)) for took in (before, after))
             within = (kept, keeps)
-        old, new = (
-            tuple(
-                (one.percentile, one.value_ns) for one in quantiles(values, PERCENTILES, weights=self.table.weight)[0]
-            )
-            for values in (before, after)
-        )
+        old, new = self._percentiles(before), self._percentiles(after)
+        least = self._percentiles(at_least) if at_least is not None else None
         changed = int((after != before).sum())
         return WhatIf(
             tuple(str(change) for change in changes), old, new, within, cap, len(before), changed, system.lines,
-            system.unclear, bound_of(doubted, before, after), doubted, self.nodes.replay_input.sampling.sentence or None,
+            system.unclear, bound_of(doubted, before, after), doubted, least, self.nodes.replay_input.sampling.sentence or None,
         )  # fmt: skip
+
+    def _percentiles(self, latency_ns: I64) -> tuple[tuple[int, int | None], ...]:
+        found = quantiles(latency_ns, PERCENTILES, weights=self.table.weight)[0]
+        return tuple((one.percentile, one.value_ns) for one in found)

@@ -100,4 +100,10 @@ def doubt_texts(found: WhatIf) -> list[str]:
         return []
     sides = {"at_most": "At most this long", "at_least": "At least this long", None: "Nothing is provable here"}
     reasons = [f"{DOUBTS[doubt.why].format(quoted(doubt.operation))}" for doubt in found.doubts[:MOST_LINES]]
-    return [f"{sides[found.bound]}: {'; '.join(reasons)}."]
+    least = dict(found.at_least or ()).get(MAIN_PERCENTILE)
+    more = (
+        f" Without any of those waits p{MAIN_PERCENTILE} would be {format_duration(least)}."
+        if least is not None
+        else ""
+    )
+    return [f"{sides[found.bound]}: {'; '.join(reasons)}.{more}"]

@@ -33,6 +33,7 @@ MEANINGS = {
     "count": "How often it occurs",
     "example": "One case of it",
     "before_ns": "As it was, in ns",
+    "at_least_ns": "Where after_ns is at most so long because waits are kept: without any of those waits, in ns; else null",
     "after_ns": "After the changes, in ns; null where nothing is left",
     "within_budget.before": "Share of requests within the budget as it was; null without a cap",
     "within_budget.after": "Share of requests within the budget after the changes; null without a cap",
