@@ -94,6 +94,8 @@ def _run() -> NoReturn:
     except Exception as error:
         if isinstance(error, RuntimeError) and "interrupt" in str(error).lower():  # Ctrl-C inside DuckDB
             sys.exit(130)
+        if said := _damage(error):
+            fail(said)
         if os.environ.get("OVERBUDGET_DEBUG"):
             raise
         kind = traceback.extract_tb(error.__traceback__)[-1]
@@ -101,6 +103,14 @@ def _run() -> NoReturn:
             f"overbudget failed ({type(error).__name__} in {Path(kind.filename).name}, line {kind.lineno}). "
             "This is a bug: please report it with what OVERBUDGET_DEBUG=1 prints."
         )
+
+
+def _damage(error: Exception) -> str | None:
+    if "duckdb" not in sys.modules:
+        return None
+    from overbudget.store.dataset import damage
+
+    return damage(error)
 
 
 def _usage(error: typer.TyperException) -> str:

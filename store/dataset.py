@@ -21,6 +21,7 @@ from overbudget.store.relations import lay_out, require_own
 from overbudget.store.versions import require_readable, write_versions
 
 BUILD_MEMORY = "350MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
+HEADERS = 3 << 12  # bytes of a DuckDB file before its first block
 READ_MEMORY = "2GB"
 
 
@@ -144,6 +145,7 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
     except (duckdb.Error, RuntimeError) as error:
         raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
     try:
+        _require_whole(connection, path)
         require_own(connection, path)
         require_readable(connection, path)
     except (OverbudgetError, duckdb.Error) as error:
@@ -152,6 +154,32 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
             raise
         raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
     return connection
+
+
+def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Errors: OverbudgetError where the file is shorter than the blocks that it says it has: a copy that was broken off."""
+    blocks = connection.execute("SELECT block_size * total_blocks FROM system.main.pragma_database_size()").fetchall()[0][0]
+    size, whole = path.stat().st_size, HEADERS + blocks
+    if size < whole:
+        raise OverbudgetError(
+            f"{path} is cut off: {size:,} of its {whole:,} bytes are there. "
+            f"Copy it again, or make it again with: overbudget ingest DUMP --to {path}"
+        )
+
+
+def damage(error: BaseException) -> str | None:
+    """A sentence where DuckDB found, in the middle of an answer, that the dataset's file is damaged; else None."""
+    said = str(error)
+    if isinstance(error, duckdb.Error) and any(mark in said for mark in _DAMAGED):
+        return (
+            "The file of the dataset is damaged: what it holds is not what was written. "
+            "Bring it back from a copy, or make it again with: overbudget ingest DUMP --to FILE"
+        )
+    return None
+
+
+# What DuckDB says of blocks that are wrong or missing, and of every query after one of them stopped it for good.
+_DAMAGED = ("Corrupt database file", "Could not read", "Failed to deserialize", "database has been invalidated")
 
 
 def is_readable(path: Path) -> bool:

@@ -16,6 +16,7 @@ from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_inp
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.app.dashboard.state import workspace
 from overbudget.store.dataset import open_dataset
+from overbudget.store.errors import OverbudgetError
 
 if TYPE_CHECKING:
     from overbudget.app.dashboard.view import View
@@ -33,9 +34,21 @@ def connection(dataset: str) -> duckdb.DuckDBPyConnection:
     return _owner(*_version(dataset)).cursor()
 
 
+def is_readable(dataset: str) -> bool:
+    """Whether a dataset opens: one that is damaged or of another version does not."""
+    try:
+        connection(dataset).close()
+    except OverbudgetError:
+        return False
+    return True
+
+
 def _version(dataset: str) -> tuple[str, int]:
     path = workspace().path(dataset)
-    return str(path), os.stat(path).st_mtime_ns
+    try:
+        return str(path), os.stat(path).st_mtime_ns
+    except OSError as error:
+        raise OverbudgetError(f"The dataset {dataset!r} cannot be read: {error.strerror or error}.") from error
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

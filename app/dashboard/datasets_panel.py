@@ -17,6 +17,7 @@ from overbudget.app.server.jobs import Job
 from overbudget.app.server.workspace import safe_name, sample_of
 from overbudget.app.text.words import count
 from overbudget.ingest.warnings import WARNINGS
+from overbudget.store.dataset import damage
 from overbudget.store.errors import OverbudgetError
 
 
@@ -120,11 +121,33 @@ def _files(connection: duckdb.DuckDBPyConnection) -> None:
             st.caption(f"For example: {literal(warning['example'])}")
 
 
+def unreadable(name: str, error: OverbudgetError | duckdb.Error) -> None:
+    """A dataset that cannot be read: why, what to do, and a button that deletes it."""
+    said = str(error) if isinstance(error, OverbudgetError) else damage(error)
+    if said is None:
+        raise error
+    st.html(f'<p class="ob-part">{escape(title(name))}</p>')
+    st.error(literal(said.replace(str(workspace().folder) + "/", "")))
+    with st.expander(f"Delete {literal(name)}"):
+        _refused(name)
+        _delete(name)
+
+
+def _refused(name: str) -> None:
+    """What became of the last thing that was tried with a dataset, if it was refused."""
+    if said := st.session_state.pop(f"said of {name}", None):
+        st.error(literal(said))
+
+
+def _delete(name: str) -> None:
+    sure = st.checkbox("Delete for good", key=f"sure {name}")
+    st.button("Delete", key=f"delete {name}", on_click=_try, args=(name, workspace().delete, name), disabled=not sure)
+
+
 def manage(name: str) -> None:
     """Rename, merge, delete, download."""
     place = workspace()
-    if said := st.session_state.pop(f"said of {name}", None):
-        st.error(literal(said))
+    _refused(name)
     left, middle, right = st.columns(3)
     with left:
         wanted = st.text_input("New name", key=f"new name {name}")
@@ -140,8 +163,7 @@ def manage(name: str) -> None:
             "Merge", key=f"do merge {name}", on_click=_try, args=(name, place.merge, name, other), disabled=not other
         )
     with right:
-        sure = st.checkbox("Delete for good", key=f"sure {name}")
-        st.button("Delete", key=f"delete {name}", on_click=_try, args=(name, place.delete, name), disabled=not sure)
+        _delete(name)
     st.download_button(
         "Download as Parquet", lambda: place.parquet(name), f"{name}.zip", "application/zip", key=f"parquet {name}", on_click="ignore"
     )  # fmt: skip

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import duckdb
 import streamlit as st
 
 from overbudget.app.dashboard import sidebar
 from overbudget.app.dashboard.wording import literal
+from overbudget.store.dataset import damage
 from overbudget.store.errors import OverbudgetError
 
 # not "pages": Streamlit would serve what is in a folder of that name by itself, past this router
@@ -32,5 +34,9 @@ page = st.navigation(pages, expanded=True)
 sidebar.follow()
 try:
     page.run()
-except OverbudgetError as error:
-    st.error(literal(error))
+except (OverbudgetError, duckdb.Error) as error:
+    said = str(error) if isinstance(error, OverbudgetError) else damage(error)
+    if said is None:
+        raise
+    st.error(literal(said))
+    st.page_link("views/datasets.py", label="Go to Datasets to open another one, or to delete this one")

@@ -33,11 +33,12 @@ def choose_dataset() -> str:
         st.stop()
     asked = kept("dataset")
     if asked not in names:
+        first = next(filter(cache.is_readable, names), names[0])
         if asked is not None:
             st.warning(
-                f"There is no dataset {literal(repr(asked))} in this workspace; showing {literal(names[0])} instead."
+                f"There is no dataset {literal(repr(asked))} in this workspace; showing {literal(first)} instead."
             )
-        asked = names[0]
+        asked = first
     st.session_state["dataset"] = asked
     chosen = st.sidebar.selectbox(
         "Dataset", names, format_func=label, key="dataset", persist_state="session", on_change=forget

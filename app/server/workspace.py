@@ -59,7 +59,7 @@ class Workspace:
         """Datasets, the newest first; samples last, in the order of their list."""
         order = {f"sample-{sample.name}": place for place, sample in enumerate(samples())}
         files = [path for path in self.folder.glob("*.duckdb") if not path.name.startswith(".")]
-        ranked = sorted(files, key=lambda path: (order.get(path.stem, -1), -path.stat().st_mtime, path.stem))
+        ranked = sorted(files, key=lambda path: (order.get(path.stem, -1), -_modified(path), path.stem))
         return [path.stem for path in ranked]
 
     def path(self, name: str) -> Path:
@@ -121,6 +121,13 @@ class Workspace:
         for path in self.incoming.iterdir():
             if path.is_file():
                 path.unlink(missing_ok=True)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # somebody else has just deleted it
+        return 0.0
 
 
 @contextmanager

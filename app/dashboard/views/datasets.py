@@ -1,10 +1,10 @@
 """Datasets: drop dumps, see what was found in them, open one."""
 
+import duckdb
 import streamlit as st
 
 from overbudget.app.dashboard import cache, datasets_panel, state
 from overbudget.app.dashboard.components.upload import upload
-from overbudget.app.dashboard.wording import literal
 from overbudget.app.server.workspace import samples
 from overbudget.store.errors import OverbudgetError
 
@@ -15,10 +15,12 @@ names = state.workspace().names()
 st.html('<p class="ob-caption">In this workspace</p>')
 for name in names:
     try:
-        with datasets_panel.dataset(cache.connection(name), name):
-            datasets_panel.manage(name)
-    except OverbudgetError as error:
-        st.error(literal(error))
+        fold = datasets_panel.dataset(cache.connection(name), name)
+    except (OverbudgetError, duckdb.Error) as error:
+        datasets_panel.unreadable(name, error)
+        continue
+    with fold:
+        datasets_panel.manage(name)
 if not names:
     st.info("No dataset yet: drop a dump above.")
 missing = [sample.title for sample in samples() if f"sample-{sample.name}" not in names]
