@@ -158,8 +158,8 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
 
 def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Errors: OverbudgetError where the file is shorter than the blocks that it says it has: a copy that was broken off."""
-    blocks = connection.execute("SELECT block_size * total_blocks FROM system.main.pragma_database_size()").fetchall()[0][0]
-    size, whole = path.stat().st_size, HEADERS + blocks
+    sizes = connection.execute("SELECT block_size * total_blocks FROM system.main.pragma_database_size()").fetchall()
+    size, whole = path.stat().st_size, HEADERS + sizes[0][0]
     if size < whole:
         raise OverbudgetError(
             f"{path} is cut off: {size:,} of its {whole:,} bytes are there. "
