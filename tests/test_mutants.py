@@ -1,6 +1,7 @@
 """The tester of tests (`make mutants`): which faults it makes, which tests it asks, and that it tells what it found."""
 
 import ast
+import os
 import signal
 import subprocess
 import sys
@@ -164,6 +165,53 @@ def test_only_tests_that_run_the_function_are_asked_those_of_its_own_file_first_
 def test_every_test_is_asked_about_what_runs_on_import(function: str) -> None:
     expected = ["own.py::last", "b.py::not_it", "b.py::quick", "a.py::slow", "a.py::far"]
     assert REACH.tests("f.py", function, "own.py") == expected
+
+
+RECORDED = """
+import sys
+from pathlib import Path
+import pytest
+from scripts.mutants.reach import Recorder
+recorder = Recorder(Path("reach.json"))
+recorder.start()
+pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir=.", "test_some.py", "test_other.py"], plugins=[recorder])
+"""
+SOME_TESTS = """
+import pytest
+from overbudget.analysis.budget.edit import edited
+from overbudget.analysis.common.durations import format_duration
+
+@pytest.fixture(scope="module")
+def text():
+    return edited("", {})
+
+def test_format():
+    assert format_duration(2_000_000_000)
+
+def test_edit(text):
+    assert text == ""
+
+def test_wrong():
+    assert format_duration(2_000_000_000) == ""
+"""
+
+
+def test_who_calls_what_is_recorded_and_what_fails_anyway_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "test_some.py").write_text(SOME_TESTS)
+    (tmp_path / "test_other.py").write_text("def test_nothing():\n    pass\n")
+    subprocess.run(
+        [sys.executable, "-c", RECORDED], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True
+    )
+    reach = Reach.read(tmp_path / "reach.json")
+    assert reach.failed == ["test_some.py::test_wrong"]
+    assert list(reach.seconds) == [
+        "test_some.py::test_format",
+        "test_some.py::test_edit",
+        "test_other.py::test_nothing",
+    ]
+    assert reach.tests("analysis/common/durations.py", "format_duration") == ["test_some.py::test_format"]
+    shared = reach.tests("analysis/budget/edit.py", "edited")  # called by what all tests of the module share
+    assert sorted(shared) == ["test_some.py::test_edit", "test_some.py::test_format"]
 
 
 ONE_TRIAL = """

@@ -24,10 +24,14 @@ ON_IMPORT = ""  # in place of a test
 
 @dataclass(frozen=True)
 class Reach:
-    """The tests in the order in which they ran, with their seconds, and by file and function the tests that run it."""
+    """The tests in the order in which they ran, with their seconds, and by file and function the tests that run it.
+
+    `failed` are tests that fail without a fault: no mutant is tried against them.
+    """
 
     seconds: Mapping[str, float]
     callers: Mapping[str, Mapping[str, Collection[str]]]
+    failed: Collection[str] = ()
 
     def tests(self, file: str, function: str, first: str = "") -> list[str]:
         """The tests that run a function, or, for what runs on import, all of them.
@@ -55,7 +59,7 @@ class Reach:
     def read(cls, path: Path) -> "Reach":
         """What `Recorder` wrote."""
         said = json.loads(path.read_text(encoding="utf-8"))
-        return cls(said["seconds"], said["callers"])
+        return cls(said["seconds"], said["callers"], said["failed"])
 
 
 class Recorder:
@@ -65,6 +69,7 @@ class Recorder:
         self._path, self._files = path, _Files()
         self._kernels: dict[Any, set[CodeType]] = {}
         self._seconds: dict[str, float] = {}
+        self._failed: set[str] = set()
         self._called: dict[str, set[CodeType]] = {ON_IMPORT: set()}  # by test, or by a module whose fixtures called it
         self._now = self._called[ON_IMPORT]
 
@@ -108,14 +113,21 @@ class Recorder:
         self._now = before
         return done
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed.add(report.nodeid)
+
     def pytest_sessionfinish(self) -> None:
         sys.settrace(None)
+        seconds = {test: took for test, took in self._seconds.items() if test not in self._failed}
         callers: dict[str, dict[str, list[str]]] = {}
-        for test in (ON_IMPORT, *self._seconds):
+        for test in (ON_IMPORT, *seconds):
             for code in self._called.get(test, set()) | (self._called.get(_module(test), set()) if test else set()):
                 by_function = callers.setdefault(self._files[code.co_filename], {})
                 by_function.setdefault(outermost(code.co_qualname), []).append(test)
-        self._path.write_text(json.dumps({"seconds": self._seconds, "callers": callers}), encoding="utf-8")
+        self._path.write_text(
+            json.dumps({"seconds": seconds, "callers": callers, "failed": sorted(self._failed)}), encoding="utf-8"
+        )
 
 
 class _Files(dict[str, str]):

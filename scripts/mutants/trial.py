@@ -21,10 +21,10 @@ from scripts.mutants.rooms import ROOT, Mutant
 from scripts.mutants.sites import mutated
 
 MEMORY = 6 << 30  # bytes that a mutant may reserve; one that never stops collecting is stopped
-PASSED, NO_TESTS = 0, 5  # exit statuses of pytest
+PASSED, FAILED, NO_TESTS = 0, 1, 5  # exit statuses of pytest
 # One that did not end in time; a test that takes too much of the processor is stopped by the signal of its timer.
 STOPPED, TOO_MUCH_CPU = -signal.SIGKILL, -signal.SIGPROF
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-profile=mutants", "--no-header")
+OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-profile=mutants", "--no-header")
 # A test may use so many times as much of the processor as without the fault, and some seconds; so may importing.
 SLOWEST, MORE_SECONDS = 3.0, 8.0
 LONGEST = 20.0  # times as long on the clock: what waits and never ends
@@ -109,7 +109,9 @@ def _run(trial: Trial) -> NoReturn:
         import pytest
 
         plugin = _plugin(trial)
-        status = int(pytest.main([*OPTIONS, f"--basetemp={trial.folder / 'files'}", *trial.files], plugins=[plugin]))
+        until_first = ["-x"] if trial.mutant else []
+        files = [f"--basetemp={trial.folder / 'files'}", *trial.files]
+        status = int(pytest.main([*OPTIONS, *until_first, *files], plugins=[plugin]))
         sys.stdout.flush()
     finally:
         os._exit(status)

@@ -124,7 +124,17 @@ def test_the_json_of_a_review_has_the_promised_keys(tmp_path: Path) -> None:
     connection = open_dataset(slow_hops().write(tmp_path / "hops.duckdb"))
     found = review(connection, parse_budget('[budget]\np95 = "1s"\n[stages.tools]\np95 = "100ms"')).as_dict()
     connection.close()
-    assert list(found["dataset"]) == ["spans", "traces", "requests", "incomplete", "start", "end", "sampled"]
+    assert list(found["dataset"]) == [
+        "spans",
+        "traces",
+        "requests",
+        "incomplete",
+        "start",
+        "end",
+        "sampled",
+        "warnings",
+    ]
+    assert found["dataset"]["warnings"] == []
     assert (found["dataset"]["spans"], found["dataset"]["traces"], found["dataset"]["requests"]) == (1200, 300, 300)
     assert found["dataset"]["start"] == "2026-09-21T14:13:20.000000Z"
     assert found["budget"] == {"budget": {"p95": "1s"}, "stages": {"tools": {"p95": "100ms"}}}
