@@ -81,7 +81,7 @@ class Dataset:
 
     spans, span_events, span_links = Relation(), Relation(), Relation()
     operations, requests, critical_path = Relation(), Relation(), Relation()
-    stage_time, ingest_report = Relation(), Relation()
+    stage_time, stage_parts, model_calls, ingest_report = Relation(), Relation(), Relation(), Relation()
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
