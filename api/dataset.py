@@ -167,16 +167,16 @@ class Dataset:
         budget: "BudgetLike" = None,
         only: "Only" = None,
     ) -> "Answer[WhatIf]":
-        """Every request replayed with changes, which combine: what the distribution of latency would be.
+        """Replay every request with changes, which combine: what the distribution of latency would be.
 
-        `cap={"retrieval": "400ms"}`: the stage takes at most this long in each request, an operation each time.
-        `scale={"inference": 0.5}`: it takes so many times as long. `parallel=["tool a", "tool b"]` (or a list of such
-        groups): calls of these operations under one parent start together. `cache={"embed": "10m"}`: repeats with the
-        same input within that time take no time. `drop_retries`: failed calls that were made again do not occur.
-        `drop=["rerank"]`: an operation does not happen. `servers={"SELECT docs": 5}`: so many may run at once, where a
-        limit on them shows. `tokens=["input<=4000"]`: prompts or answers have other numbers of tokens.
+        `cap={"retrieval": "400ms"}`: the stage takes at most this long per request; an operation, per call.
+        `scale={"inference": 0.5}`: its time is multiplied by this. `parallel=["tool a", "tool b"]` (or a list of such
+        groups): calls of these operations under one parent start together. `cache={"embed": "10m"}`: repeated calls with
+        the same input within that time take no time. `drop_retries`: leave out failed calls that were retried.
+        `drop=["rerank"]`: leave out an operation and all below it. `servers={"SELECT docs": 5}`: this many may run at
+        once, where the traces show a limit on them. `tokens=["input<=4000"]`: change the numbers of tokens.
 
-        Errors: OverbudgetError where a change names what is not there.
+        Errors: OverbudgetError where a change names something that does not occur.
         """
         from overbudget.analysis.whatif.changes import join_names, parse_changes
         from overbudget.answers import what_if

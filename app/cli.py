@@ -1,4 +1,4 @@
-"""The command `overbudget`: its commands, and what becomes of their errors."""
+"""The command `overbudget`: its subcommands, and how their errors are shown."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ import typer
 
 from overbudget.app.command_line import budgets, datasets, questions
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
-from overbudget.app.commands.first_run import first_run_told
+from overbudget.app.commands.first_run import first_run_progress
 from overbudget.store import versions
 from overbudget.store.errors import OverbudgetError
 
@@ -66,7 +66,7 @@ for command, example in COMMANDS.items():
 
 
 def main() -> None:
-    """Run a command. What a user can put right is said in one sentence on stderr (exit status 2), never as a traceback."""
+    """Run a command. An error that the user can fix is one sentence on stderr (exit status 2), never a traceback."""
     # numba asks scipy for linear algebra, which no kernel does: where it is installed that took 0.15 s of every first call.
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
     try:
@@ -84,7 +84,7 @@ def main() -> None:
 def _run() -> NoReturn:
     status = 0
     try:
-        with until_the_reader_leaves(), first_run_told():
+        with until_the_reader_leaves(), first_run_progress():
             status = app(standalone_mode=False, prog_name="overbudget") or 0
         sys.exit(status)
     except OverbudgetError as error:

@@ -1,4 +1,4 @@
-"""Libraries that only some answers need: which extra of overbudget brings them."""
+"""Libraries that only some answers need, and which extra of overbudget installs them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from overbudget.store.errors import OverbudgetError
 def needs(library: str, extra: str, what: str) -> Iterator[None]:
     """Around the import of `library`, which `what` needs and the extra `extra` installs.
 
-    Errors: OverbudgetError that says what to type, where the library is not there.
+    Errors: OverbudgetError that says what to type, where the library is not installed.
     """
     try:
         yield

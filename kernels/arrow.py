@@ -1,4 +1,4 @@
-"""Columns of Arrow as numpy arrays, and of texts as numbers; and the way back.
+"""Arrow columns as numpy arrays, text columns as numbers, and both ways back.
 
 pyarrow's own `to_numpy` and `array` import pandas, which takes a third of a review's time.
 """
@@ -15,8 +15,8 @@ I64 = npt.NDArray[np.int64]
 
 
 def numbers(column: pa.ChunkedArray) -> np.ndarray:
-    """A column of integers or floats without nulls (ask SQL to coalesce them); not to be written to."""
-    if len(column) == 0:  # pyarrow makes one chunk of none by way of pandas
+    """A column of integers or floats without nulls (let SQL coalesce them) as an array; do not write to it."""
+    if len(column) == 0:  # combining no chunks makes pyarrow import pandas
         return np.zeros(0, _DTYPES[str(column.type)])
     return np.from_dlpack(column.combine_chunks())
 
@@ -52,7 +52,7 @@ def _column(values: np.ndarray | Sequence[str]) -> pa.Array:
 
 @dataclass(frozen=True)
 class Coded:
-    """A text column: `codes[i]` is the place of row i's text in `names`, -1 where it has none."""
+    """A text column: `codes[i]` is the index of row i's text in `names`, -1 where it has none."""
 
     codes: I32
     names: tuple[str, ...]
@@ -65,14 +65,14 @@ class Coded:
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names))
 
     def among(self, choice: str | Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Which rows have one of the texts in `choice`; "" stands for none at all."""
+        """Which rows have one of the texts in `choice`; "" stands for no text."""
         wanted = {choice} if isinstance(choice, str) else set(choice)
         chosen = np.array([name in wanted for name in self.names] + ["" in wanted], bool)
         return chosen[self.codes]
 
 
 def coded(column: pa.ChunkedArray, none: str | None = None) -> Coded:
-    """A text column of Arrow as codes and names; the text `none` stands for no text at all."""
+    """An Arrow text column as codes and names; the text `none` stands for no text."""
     if len(column) == 0:
         return Coded(np.zeros(0, np.int32), ())
     whole = column.combine_chunks().dictionary_encode()
@@ -86,14 +86,14 @@ def coded(column: pa.ChunkedArray, none: str | None = None) -> Coded:
 
 
 def coded_texts(texts: Iterable[str]) -> Coded:
-    """Texts of Python as codes and names, these in the order in which they first appear."""
+    """Python strings as codes and names, names in the order in which they first appear."""
     names: dict[str, int] = {}
     codes = [names.setdefault(text, len(names)) for text in texts]
     return Coded(np.array(codes, np.int32), tuple(names))
 
 
 def row_of(request_no: I32, wanted: I32) -> I32:
-    """The row at which each of the `wanted` numbers stands in `request_no`; -1 where it does not."""
+    """The row of `request_no` that holds each of the `wanted` numbers; -1 where there is none."""
     if len(request_no) == 0 or len(wanted) == 0:
         return np.full(len(wanted), -1, np.int32)
     rows = np.full(max(int(request_no.max()), int(wanted.max())) + 1, -1, np.int32)

@@ -4,7 +4,7 @@ import numpy as np
 
 from overbudget.kernels.jit import kernel
 
-FEW = 48  # are sorted by insertion: they are nearly in order
+FEW = 48  # up to so many are sorted by insertion, as they are nearly in order
 
 
 @kernel

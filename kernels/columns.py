@@ -1,4 +1,4 @@
-"""What kernels take and give: spans, operations, trees, requests and segments as columns. Nothing here is compiled."""
+"""What kernels take and return: spans, operations, trees, requests and segments as columns. Nothing is compiled here."""
 
 from typing import NamedTuple
 
@@ -35,16 +35,16 @@ class SpanColumns(NamedTuple):
 class OperationColumns(NamedTuple):
     """What the kernels need to know of each operation."""
 
-    service: I32  # place
+    service: I32  # number of the service
     kind: I8
-    peer: I32  # place that a call span says it calls, or -1
+    peer: I32  # number of the service that a call span says it calls, or -1
     stage: I16  # or -1 where no rule classifies it
     weak: Bool
-    under: I16  # stage that must be the innermost classified one above for the rule to count, or -1; below -1: see stages.assign
+    under: I16  # the rule counts only where this is the innermost classified stage above; -1: anywhere; below -1: see stages.assign
 
 
 class Tree(NamedTuple):
-    """One entry ("node") per span that is kept: traces together, within a trace by start, then longer, then span id."""
+    """One entry ("node") per span that is kept: trace by trace; in a trace by start, the longer first, then by span id."""
 
     row: I32  # index into SpanColumns
     trace: I32
@@ -59,7 +59,7 @@ class Tree(NamedTuple):
 
 
 class Duplicates(NamedTuple):
-    """Spans with the ids of another one, and which was kept instead (rows of SpanColumns)."""
+    """Spans that have the same ids as another one, and which of them was kept (rows of SpanColumns)."""
 
     row: I32
     kept: I32
@@ -76,12 +76,12 @@ class Requests(NamedTuple):
 
 
 class Segments(NamedTuple):
-    """Critical-path segments: requests together, in time order. They tile every request exactly."""
+    """Critical-path segments, request by request in time order. They tile every request exactly."""
 
     request: I32
     node: I32
     start: I64
     end: I64
-    hop: I32  # place the request was passing to, or -1 where the time is the span's own
+    hop: I32  # number of the service the request was passing to, or -1 where the time is the span's own
     awaited: Bool  # False where the trace shows what ran then, not that the request waited for it
-    while_running: I32  # node that ran then and went on after the request's end, or -1; the time is `node`'s own
+    while_running: I32  # node that ran then and ends after the request, or -1; the time is `node`'s own

@@ -1,22 +1,22 @@
-"""Who is told that kernels are being compiled: known without loading the compiler."""
+"""Callbacks for the progress of compiling kernels; importing this does not load the compiler."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Called with the name of a kernel before it is compiled (a second or more for the large ones), and when it is.
+# Called with the name of a kernel before it is compiled (a second or more for the large ones), and afterwards.
 on_compile: list[Callable[[str], None]] = []
 on_compiled: list[Callable[[str], None]] = []
 
-# Called with the folder and the reason where machine code could not be kept.
+# Called with the folder and the error when machine code could not be cached.
 on_unkept: list[Callable[[Path, OSError], None]] = []
 
 
 @contextmanager
-def told_of_compiling(show: Callable[[int], None], clear: Callable[[], None]) -> Iterator[None]:
-    """Inside, `show` is called with how many kernels were compiled so far as each begins; `clear` when none is being compiled.
+def compile_progress(show: Callable[[int], None], clear: Callable[[], None]) -> Iterator[None]:
+    """Inside, `show` is called as each kernel begins to compile, with the number done; `clear` when all begun are done.
 
-    Who asked before hears nothing meanwhile: two would write over each other.
+    Callbacks that were set before are silent meanwhile: two would write over each other.
     """
     begun, ended = 0, 0
 

@@ -10,17 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.kernels.jit import READ_I32, READ_U8, READ_U64, kernel
+from overbudget.kernels.mix import mix
 
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
-
-
-@kernel(signature="uint64(uint64)", allocates=False)
-def mix(h):
-    """Spread every bit of `h` over all 64 (the finaliser of SplitMix64)."""
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
 
 
 @kernel(signature=f"uint64({READ_U8}, int64, int64)", allocates=False)

@@ -1,7 +1,7 @@
-"""The critical path of every request: who it was waiting for, at every instant.
+"""The critical path of every request: what it was waiting for, at every instant.
 
-Each span is walked once, by itself (kernels.path_walk). The path of a request is the walk of its entry span with every
-piece that is another span's put in place: the part of that span's own path between the piece's ends.
+Each span is walked once, by itself (kernels.path_walk). The path of a request is the walk of its entry span, with every
+piece that belongs to another span replaced by that part of the other span's own path.
 Method: docs/reference/method.md, "Critical path".
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from overbudget.kernels.columns import I32, OperationColumns, Requests, Segments, Tree
 from overbudget.kernels.hops import hops
-from overbudget.kernels.jit import at_hand, kernel
+from overbudget.kernels.jit import is_compiled, kernel
 from overbudget.kernels.path_items import Items, path_items
 from overbudget.kernels.path_walk import AWAITED, MOST_PIECES, OWN, PIECE, RAN, walk_span
 
@@ -24,7 +24,7 @@ SEGMENT = np.dtype(
     ],
     align=True,
 )
-# a part of a span that the path is inside of, and the next piece of its walk to be put in place
+# a part of a span that the path is inside of, and the next piece of its walk to write
 FRAME = np.dtype(
     [("span", np.int64), ("piece", np.int64), ("low", np.int64), ("high", np.int64), ("awaited", np.bool_)], align=True
 )
@@ -32,13 +32,13 @@ FRAME = np.dtype(
 
 @kernel(allocates=False, inner=True)
 def _first_row(first, span):
-    """Where the pieces of a span begin: every span has room for as many as its items can make."""
+    """The row where the pieces of a span begin: every span has room for as many as its items can make."""
     return MOST_PIECES * first[span] + span
 
 
 @kernel(allocates=False)
 def earliest_piece(pieces, at, count, low):
-    """Of `count` pieces from row `at` on, which stand latest first, the earliest that ends after `low`."""
+    """Of `count` pieces from row `at` on, latest first, the earliest that ends after `low`."""
     a, b = at, at + count - 1
     while a < b:
         middle = (a + b + 1) // 2
@@ -51,7 +51,7 @@ def earliest_piece(pieces, at, count, low):
 
 @kernel(allocates=False)
 def add_segment(segments, count, request, node, start, end, awaited, while_running):
-    """Append a segment to the first `count`, or lengthen the last one where nothing differs; how many there are then."""
+    """Append a segment after the first `count`, or extend the last one if only time differs; returns the new count."""
     if count > 0:
         last = segments[count - 1]
         if (
@@ -78,7 +78,7 @@ def _enter(frame, span, low, high, awaited, first, counts, pieces):
 
 @kernel(allocates=False, inner=True)
 def _tile(request, entry, start, end, first, items, counts, pieces, order, heap, frames, segments, count):
-    """Write the segments of one request in time order from row `count` of `segments` on; the row after the last."""
+    """Write the segments of one request in time order from row `count` of `segments` on; returns the row after them."""
     child, low, high, awaited, depth = entry, start[entry], end[entry], True, -1
     while True:
         if child >= 0:
@@ -113,7 +113,7 @@ def _tile(request, entry, start, end, first, items, counts, pieces, order, heap,
 
 @kernel(allocates=False)
 def _tile_all(entry, start, end, first, items, counts, pieces, order, heap, frames, segments):
-    """Write the segments of all requests, requests together and each in time order; how many they are."""
+    """Write the segments of all requests, request by request in time order; returns how many there are."""
     count = 0
     for r in range(entry.size):
         count = _tile(r, entry[r], start, end, first, items, counts, pieces, order, heap, frames, segments, count)
@@ -121,12 +121,12 @@ def _tile_all(entry, start, end, first, items, counts, pieces, order, heap, fram
 
 
 def compiled_before() -> bool:
-    """Whether the machine code of the walk is at hand, from this run or one before."""
-    return at_hand(_tile_all)
+    """Whether the machine code of the walk is loaded or cached."""
+    return is_compiled(_tile_all)
 
 
 def _tiled(tree: Tree, requests: Requests, items: Items) -> np.ndarray:
-    """The segments of all requests, in memory for as many as there can be: each ends where a piece ends."""
+    """The segments of all requests, written to memory for as many as there can be: each ends where a piece ends."""
     spans, most = len(tree.start), MOST_PIECES * len(items.item)
     counts, pieces = np.zeros(spans, np.int32), np.empty(most + spans, PIECE)
     widest, deepest = int(np.diff(items.first).max(initial=0)), int(requests.span_count.max(initial=1))
@@ -141,8 +141,8 @@ def _tiled(tree: Tree, requests: Requests, items: Items) -> np.ndarray:
 def critical_path(tree: Tree, requests: Requests, operations: OperationColumns, request_of: I32) -> Segments:
     """The critical path of every request, hops marked. `sum(end - start)` of a request is its duration, to the ns.
 
-    `request_of` gives each node's request; spans that are part of none (-1) own nothing. Time of the walk that is handed
-    to what runs past the request's end stays with the span that had it to give: see `Segments.while_running`.
+    `request_of` gives each node's request; spans that are part of none (-1) own nothing. Time offered to a span that runs
+    past the request's end stays with the span that offered it: see `Segments.while_running`.
     """
     kind, peer = operations.kind[tree.operation], operations.peer[tree.operation]
     found = _tiled(tree, requests, path_items(tree, kind, request_of))

@@ -1,7 +1,7 @@
-"""What waits for what, as all traces together show it (docs/reference/method.md, What waits for what).
+"""Which calls wait for which, judged over all traces together (docs/reference/method.md, What waits for what).
 
-One trace shows only that a call began after another had ended. That it waited for it is told from how often the two overlap
-elsewhere, and from how soon the one begins when the other has ended.
+One trace shows only that a call began after another had ended. Whether it waited for it shows in how often the two overlap
+elsewhere, and in how soon one begins after the other has ended.
 """
 
 import numpy as np
@@ -9,10 +9,10 @@ import numpy as np
 from overbudget.kernels.jit import kernel
 from overbudget.kernels.tally import FREE, grown, slot_of, tally
 
-LEAST_CASES = 20  # fewer tell nothing
-RARELY = 50  # one in so many
-AT_ONCE_NS = 2_000_000  # a call that begins so soon after another has ended was let in by it
-LEVELS = 8  # ancestors that are counted apart
+LEAST_CASES = 20  # fewer show nothing
+RARELY = 50  # "rarely" is at most one in so many
+AT_ONCE_NS = 2_000_000  # a call that begins this soon after another ended was waiting for it
+LEVELS = 8  # ancestors that are counted separately
 MOST_KINDS = 256  # of children under one parent, beyond which its pairs are not counted
 NEVER = np.int64(-(2**62))  # before all times
 N, OVERLAP, AFTER, SOON = range(4)  # counters of a pair of operations under a parent
@@ -36,9 +36,9 @@ def resolution_ns(start, end):
 def waiters(parent, end, kind, failed, lost, kinds, tick):
     """int32[nodes]: the ancestor that waits for each span, -1 for none.
 
-    It is the nearest one within which the span ends. An ancestor at a distance at which spans of this operation outlive it
-    more often than now and then waits for none of them. Parents that failed do not count: they gave up. Nobody waits for the
-    `lost` legs of hedged calls, and they tell nothing of the others.
+    It is the nearest one within which the span ends. Where spans of this operation often outlive the ancestor so many levels up,
+    that ancestor waits for none of them. Parents that failed do not count: they gave up. Nothing waits for the `lost` calls of
+    hedged pairs, and they are no evidence about the others.
     """
     keys, counts = tally(2 * LEVELS)
     used, n = 0, parent.size
@@ -115,8 +115,8 @@ def pairs_of_siblings(first, by_start, by_end, start, end, kind, kinds, tick):
 
 @kernel(inner=True)
 def _number_kinds(up, low, high, by_start, kind, local, stamp, names, place):
-    """Number the operations among the children of `up` in the order of their first starts: how many there are, and one more than
-    MOST_KINDS where that is too many. `place` is where each child stands in `by_start`."""
+    """Number the operations among the children of `up` in the order of their first starts; returns how many there are, or
+    MOST_KINDS + 1 where there are too many. `place` is the index of each child in `by_start`."""
     m = 0
     for i in range(low, high):
         place[by_start[i]] = i
@@ -131,7 +131,7 @@ def _number_kinds(up, low, high, by_start, kind, local, stamp, names, place):
 
 @kernel(inner=True)
 def _seen_below(low, high, by_start, by_end, start, end, kind, local, place, m, tick):
-    """What one parent shows of each two of the `m` operations among its children: the counters of a pair."""
+    """The counters of each pair of the `m` operations among one parent's children."""
     seen, members = np.zeros((m, m, 4), np.int32), np.zeros(m, np.int32)
     running, since = np.full(m, NEVER), np.zeros(m, np.int64)
     ended, at_once, j = np.full(m, NEVER), max(AT_ONCE_NS, 2 * tick), low

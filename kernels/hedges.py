@@ -1,7 +1,7 @@
-"""Hedged calls: a second leg is sent where the first has no answer after a fixed time, and the first answer counts.
+"""Hedged calls: a second call is sent when the first has no answer after a fixed time, and the first answer counts.
 
-Told from all calls of an operation at once (docs/reference/method.md, Hedged calls): one pair shows only that two calls overlap.
-J. Dean and L. A. Barroso, "The Tail at Scale", CACM 56 (2013), name them.
+Recognised over all calls of an operation (docs/reference/method.md, Hedged calls): one pair shows only that two calls overlap.
+The term is from J. Dean and L. A. Barroso, "The Tail at Scale", CACM 56 (2013).
 """
 
 import numpy as np
@@ -9,16 +9,16 @@ import numpy as np
 from overbudget.kernels.columns import I32, I64, Bool
 from overbudget.kernels.jit import kernel
 
-LEAST_CASES = 20  # pairs, and calls that needed no second leg
-MOST_SPREAD = 0.1  # of the delay: its coefficient of variation
-MOST_UNLIKE = 0.05  # calls that were not hedged though they took longer, or of which more than two overlap
+LEAST_CASES = 20  # pairs, and calls that needed no second call
+MOST_SPREAD = 0.1  # greatest coefficient of variation of the delay
+MOST_UNLIKE = 0.05  # share of calls that were not hedged though they took longer, or of which more than two overlap
 ALONE, OTHER = -1, -2
 
 
 @kernel
 def second_legs(first, by_start, start, end, kind, kinds):
-    """The later of two siblings of one operation that overlap, for the earlier one; ALONE for a call that overlaps none, OTHER
-    for the later one. And per operation how many calls overlap more than one."""
+    """For each call, the later sibling of the same operation that overlaps it; ALONE where none overlaps, OTHER for the later
+    call itself. And per operation, how many calls overlap more than one other."""
     mate, crowded = np.full(start.size, ALONE, np.int32), np.zeros(kinds, np.int64)
     last, stamp = np.zeros(kinds, np.int32), np.full(kinds, -1, np.int32)
     for up in range(first.size - 1):
@@ -41,10 +41,10 @@ def second_legs(first, by_start, start, end, kind, kinds):
 
 
 def lost_legs(parent: I32, first: I64, by_start: I32, start: I64, end: I64, kind: I32, kinds: int) -> Bool:
-    """bool[nodes]: the legs of hedged calls whose answer came second: nobody waits for them.
+    """bool[nodes]: the calls of hedged pairs whose answer came second: nothing waits for them.
 
-    Calls of an operation are hedged where second legs begin after a delay that hardly varies, and those without a second leg took
-    no longer than that delay.
+    Calls of an operation are hedged where second calls begin after a delay that hardly varies, and those without a second call
+    took no longer than that delay.
     """
     mate, crowded = second_legs(first, by_start, start, end, kind, kinds)
     lost = np.zeros(len(parent), bool)

@@ -7,7 +7,7 @@ from overbudget.kernels.jit import kernel
 
 
 def remote_children(parent: I32, start: I64, service: I32) -> tuple[I64, I32]:
-    """Children in another service than their parent's: those of span s are `child[first[s]:first[s + 1]]`, by start."""
+    """Children in another service than their parent: those of span s are `child[first[s]:first[s + 1]]`, by start."""
     child = np.flatnonzero(parent >= 0).astype(np.int32)
     child = child[service[child] != service[parent[child]]]
     first = np.zeros(len(parent) + 1, np.int64)
@@ -18,7 +18,7 @@ def remote_children(parent: I32, start: I64, service: I32) -> tuple[I64, I32]:
 
 @kernel(allocates=False)
 def _last_ended(first, child, end, last):
-    """Set in `last`, for each remote child: of it and those before it under the same span, the one that ended last."""
+    """Set `last` for each remote child: which of it and those before it under the same span ended last."""
     for span in range(first.size - 1):
         for i in range(first[span] + 1, first[span + 1]):
             if end[last[i - 1]] > end[child[i]]:
@@ -27,7 +27,7 @@ def _last_ended(first, child, end, last):
 
 @kernel(allocates=False, inner=True)
 def _nearest(children, last, seg_start, seg_end, start, end):
-    """The child nearest in time to a segment; of two as near, the one that is called next."""
+    """The child nearest in time to a segment; of two equally near, the one that is called next."""
     a, b = 0, children.size
     while a < b:
         middle = (a + b) // 2

@@ -1,7 +1,7 @@
-"""`@kernel` compiles a function for this machine when it is first called, and keeps the machine code between runs.
+"""`@kernel` compiles a function for this machine when it is first called, and caches the machine code between runs.
 
 numba is imported by that first call and not before: commands that call no kernel start without it. With
-NUMBA_DISABLE_JIT=1 every kernel is the Python function that it is written as.
+NUMBA_DISABLE_JIT=1 every kernel stays a plain Python function.
 """
 
 import os
@@ -44,10 +44,10 @@ class Kernel:
         return (self._compiled or self.compiled)(*arguments)
 
 
-def at_hand(function: Callable[..., Any]) -> bool:
-    """Whether a kernel can be called without being compiled first: it was, in this run or in one before."""
+def is_compiled(function: Callable[..., Any]) -> bool:
+    """Whether a kernel can be called without compiling: its machine code is loaded, or cached by an earlier run."""
     if not isinstance(function, Kernel):
-        return False  # as Python, a kernel is slower than anything
+        return False  # as plain Python, a kernel is slower than any alternative
     from overbudget.kernels.machine_code import is_kept
 
     return bool(function.compiled.signatures) or is_kept(function.compiled.py_func)
@@ -66,12 +66,12 @@ def kernel(
 def kernel(
     function: Callable[P, R] | None = None, *, signature: str | None = None, allocates: bool = True, inner: bool = False
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function of columns and numbers a kernel; it lets other threads run while it does.
+    """Make a function of columns and numbers a kernel; other threads can run while it runs.
 
-    `signature`: the only types it is compiled for, in numba's words ("int64(int64[:])"), where calls differ in what does
-    not matter (writable or not); otherwise it is compiled for the types of each call. `allocates=False`: it makes no
-    array, and needs no counting of references (four times as fast where arrays are passed on). `inner`: only other
-    kernels call it, so that it needs no way in from Python.
+    `signature`: the only types it is compiled for, in numba's notation ("int64(int64[:])"), for kernels that are called
+    with types that differ only in being writable; otherwise it is compiled for the types of each call.
+    `allocates=False`: it makes no array and needs no reference counting (four times as fast where arrays are passed on).
+    `inner`: only other kernels call it, so it gets no entry point from Python.
     """
 
     def decorate(plain: Callable[P, R]) -> Callable[P, R]:

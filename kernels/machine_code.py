@@ -1,8 +1,8 @@
-"""The machine code of kernels, kept in the user's cache folder and never older than its source.
+"""The machine code of kernels, cached in the user's cache folder and never older than its source.
 
-A kernel's code has what other kernels and constants of other modules say compiled into it, so it is kept under a hash of
+Other kernels and constants of other modules are compiled into a kernel's code, so it is cached under a hash of
 its module and of every module of the package that this one imports, directly or not, and of the versions of Python,
-numba, llvmlite and numpy. Nothing kept is ever wrong for long: other sources, another hash. What was not used for a month goes.
+numba, llvmlite and numpy: other sources, another hash. Files that were not used for a month are removed.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _DAY_SECONDS = 24 * 3600
 _PACKAGE = __name__.partition(".")[0]
 _IMPORT = re.compile(r"^(?:from|import) +(" + _PACKAGE + r"[\w.]*)(?: +import +(\([^)]*\)|.*))?", re.MULTILINE)
 
-# numba's own lock: another one would be taken by one thread before this one, and by the next after it.
+# numba's own lock: with a second lock, two threads could take the two in opposite orders and block each other.
 lock = global_compiler_lock
 
 # The files of the machine code that this process has used or made.
@@ -45,7 +45,7 @@ used_files: set[Path] = set()
 
 
 def cache_folder() -> Path:
-    """Where machine code is kept: OVERBUDGET_CACHE_DIR, or overbudget/ in the user's folder for caches."""
+    """Where machine code is cached: OVERBUDGET_CACHE_DIR, or overbudget/ in the user's cache folder."""
     if given := os.environ.get("OVERBUDGET_CACHE_DIR"):
         return Path(given)
     if sys.platform == "darwin":
@@ -64,7 +64,7 @@ def dispatcher(function: Callable[..., Any], signature: str | None, options: dic
 
 
 class _Callee(numba.types.Dispatcher):
-    """A kernel that is called by another one: compiled once for all numbers, not anew for each constant it is given."""
+    """A kernel that is called by another one: compiled once for all numbers, not again for each constant argument."""
 
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
         plain = tuple(numba.types.unliteral(one) for one in args)
@@ -76,7 +76,7 @@ register_model(_Callee)(models.OpaqueModel)
 
 @cache
 def stand_for_dispatchers(kind: type) -> None:
-    """Where a kernel calls an object of this class, numba sees the dispatcher that is its attribute `compiled`."""
+    """Where a kernel calls an object of this class, let numba use the dispatcher in its attribute `compiled`."""
     typeof_impl.register(kind)(lambda kernel, _context: _Callee(kernel.compiled))
 
 
@@ -91,7 +91,7 @@ def _source(module: str) -> str | None:
 
 @cache
 def _imports(module: str) -> frozenset[str]:
-    """The modules of the package that a module imports at its top: what else it imports, no kernel can see."""
+    """The modules of the package that a module imports at top level: kernels cannot use any other import."""
     found = set()
     for name, given in _IMPORT.findall(_source(module) or ""):
         found |= {name, *(f"{name}.{one}" for one in re.findall(r"\w+", given))}
@@ -99,14 +99,14 @@ def _imports(module: str) -> frozenset[str]:
 
 
 def _versions() -> "hashlib._Hash":
-    """A hash of what machine code depends on besides its sources."""
+    """A hash of what machine code depends on in addition to its sources."""
     settings = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
     versions = (platform.python_implementation(), sys.version_info[:3], numba.__version__, llvmlite.__version__)
     return hashlib.sha256(repr((versions, np.__version__, sys.platform, settings)).encode())
 
 
 def key_of_sources(files: Iterable[Path]) -> str:
-    """A hash of source files and of what else machine code depends on."""
+    """A hash of source files and of what else machine code depends on (versions)."""
     digest = _versions()
     for file in files:
         source = file.read_bytes()
@@ -116,7 +116,7 @@ def key_of_sources(files: Iterable[Path]) -> str:
 
 @cache
 def key_of(module: str) -> str | None:
-    """The hash under which the kernels of a module are kept; None where its source cannot be read."""
+    """The hash under which the kernels of a module are cached; None where its source cannot be read."""
     reached, waiting = {module}, [module]
     while waiting:
         new = _imports(waiting.pop()) - reached
@@ -137,13 +137,13 @@ def _folder_of(module: str) -> Path | None:
 
 
 def is_kept(function: Callable[..., Any]) -> bool:
-    """Whether there is machine code of a kernel from an earlier run."""
+    """Whether a kernel's machine code was cached by an earlier run."""
     folder = _folder_of(function.__module__)
     return folder is not None and any(folder.glob(f"{function.__name__}-*.bin"))
 
 
 class _Cache(NullCache):
-    """One file for each kernel and the types of its arguments. Where nothing can be kept, every run compiles anew."""
+    """One file for each kernel and the types of its arguments. Where nothing can be cached, every run compiles again."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name = f"{function.__module__}.{function.__qualname__}"
@@ -154,7 +154,7 @@ class _Cache(NullCache):
         return folder / f"{self._name.rpartition('.')[2]}-{digest[:20]}.bin"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        # All that a call needs; what compiling needs, numba loads when it compiles: 0.1 s of every process that does not.
+        # Only what a call needs: what compiling needs takes 0.1 s to load, and numba loads it when it compiles.
         rtsys.initialize(target_context)
         if self._folder is not None:
             path = self._file(self._folder, sig, target_context.codegen().magic_tuple())
@@ -166,9 +166,9 @@ class _Cache(NullCache):
                 return found
             except OSError:
                 pass
-            except Exception as error:  # a file that was damaged is compiled anew and replaced
+            except Exception as error:  # a damaged file is compiled again and replaced
                 if os.environ.get("OVERBUDGET_DEBUG"):
-                    print(f"{self._name} is compiled anew: {error!r}", file=sys.stderr)
+                    print(f"{self._name} is compiled again: {error!r}", file=sys.stderr)
         for told in on_compile:
             told(self._name)
         return None
@@ -203,7 +203,7 @@ def _mark_used(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what was kept for other sources and versions, and not used for a month."""
+    """Remove files of other sources and versions that were not used for a month."""
     for old in folder.iterdir():
         if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
             shutil.rmtree(old, ignore_errors=True)

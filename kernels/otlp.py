@@ -5,5 +5,5 @@ STATUS_CODES = ("UNSET", "OK", "ERROR")
 
 
 def number_of(name: str, names: tuple[str, ...]) -> int:
-    """The number of `name` in `names`; a number the protocol does not know yet is kept as text, and is that number."""
+    """The number of `name` in `names`. A number that the protocol does not define yet is stored as text: that number."""
     return names.index(name) if name in names else int(name)

@@ -1,4 +1,4 @@
-"""Which intervals overlap which others of their group."""
+"""Which intervals overlap which other intervals of the same group."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from overbudget.kernels.jit import READ_I64, kernel
 
 @kernel(signature=f"Tuple((int32[:], int32[:]))({', '.join([READ_I64] * 6)})")
 def _overlapping(group, start, end, other_group, other_start, other_end):
-    reach = other_end.copy()  # of each other interval and those before it in the group, the latest end
+    reach = other_end.copy()  # the latest end among each other interval and those before it in the group
     for j in range(1, reach.size):
         if other_group[j] == other_group[j - 1]:
             reach[j] = max(reach[j], reach[j - 1])
@@ -36,9 +36,9 @@ def _overlapping(group, start, end, other_group, other_start, other_end):
 def overlapping(
     group: I64, start: I64, end: I64, other_group: I64, other_start: I64, other_end: I64
 ) -> tuple[I32, I32]:
-    """Pairs of an interval and another one of its group with a common instant inside: the row of each.
+    """Pairs of an interval and another one of its group that share an instant inside: the row of each.
 
-    The others stand by group, then by start. An interval without length is inside what runs around it.
+    The others must be sorted by group, then start. An interval of no length is inside whatever runs around it.
     """
     one, other = _overlapping(group, start, end, other_group, other_start, other_end)
     return np.asarray(one), np.asarray(other)

@@ -1,4 +1,4 @@
-"""What a span may have waited for: its children, and what runs past the end of a descendant and was handed up.
+"""What a span may have waited for: its children, and spans handed up because they run past a descendant's end.
 
 Method: docs/reference/method.md, "Critical path".
 """
@@ -17,10 +17,10 @@ ITEM = np.dtype(
 
 
 class Items(NamedTuple):
-    """Items by the span they belong to: those of span s stand at `first[s]:first[s + 1]` of `item`.
+    """Items by the span they belong to: those of span s are `item[first[s]:first[s + 1]]`.
 
-    An item is the part of the span `node` from `begin` to `end` (ns), where that span ends. Nobody waits on for a
-    `detached` one: a PRODUCER span between it and s only sent it off.
+    An item is the part of the span `node` from `begin` to `end` (ns), the end of that span. Nothing waits for a
+    `detached` one to end: a PRODUCER span between it and s only sent it off.
     """
 
     first: I64
@@ -56,10 +56,10 @@ def sending_ancestor(parent, downwards, kind):
 
 @kernel(allocates=False)
 def _handed_up(parent, start, end, request_of, later, owner, node_of, begin_of):
-    """Write every item in the order of its node (the span it belongs to, node, begin), as many as fit; how many there are.
+    """Write every item (the span it belongs to, node, begin) by node, as many as fit; returns how many there are.
 
-    A child is an item of its parent. What runs past the end of an ancestor is handed to the next one that is still
-    running then, as an item that begins there.
+    A child is an item of its parent. A span that runs past the end of an ancestor is also an item of the next ancestor
+    that is still running then, and begins there.
     """
     count = 0
     for node in range(parent.size):
@@ -77,7 +77,7 @@ def _handed_up(parent, start, end, request_of, later, owner, node_of, begin_of):
 
 
 def _owned(tree: Tree, request_of: I32) -> tuple[I32, I32, I64]:
-    """Of every item the span it belongs to, its node, and where it begins."""
+    """For every item: the span it belongs to, its node, and where it begins."""
     later = outliving_ancestor(tree.parent, tree.end, tree.downwards, request_of)
     room = len(tree.parent) + 1
     while True:
@@ -90,8 +90,8 @@ def _owned(tree: Tree, request_of: I32) -> tuple[I32, I32, I64]:
 
 @kernel(allocates=False)
 def _by_owner(owner, node, begin, end, span_id, sender, fill, items):
-    """Write items together by their span, each span's up to its `fill`, the later nodes first: calls in a row then stand in
-    the order of their ends."""
+    """Write items span by span, each span's up to its `fill`, later nodes first: sequential calls are then in the order
+    of their ends."""
     for i in range(owner.size):
         up = owner[i]
         fill[up] -= 1
@@ -101,7 +101,7 @@ def _by_owner(owner, node, begin, end, span_id, sender, fill, items):
 
 
 def path_items(tree: Tree, kind: I8, request_of: I32) -> Items:
-    """The items of every span. `kind` and `request_of` are per span; those outside requests (-1) are items of nobody."""
+    """The items of every span. `kind` and `request_of` are per span; spans outside requests (-1) are no span's items."""
     owner, node, begin = _owned(tree, request_of)
     sender = sending_ancestor(tree.parent, tree.downwards, kind)
     first, items = np.zeros(len(tree.parent) + 1, np.int64), np.empty(len(owner), ITEM)
@@ -124,7 +124,7 @@ def _above(parent, downwards, background):
 def without_background(tree: Tree, request_of: I32, entry: I32, background: Bool) -> tuple[Tree, I32]:
     """The tree and the request of each span, with `background` spans (bool[n]) in no request and their children handed up.
 
-    Entry spans (`entry`) stay what they are: a request is never in the background of itself.
+    Entry spans (`entry`) keep their request: a request is never in its own background.
     """
     background = background.copy()
     background[entry] = False

@@ -1,16 +1,16 @@
 """The walk through one span, from its end to its start: what was it waiting for, at every instant?
 
-A walk looks at the items of the span alone and never into them, and every span has exactly one, whoever is given a part
-of it. Method: docs/reference/method.md, "Critical path".
+A walk looks at the span's items, never into them, and every span has exactly one walk, whichever span gets a part of
+it. Method: docs/reference/method.md, "Critical path".
 """
 
 import numpy as np
 
 from overbudget.kernels.jit import kernel
 
-OWN, AWAITED, OFFERED, RAN = range(4)  # what a piece of a walk is: see `walk_span`
+OWN, AWAITED, OFFERED, RAN = range(4)  # the kinds of pieces of a walk: see `walk_span`
 PIECE = np.dtype([("node", np.int32), ("how", np.int8), ("high", np.int64)], align=True)
-MOST_PIECES = 3  # of a walk for each item, and one more: each piece ends where an item ends or begins
+MOST_PIECES = 3  # of a walk per item, and one more: each piece ends where an item ends or begins
 
 
 @kernel(allocates=False, inner=True)
@@ -35,7 +35,7 @@ def _insertion_sort(order, low, high, items):
 
 @kernel(allocates=False)
 def sort_by_end(order, n, spare, items):
-    """Sort the first n item numbers in `order` in place, what ended last first. `spare` has room for as many."""
+    """Sort the first n item numbers in `order` in place, the latest end first. `spare` has room for as many."""
     width = 8
     for low in range(0, n, width):
         _insertion_sort(order, low, min(low + width, n), items)
@@ -57,7 +57,7 @@ def sort_by_end(order, n, spare, items):
 
 @kernel(allocates=False, inner=True)
 def _offered_first(a, b, request_end):
-    """Whether time is offered to item a before item b, both running then.
+    """Whether time is offered to item a rather than to item b, both running then.
 
     What ends within the request comes first, then the later begin, then the greater span id.
     """
@@ -70,7 +70,7 @@ def _offered_first(a, b, request_end):
 
 @kernel(allocates=False)
 def push_running(heap, size, item, items, request_end):
-    """Add an item to the heap of those that run on, and return its new size. The first in `heap` is offered time first."""
+    """Add an item to the heap of running items; returns the new size. The first in `heap` is offered time first."""
     at = size
     while at > 0:
         above = (at - 1) // 2
@@ -84,7 +84,7 @@ def push_running(heap, size, item, items, request_end):
 
 @kernel(allocates=False)
 def pop_running(heap, size, items, request_end):
-    """Take the first item out of the heap of those that run on, and return its new size."""
+    """Take the first item out of the heap of running items; returns the new size."""
     item, size, at = heap[size - 1], size - 1, 0
     while 2 * at + 1 < size:
         below = 2 * at + 1
@@ -100,11 +100,11 @@ def pop_running(heap, size, items, request_end):
 
 @kernel(allocates=False)
 def walk_span(span, start, end, request_end, items, low, high, order, heap, pieces, at):
-    """The pieces of one span, latest first: written to `pieces` from row `at` on; how many they are.
+    """Write the pieces of one span, latest first, to `pieces` from row `at` on; returns how many there are.
 
-    A piece reaches down from its `high` to the next one's, the last to the span's `start`. It is OWN time of the span;
-    AWAITED or OFFERED, part of the span `node`; or RAN, own time while `node` ran, which goes on after the request has
-    ended. The span's items are `items[low:high]`; `order` and `heap` have room for as many.
+    A piece reaches from its `high` down to the next piece's `high`, the last one down to the span's `start`. It is OWN
+    time of the span; AWAITED or OFFERED, part of the span `node`; or RAN, own time while `node` ran, which ends after
+    the request. The span's items are `items[low:high]`; `order` and `heap` have room for as many.
     """
     n = high - low
     for i in range(n):

@@ -1,10 +1,9 @@
-"""Requests timed anew with some of their work changed (docs/reference/method.md, What-if).
+"""Replays: requests re-timed with some of their work changed (docs/reference/method.md, What-if).
 
 Every span has two events, its start (2 * node) and its end (2 * node + 1). A start waits for the ends of the siblings it depends
 on, or for its parent's start; an end waits for the ends of all that the span waits for. The pause after the last of them is
-the parent's own time before a start, and the span's own time before its end. These own times are all there is to change;
-everything else follows. A start or an end may also have to stand in a line (`Queues`), together with those of all other
-requests.
+the parent's self time before a start, and the span's self time before its end. Only these self times change; everything
+else follows. A start or an end may also have to wait in a queue (`Queues`), together with those of all other requests.
 """
 
 import heapq
@@ -26,8 +25,8 @@ NEVER = -(2**62)
 
 
 class Shape(NamedTuple):
-    """What a replay needs to know of the trees, whatever is changed. The children of node n are
-    `by_start[first[n]:first[n + 1]]`; what it waits for is `awaited[begins[n]:begins[n + 1]]`, by end."""
+    """What every replay needs to know of the trees. The children of node n are `by_start[first[n]:first[n + 1]]`; the spans
+    it waits for are `awaited[begins[n]:begins[n + 1]]`, by end."""
 
     parent: I32  # -1 where the parent is not part of the request
     start: I64
@@ -43,7 +42,7 @@ class Shape(NamedTuple):
     pair_keys: I64  # of operations of siblings, see pairs_of_siblings
     pairs: I32
     retry_of: I32  # the failed sibling it repeats, which alone it depends on; -1 for none
-    lost: Bool  # legs of hedged calls that nobody waits for, as another one answered first
+    lost: Bool  # calls of hedged pairs that nothing waits for, as the other one answered first
     tick: int  # the clock's resolution
 
 
@@ -58,35 +57,35 @@ class Graph(NamedTuple):
 
 
 class NodeChanges(NamedTuple):
-    """What is changed, per node."""
+    """The changes, per node."""
 
-    factor: F64  # what the span's own time is multiplied by
+    factor: F64  # the span's self time is multiplied by this
     group: I32  # spans of one group start together; -1 for none
     groups: int
     at_once: Bool  # spans that begin without the pause before them
-    gone: Bool  # spans that do not happen: they stand in no line
+    gone: Bool  # spans that do not happen: they wait in no queue
 
 
 class Queues(NamedTuple):
-    """Lines before limited resources. `line[e]` is the line in which event e stands, -1 for none."""
+    """Queues for limited resources. `line[e]` is the queue that event e waits in, -1 for none."""
 
     line: I32
-    servers: I64  # of each line
-    ready: I64  # from the last event that e waits for until e joins the line
-    delta: I64  # from being let in until e happens
-    rank: I64  # decides between those that join at the same time
-    release: I32  # the event at which the server is given back
-    release_lag: I64  # and how long after it
+    servers: I64  # of each queue
+    ready: I64  # from the last event that e waits for until e joins the queue
+    delta: I64  # from getting a server until e happens
+    rank: I64  # who goes first of those that join at the same time
+    release: I32  # the event after which the server is released
+    release_lag: I64  # how long after it
 
 
 def no_change(nodes: int) -> NodeChanges:
-    """A change of nothing."""
+    """Changes that change nothing."""
     none, nothing = np.full(nodes, -1, np.int32), np.zeros(nodes, np.bool_)
     return NodeChanges(np.ones(nodes), none, 0, nothing, nothing.copy())
 
 
 def no_queues(nodes: int) -> Queues:
-    """No lines at all."""
+    """No queues."""
     nothing = np.zeros(0, np.int64)
     return Queues(np.full(2 * nodes, -1, np.int32), nothing, nothing, nothing, nothing, np.zeros(0, np.int32), nothing)
 
@@ -94,7 +93,7 @@ def no_queues(nodes: int) -> Queues:
 def shape_of(tree: Tree, request_of: I32, kind: I32, failed: Bool, retry_of: I32 | None = None) -> Shape:
     """Prepare the spans of `tree` that belong to requests (request_of >= 0) for replays.
 
-    `kind` numbers service and name of each node, `failed` tells which ended in an error.
+    `kind` is a number for each node's service and name; `failed` says which ended in an error.
     """
     parent = tree.parent
     inside = (parent >= 0) & (request_of >= 0)
@@ -124,7 +123,7 @@ def shape_of(tree: Tree, request_of: I32, kind: I32, failed: Bool, retry_of: I32
 
 @kernel
 def _sibling(parent, node, up):
-    """The child of `up` that `node` is or is below of."""
+    """The child of `up` that is `node` or has `node` below it."""
     while parent[node] != up:
         node = parent[node]
     return node
@@ -132,8 +131,8 @@ def _sibling(parent, node, up):
 
 @kernel
 def _followed(shape, b, group, apart, line, found):
-    """Fill `found` with what the start of `b` directly waits for, and return how many there are. What one of them waited for
-    itself is left out, and so are the members of the group `apart` and of the same `line`."""
+    """Fill `found` with what the start of `b` directly waits for; returns how many there are. Left out are those that one of
+    them waited for itself, and the members of the group `apart` and of the same `line`."""
     parent, start, end, kind = shape.parent, shape.start, shape.end, shape.kind
     up, count, looked = parent[b], 0, 0
     low, high = shape.begins[up], shape.begins[up + 1]
@@ -178,7 +177,7 @@ def _edges(shape, group, groups, line):
     before, later = np.empty(room, np.int32), np.empty(room, np.int32)
     lag, follows = np.zeros(2 * n, np.int64), np.full(n, -1, np.int32)
     found = np.empty(MOST_LOOKED_AT, np.int32)
-    opener = np.full(groups, -1, np.int32)  # who of a group starts first
+    opener = np.full(groups, -1, np.int32)  # the first of each group to start
     count = 0
     for up in range(n):
         for i in range(shape.first[up], shape.first[up + 1]):
@@ -236,8 +235,8 @@ def _by_first(before, later, events):
 
 
 def graph_of(shape: Shape, group: I32 | None = None, groups: int = 0, line_of: I32 | None = None) -> Graph:
-    """What happens after what. The members of a group do not wait for one another, but for what its first one waits for;
-    siblings with the same number in `line_of` do not wait for one another, but for a server."""
+    """What happens after what. The members of a group do not wait for one another, but for what the first of them waits for;
+    siblings with the same number in `line_of` wait for a server, not for one another."""
     none = np.full(len(shape.parent), -1, np.int32)
     group, line_of = none if group is None else group, none if line_of is None else line_of
     before, later, lag, follows = _edges(shape, group, groups, line_of)
@@ -252,7 +251,7 @@ def _scaled(ns, factor):
 
 @kernel
 def _changed(parent, ns, factor, at_once):
-    """Times before events: those before a start belong to the parent, those before an end to the span."""
+    """The changed self times before events: before a start the parent's, before an end the span's."""
     out = ns.copy()
     for node in range(parent.size):
         if parent[node] >= 0:
@@ -263,7 +262,7 @@ def _changed(parent, ns, factor, at_once):
 
 @kernel
 def _happen(graph, lag, parent, start, queues, servers):
-    """When every event happens. Lines are served first come, first served: a heap of what is asked for and given back next."""
+    """When every event happens. Queues are first come, first served: a heap holds the next requests and releases of servers."""
     line, ready, delta = queues.line, queues.ready, queues.delta
     events = graph.waits.size
     waits, at = graph.waits.copy(), np.full(events, NEVER, np.int64)
@@ -277,7 +276,7 @@ def _happen(graph, lag, parent, start, queues, servers):
     returns, also = np.full(events if queued else 0, -1, np.int32), np.full(events if queued else 0, -1, np.int32)
     if queued:
         for e in range(events):
-            if line[e] >= 0:  # those that give back at one event, as a chain
+            if line[e] >= 0:  # those that release at the same event, as a chain
                 also[e] = returns[queues.release[e]]
                 returns[queues.release[e]] = e
     free = servers.copy()
@@ -324,7 +323,7 @@ def _happen(graph, lag, parent, start, queues, servers):
 
 @kernel
 def spread(parent, downwards, factor):
-    """A factor other than 1 for all spans below its span too; below such a span no other factor counts."""
+    """Pass each factor other than 1 on to all spans below its span; below it, no other factor counts."""
     out = factor.copy()
     for k in range(downwards.size):
         node = downwards[k]
@@ -335,8 +334,8 @@ def spread(parent, downwards, factor):
 
 
 def replay(shape: Shape, graph: Graph, change: NodeChanges, queues: Queues | None = None) -> I64:
-    """int64[2 * nodes]: when each span starts and ends (2 * node, 2 * node + 1). Without lines and with no change as it was, to
-    the nanosecond. `graph` is that of the change's groups."""
+    """int64[2 * nodes]: when each span starts and ends (2 * node, 2 * node + 1). Without queues and changes it is as recorded,
+    to the nanosecond. `graph` must be made with the change's groups."""
     lag = _changed(shape.parent, graph.lag, change.factor, change.at_once)
     if queues is None or not len(queues.servers):
         queues = no_queues(len(shape.parent))
@@ -344,14 +343,14 @@ def replay(shape: Shape, graph: Graph, change: NodeChanges, queues: Queues | Non
         out = np.repeat(change.gone, 2) & (queues.line >= 0)
         lag[out] = 0  # what passed before was the wait
         delta = queues.delta.copy()
-        delta[1::2] = np.round(delta[1::2] * change.factor)  # the end of a call that waits within its own time
+        delta[1::2] = np.round(delta[1::2] * change.factor)  # the end of a call that waits during its self time
         ready = _changed(shape.parent, queues.ready, change.factor, change.at_once)
         queues = queues._replace(line=np.where(out, np.int32(-1), queues.line), ready=ready, delta=delta)
     return np.asarray(_happen(graph, lag, shape.parent, shape.start, queues, queues.servers))
 
 
 def warm_up() -> None:
-    """Load the machine code of replays, so that it is at hand when the spans are."""
+    """Load the machine code of replays, so that it is ready when the spans are."""
     parent, at = np.array([-1, 0], np.int32), np.array([0, 0], np.int64)
     nothing = np.zeros(0, np.int64)
     tree = Tree(
@@ -363,5 +362,5 @@ def warm_up() -> None:
 
 
 def lengths(events: I64) -> I64:
-    """int64[nodes]: how long each span takes, of what `replay` returns."""
+    """int64[nodes]: the duration of each span, from the result of `replay`."""
     return events[1::2] - events[0::2]

@@ -1,4 +1,4 @@
-"""Calls that were made again after they had failed."""
+"""Retries: calls that repeat one that failed."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from overbudget.kernels.columns import I32, I64, Bool
 
 
 def retries(parent: I32, start: I64, end: I64, kind: I32, failed: Bool) -> I32:
-    """int32[nodes]: the failed call that each one repeats, -1 for none.
+    """int32[nodes]: the failed call that each call retries, -1 for none.
 
-    A call repeats the one of the same service and name (`kind`) under the same parent that started before it, if that one
-    failed and had ended. Calls that overlap, and calls that follow a success, repeat nothing. A parent below 0 is none.
+    A call retries the previous one of the same service and name (`kind`) under the same parent, if that one failed and
+    had ended. Calls that overlap, and calls that follow a success, are no retries. A parent below 0 means no parent.
     """
     retry_of = np.full(len(parent), -1, np.int32)
     above = parent >= 0

@@ -1,7 +1,7 @@
-"""Lines before a limited number of servers: who stood in line, when a server was given, how many there are.
+"""Queues for a limited number of servers: which calls waited, when each got a server, how many servers there are.
 
-A hold is the time for which a server is taken. Holds are given by instance of the resource (`begins`), by start within it. As many
-servers as were ever taken at once are all there are; whoever starts takes the one that has been free for the longest.
+A hold is the time for which a server is taken. Holds are given per instance of the resource (`begins`), each by start. There are
+as many servers as were ever taken at once; a hold that starts takes the server that has been free for the longest.
 """
 
 import heapq
@@ -19,7 +19,7 @@ NEVER = -(2**62)
 
 @kernel
 def most_at_once(start, freed):
-    """The greatest number of holds at one time, of those of one instance: starts and ends in order, ends first at ties."""
+    """The greatest number of holds of one instance at one time: starts and ends in order, ends first at ties."""
     gone, most = 0, 0
     for i in range(start.size):
         while gone < i and freed[gone] <= start[i]:
@@ -30,7 +30,7 @@ def most_at_once(start, freed):
 
 @kernel
 def walk(begins, start, end, base):
-    """Per instance the servers, and the ends in order; per hold when its server had become free, whether it stood in line for it,
+    """Per instance: the servers, and the ends in order. Per hold: when its server had become free, whether it queued for it,
     and since when all had been taken."""
     n = start.size
     servers = np.zeros(begins.size - 1, np.int64)
@@ -61,7 +61,7 @@ def walk(begins, start, end, base):
 
 @kernel
 def all_taken(begins, start, end, freed, servers, wanted):
-    """Whether all servers were taken by others at the time when each hold was `wanted`."""
+    """Whether all servers were taken by others when each hold was `wanted`."""
     due = np.zeros(start.size, np.bool_)
     for k in range(begins.size - 1):
         low, high = begins[k], begins[k + 1]
@@ -75,9 +75,9 @@ def all_taken(begins, start, end, freed, servers, wanted):
 
 @kernel
 def ready_times(begins, start, grant, queued, wanted, full_since, slack):
-    """When each hold joined the line, its place in the order of grants, and how many of those that queued were overtaken.
+    """When each hold joined the queue, its place in the order of grants, and how many of those that queued were overtaken.
 
-    A hold is overtaken where one that joined more than `slack` later was let in before it.
+    A hold is overtaken where one that joined more than `slack` later got a server before it.
     """
     ready, rank, overtaken = start.copy(), np.zeros(start.size, np.int64), 0
     for k in range(begins.size - 1):
@@ -97,8 +97,8 @@ def ready_times(begins, start, grant, queued, wanted, full_since, slack):
 
 @kernel
 def own_time_walk(order, start, end, servers, most_bad):
-    """For calls that may wait within their own time: when each got its server, taken in `order`; None of it counts where more
-    than `most_bad` would have held it for no time. (grants, bad)"""
+    """For calls that may wait during their self time: when each got its server, in `order`. The result does not count where more
+    than `most_bad` of them would have held it for no time. Returns (grants, bad)."""
     grant, bad = start.copy(), 0
     free = [np.int64(NEVER) for _ in range(servers)]
     for i in order:
@@ -113,7 +113,7 @@ def own_time_walk(order, start, end, servers, most_bad):
 
 @kernel
 def by_number(number, numbers):
-    """The places of each number in order: those of k are `places[begins[k]:begins[k + 1]]`."""
+    """The positions of each number: those of k are `places[begins[k]:begins[k + 1]]`, in order."""
     begins = np.zeros(numbers + 1, np.int64)
     for i in range(number.size):
         begins[number[i] + 1] += 1
@@ -140,8 +140,8 @@ def how_many_overlap(start, end):
 
 
 @kernel
-def mostly(parent, kind, kinds, told):
-    """Which spans are of an operation and a parent's operation of which more than half are `told`."""
+def mostly(parent, kind, kinds, marked):
+    """Which spans are of an operation, below a parent's operation, of which more than half are `marked`."""
     keys, counts = tally(2)
     used, found = 0, np.zeros(parent.size, np.bool_)
     for x in range(parent.size):
@@ -154,7 +154,7 @@ def mostly(parent, kind, kinds, told):
             keys[at] = np.int64(kind[parent[x]]) * kinds + kind[x]
             used += 1
         counts[at, 0] += 1
-        counts[at, 1] += told[x]
+        counts[at, 1] += marked[x]
     for x in range(parent.size):
         if parent[x] >= 0:
             at = slot_of(keys, np.int64(kind[parent[x]]) * kinds + kind[x])
@@ -180,7 +180,7 @@ def overlaps_a_sibling(first, by_start, start, end):
 
 @kernel
 def after_others(first, by_start, parent, start, end, nodes, members):
-    """When the siblings of each of `nodes` that are no members and ended before it had ended, or its parent started."""
+    """For each of `nodes`: the latest end of its siblings that are no members and end before it, or its parent's start."""
     base = np.empty(nodes.size, np.int64)
     for k in range(nodes.size):
         node = nodes[k]
@@ -196,8 +196,8 @@ def after_others(first, by_start, parent, start, end, nodes, members):
 
 @kernel
 def same_one_lets_in(begins, queued, free_since, end, place, kind):
-    """Of the holds of one instance that stood in line: a number of who it is (operation and place among them) and of whose end
-    let it in. -1 where it did not stand in line."""
+    """For each hold of one instance that queued: a number for its operation and place, and one for the hold whose end let it
+    in; -1 where it did not queue."""
     let_in = np.full(queued.size, -1, np.int64)
     for k in range(begins.size - 1):
         for i in range(begins[k], begins[k + 1]):

@@ -19,13 +19,7 @@ from overbudget.kernels.columns import (
     Tree,
 )
 from overbudget.kernels.jit import kernel
-
-
-@kernel(allocates=False, inner=True)
-def _mix(h):
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
+from overbudget.kernels.mix import mix
 
 
 @kernel(inner=True)
@@ -42,7 +36,7 @@ def _number_traces(hi, lo):
     table, trace = _table(hi.size), np.empty(hi.size, np.int32)
     mask, count = np.uint64(table.size - 1), 0
     for i in range(hi.size):
-        slot = _mix(hi[i] ^ _mix(lo[i])) & mask
+        slot = mix(hi[i] ^ mix(lo[i])) & mask
         while True:
             j = table[slot]
             if j < 0:
@@ -60,7 +54,7 @@ def _number_traces(hi, lo):
 def _slot_of(table, trace, span_id, t, s):
     """Where (trace t, span s) is in the table, or the free slot where it belongs."""
     mask = np.uint64(table.size - 1)
-    slot = _mix(s + _mix(np.uint64(t))) & mask
+    slot = mix(s + mix(np.uint64(t))) & mask
     while table[slot] >= 0 and (trace[table[slot]] != t or span_id[table[slot]] != s):
         slot = (slot + np.uint64(1)) & mask
     return slot
@@ -68,7 +62,7 @@ def _slot_of(table, trace, span_id, t, s):
 
 @kernel
 def _index(trace, span_id, end):
-    """A table from (trace, span id) to the row that is kept: the one that ended last, then the first."""
+    """A table from (trace, span id) to the row that is kept: the one that ended last, of several the first."""
     table = _table(span_id.size)
     lost = 0
     for i in range(span_id.size):
@@ -147,7 +141,7 @@ def _arranged(spans: SpanColumns, table: I32, trace: I32, traces: int, kept: Boo
     size = np.bincount(trace[kept], minlength=traces)
     offsets, count = np.cumsum(size) - size, int(size.sum())
     rows, parent, spare = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
-    # copies: columns of Arrow are read-only, others are not, and a kernel is compiled for each of the two
+    # copies, as a kernel is compiled once for read-only arrays (Arrow columns) and again for writable ones
     start, end = np.array(spans.start_ns), np.array(spans.end_ns)
     node_of = np.full(len(trace), -1, np.int32)
     _arrange(offsets, table, trace, spans.span_id, spans.parent_id, start, end, kept, rows, spare, node_of, parent)
@@ -157,13 +151,13 @@ def _arranged(spans: SpanColumns, table: I32, trace: I32, traces: int, kept: Boo
 @kernel
 def _cut_cycles(parent, problem):
     """Spans that are their own ancestors: the earliest of each cycle becomes an orphan, and is flagged."""
-    seen = np.full(parent.size, -1, np.int32)  # on the way up from which span each was met first
+    seen = np.full(parent.size, -1, np.int32)  # the span from which each was first reached on the way up
     for first in range(parent.size):
         node = first
         while node >= 0 and seen[node] < 0:
             seen[node] = first
             node = parent[node]
-        if node >= 0 and seen[node] == first:  # back on the same way
+        if node >= 0 and seen[node] == first:  # reached again on the same way up
             earliest, other = node, parent[node]
             while other != node:
                 earliest = min(earliest, other)
@@ -226,13 +220,13 @@ def clean(parent, downwards, start, end, problem):
 
 @kernel(allocates=False)
 def adjust_skew(parent, downwards, start, end, skew, service, kind, problem, enabled):
-    """Bring every span on the clock of its parent, top down (the method of Jaeger's clock-skew adjuster).
+    """Put every span on the clock of its parent, top down (the method of Jaeger's clock-skew adjuster).
 
     A span of the parent's service shares its clock, and so its shift. A span of another service that starts before
-    its (shifted) parent or ends after it is shifted: to the middle of the parent where it fits in, because nothing
-    tells the way there from the way back; else only as far as its start needs. Consumers, and what producers start,
-    may run on after their parent: only their start is held against them. What a shift would put beyond all timestamps
-    is not shifted. Then what still starts before its parent is clipped there, and flagged.
+    its (shifted) parent or ends after it is shifted: to the middle of the parent where it fits in, because the time
+    there and the time back cannot be told apart; else only as far as its start needs. Consumers, and what producers
+    start, may end after their parent: only their start counts. A shift beyond the range of timestamps is not made.
+    What still starts before its parent is clipped and flagged.
     """
     for i in range(downwards.size):
         node = downwards[i]
@@ -262,8 +256,8 @@ def adjust_skew(parent, downwards, start, end, skew, service, kind, problem, ena
 def build_tree(spans: SpanColumns, operations: OperationColumns, skew: bool = True) -> tuple[Tree, Duplicates]:
     """The trees of whole traces. Spans with the same ids are kept once: the one that ended last, else the first row.
 
-    Parents that are missing make orphans; a span that is its own ancestor is cut loose and flagged; times are cleaned
-    (see `clean`) and, unless `skew` is off, brought on one clock (see `adjust_skew`).
+    A span whose parent is missing is an orphan; one that is its own ancestor becomes an orphan and is flagged; times are
+    cleaned (see `clean`) and, unless `skew` is off, put on one clock (see `adjust_skew`).
     """
     n = len(spans.span_id)
     trace, traces = _number_traces(spans.trace_hi, spans.trace_lo)
@@ -354,5 +348,7 @@ def in_flight(starts: I64, ends: I64) -> I32:
     """int32[r]: how many other requests were running when each arrived (started before or with it, not yet ended)."""
     begun = np.searchsorted(np.sort(starts), starts, side="right")
     over = np.searchsorted(np.sort(ends), starts, side="right")
-    instant = (ends <= starts).astype(np.int64)  # a request of no length is counted as over; it is none of the others
+    instant = (ends <= starts).astype(
+        np.int64
+    )  # a request of no length is counted as ended already; it is not one of the others
     return (begun - over - (1 - instant)).astype(np.int32)

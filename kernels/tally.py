@@ -1,8 +1,9 @@
-"""Counters by a key, for kernels: an open table that grows as keys are added."""
+"""Counters by key, for kernels: an open-addressing hash table that grows as keys are added."""
 
 import numpy as np
 
 from overbudget.kernels.jit import kernel
+from overbudget.kernels.mix import mixed
 
 FREE = np.int64(-1)  # no key is negative
 
@@ -14,17 +15,8 @@ def tally(width):
 
 
 @kernel
-def mixed(value):
-    """A number's bits, well mixed (the finaliser of splitmix64)."""
-    h = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
-
-
-@kernel
 def slot_of(keys, key):
-    """Where `key` is, or the free place where it belongs."""
+    """The slot of `key`, or the free slot where it belongs."""
     mask = np.uint64(keys.size - 1)
     at = mixed(key) & mask
     while keys[at] != key and keys[at] != FREE:
@@ -34,7 +26,7 @@ def slot_of(keys, key):
 
 @kernel
 def grown(keys, counts):
-    """The table with twice the room."""
+    """The table at twice the size."""
     more = np.full(2 * keys.size, FREE, np.int64)
     moved = np.zeros((2 * keys.size, counts.shape[1]), np.int32)
     for i in range(keys.size):

@@ -1,4 +1,4 @@
-"""Independent parts of one answer at the same time: kernels, numpy's sorts and DuckDB let other threads run."""
+"""Independent parts of one answer in parallel: kernels, numpy's sorts and DuckDB let other threads run."""
 
 from collections.abc import Callable
 from threading import Thread

@@ -1,4 +1,4 @@
-"""Eight bytes at a time, for kernels over text: unaligned loads and stores, which numba has no words for.
+"""Eight bytes at a time, for kernels over text: unaligned loads and stores, which numba does not offer.
 
 Text must have SLACK bytes after its last one. Words are little-endian, as on every machine that numba's wheels are
 made for.
@@ -16,9 +16,9 @@ from overbudget.kernels.jit import kernel
 WORD = 8  # bytes
 SLACK = 4 * WORD  # zero bytes after a text, so that no kernel needs to ask where it ends
 
-# Kernels that allocate nothing: without numba's counting of references they are four times as fast.
+# Kernels that allocate nothing: without numba's reference counting they are four times as fast.
 outer = kernel(allocates=False)
-# Called by other kernels only: needs no way in from Python.
+# Called by other kernels only: no entry point from Python.
 jit = kernel(allocates=False, inner=True)
 
 

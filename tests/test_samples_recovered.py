@@ -79,7 +79,7 @@ def test_a_sample_that_gets_ever_slower_is_told_as_over_at_the_end_with_the_stag
     assert second.startswith("Queue takes ")
     assert second.endswith("`wait_for_slot` is why.")
     told = check_sentences(found, over(found))
-    assert told[0].startswith("NOT TOLD: ")
+    assert told[0].startswith("NOT JUDGED: ")
     assert "over its cap of 1.80 s" in told[1]
 
 

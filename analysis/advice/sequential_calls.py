@@ -18,7 +18,7 @@ from overbudget.analysis.whatif.factors import Nodes
 from overbudget.kernels.arrow import flags, numbers
 from overbudget.kernels.columns import I16, I32, I64, Bool
 from overbudget.kernels.jit import kernel
-from overbudget.kernels.tally import mixed
+from overbudget.kernels.mix import mixed
 
 
 @dataclass(frozen=True)

@@ -311,7 +311,7 @@ def _lists(value: Any) -> Any:
     return [_lists(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def untold(review: Review) -> list[PercentileRow]:
+def unjudged(review: Review) -> list[PercentileRow]:
     """Every cap that could not be judged, routes' own included."""
     rows = [*review.end_to_end, *review.stages]
     rows += [row for route in review.routes for row in (*route.end_to_end, *route.stages)]

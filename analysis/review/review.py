@@ -13,7 +13,7 @@ from overbudget.analysis.common.percentiles import PERCENTILES
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.judge import judge, verdict
 from overbudget.analysis.review.measure import measure, read_evidence
-from overbudget.analysis.review.result import TOTAL, Over, Review, over, untold
+from overbudget.analysis.review.result import TOTAL, Over, Review, over, unjudged
 
 __all__ = [
     "PERCENTILES",
@@ -26,7 +26,7 @@ __all__ = [
     "over",
     "read_evidence",
     "review",
-    "untold",
+    "unjudged",
     "verdict",
 ]
 

@@ -1,4 +1,4 @@
-"""Axes of durations: logarithmic, with ticks that people say."""
+"""Axes of durations: logarithmic, with round tick values."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ OTHER = "#7d8893"
 
 
 def duration_axis(low_ns: float, high_ns: float, title: str = "") -> dict[str, Any]:
-    """A logarithmic axis from `low_ns` to `high_ns`, in ms inside, with ticks like 500 ms, 1 s, 2 s."""
+    """A logarithmic axis from `low_ns` to `high_ns`: values in ms, ticks like 500 ms, 1 s, 2 s."""
     low, high = max(low_ns, 1_000) / 1e6, max(high_ns, 2_000) / 1e6
     steps = FINE_MS if high < 12 * low else TICKS_MS
     ticks = [tick for tick in steps if low * 0.8 <= tick <= high * 1.25]
@@ -42,19 +42,19 @@ def tick_text(ms: float) -> str:
 
 
 def plain_axis(title: str = "", **more: Any) -> dict[str, Any]:
-    """A linear axis without ornament."""
+    """A plain linear axis."""
     named = {"title": {"text": title, "font": {"size": 12}}} if title else {}
     return {"gridcolor": QUIET, "zeroline": False, "fixedrange": True, **named, **more}
 
 
 def layout(height: int, **more: Any) -> dict[str, Any]:
-    """The frame of every figure."""
+    """The layout that all figures share."""
     margin = {"l": 60, "r": 16, "t": 8, "b": 44}
     return {"height": height, "margin": margin, "showlegend": False, "hovermode": "closest", **more}
 
 
 def plain_name(name: str, longest: int = 60) -> str:
-    """A name from the data that Plotly shows as it is, cut and on one line: it would read some of it as HTML."""
+    """A name from the data, shortened, on one line, and escaped: Plotly would read parts of it as HTML."""
     line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     shown = line if len(line) <= longest else f"{line[: longest - 1]}…"
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("%{", "% {")

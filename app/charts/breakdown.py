@@ -12,7 +12,7 @@ from overbudget.app.text.marks import MARKS
 MS = 1e6
 
 
-def _told(review: Review, made_of: Breakdown) -> str:
+def _mean_text(review: Review, made_of: Breakdown) -> str:
     """The mean latency of the requests of a bar, which is not the percentile, and whether that is over its cap."""
     row = review.row(made_of.percentile)
     mark = MARKS.get(row.verdict, "")
@@ -24,7 +24,7 @@ def breakdown_figure(review: Review) -> go.Figure:
     """Horizontal bars, one per percentile: mean times of the requests nearest to it, stacked by stage (by service where
     stages explain little); the cap of each as a red line.
 
-    A part can be chosen: `STAGE|PERCENTILE`, for a service `total|PERCENTILE`.
+    Clicking a part yields the choice `STAGE|PERCENTILE`, for a service `total|PERCENTILE`.
     """
     known = [made_of for made_of in review.breakdown if made_of.stages]
     names = [f"p{made_of.percentile}" for made_of in known]
@@ -66,10 +66,10 @@ def breakdown_figure(review: Review) -> go.Figure:
             unselected={"marker": {"opacity": 0.65}},
             hovertemplate=f"{plain_name(name)}: %{{customdata[0]}}<extra>%{{y}}</extra>",
         )
-    told = [_told(review, made_of) for made_of in known]
-    for made_of, name, text in zip(known, names, told, strict=True):
+    means = [_mean_text(review, made_of) for made_of in known]
+    for made_of, name, text in zip(known, names, means, strict=True):
         cap, at = review.row(made_of.percentile).budget_ns, made_of.band_latency_ns or 0
-        beyond = cap if cap and at <= cap < at + 0.1 * reach else at  # not across the line of the cap
+        beyond = cap if cap and at <= cap < at + 0.1 * reach else at  # so that the text does not cross the cap's line
         figure.add_annotation(x=beyond / divisor, y=name, text=text, showarrow=False, xanchor="left", xshift=5)
         if cap:
             y = names.index(name)

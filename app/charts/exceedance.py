@@ -16,7 +16,7 @@ SHARES = {1: "100%", 0.5: "50%", 0.1: "10%", 0.05: "5%", 0.01: "1%", 0.001: "0.1
 def exceedance_figure(latency_ns: npt.NDArray[np.int64], percentile_of_cap: dict[int, int]) -> go.Figure:
     """Share of requests slower than x; each cap (ns → percentile) as a red mark that the curve must stay below.
 
-    A point of the curve can be chosen: `about|NS`.
+    Clicking a point of the curve yields the choice `about|NS`.
     """
     ordered = np.sort(latency_ns)
     n = len(ordered)

@@ -1,4 +1,4 @@
-"""Latency over time: how many requests were how slow when, and when the budget was broken."""
+"""Latency over time: the number of requests by start time and latency, and when the budget was exceeded."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from overbudget.analysis.review.heatmap import Grid
 from overbudget.app.charts.axes import duration_axis, layout, plain_axis
 from overbudget.app.charts.theme import BUDGET
 
-# one blue that lets the replay_input through: many requests stand out from white as from black
+# one blue, partly transparent: many requests stand out from a white and from a black background
 DENSITY = [[0, "rgba(58,127,193,.35)"], [0.5, "rgba(58,127,193,.7)"], [1, "rgba(58,127,193,1)"]]
 
 
 def over_time_figure(grid: Grid, cap_ns: int | None, windows: Sequence[Window] = ()) -> go.Figure:
     """A heatmap of requests by start (UTC) and latency (logarithmic); windows whose p95 is over the cap marked above.
 
-    Plotly's heatmaps cannot be clicked: unseen points on their cells can, with `grid|ROW|COLUMN` as what was chosen.
+    Plotly's heatmaps cannot be clicked, so invisible points lie on the cells: clicking one yields `grid|ROW|COLUMN`.
     """
     figure = go.Figure()
     if not grid.counts.size:

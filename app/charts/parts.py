@@ -1,4 +1,4 @@
-"""What the bars of a breakdown are made of, for whoever draws them: Plotly or SVG."""
+"""What the bars of a breakdown are made of: shared by the Plotly and the SVG drawing."""
 
 from typing import NamedTuple
 
@@ -30,20 +30,20 @@ def parts_of(review: Review) -> list[BarPart]:
     parts = []
     for place, stage in enumerate(known[0].stages if known else ()):
         times = [made_of.stages[place].mean_ns for made_of in known]
-        told = [made_of.streaming for made_of in known]
+        recorded = [made_of.streaming for made_of in known]
         split = {stage.stage: times}
-        if stage.stage == "inference" and any(told):
+        if stage.stage == "inference" and any(recorded):
             split = {
-                WAITING: [one.waiting_ns if one else 0 for one in told],
-                WRITING: [one.writing_ns if one else 0 for one in told],
-                stage.stage: [one.untold_ns if one else time for one, time in zip(told, times, strict=True)],
+                WAITING: [one.waiting_ns if one else 0 for one in recorded],
+                WRITING: [one.writing_ns if one else 0 for one in recorded],
+                stage.stage: [one.untold_ns if one else time for one, time in zip(recorded, times, strict=True)],
             }
         parts += [BarPart(name, stage.stage, stage_colour(stage.stage), of) for name, of in split.items()]
     return parts
 
 
 def key_of(review: Review) -> list[tuple[str, str]]:
-    """What a key below the bars says: the name and colour of each stage, or of each service, that is in them."""
+    """The legend below the bars: the name and colour of each stage, or of each service, that is in them."""
     parts = [part for part in parts_of(review) if any(part.times)]
     by_name = {part.stage if part.stage != TOTAL else part.name: part.colour for part in parts}
     return list(by_name.items())

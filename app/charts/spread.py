@@ -25,11 +25,11 @@ def spread_figure(found: Sequence[Spread]) -> go.Figure:
                     x=[one.p50_ns / 1e6, end / 1e6], y=[name, name], mode="lines", hoverinfo="skip",
                     line={"color": LINE, "width": width},
                 )  # fmt: skip
-        told = (
+        label = (
             f"p50 {format_duration(one.p50_ns)}, p95 {format_duration(one.p95_ns)}, p99 {format_duration(one.p99_ns)}"
         )
         figure.add_scatter(
-            x=[one.p50_ns / 1e6], y=[name], mode="markers", text=[told], hovertemplate="%{y}: %{text}<extra></extra>",
+            x=[one.p50_ns / 1e6], y=[name], mode="markers", text=[label], hovertemplate="%{y}: %{text}<extra></extra>",
             marker={"size": 10, "color": "white", "line": {"color": LINE, "width": 2.5}},
         )  # fmt: skip
         if one.budget_ns:

@@ -1,7 +1,7 @@
 """Colours of stages and verdicts, the same on every page (Paul Tol's bright scheme without its red).
 
-Nothing here knows whether the replay_input is white or black: hues have enough contrast against both, and greys are a middle
-grey that lets the replay_input through, so that what is pale on white is dim on black.
+Nothing here knows whether the background is white or black: hues have enough contrast against both, and greys are a
+partly transparent middle grey, so that what is pale on white is dim on black.
 """
 
 STAGE_COLOURS: dict[str, str] = {

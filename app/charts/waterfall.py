@@ -14,7 +14,7 @@ PATH = "rgba(128, 128, 128, 0.95)"
 def waterfall_figure(trace: Trace) -> go.Figure:
     """A bar for each span in the colour of its stage, and below it a line where it is on the critical path.
 
-    Of a trace with more than 200 spans those with the most of the critical path.
+    Of a trace with more than 200 spans, only those with the most time on the critical path are drawn.
     """
     rows = sorted(range(len(trace.spans)), key=lambda row: (-trace.spans[row].critical_ns, row))[:MOST_SPANS]
     spans = [trace.spans[row] for row in sorted(rows)]

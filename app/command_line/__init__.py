@@ -1,1 +1,1 @@
-"""What each command takes, and its words of help. What it does is in app/commands/, imported when it is called."""
+"""The arguments and help of each command. What a command does is in app/commands/, imported when it is called."""

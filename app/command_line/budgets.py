@@ -1,4 +1,4 @@
-"""Commands that hold requests against a budget, or against others."""
+"""Commands that judge requests against a budget, or compare them with other requests."""
 
 from pathlib import Path
 from typing import Annotated, Optional
@@ -14,7 +14,7 @@ def review(
     route: Route = None,
     only: Only = None,
     include_incomplete: Annotated[
-        bool, typer.Option("--include-incomplete", help="Count requests whose spans are not all there.")
+        bool, typer.Option("--include-incomplete", help="Include requests with missing spans.")
     ] = False,
     json: Json = False,
     markdown: Markdown = False,
@@ -45,10 +45,10 @@ def check(
     json: Json = False,
     markdown: Markdown = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit status 1 also where a cap could not be judged.")
+        bool, typer.Option("--strict", help="Exit with status 1 also when a cap could not be judged.")
     ] = False,
 ) -> None:
-    """For CI: exit status 1 when a cap is over."""
+    """For CI: exit with status 1 when a cap is exceeded."""
     from overbudget.app.commands.choice import filters_of
     from overbudget.app.commands.review import run_check
 
@@ -65,7 +65,7 @@ def compare(
             "--base-only",
             "--base",
             metavar="KEY=VALUE",
-            help="Only these requests of the base, as --only elsewhere: version=1.4.",
+            help="Only these requests of the base, written like --only: version=1.4.",
         ),
     ] = None,
     candidate_only: Annotated[
@@ -76,7 +76,9 @@ def compare(
     ] = None,
     margin: Annotated[
         float,
-        typer.Option(min=0.001, max=10, help="Up to which share of the base two percentiles count as equally fast."),
+        typer.Option(
+            min=0.001, max=10, help="Two percentiles count as equal when they differ by at most this share of the base."
+        ),
     ] = 0.1,
     json: Json = False,
     markdown: Markdown = False,
@@ -85,7 +87,7 @@ def compare(
         typer.Option("--fail-on-regression", help="Exit with status 1 where the candidate is slower or fails more."),
     ] = False,
 ) -> None:
-    """Say what changed between two datasets, or two parts of one, and which service makes the change."""
+    """Say what changed between two datasets, or two parts of one, and which service accounts for it."""
     from overbudget.app.commands.compare import run
 
     raise typer.Exit(

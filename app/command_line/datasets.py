@@ -30,15 +30,15 @@ def ingest(
         typer.Option("--no-replace", help="Where there is such a dataset already, write NAME-2.duckdb beside it."),
     ] = False,
     keep_clocks: Annotated[
-        bool, typer.Option("--keep-clocks", help="Take every time as it was recorded: adjust no clock skew.")
+        bool, typer.Option("--keep-clocks", help="Keep every time as recorded: do not correct clock skew.")
     ] = False,
     sampled: Annotated[
         str | None,
         typer.Option(
             "--sampled",
             metavar="SHARE|tail",
-            help="How these traces were chosen, where they do not record it: the probability of being kept (0.1), or tail "
-            "(the slow and the failed ones).",
+            help="How these traces were sampled, where they do not record it: the probability of being kept (0.1), or tail "
+            "(slow and failed ones were kept).",
         ),
     ] = None,
     formats: Annotated[

@@ -31,12 +31,12 @@ def whatif(
     cap: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            metavar="STAGE=400ms", help="A stage takes at most this long in each request, an operation each time."
+            metavar="STAGE=400ms", help="A stage takes at most this long per request; an operation, per call."
         ),
     ] = None,
     scale: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar="STAGE=0.5", help="A stage or operation takes so many times as long; 0 for no time."),
+        typer.Option(metavar="STAGE=0.5", help="Multiply the time of a stage or operation by this; 0 for no time."),
     ] = None,
     parallel: Annotated[
         Optional[list[str]],  # noqa: UP045
@@ -48,28 +48,28 @@ def whatif(
     cache: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            metavar='"OP=10m"', help="Repeats of an operation with the same input within that time take no time."
+            metavar='"OP=10m"', help="Repeated calls of an operation with the same input within this time take no time."
         ),
     ] = None,
     drop_retries: Annotated[
-        bool, typer.Option("--drop-retries", help="Failed calls that were made again do not occur.")
+        bool, typer.Option("--drop-retries", help="Leave out failed calls that were retried.")
     ] = False,
     drop: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
             metavar="OP",
-            help='An operation does not happen, nor what is below it; "OP>3": only its first three calls of a request do.',
+            help='Leave out an operation and all below it; "OP>3" keeps its first three calls of each request.',
         ),
     ] = None,
     servers: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar='"OP=5"', help="So many calls may run at once, where a limit on them shows."),
+        typer.Option(metavar='"OP=5"', help="Let this many calls run at once, where the traces show a limit on them."),
     ] = None,
     tokens: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
             metavar='"input<=4000"',
-            help='Prompts or answers have other numbers of tokens: "input=0.5", "input<=4000", "output<=200" (quoted).',
+            help='Change the number of tokens of prompts or answers: "input=0.5", "input<=4000", "output<=200" (quoted).',
         ),
     ] = None,
     budget: BudgetFile = None,
@@ -134,11 +134,14 @@ def audit(
     dataset: Dataset,
     stitch: Annotated[
         bool,
-        typer.Option("--stitch", help="First join traces that were cut, by the request id they share, in the dataset."),
+        typer.Option(
+            "--stitch",
+            help="First join traces that were cut apart, by the request id they share (changes the dataset).",
+        ),
     ] = False,
     to: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--to", help="With --stitch: write another dataset, and leave this one.", show_default=False),
+        typer.Option("--to", help="With --stitch: write the result to this dataset instead.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -150,7 +153,7 @@ def audit(
 
 def trace(
     dataset: Dataset,
-    trace_id: Annotated[str, typer.Argument(help="A trace id, or how it begins.", show_default=False)],
+    trace_id: Annotated[str, typer.Argument(help="A trace id, or its first characters.", show_default=False)],
     every: Annotated[bool, typer.Option("--all", help="Show every span of a very large trace.")] = False,
     json: Json = False,
     otlp: Annotated[bool, typer.Option("--otlp", help="Print its spans as OTLP/JSON, for other tools.")] = False,

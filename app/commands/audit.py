@@ -11,7 +11,7 @@ from overbudget.store.errors import OverbudgetError
 
 
 def run(dataset: Path, stitch: bool, to: Path | None, as_json: bool) -> None:
-    """Print what is wrong with the traces, of those that were cut after they have been joined."""
+    """Print what is wrong with the traces; with `stitch`, after joining those that were cut apart."""
     if to is not None and not stitch:
         raise OverbudgetError("--to says where the stitched dataset goes; it needs --stitch.")
     stitched = None
@@ -21,7 +21,7 @@ def run(dataset: Path, stitch: bool, to: Path | None, as_json: bool) -> None:
         stitched = join(dataset, to)
     found = audit(open_dataset(to or dataset))
     if as_json:
-        told = {} if stitched is None else {"stitched": stitched}
-        print(json.dumps({**told, **found.as_dict()}, indent=2, ensure_ascii=False))
+        extra = {} if stitched is None else {"stitched": stitched}
+        print(json.dumps({**extra, **found.as_dict()}, indent=2, ensure_ascii=False))
     else:
         show(audit_blocks(found, stitched))

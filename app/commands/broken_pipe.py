@@ -1,4 +1,4 @@
-"""Whoever reads what a command prints may leave early: `overbudget sql … | head`."""
+"""The reader of a command's output may stop early: `overbudget sql … | head`."""
 
 import os
 import sys
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def until_the_reader_leaves() -> Iterator[None]:
-    """What is printed inside ends quietly when the pipe's reader has seen enough.
+    """Inside, printing stops quietly when the reader closes the pipe.
 
-    Rich and typer turn a broken pipe into exit status 1, which here means "over budget": it is none of that.
+    Rich and typer turn a broken pipe into exit status 1, which here would mean "over budget".
     """
     try:
         yield

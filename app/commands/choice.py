@@ -1,4 +1,4 @@
-"""Which requests a command looks at, as it is written on the command line."""
+"""Which requests a command looks at: the filters given on the command line."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ def filters_of(conditions: Sequence[str], route: str | None = None) -> Filters:
     entry span or its resource, `start` (included) and `end` (excluded) bound
     when a request starts, in ISO 8601, without a time zone in UTC. `route` is one more route.
 
-    Errors: OverbudgetError where a key is unknown, a value missing, or a time is none.
+    Errors: OverbudgetError where a key is unknown, a value is missing, or a time cannot be read.
     """
     chosen: dict[str, list[str]] = {"route": [route]} if route is not None else {}
     attributes: list[tuple[str, str]] = []

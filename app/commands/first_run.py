@@ -1,11 +1,11 @@
-"""What is said of compiling, on stderr: that it happens once, how far it is, and where it will happen again."""
+"""Messages about compiling, on stderr: that it happens once, how far it is, and when it will happen again."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from overbudget.kernels.compiling import on_unkept, told_of_compiling
+from overbudget.kernels.compiling import compile_progress, on_unkept
 
 CLEAR_LINE = "\r\033[K"
 
@@ -16,16 +16,16 @@ def compiling(done: int) -> str:
 
 
 @contextmanager
-def first_run_told() -> Iterator[None]:
-    """On a terminal progress while kernels are compiled inside; one sentence where their machine code cannot be kept."""
+def first_run_progress() -> Iterator[None]:
+    """Inside, a terminal shows the progress of compiling; one sentence says when machine code cannot be cached."""
     unkept: set[Path] = set()
     screen = sys.stderr
 
-    def tell(folder: Path, reason: OSError) -> None:
+    def report(folder: Path, reason: OSError) -> None:
         if not unkept:
             print(
-                f"Machine code cannot be kept in {folder} ({reason.strerror or reason}), so every run compiles anew: "
-                "set OVERBUDGET_CACHE_DIR to a folder that can be written.",
+                f"Machine code cannot be kept in {folder} ({reason.strerror or reason}), so every run compiles again: "
+                "set OVERBUDGET_CACHE_DIR to a writable folder.",
                 file=sys.stderr,
             )
         unkept.add(folder)
@@ -34,12 +34,14 @@ def first_run_told() -> Iterator[None]:
         screen.write(text)
         screen.flush()
 
-    on_unkept.append(tell)
+    on_unkept.append(report)
     try:
         with ExitStack() as progress:
             if screen.isatty():
-                told = told_of_compiling(lambda done: write(CLEAR_LINE + compiling(done)), lambda: write(CLEAR_LINE))
-                progress.enter_context(told)
+                progress_line = compile_progress(
+                    lambda done: write(CLEAR_LINE + compiling(done)), lambda: write(CLEAR_LINE)
+                )
+                progress.enter_context(progress_line)
             yield
     finally:
-        on_unkept.remove(tell)
+        on_unkept.remove(report)

@@ -13,7 +13,7 @@ from overbudget.app.commands.first_run import compiling
 from overbudget.app.text.words import count
 from overbudget.ingest.pipeline import IngestResult, Progress, ingest
 from overbudget.ingest.warnings import meaning
-from overbudget.kernels.compiling import told_of_compiling
+from overbudget.kernels.compiling import compile_progress
 
 DOING = {
     "reading": "Reading",
@@ -33,13 +33,13 @@ def run(
     replace: bool = True,
 ) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too leaves nothing behind
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too removes unfinished files
 
     def read(tell: Callable[[Progress], None] | None) -> IngestResult:
         return ingest(dumps, to, append, tell, adjust_clocks, sampled, replace)
 
     if PROGRESS_VARIABLE in os.environ:
-        result = read(_tell_file(Path(os.environ[PROGRESS_VARIABLE])))
+        result = read(_progress_file(Path(os.environ[PROGRESS_VARIABLE])))
     elif sys.stderr.isatty():
         result = _with_bar(read)
     else:
@@ -47,18 +47,18 @@ def run(
     print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
 
 
-def _tell_file(path: Path) -> Callable[[Progress], None]:
-    told = 0.0
+def _progress_file(path: Path) -> Callable[[Progress], None]:
+    written = 0.0
 
-    def tell(progress: Progress) -> None:
-        nonlocal told
-        if time.monotonic() - told > 0.2 or progress.phase != "reading":
-            told = time.monotonic()
+    def write(progress: Progress) -> None:
+        nonlocal written
+        if time.monotonic() - written > 0.2 or progress.phase != "reading":
+            written = time.monotonic()
             part = path.with_suffix(".part")
             part.write_text(json.dumps(asdict(progress)))
             part.replace(path)
 
-    return tell
+    return write
 
 
 def _with_bar(read: Callable[[Callable[[Progress], None]], IngestResult]) -> IngestResult:
@@ -85,7 +85,7 @@ def _with_bar(read: Callable[[Callable[[Progress], None]], IngestResult]) -> Ing
                 task, description=doing, completed=progress.bytes_read, total=progress.bytes_total, spans=progress.spans
             )
 
-        with told_of_compiling(
+        with compile_progress(
             lambda done: bar.update(task, description=compiling(done)), lambda: bar.update(task, description=doing)
         ):
             return read(show)

@@ -6,7 +6,7 @@ from pathlib import Path
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import Filters
-from overbudget.analysis.review.review import PERCENTILES, judge, measure, over, read_evidence, untold
+from overbudget.analysis.review.review import PERCENTILES, judge, measure, over, read_evidence, unjudged
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
 from overbudget.app.text.blocks import Block
 from overbudget.store.dataset import open_dataset
@@ -49,7 +49,7 @@ def run(
 
 def run_check(dataset: Path, budget_file: Path, filters: Filters, form: str, strict: bool = False) -> int:
     """Print which caps are over among the requests that `filters` leave, as text, json or markdown; 1 where one is, or
-    with `strict` could not be told, else 0."""
+    with `strict` could not be judged, else 0."""
     from overbudget.app.text.check import check_blocks
     from overbudget.app.text.review_json import check_json
 
@@ -64,7 +64,7 @@ def run_check(dataset: Path, budget_file: Path, filters: Filters, form: str, str
             print(check_json(result, broken))
         else:
             _say(check_blocks(result, broken, whole=form == "markdown"), form)
-    return 1 if broken or (strict and untold(result)) else 0
+    return 1 if broken or (strict and unjudged(result)) else 0
 
 
 def _say(blocks: Sequence[Block], form: str) -> None:

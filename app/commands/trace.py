@@ -12,7 +12,7 @@ from overbudget.store.dataset import open_dataset
 
 
 def run(dataset: Path, trace_id: str, every: bool, form: str) -> None:
-    """Print a trace as a waterfall ("text"), its requests with their critical paths ("json"), or its spans as they came ("otlp")."""
+    """Print a trace as a waterfall ("text"), its requests with their critical paths ("json"), or its spans as recorded ("otlp")."""
     connection = open_dataset(dataset)
     if form == "otlp":
         print(json.dumps(trace_otlp(connection, find_trace_id(connection, trace_id)), ensure_ascii=False))

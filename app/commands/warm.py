@@ -12,7 +12,7 @@ SAMPLE = Path(__file__).parents[2] / "sample_traces" / "dumps" / "slow_database_
 
 
 def run() -> None:
-    """Compile every kernel for the types it is called with, unless all are kept already; say which it was."""
+    """Compile every kernel for the types it is called with, unless all are cached already; print which it was."""
     record = cache_folder() / f"warm-{key_of_sources(_sources())}.json"
     if _all_kept(record):
         print(f"Everything is compiled already, in {cache_folder()}.")
@@ -20,7 +20,7 @@ def run() -> None:
     call_every_kernel()
     kept = sorted(str(path) for path in used_files)
     if not kept:
-        return  # why nothing could be kept has been said
+        return  # the reason why nothing could be cached was printed already
     for old in record.parent.glob("warm-*.json"):
         old.unlink(missing_ok=True)
     record.write_text(json.dumps(kept), encoding="utf-8")
@@ -42,7 +42,7 @@ def _all_kept(record: Path) -> bool:
 
 
 def call_every_kernel() -> None:
-    """Every analysis of a sample, with and without rules of one's own: its kernels are called with the types that are used."""
+    """Run every analysis on a sample, with and without the user's own rules, so that kernels see the types in use."""
     from overbudget.analysis.advice.advice import advise
     from overbudget.analysis.budget.file import parse_budget
     from overbudget.analysis.compare.compare import Side, compare
@@ -67,7 +67,7 @@ def call_every_kernel() -> None:
 
 
 def call_readers() -> None:
-    """Each reader's kernel, on a document that holds nothing: small dumps are read without them."""
+    """Call each reader's kernel on an empty document: small dumps are read without them."""
     from overbudget.ingest.formats.json.kernel import scan as scan_json
     from overbudget.ingest.formats.kernel_reader import KernelReader
     from overbudget.ingest.formats.protobuf.kernel import scan as scan_protobuf

@@ -25,7 +25,7 @@ from overbudget.store.errors import OverbudgetError
 
 
 def say_headline(review: Review) -> None:
-    """The answer in two sentences, and what must be known before any figure."""
+    """The answer in two sentences, and what the reader must know before any figure."""
     first, *others = [*headline(review), *warned(review)]
     rest = "".join(f'<p class="ob-why">{prose(sentence)}</p>' for sentence in others)
     st.html(f'<div data-ready="review"><p class="ob-head">{prose(first)}</p>{rest}</div>')
@@ -38,14 +38,14 @@ def say_notes(review: Review) -> None:
 
 
 def say(sentences: Sequence[str], ready: str) -> None:
-    """What a page has found, in words: the first sentence large. `ready` tells tests that the page is there."""
+    """A page's findings in words: the first sentence large. `ready` tells tests that the page is drawn."""
     first, *others = sentences
     rest = "".join(f'<p class="ob-why">{prose(sentence)}</p>' for sentence in others)
     st.html(f'<div data-ready="{escape(ready)}"><p class="ob-head">{prose(first)}</p>{rest}</div>')
 
 
 def chart(figure: go_figure.Figure, key: str, alt: str) -> None:
-    """A figure, without Plotly's tools; `alt` says in words what it shows."""
+    """A figure without Plotly's toolbar; `alt` says in words what it shows."""
     st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=alt)
 
 
@@ -57,8 +57,8 @@ def stage_key(stages: Iterable[str]) -> None:
 def colour_key(named: Iterable[tuple[str, str]]) -> None:
     """Which colour is what."""
     swatch = '<span><i style="background:{}"></i>{}</span>'
-    told = "".join(swatch.format(colour, escape(name)) for name, colour in named)
-    st.html(f'<p class="ob-key">{told}</p>')
+    entries = "".join(swatch.format(colour, escape(name)) for name, colour in named)
+    st.html(f'<p class="ob-key">{entries}</p>')
 
 
 def caption(text: str) -> None:
@@ -66,7 +66,7 @@ def caption(text: str) -> None:
 
 
 def percentile_table(review: Review) -> None:
-    """Stage × percentile; over and at risk by colour and sign. A cell opens the requests behind it."""
+    """Stage × percentile; over and at risk by colour and sign. A click on a cell shows its requests."""
     lines = percentile_rows(review)
     if not lines:
         _averages(review)
@@ -105,7 +105,7 @@ def _with_interval(cell: Cell) -> str:
 
 
 def cap_editor(dataset: str, review: Review) -> None:
-    """Caps as a grid; mistakes are shown. Changes are taken by callbacks, before the page is drawn: it is drawn once."""
+    """Caps as a grid, with mistakes shown. Callbacks take the changes before the page is drawn, so it is drawn once."""
     text = budget_text(dataset)
     st.caption("Write durations like 400ms, 1.5s or 250us; leave a cell empty for no cap.")
     place = st.container()  # above the grid, where it is seen
@@ -118,7 +118,7 @@ def cap_editor(dataset: str, review: Review) -> None:
 
 
 def _caps(review: Review) -> list[dict[str, str]]:
-    """The caps as they are written, a row for the whole request and one for each stage that occurs."""
+    """The caps as written in the budget: a row for the whole request and one for each stage that occurs."""
     budget = review.budget or {}
     stages = list(dict.fromkeys(row.stage for row in review.stages if row.stage != "unattributed"))
     given = [("whole request", budget.get("budget", {}))] + [

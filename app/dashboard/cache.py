@@ -30,7 +30,7 @@ def _owner(path: str, modified: int) -> duckdb.DuckDBPyConnection:
 
 
 def connection(dataset: str) -> duckdb.DuckDBPyConnection:
-    """A cursor on the dataset's one connection; a dataset that was replaced is opened anew."""
+    """A cursor on the dataset's one connection; a dataset that was replaced is opened again."""
     return _owner(*_version(dataset)).cursor()
 
 
@@ -69,12 +69,12 @@ def _measured(
 
 
 def evidence(dataset: str, budget: Budget | None) -> Evidence:
-    """What was read of a dataset, by the rules of the budget."""
+    """What was read from a dataset, under the rules of the budget."""
     return _evidence(_version(dataset), budget.reading if budget else None, budget)
 
 
 def reviewed(dataset: str, budget: Budget | None, filters: Filters) -> Review:
-    """The review; a changed cap measures nothing anew."""
+    """The review; changing a cap repeats no measurement."""
     reading = budget.reading if budget else None
     routes = tuple(budget.routes) if budget else ()
     apart = budget is not None and budget.failures_apart
@@ -87,7 +87,7 @@ def _selected(version: tuple[str, int], reading: Any, filters: Filters, _budget:
 
 
 def selected(dataset: str, budget: Budget | None, filters: Filters) -> RequestTable:
-    """The complete requests that the filters leave."""
+    """The complete requests that pass the filters."""
     return _selected(_version(dataset), budget.reading if budget else None, filters, budget)
 
 
@@ -97,17 +97,17 @@ def _asked(name: str, versions: tuple[tuple[str, int], ...], budget: str, rest: 
 
 
 def ask(name: str, view: "View", ask: Callable[[], Result], *rest: Any, also: str = "", capped: bool = True) -> Result:
-    """The answer `ask` gives, kept for as long as the dataset, the budget, the filters and `rest` are the same.
+    """The answer that `ask` returns, cached while the dataset, the budget, the filters and `rest` are the same.
 
-    `name` is that of the question; `also` another dataset that the answer depends on; `capped` whether it depends on caps,
-    or of the budget on its rules alone.
+    `name` is the question's; `also` is another dataset that the answer depends on; `capped` says whether it depends on
+    the budget's caps, or only on its rules.
     """
     versions = tuple(_version(dataset) for dataset in (view.dataset, also) if dataset)
     return _asked(name, versions, _held_to(view, capped), (view.filters, rest), ask)
 
 
 def _held_to(view: "View", capped: bool) -> str:
-    """What of the budget an answer depends on."""
+    """The part of the budget that an answer depends on."""
     if view.budget is None:
         return ""
     return json.dumps(view.budget.as_read, default=str) if capped else repr(view.budget.reading)
@@ -124,5 +124,5 @@ def _bench(version: tuple[str, int], reading: str, filters: Filters, _budget: Bu
 
 
 def workbench(view: "View") -> Workbench:
-    """The requests of a view, ready to be replayed. Large: few are kept."""
+    """The requests of a view, ready to be replayed. Large, so few are cached."""
     return _bench(_version(view.dataset), _held_to(view, capped=False), view.filters, view.budget)

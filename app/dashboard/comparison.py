@@ -59,7 +59,7 @@ def _side(title: str, key: str, names: list[str], default: str, view: View) -> t
 
 
 def _parts(table: RequestTable) -> dict[str, Filters]:
-    """What a dataset can be parted by: the values of each field that has several."""
+    """The parts a dataset can be split into: one for each value of a field that has several."""
     found: dict[str, Filters] = {}
     for kind in KINDS:
         names = getattr(table, kind).names
@@ -87,7 +87,7 @@ def _cell(change: PercentileChange) -> TableCell:
     if not change.deciding:
         return TableCell(_signed(change.change_ns), "unknown")
     if change.ci_low_ns is None or change.ci_high_ns is None:
-        return TableCell(f"{_signed(change.change_ns)}\ncannot be told", "unknown")
+        return TableCell(f"{_signed(change.change_ns)}\ninterval unknown", "unknown")
     interval = f"{_signed(change.ci_low_ns)} to {_signed(change.ci_high_ns)}"
     return TableCell(f"{MARKS[change.verdict]}{_signed(change.change_ns)}\n{interval}", LOOKS.get(change.verdict, ""))
 
@@ -97,7 +97,7 @@ def _signed(ns: float) -> str:
 
 
 def services(found: Comparison) -> None:
-    """Services as they are ranked, and what is certain of their growth."""
+    """Services in order of growth, and how much of it is certain."""
     rows = [
         [
             TableCell(one.service_name, "wide"),
@@ -110,7 +110,7 @@ def services(found: Comparison) -> None:
 
 
 def operations(found: Comparison) -> None:
-    """Operations by their growth, own time and waits for a place apart."""
+    """Operations by their growth; time waiting for another service has rows of its own."""
     rows = []
     for one in found.operations[:MOST_ROWS]:
         hop = f" → {one.hop_to}" if one.hop_to else ""

@@ -1,4 +1,4 @@
-"""Ready questions in SQL: on the SQL page, in docs/cookbook.md and in the notebook, each run by a test."""
+"""Example queries: on the SQL page, in docs/cookbook.md and in the notebook, each run by a test."""
 
 COOKBOOK: dict[str, str] = {
     "Percentiles by route": """SELECT route, count(*) AS requests,

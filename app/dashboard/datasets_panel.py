@@ -1,4 +1,4 @@
-"""Uploads that are being read, and what was found in a dataset."""
+"""Uploads that are being read, and what a dataset holds."""
 
 from collections.abc import Callable
 from html import escape
@@ -43,14 +43,14 @@ def _running() -> None:
         st.rerun()
 
 
-def _progress(name: str, told: dict[str, Any]) -> tuple[float, str]:
+def _progress(name: str, report: dict[str, Any]) -> tuple[float, str]:
     """How far the reading of a dump is, by bytes, and that in words."""
-    if not told:
+    if not report:
         return 0.0, f"Beginning to read {literal(name)}"
-    read, total, spans = told["bytes_read"], told["bytes_total"] or told["bytes_read"], f"{told['spans']:,} spans"
-    if told["phase"] == "waiting":
+    read, total, spans = report["bytes_read"], report["bytes_total"] or report["bytes_read"], f"{report['spans']:,} spans"
+    if report["phase"] == "waiting":
         return 0.0, f"{literal(name)} waits for another process that writes this dataset"
-    if told["phase"] != "reading":
+    if report["phase"] != "reading":
         return 1.0, f"Working out critical paths of {literal(name)}: {spans}"
     return min(
         1.0, read / max(1, total)
@@ -58,7 +58,7 @@ def _progress(name: str, told: dict[str, Any]) -> tuple[float, str]:
 
 
 def show_jobs() -> None:
-    """Progress of what is being read, then what came of it."""
+    """The progress of what is being read, then its outcome."""
     jobs: dict[str, Job] = st.session_state.get("jobs", {})
     if any(job.running for job in jobs.values()):
         _running()
@@ -87,7 +87,7 @@ def title(name: str) -> str:
 
 
 def dataset(connection: duckdb.DuckDBPyConnection, name: str) -> DeltaGenerator:
-    """What a dataset is, a button that opens it, and folded away its files and warnings; the fold, for more."""
+    """What a dataset is, a button that opens it, and its files and warnings in an expander, which is returned for more."""
     spans, requests, odd = connection.execute(
         "SELECT sum(spans)::BIGINT, sum(requests)::BIGINT, sum(len(warnings))::BIGINT FROM ingest_report"
     ).fetchall()[0]
@@ -99,7 +99,7 @@ def dataset(connection: duckdb.DuckDBPyConnection, name: str) -> DeltaGenerator:
     story = f"{escape(sample.story)} " if sample else ""
     left.html(f'<p class="ob-part">{escape(title(name))}</p><p class="ob-note">{story}{escape(size)}.</p>')
     right.button("Open", key=f"review {name}", on_click=open_review, args=(name,), width="stretch")
-    fold = st.expander("Files and what was odd; rename, merge, delete, download")
+    fold = st.expander("Files and warnings; rename, merge, delete, download")
     with fold:
         _files(connection)
     return fold
@@ -170,7 +170,7 @@ def manage(name: str) -> None:
 
 
 def _try(name: str, act: Callable[..., object], *arguments: object) -> None:
-    """From a callback: do it, or say beside the dataset why not."""
+    """From a callback: call `act`, or show next to the dataset why it failed."""
     try:
         act(*arguments)
     except OverbudgetError as error:

@@ -1,4 +1,4 @@
-"""The requests behind a mark: a cell of the table, a part of a bar, a place on a curve or in the heatmap; kept in the URL."""
+"""Example requests of what was clicked: a table cell, part of a bar, a point of a curve or the heatmap. In the URL."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ Rows = npt.NDArray[np.intp]
 
 
 def choose(choice: str | None, origin: str = "") -> None:
-    """From a callback: what was chosen, as `STAGE|PERCENTILE`, `about|NS` or `grid|ROW|COLUMN`; None for nothing.
+    """From a callback: remember the choice, `STAGE|PERCENTILE`, `about|NS` or `grid|ROW|COLUMN`; None for nothing.
 
-    Charts other than `origin` that still show an earlier choice are drawn anew, without it.
+    Charts other than `origin` that still show an earlier choice are drawn again, without it.
     """
     st.session_state[KEY] = choice
     for name, number in _drawn().items():
@@ -32,27 +32,27 @@ def choose(choice: str | None, origin: str = "") -> None:
 
 
 def _drawn() -> dict[str, int]:
-    """How often each chart was drawn anew."""
-    found: dict[str, int] = st.session_state.setdefault("charts drawn anew", {})
+    """How often each chart was drawn again."""
+    found: dict[str, int] = st.session_state.setdefault("charts drawn again", {})
     return found
 
 
 def chart(figure: go_figure.Figure, name: str, alt: str) -> None:
-    """A figure whose marks can be chosen; the last of a mark's custom data is its choice."""
+    """A figure whose marks can be clicked; the last item of a mark's custom data is its choice."""
     key = f"{name} {_drawn().setdefault(name, 0)}"
 
     def chosen() -> None:
         points = st.session_state[key]["selection"]["points"]
-        told = next((point["customdata"] for point in points if point.get("customdata")), None)
-        values = list(told.values()) if isinstance(told, dict) else told
+        data = next((point["customdata"] for point in points if point.get("customdata")), None)
+        values = list(data.values()) if isinstance(data, dict) else data
         choose(values[-1] if values else None, name)
 
     config = {"displayModeBar": False}
     st.plotly_chart(figure, config=config, key=key, alt=alt, on_select=chosen, selection_mode="points")
 
 
-def requests_behind(review: Review, table: RequestTable, grid: Grid) -> tuple[str, Rows]:
-    """What the requests are, in words, and their rows: those of the choice, or else the slowest."""
+def example_requests(review: Review, table: RequestTable, grid: Grid) -> tuple[str, Rows]:
+    """A title for the requests, and their rows: those of the choice, or else the slowest."""
     asked = kept(KEY) or ""
     found = _around(review, table, asked) or _about(table, asked) or _in_grid(table, grid, asked)
     to_url(KEY, asked if found else None)

@@ -24,7 +24,7 @@ Found = TypeVar("Found")
 
 
 def slow_operations(found: Tail) -> None:
-    """Operations by their share of the excess; one can be chosen."""
+    """Operations by their share of the excess; a click chooses one."""
     rows = [
         [
             TableCell(operation_text(one).replace("`", ""), "wide", str(place)),
@@ -36,12 +36,12 @@ def slow_operations(found: Tail) -> None:
         if one.share_of_excess >= LEAST_SHARE
     ]
     columns = ["operation", "stage", "slow", "typical", "excess", "share"]
-    told = "Operations by their share of the excess"
-    table(columns, rows[:MOST_ROWS], "slow operations", told, _choosing("operation"), left=2)
+    label = "Operations by their share of the excess"
+    table(columns, rows[:MOST_ROWS], "slow operations", label, _choosing("operation"), left=2)
 
 
 def slow_attributes(found: Tail) -> None:
-    """Attributes that the slow have more often; one can be chosen."""
+    """Attributes that slow requests have more often; a click chooses one."""
     rows = [
         [
             TableCell(attribute_text(one).replace("`", ""), "wide", str(place)),
@@ -66,7 +66,7 @@ def _choosing(name: str) -> Callable[[str], None]:
 
 
 def chosen(name: str, among: Sequence[Found]) -> Found:
-    """The operation or attribute looked at: the chosen one, kept in the URL, or the strongest."""
+    """The selected operation or attribute: the chosen one, kept in the URL, or the strongest."""
     asked = kept(name) or "0"
     place = int(asked) if asked.isdecimal() and len(asked) < 5 and int(asked) < len(among) else 0
     to_url(name, place or None)
@@ -74,19 +74,19 @@ def chosen(name: str, among: Sequence[Found]) -> Found:
 
 
 def advice(found: Sequence[Advice]) -> list[Change]:
-    """The list, each with its effect at every percentile and its evidence; the changes of those that are ticked."""
+    """Show the advice, each with its effect at every percentile and its evidence; return the ticked changes."""
     changes: list[Change] = []
     for number, one in enumerate(found):
         with st.container(border=False, key=f"advice-{number}"):
-            told = f"**{literal(title(one).replace('`', ''))}**"
+            label = f"**{literal(title(one).replace('`', ''))}**"
             if not one.changes:
-                st.markdown(told)
-            elif st.checkbox(told, key=f"try {one.command}"):
+                st.markdown(label)
+            elif st.checkbox(label, key=f"try {one.command}"):
                 changes += one.changes
             st.caption(literal(effect_text(one)))
             rows = [
-                [TableCell(told), *(TableCell(format_duration(getattr(e, which))) for e in one.effect)]
-                for told, which in (("before", "before_ns"), ("after", "after_ns"))
+                [TableCell(label), *(TableCell(format_duration(getattr(e, which))) for e in one.effect)]
+                for label, which in (("before", "before_ns"), ("after", "after_ns"))
             ]
             if one.effect:
                 columns = ["", *(f"p{e.percentile}" for e in one.effect)]

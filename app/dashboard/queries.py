@@ -1,4 +1,4 @@
-"""The SQL page's parts: what there is to ask, ready questions, the editor, and the answer in several forms."""
+"""The parts of the SQL page: the relations, example queries, the editor, and the answer in several forms."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ def relations(view: View) -> None:
 
 
 def written() -> str:
-    """The query: an example, or what was written, kept in the URL."""
+    """The query: an example or the user's own, kept in the URL."""
     names = list(COOKBOOK)
     st.selectbox("Examples", names, None, key="example", placeholder="Choose a question", on_change=_take_example)
     asked = kept(KEY)
@@ -65,7 +65,7 @@ def _take_example() -> None:
 
 
 def show(answer: Answer) -> None:
-    """As a table, a chart, and files."""
+    """Show the answer as a table and a chart, with downloads."""
     frame = pd.DataFrame([[plain(value) for value in row] for row in answer.rows], columns=_distinct(answer.columns))
     drawn = frame.map(lambda value: str(value) if isinstance(value, dict | list) else value)
     table, picture = st.tabs(["Table", "Chart"])
@@ -81,7 +81,7 @@ def show(answer: Answer) -> None:
 
 
 def _distinct(columns: list[str]) -> list[str]:
-    """Column names, kept apart where a query gives one twice."""
+    """Column names, numbered where a query gives one twice."""
     seen: dict[str, int] = {}
     found = []
     for name in columns:

@@ -11,7 +11,7 @@ from overbudget.app.text.review import review_blocks
 
 
 def report_button(view: View, review: Review) -> None:
-    """Download the review as one HTML file, or as Markdown; both are made when they are asked for."""
+    """Download the review as one HTML file, or as Markdown; each is made on demand."""
     connection = view.connection
     with st.container(horizontal=True):
         st.download_button(

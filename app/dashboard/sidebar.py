@@ -1,4 +1,4 @@
-"""What every page begins with: the dataset, its budget, the filters, all of them in the URL, and the requests that remain."""
+"""What every page begins with: dataset, budget and filters (all in the URL), and the requests that pass them."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from overbudget.app.server.workspace import sample_of
 
 
 def view(filtered: bool = True) -> View:
-    """Choose in the side bar. Where there is no dataset yet the page says what to do, and ends."""
+    """What is chosen in the side bar. Where there is no dataset yet, the page says what to do, and stops."""
     dataset = choose_dataset()
     budget = state.budget_of(dataset)
     evidence = cache.evidence(dataset, budget)
@@ -48,13 +48,13 @@ def choose_dataset() -> str:
 
 
 def forget() -> None:
-    """Another dataset has other routes and traces."""
+    """Clear the choices that belong to one dataset: another one has other routes and traces."""
     for name in ("route", "trace", "cell", "operation", "attribute", *_MORE):
         st.session_state[name] = None
 
 
 def label(name: str) -> str:
-    """What a dataset is called."""
+    """The name that a dataset is shown by."""
     sample = sample_of(name)
     return f"Sample: {sample.title}" if sample else name
 
@@ -94,7 +94,7 @@ def kept(name: str) -> str | None:
 
 
 def to_url(name: str, value: object) -> None:
-    """Put a choice into the URL; None takes it out."""
+    """Put a choice into the URL; None removes it."""
     if value is None:
         st.query_params.pop(name, None)
     else:
@@ -102,7 +102,7 @@ def to_url(name: str, value: object) -> None:
 
 
 def _window(table: RequestTable) -> tuple[datetime | None, datetime | None]:
-    """The time window; None at an end that is not moved. Steps are a fortieth of the dataset's time."""
+    """The time window; None at an end that was not moved. A step is a fortieth of the dataset's time."""
     if len(table) < 2:
         return None, None
     first, last = (datetime.fromtimestamp(int(ns) / 1e9, UTC) for ns in (table.start_ns.min(), table.start_ns.max()))
@@ -115,7 +115,7 @@ def _window(table: RequestTable) -> tuple[datetime | None, datetime | None]:
 
 
 def percentile(default: int = 95, least: int = 50) -> int:
-    """The percentile looked at, kept in the URL."""
+    """The selected percentile, kept in the URL."""
     choices = [p for p in PERCENTILES if p >= least]
     asked = kept("percentile") or ""
     st.session_state["percentile"] = int(asked) if asked in map(str, choices) else default
@@ -128,7 +128,7 @@ def percentile(default: int = 95, least: int = 50) -> int:
 
 
 def one_of(name: str, choices: Sequence[str]) -> str:
-    """One of a few ways to look at a page, the first unless another is chosen; kept in the URL."""
+    """The selected view of a page, the first unless another is chosen; kept in the URL."""
     asked = kept(name)
     st.session_state[name] = asked if asked in choices else choices[0]
     chosen = st.segmented_control(
@@ -139,14 +139,14 @@ def one_of(name: str, choices: Sequence[str]) -> str:
 
 
 def go(page: str, **choices: str | int | None) -> None:
-    """From a callback: show another page, with these choices made there."""
+    """From a callback: show another page with these choices."""
     for name, value in choices.items():
         st.session_state[name] = value
     st.session_state["go"] = page
 
 
 def going(page: str, name: str) -> Callable[[str], None]:
-    """A callback that shows `page` with what was chosen as its choice `name`."""
+    """A callback that shows `page` with what was clicked as its choice `name`."""
     return lambda choice: go(page, **{name: choice})
 
 
@@ -164,6 +164,6 @@ def asks_for_trace() -> bool:
 
 def trace_id() -> str:
     """The trace id written in the side bar, kept in the URL."""
-    asked = str(st.sidebar.text_input("Trace id, or how it begins", key="trace", persist_state="session") or "")
+    asked = str(st.sidebar.text_input("Trace id, or its first characters", key="trace", persist_state="session") or "")
     to_url("trace", asked)
     return asked

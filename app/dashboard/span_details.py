@@ -1,4 +1,4 @@
-"""What is known of a trace and of one of its spans, as tables: names and values are untrusted, so never as HTML."""
+"""Facts about a trace and about one of its spans, as tables: names and values are untrusted, so never as HTML."""
 
 import json
 from html import escape
@@ -16,7 +16,7 @@ from overbudget.app.text.words import clean, count
 
 
 def trace_summary(trace: Trace) -> None:
-    """Which request it is, how long it took, and where most of it went."""
+    """Which request it is, how long it took, and where most of its time went."""
     for request in trace.requests:
         stages: dict[str, int] = {}
         for segment in request.critical_path:
@@ -46,10 +46,10 @@ def span_details(trace: Trace, selected: str | None, typical: dict[str, Typical]
     facts = {
         "duration": format_duration(span.end_ns - span.start_ns) if span.ended else "no end recorded",
         "on the critical path": format_duration(span.critical_ns),
-        "passed while it ran": format_duration(meanwhile)
+        "request time that passed while it ran": format_duration(meanwhile)
         if (meanwhile := trace.meanwhile_ns.get(span.span_id))
         else "",
-        "among its like": _rank(typical.get(span.span_id)),
+        "among spans of its operation": _rank(typical.get(span.span_id)),
         "starts after": format_duration(span.start_ns - trace.start_ns),
         "stage": span.stage,
         "kind": span.kind,
@@ -86,7 +86,7 @@ def span_details(trace: Trace, selected: str | None, typical: dict[str, Typical]
 
 
 def download_trace(connection: duckdb.DuckDBPyConnection, trace: Trace) -> None:
-    """The trace as a file that every OTLP tool reads, made when it is asked for."""
+    """A button to download the trace as OTLP/JSON, made on demand."""
     st.download_button(
         "Trace as OTLP/JSON",
         lambda: json.dumps(trace_otlp(connection, trace.trace_id), ensure_ascii=False, indent=1),

@@ -1,4 +1,4 @@
-"""What a visitor has of their own: the workspace of the server, and the budget of each dataset in their session."""
+"""The server's workspace, and what belongs to one visitor's session: the budget of each dataset."""
 
 import os
 from pathlib import Path
@@ -26,13 +26,13 @@ def budget_text(dataset: str) -> str:
 
 
 def set_budget_text(dataset: str, text: str) -> None:
-    """Take a changed budget file; the older one can be brought back with `undo_budget`."""
+    """Keep a changed budget file; `undo_budget` restores the one before."""
     st.session_state.setdefault(f"budgets before {dataset}", []).append(budget_text(dataset))
     _replace(dataset, text)
 
 
 def undo_budget(dataset: str) -> None:
-    """Bring the budget file before the last change back."""
+    """Restore the budget file from before the last change."""
     before = st.session_state.get(f"budgets before {dataset}")
     if before:
         _replace(dataset, before.pop())
@@ -44,7 +44,7 @@ def _replace(dataset: str, text: str) -> None:
 
 
 def edition(dataset: str) -> int:
-    """How often the budget was changed: part of the keys of its widgets, so that none brings an older state back."""
+    """How often the budget was changed: part of its widgets' keys, so that none restores an older state."""
     return int(st.session_state.get(f"edition of {dataset}", 0))
 
 
@@ -53,13 +53,13 @@ def can_undo(dataset: str) -> bool:
 
 
 def editor_begins_open(dataset: str) -> bool:
-    """Whether the budget editor is open at first: where there was no budget. It must not close under the writer's hands."""
+    """Whether the budget editor is open at first: where there was no budget. It must not close while someone is typing."""
     return bool(st.session_state.setdefault(f"editor of {dataset}", not budget_text(dataset).strip()))
 
 
 def budget_of(dataset: str) -> Budget | None:
-    """The budget for a dataset; where it has a mistake that is shown, and the one before it holds."""
-    place = st.container()  # always there: what comes below keeps its place, and with it whether it is unfolded
+    """The budget for a dataset. Where it has a mistake, the mistake is shown and the budget before it applies."""
+    place = st.container()  # always there, so that what is below keeps its position, and with it whether it is open
     said, budget = "", None
     for text in (budget_text(dataset), *reversed(st.session_state.get(f"budgets before {dataset}", []))):
         try:
@@ -69,13 +69,13 @@ def budget_of(dataset: str) -> Budget | None:
         else:
             break
     if said:
-        until = "the budget before it holds" if budget else "there is no budget"
-        place.error(literal(f"{said} Until this is put right {until}."))
+        until = "the budget before it applies" if budget else "there is no budget"
+        place.error(literal(f"{said} Until this is fixed, {until}."))
     return budget
 
 
 def budget_file(dataset: str) -> None:
-    """The budget as a file: written, undone, saved, loaded."""
+    """The budget as a file: edit, undo, save, load."""
     text, key = budget_text(dataset), f"toml {dataset} {edition(dataset)}"
     st.text_area("Budget file (TOML)", text, height=220, key=key, on_change=_take_text, args=(dataset, key))
     st.button("Undo", disabled=not can_undo(dataset), key=f"undo {dataset}", on_click=undo_budget, args=(dataset,))

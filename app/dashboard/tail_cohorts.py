@@ -12,18 +12,18 @@ from overbudget.app.text.tail import attribute_text
 
 
 def show(view: View, percentile: int, attribute: SlowAttribute, picture: DeltaGenerator) -> None:
-    """Their latencies in `picture`, and below the slowest of those that have it."""
+    """Both groups' latencies, drawn in `picture`, and below it the slowest requests that have the attribute."""
     with_it, without = cache.ask(
         "cohorts", view, lambda: cohorts(view.connection, view.table, attribute), percentile, attribute, capped=False
     )
-    told = attribute_text(attribute).replace("`", "")
+    text = attribute_text(attribute).replace("`", "")
     named = {
         f"with it ({len(with_it):,})": view.table.latency_ns[with_it],
         f"others ({len(without):,})": view.table.latency_ns[without],
     }
     with picture:
-        blocks.caption(f"Latency of requests with {told}, and of the others")
+        blocks.caption(f"Latency of requests with {text}, and of the others")
         alt = "Share of requests slower than x, with the attribute and without"
         blocks.chart(cohorts_figure(named), "cohorts", alt)
-    blocks.caption(f"The slowest requests with {told}; choose one to open its waterfall")
+    blocks.caption(f"The slowest requests with {text}; choose one to open its waterfall")
     request_table(describe(view.connection, view.table, slowest_of(view.table, with_it)), "requests with it")

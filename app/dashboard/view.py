@@ -11,7 +11,7 @@ from overbudget.analysis.review.measure import Evidence
 
 @dataclass(frozen=True)
 class View:
-    """What a visitor looks at. `table` are the complete requests that the filters leave, `connection` is a cursor of their own."""
+    """What a visitor looks at. `table` has the complete requests that pass the filters; `connection` is the visitor's cursor."""
 
     dataset: str
     connection: duckdb.DuckDBPyConnection

@@ -15,7 +15,7 @@ def changes(view: View) -> list[Change]:
     table = view.table
     present = [stage for place, stage in enumerate(table.stages) if table.stage_ns[:, place].any()]
     stages = [stage for stage in stage_order(present) if stage != "unattributed"]
-    grid = pd.DataFrame({"stage": stages, "takes at most": "", "takes so many times as long": ""})
+    grid = pd.DataFrame({"stage": stages, "takes at most": "", "time multiplied by": ""})
     edited = st.data_editor(
         grid, hide_index=True, disabled=["stage"], key=f"workbench {view.dataset}", alt="Changes of stages"
     )
@@ -29,9 +29,7 @@ def changes(view: View) -> list[Change]:
         retries = st.checkbox("Leave out retries", key="workbench retries")
     caps = [f"{row['stage']}={row['takes at most']}" for _, row in edited.iterrows() if row["takes at most"]]
     factors = [
-        f"{row['stage']}={row['takes so many times as long']}"
-        for _, row in edited.iterrows()
-        if row["takes so many times as long"]
+        f"{row['stage']}={row['time multiplied by']}" for _, row in edited.iterrows() if row["time multiplied by"]
     ]
     try:
         return parse_changes(

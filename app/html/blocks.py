@@ -51,7 +51,7 @@ def _cell(cell: Cell, column: Column) -> str:
 
 
 def _place(column: Column) -> str:
-    """The class of a column: what stands left, what is soft, and the one that a narrow window shows first."""
+    """The CSS class of a column: left-aligned, soft, or the one that a narrow window shows first."""
     if column.title == f"p{MAIN_PERCENTILE}":
         return "first"
     return {"caps": "soft", "name": "left", "prose": "left"}.get(column.kind, "")

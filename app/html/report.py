@@ -1,4 +1,4 @@
-"""The report that is sent round after a review: one HTML file, without scripts, fonts or anything from a network."""
+"""The report to share after a review: one HTML file, without scripts, fonts or anything from a network."""
 
 from html import escape
 
@@ -83,8 +83,10 @@ def _review(review: Review) -> list[str]:
 
 def _key(review: Review) -> str:
     """Which colour is which stage or service in the bars."""
-    told = "".join(f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in key_of(review))
-    return f'<p class="key">{told}</p>' if told else ""
+    entries = "".join(
+        f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in key_of(review)
+    )
+    return f'<p class="key">{entries}</p>' if entries else ""
 
 
 def _tail(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters: Filters) -> list[str]:
@@ -107,7 +109,7 @@ def _behaviour(connection: duckdb.DuckDBPyConnection, budget: Budget | None, fil
 
 
 def _waterfalls(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters: Filters) -> list[str]:
-    """Three that tell most: a typical request, one at p95, the slowest."""
+    """Three waterfalls: a typical request, one at p95, and the slowest."""
     table = read_requests(connection, budget).select(filters)
     wanted = [
         ("A typical request", around(table, 50)),

@@ -44,7 +44,7 @@ def breakdown_svg(review: Review) -> str:
         drawn.append(f'<text x="42" y="{row * 38 + 21}" text-anchor="end">p{made_of.percentile}</text>')
         total = f"mean {format_duration(made_of.band_latency_ns)}"
         line = 50 + (cap or 0) * scale
-        left = line if at[row] <= line < at[row] + 60 else at[row]  # not across the line of the cap
+        left = line if at[row] <= line < at[row] + 60 else at[row]  # so that the text does not cross the cap's line
         drawn.append(f'<text x="{left + 6:.1f}" y="{row * 38 + 21}">{escape(total)}</text>')
         if cap:
             x = 50 + cap * scale
@@ -55,7 +55,7 @@ def breakdown_svg(review: Review) -> str:
 
 
 def waterfall_svg(trace: Trace) -> str:
-    """The spans of a trace, its critical path as a dark line; of a large trace those with the most of the path."""
+    """The spans of a trace, its critical path as a dark line; of a large trace, those with the most time on the path."""
     rows = _shown(trace)
     start, length = trace.start_ns, max(1, trace.end_ns - trace.start_ns)
     scale = (WIDTH - LABELS - 70) / length
@@ -69,9 +69,9 @@ def waterfall_svg(trace: Trace) -> str:
         colour = BUDGET if span.status_code == "ERROR" else "currentColor"
         drawn.append(f'<text x="{indent}" y="{y + 14}" fill="{colour}">{escape(shown)}</text>')
         x, width = LABELS + (span.start_ns - start) * scale, max(1.0, (span.end_ns - span.start_ns) * scale)
-        told = f"{label}: {format_duration(span.end_ns - span.start_ns)}, {span.stage}"
+        tooltip = f"{label}: {format_duration(span.end_ns - span.start_ns)}, {span.stage}"
         drawn.append(
-            f'<rect x="{x:.1f}" y="{y + 4}" width="{width:.1f}" height="10" fill="{stage_colour(span.stage)}"><title>{escape(told)}</title></rect>'
+            f'<rect x="{x:.1f}" y="{y + 4}" width="{width:.1f}" height="10" fill="{stage_colour(span.stage)}"><title>{escape(tooltip)}</title></rect>'
         )
         drawn.append(
             f'<text x="{x + width + 5:.1f}" y="{y + 14}" class="soft">{escape(format_duration(span.end_ns - span.start_ns))}</text>'

@@ -1,4 +1,4 @@
-"""Ingest in a process of its own, so that the pages stay usable meanwhile and DuckDB's writer is not in theirs."""
+"""Ingest in a separate process, so that the pages stay usable and DuckDB's writer is not in the server."""
 
 import json
 import os
@@ -51,7 +51,7 @@ class Job:
             self._process.wait()
 
     def progress(self) -> dict[str, Any]:
-        """bytes_read, bytes_total, spans and phase; empty before the first."""
+        """bytes_read, bytes_total, spans and phase; empty before the first report."""
         try:
             progress: dict[str, Any] = json.loads((self._folder / "progress").read_text())
             return progress
@@ -67,7 +67,7 @@ class Job:
             return None
 
     def error(self) -> str:
-        """Why it failed, in a sentence."""
+        """Why it failed, in one sentence."""
         said = (self._folder / "err").read_text(errors="replace").strip().splitlines()
         return said[-1] if said else "Reading was stopped."
 

@@ -15,7 +15,7 @@ from overbudget.store.errors import OverbudgetError
 WORKSPACE_VARIABLE = "OVERBUDGET_WORKSPACE"  # tells the pages, which run in this process, where the datasets are
 MAIN = Path(__file__).parents[1] / "dashboard" / "main.py"
 
-# Nothing leaves the machine, and nobody but this machine gets in.
+# Nothing leaves the machine, and only this machine can connect.
 CONFIG = {
     "server.address": "127.0.0.1",
     "server.headless": True,
@@ -32,8 +32,8 @@ CONFIG = {
 def serve(workspace: Path, port: int = 8501) -> None:
     """Serve the dashboard on http://localhost:PORT until it is interrupted.
 
-    The first sample is there before the first page is shown; the others are made meanwhile, and so are those that an
-    older version has made.
+    The first sample is ready before the first page is shown; the others, and those made by an older version, are made
+    in the background.
     """
     require_free(port)
     with needs("streamlit", "dashboard", "overbudget serve"):
@@ -55,13 +55,13 @@ def serve(workspace: Path, port: int = 8501) -> None:
 
 
 def require_free(port: int) -> None:
-    """Errors: OverbudgetError where another program listens on the port, or this user may not."""
+    """Errors: OverbudgetError where another program listens on the port, or this user is not allowed to."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            why = "taken by another program" if error.errno == errno.EADDRINUSE else f"not to be had ({error.strerror})"
+            why = "taken by another program" if error.errno == errno.EADDRINUSE else f"not available ({error.strerror})"
             raise OverbudgetError(
                 f"Port {port} is {why}. Choose another one: overbudget serve --port {_other(port)}"
             ) from error

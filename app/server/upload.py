@@ -1,7 +1,7 @@
 """The route that dumps are uploaded to: streamed to disk, so that memory stays flat whatever their size.
 
-Streamlit's own uploader keeps every byte in memory. A header that no form and no other site can send without this
-server's consent stands against cross-site requests.
+Streamlit's own uploader keeps every byte in memory. Cross-site requests are refused: an upload needs a header that
+neither a form nor another site can send without this server's consent.
 """
 
 import uuid
@@ -49,7 +49,7 @@ def upload_route(workspace: Workspace, largest: int = LARGEST, quota: int = QUOT
                         )
                     file.write(chunk)
             if announced and size != announced:
-                return JSONResponse({"error": f"{name} did not arrive whole; try again."}, 400)
+                return JSONResponse({"error": f"{name} did not arrive completely; try again."}, 400)
             part.replace(final)
         except ClientDisconnect:
             return JSONResponse({"error": "cancelled"}, 499)

@@ -1,4 +1,4 @@
-"""The folder of datasets that the dashboard serves: what is in it, under which names, and the samples."""
+"""The folder of datasets that the dashboard serves: their names, and the samples."""
 
 import io
 import json
@@ -77,9 +77,9 @@ class Workspace:
         return self.folder / f"{stem if stem.strip('_.-') else 'dump'}.duckdb"
 
     def rename(self, name: str, wanted: str) -> str:
-        """Call a dataset otherwise; its new name.
+        """Rename a dataset; returns its new name.
 
-        Errors: OverbudgetError where that is taken, or no name at all, or either is being written.
+        Errors: OverbudgetError where that is taken, or not a name, or either is being written.
         """
         path, new = self.path(name), safe_name(wanted)
         if not new:
@@ -88,18 +88,18 @@ class Workspace:
         with writing(path, PATIENCE_S), writing(to, PATIENCE_S):
             if to.exists():
                 raise OverbudgetError(f"There is a dataset {new} already; choose another name.")
-            with _told(path):
+            with _os_errors_explained(path):
                 path.rename(to)
         return new
 
     def delete(self, name: str) -> None:
-        """Remove a dataset for good. Errors: OverbudgetError where it is being written, or cannot be removed."""
+        """Remove a dataset permanently. Errors: OverbudgetError where it is being written, or cannot be removed."""
         path = self.path(name)
-        with writing(path, PATIENCE_S), _told(path):
+        with writing(path, PATIENCE_S), _os_errors_explained(path):
             path.unlink(missing_ok=True)
 
     def merge(self, name: str, other: str) -> str:
-        """Make a dataset of two, spans that both have kept once; its name. The two stay as they are."""
+        """Make one dataset of two, keeping spans that are in both once; returns its name. The two stay as they are."""
         from overbudget.ingest.rewrite.merge import merge
 
         with writing_new(self.path_for(f"{name}+{other}")) as to:
@@ -117,7 +117,7 @@ class Workspace:
         return file.getvalue()
 
     def clean_up(self) -> None:
-        """Remove what abandoned uploads left behind."""
+        """Remove the remains of abandoned uploads."""
         for path in self.incoming.iterdir():
             if path.is_file():
                 path.unlink(missing_ok=True)
@@ -131,7 +131,7 @@ def _modified(path: Path) -> float:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _os_errors_explained(path: Path) -> Iterator[None]:
     """Errors: OverbudgetError where the system refuses what is done to `path` inside."""
     try:
         yield
@@ -145,5 +145,5 @@ def sample_of(dataset: str) -> Sample | None:
 
 
 def safe_name(name: str) -> str:
-    """A file name of plain characters, of at most 80: no path, no hidden file."""
+    """A file name of at most 80 plain characters: no path, no hidden file."""
     return _SAFE.sub("_", Path(name.replace("\\", "/")).name).lstrip(".")[:80]

@@ -27,12 +27,12 @@ TITLES = {
     "model": "Use a steadier model",
 }
 NOTHING = "Nothing stands out that would make requests faster."
-NO_PROMISE = {"instrument": "It promises no time by itself: it shows where the time goes."}
+NO_PROMISE = {"instrument": "By itself it saves no time: it shows where the time goes."}
 RAISE = "Raise the limit on what runs at once"
 
 
 def advice_blocks(found: Sequence[Advice]) -> list[Block]:
-    """Advice, the largest effect first: what to do, what it brings, what speaks for and against it, how to try it."""
+    """Advice, the largest effect first: what to do, its effect, the evidence for and against it, how to try it."""
     if not found:
         return [Headline(NOTHING)]
     blocks: list[Block] = []
@@ -44,7 +44,7 @@ def advice_blocks(found: Sequence[Advice]) -> list[Block]:
 
 
 def summary(found: Sequence[Advice]) -> list[str]:
-    """What to do first, and what it would bring."""
+    """What to do first, and its effect."""
     if not found:
         return [NOTHING, "Try changes of your own below."]
     others = len(found) - 1
@@ -61,9 +61,9 @@ def title(advice: Advice) -> str:
 
 
 def effect_text(advice: Advice) -> str:
-    """What it does to p95, or to the percentile it does most to, and how sure that is."""
+    """Its effect on p95, or on the percentile it changes most, and how sure that is."""
     if not advice.effect:
-        return NO_PROMISE.get(advice.kind, "It promises no time: traces do not tell what would be saved.")
+        return NO_PROMISE.get(advice.kind, "How much time it would save is unknown: the traces do not show it.")
     usual = next(effect for effect in advice.effect if effect.percentile == MAIN_PERCENTILE)
     if usual.after_ns >= usual.before_ns:
         usual = max(advice.effect, key=lambda effect: effect.before_ns - effect.after_ns)

@@ -1,6 +1,6 @@
 """An answer as blocks of text, made once; terminal, Markdown and HTML each draw the same blocks.
 
-Whatever text comes into a block is clean: names from the data are untrusted, and here control characters are taken out.
+The text of a block is always clean: names from the data are untrusted, and control characters are taken out here.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 
 from overbudget.app.text.words import clean
 
-# what a text says beyond its words: a verdict ("over", "slower", …), "strong" or "soft"; None: nothing
+# how a text is marked: a verdict ("over", "slower", …), "strong" or "soft"; None: not at all
 Mark: TypeAlias = str | None
-# names and prose stand left and may wrap; numbers and caps stand right; caps are soft, a cap to a line
+# names and prose are left-aligned and may wrap; numbers and caps are right-aligned; caps are soft, one a line
 Kind: TypeAlias = Literal["name", "prose", "number", "caps"]
 
 
@@ -56,7 +56,7 @@ class Points(_Clean):
 
 @dataclass(frozen=True)
 class Notes(_Clean):
-    """What a reader should know besides, below all else."""
+    """What else a reader should know, at the very end."""
 
     items: tuple[str, ...]
 
@@ -70,7 +70,7 @@ class Command(_Clean):
 
 @dataclass(frozen=True)
 class Cell(_Clean):
-    """One value, its mark (a verdict where a cap is given), and the interval it lies in (95 %) where that is known."""
+    """One value, its mark (a verdict where a cap is given), and its 95 % interval where that is known."""
 
     text: str
     mark: Mark = None
@@ -116,7 +116,7 @@ def table(
     more: str = "",
     intervals: bool = False,
 ) -> list[Block]:
-    """A table from plain texts, its first column names and the others numbers where nothing else is said; none without rows."""
+    """A table from plain texts, its first column names and the others numbers unless `kinds` say otherwise; no table without rows."""
     if not rows:
         return []
     kinds = [

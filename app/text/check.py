@@ -1,7 +1,7 @@
 """The outcome of a check in plain sentences."""
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.review.result import TOTAL, Over, PercentileRow, Review, StageRow, untold
+from overbudget.analysis.review.result import TOTAL, Over, PercentileRow, Review, StageRow, unjudged
 from overbudget.app.text.blocks import Block, Points, Sentence
 from overbudget.app.text.notes import warned
 from overbudget.app.text.review import review_blocks
@@ -17,13 +17,13 @@ def check_blocks(review: Review, broken: list[Over], whole: bool = False) -> lis
 
 def check_sentences(review: Review, broken: list[Over]) -> list[str]:
     """The outcome of a check: what could not be judged first, then every broken cap, or that none is."""
-    unsure = untold(review)
+    unsure = unjudged(review)
     judged = [row for row in _capped(review) if row.verdict is not None]
     if not judged:
         return ["The budget has no caps, so there is nothing to check."]
     said = warned(review)
     if unsure:
-        said.append(f"NOT TOLD: {_unsure(unsure, len(judged))} This is no pass.")
+        said.append(f"NOT JUDGED: {_unsure(unsure, len(judged))} This is not a pass.")
         if review.all_slow is not None:
             said += all_slow(review.all_slow)
         elif review.parts_over is not None and review.parts_over.over:
@@ -32,7 +32,7 @@ def check_sentences(review: Review, broken: list[Over]) -> list[str]:
     said += [_risky(row, review) for row in risky]
     said += [_broken(entry, review) for entry in broken]
     if not broken:
-        said.append("No cap is known to be broken." if unsure or risky else "Every cap is kept.")
+        said.append("No cap is known to be broken." if unsure or risky else "Every cap is met.")
     return said
 
 
@@ -41,11 +41,9 @@ def _risky(row: PercentileRow, review: Review) -> str:
     what = f"p{row.percentile} of {stage_name(row.stage) if isinstance(row, StageRow) else 'the whole request'}"
     cap = format_duration(row.budget_ns)
     if row.failed and review.failed:
-        return (
-            f"NOT CERTAIN: {percent(review.failed['share'])} of the requests fail, so {what} may keep no cap of {cap}."
-        )
+        return f"NOT CERTAIN: {percent(review.failed['share'])} of the requests fail, so {what} may be over its cap of {cap}."
     between = f"between {format_duration(row.ci_low_ns)} and {format_duration(row.ci_high_ns)}"
-    return f"NOT CERTAIN: {what} is {format_duration(row.latency_ns)}, over its cap of {cap}, but may be {between}."
+    return f"NOT CERTAIN: {what} is {format_duration(row.latency_ns)}, over its cap of {cap}, but may lie {between}."
 
 
 def _capped(review: Review) -> list[PercentileRow]:
@@ -60,7 +58,7 @@ def _unsure(unsure: list[PercentileRow], judged: int) -> str:
     if row.independence == "unknown":
         why = f"{count(row.n, 'request')} that are too alike"
     elif row.needs is not None:
-        why = f"{count(row.n, 'request')}, it takes {row.needs:,}"
+        why = f"{count(row.n, 'request')}, at least {row.needs:,} are needed"
     else:
         why = "no span says how long it takes"
     return f"{len(unsure)} of {count(judged, 'cap')} could not be judged ({what}: {why})."
@@ -75,6 +73,6 @@ def _broken(entry: Over, review: Review) -> str:
             if review.failed and not entry.route
             else "too many fail"
         )
-        return f"p{entry.percentile} of {what}{where} keeps no cap of {format_duration(entry.budget_ns)}: {fail}."
+        return f"p{entry.percentile} of {what}{where} is over its cap of {format_duration(entry.budget_ns)}: {fail}."
     over = f"{format_duration(entry.latency_ns - entry.budget_ns)} over its cap of {format_duration(entry.budget_ns)}"
     return f"p{entry.percentile} of {what}{where} is {format_duration(entry.latency_ns)}, {over}."

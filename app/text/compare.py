@@ -16,7 +16,7 @@ MARKS = {"slower": "▲ ", "faster": "▼ "}
 
 
 def comparison_blocks(found: Comparison) -> list[Block]:
-    """What changed at each percentile, which services and operations make the change, and what was compared."""
+    """What changed at each percentile, which services and operations account for it, and what was compared."""
     return [
         *opening(sentences(found)),
         *_changes(found),
@@ -27,7 +27,7 @@ def comparison_blocks(found: Comparison) -> list[Block]:
 
 
 def sentences(found: Comparison) -> list[str]:
-    """What changed, and who makes the change; what fails more, or cannot be known, comes first."""
+    """What changed, and which service accounts for it; more failures, or what cannot be known, come first."""
     if found.base["requests"] and found.base["only_here"] == found.base["requests"]:
         return [
             "The two sides have no route in common.",
@@ -38,7 +38,7 @@ def sentences(found: Comparison) -> list[str]:
     said.append(_headline(found))
     said += _who(found)
     if found.far_apart:
-        said.append("The base is from another day; one nearer in time tells more.")
+        said.append("The base is from another day; one closer in time would show more.")
     return said
 
 
@@ -55,7 +55,7 @@ def _lost(name: str, lost: IncompleteCompared) -> str:
 
 def _fails(found: Comparison) -> str:
     before, now = (_percent(side.share) for side in found.failed)
-    return f"{now} of the requests fail, {before} before: a request that fails early is no faster one."
+    return f"{now} of the requests fail, {before} before: a request that fails early is not a faster one."
 
 
 def _percent(share: float) -> str:
@@ -108,24 +108,24 @@ def _not_proven(deciding: Sequence[PercentileChange], names: str) -> str:
     if not known:
         few = min((change.n_effective or 0 for change in deciding), default=0)
         why = f"they are worth {few:,.0f} independent ones" if few else "there are too few, or they are too alike"
-        return f"Not proven: these requests cannot tell whether {names} changed ({why})."
-    told = [f"the change at p{change.percentile} is {_between(change)}" for change in known]
-    untold = [f"p{change.percentile}" for change in deciding if change not in known]
-    rest = f"; {_listed(untold)} cannot be told" if untold else ""
-    return f"Not proven, neither slower nor as fast: {_listed(told)}{rest}."
+        return f"Not proven: these requests cannot show whether {names} changed ({why})."
+    changes = [f"the change at p{change.percentile} is {_between(change)}" for change in known]
+    unknown = [f"p{change.percentile}" for change in deciding if change not in known]
+    rest = f"; {_listed(unknown)} cannot be judged" if unknown else ""
+    return f"Not proven, neither slower nor as fast: {_listed(changes)}{rest}."
 
 
 def _who(found: Comparison) -> list[str]:
-    """Who makes the change: for certain, or as far as the data go."""
+    """Which service accounts for the change: for certain, or as far as the data show."""
     if found.verdict in ("faster", "same"):
         return []
-    guilty = found.services[0] if found.services else None
-    if guilty is None or guilty.rank_ns <= 0 or guilty.change_ns <= 0:
+    first = found.services[0] if found.services else None
+    if first is None or first.rank_ns <= 0 or first.change_ns <= 0:
         return []
-    sure = f", at least {format_duration(guilty.certain_ns)} of it for certain" if guilty.certain_ns is not None else ""
+    sure = f", at least {format_duration(first.certain_ns)} of it for certain" if first.certain_ns is not None else ""
     grew = "grew most" if found.verdict == "slower" else "grew most, if anything did"
-    why = _because(found, guilty)
-    return [f"{quoted(guilty.service_name)} {grew}: {format_duration(guilty.change_ns)} a request{sure}{why}."]
+    why = _because(found, first)
+    return [f"{quoted(first.service_name)} {grew}: {format_duration(first.change_ns)} a request{sure}{why}."]
 
 
 def _because(found: Comparison, service: ServiceGrowth) -> str:
@@ -163,7 +163,7 @@ def _cell(change: PercentileChange) -> Cell:
     if not change.deciding:
         return Cell(_signed(change.change_ns), "soft")
     if change.ci_low_ns is None or change.ci_high_ns is None:
-        return Cell(_signed(change.change_ns), interval="cannot be told")
+        return Cell(_signed(change.change_ns), interval="unknown")
     interval = f"{_signed(change.ci_low_ns)} … {_signed(change.ci_high_ns)}"
     return Cell(f"{MARKS.get(change.verdict, '')}{_signed(change.change_ns)}", change.verdict, interval)
 

@@ -32,7 +32,7 @@ def sentences(found: Consistency) -> list[str]:
         return ["There are no complete requests to look at."]
     if total.p95_over_p50 is None:
         said = [
-            f"{count(total.requests, 'request')} {'is' if total.requests == 1 else 'are'} too few to tell how latency spreads (p95 needs 72)."
+            f"{count(total.requests, 'request')} {'is' if total.requests == 1 else 'are'} too few to show how latency spreads (p95 needs 72)."
         ]
     else:
         said = [f"p95 is {total.p95_over_p50:.1f} times the median ({format_duration(total.p50_ns)})."]
@@ -56,7 +56,7 @@ def sentences(found: Consistency) -> list[str]:
     talks = found.conversations
     if talks is not None:
         took = f" The first good answer takes {format_duration(talks.p50_ns)} at the median" if talks.p50_ns else ""
-        asks = f" and {talks.asks:.1f} asks on average." if took and talks.asks else ""
+        asks = f" and {talks.asks:.1f} requests on average." if took and talks.asks else ""
         said.append(f"{talks.reached:,} of {count(talks.conversations, 'conversation')} got a good answer.{took}{asks}")
     return said
 

@@ -47,7 +47,9 @@ def _failing(review: Review, row: PercentileRow) -> list[str]:
         if failed.get("ci_low") is not None
         else ""
     )
-    first = f"{percent(failed['share'])} of {count(row.n, 'request')} fail{between}, so p{row.percentile} keeps no cap."
+    first = (
+        f"{percent(failed['share'])} of {count(row.n, 'request')} fail{between}, so p{row.percentile} is over any cap."
+    )
     made_of = review.made_of(row.percentile)
     if (made_of.culprit is not None and made_of.culprit.basis == "largest") or made_of.any_of:
         is_ = (
@@ -60,7 +62,7 @@ def _failing(review: Review, row: PercentileRow) -> list[str]:
     latency, cap = format_duration(row.latency_ns), format_duration(row.budget_ns)
     return [
         first,
-        f"How long they all take, p{row.percentile} {latency} against {cap}, says nothing of a failed request.",
+        f"The latency over all of them (p{row.percentile} {latency}, cap {cap}) says nothing about a failed request.",
     ]
 
 
@@ -73,7 +75,7 @@ def _nothing(review: Review) -> list[str]:
     if left_out:
         return [
             f"There are only incomplete requests here ({left_out:,}).",
-            "Their time is unsure, because spans or ends are missing; include them to look at them all the same.",
+            "Their times are uncertain, because spans or ends are missing; --include-incomplete shows them anyway.",
         ]
     if review.selected["filters"] and review.dataset.requests:
         return ["No request passes these filters.", f"Without them there are {review.dataset.requests:,}."]
@@ -113,16 +115,16 @@ def _total(review: Review, row: PercentileRow) -> str:
         between = f"between {format_duration(row.ci_low_ns)} and {format_duration(row.ci_high_ns)}"
         return (
             f"{name} is {format_duration(latency)}, {format_duration(latency - cap)} over its cap of {format_duration(cap)}, "
-            f"but {count(row.n, 'request')} only tell that it is {between}."
+            f"but {count(row.n, 'request')} only show that it lies {between}."
         )
     if row.verdict == "within":
-        untold = [
+        unjudged = [
             other for other in review.end_to_end if other.verdict == "unknown" and other.percentile > row.percentile
         ]
-        alike = [other for other in untold if other.independence == "unknown"]
-        few = [other for other in untold if other.independence != "unknown"]
-        but = f"; too few requests to tell {needs(few)}" if few else ""
-        but += f"; they are too alike to tell {listed([f'p{other.percentile}' for other in alike])}" if alike else ""
+        alike = [other for other in unjudged if other.independence == "unknown"]
+        few = [other for other in unjudged if other.independence != "unknown"]
+        but = f"; too few requests to judge {needs(few)}" if few else ""
+        but += f"; they are too alike to judge {listed([f'p{other.percentile}' for other in alike])}" if alike else ""
         return f"{name} is {format_duration(latency)}, within its cap of {format_duration(cap)}{but}."
     if review.budget is None:
         return f"{name} is {format_duration(latency)}; no budget is set."
@@ -134,7 +136,7 @@ def _total(review: Review, row: PercentileRow) -> str:
 
 
 def _stage_over(review: Review) -> str | None:
-    """The stage that breaks its cap by most, while the whole request keeps to its own."""
+    """The stage that exceeds its cap by most, while the whole request is within its own."""
     rows = [row for row in review.stages if row.verdict == "over"]
     if not rows:
         return None
@@ -171,7 +173,7 @@ def _calm(review: Review, row: PercentileRow) -> str:
         if made_of.band_latency_ns is None:
             return overall(review)
         if culprit is None and made_of.natural_spread:
-            return f"No part grows more than the others towards slow requests: their natural spread. {largest(made_of)}"
+            return f"No part grows more than the others in slow requests: this is natural spread. {largest(made_of)}"
         if culprit is None:
             return largest(made_of)
         if (said := unexplained(culprit, made_of)) is not None:
@@ -188,9 +190,9 @@ def _calm(review: Review, row: PercentileRow) -> str:
     if any(stage.verdict == "unknown" for stage in judged):
         return "No stage is known to be over its cap, but not every one could be judged."
     if judged:
-        return "Every stage keeps to its cap."
+        return "Every stage is within its cap."
     spare = format_duration((row.budget_ns or 0) - (row.latency_ns or 0))
-    return f"There are {spare} to spare; no stage has a cap of its own."
+    return f"It has {spare} to spare; no stage has a cap of its own."
 
 
 def _too_few(review: Review) -> list[str]:
@@ -201,18 +203,16 @@ def _too_few(review: Review) -> list[str]:
         needs = min((row.needs or 0, row.percentile) for row in review.end_to_end)
         took = format_duration(review.overall.latency_ns if review.overall else review.end_to_end[0].latency_ns)
         average = "" if n == 1 else " on average"
-        first = (
-            f"{count(n, 'request')} took {took}{average}: too few to tell percentiles (p{needs[1]} needs {needs[0]})."
-        )
+        first = f"{count(n, 'request')} took {took}{average}: too few for percentiles (p{needs[1]} needs {needs[0]})."
         return [first, overall(review)]
     row = next((one for one in reversed(shown) if one.percentile <= MAIN_PERCENTILE), shown[-1])
     is_ = f"p{row.percentile} of these {n:,} requests is {format_duration(row.latency_ns)}"
     if n < LEAST:
-        return [f"{is_}; fewer than {LEAST} tell no more than that.", overall(review)]
+        return [f"{is_}; fewer than {LEAST} requests show no more than that.", overall(review)]
     if review.parts_over is not None and review.parts_over.over:
         return [f"{is_}. {lately(review.parts_over)}", why(review, row)]
     window = format_duration(review.window_ns)
     return [
-        f"{is_}; they are too alike to tell more: in these {window} conditions change too rarely.",
+        f"{is_}; they are too alike to show more: in these {window} conditions change too rarely.",
         overall(review),
     ]

@@ -24,14 +24,16 @@ def load_blocks(found: Load) -> list[Block]:
 def sentences(found: Load) -> list[str]:
     """Where the budget breaks, and which stage grows first."""
     if found.sampled:
-        return [f"{found.sampled}: how many requests were in flight, or arrived, is not known, so no load is told."]
+        return [
+            f"{found.sampled}: how many requests were in flight, or arrived, is not known, so latency cannot be shown against load."
+        ]
     if not found.bins:
         return ["There are no complete requests to look at."]
     low, high = found.bins[0], found.bins[-1]
     if len(found.bins) < 2:
         who = f"Nearly all of {low.requests:,} requests arrive" if low.requests > 1 else "The only request arrives"
         few = f"{who} under the same load ({range_text(low)} in flight)"
-        return [f"{few}: how latency depends on it cannot be told."]
+        return [f"{few}: how latency depends on it is unknown."]
     first = (
         f"p95 is {format_duration(low.p95_ns)} with {range_text(low)} other requests in flight "
         f"and {format_duration(high.p95_ns)} with {range_text(high)}."
@@ -44,11 +46,11 @@ def _breaks(found: Load, first: str) -> str:
         cap = format_duration(found.budget_ns)
         if found.breaks_at == found.bins[0].low:
             return f"{first} It is over its cap of {cap} under any load."
-        sure = f"The p95 cap of {cap} breaks for sure from {found.breaks_at:,} in flight on"
+        sure = f"The p95 cap of {cap} is exceeded for certain from {found.breaks_at:,} in flight on"
         earlier = found.may_break_at is not None and found.may_break_at < found.breaks_at
         return f"{first} {sure}{f', perhaps from {found.may_break_at:,}' if earlier else ''}."
     if found.budget_ns is not None and found.may_break_at is not None:
-        return f"{first} The p95 cap of {format_duration(found.budget_ns)} may break from {found.may_break_at:,} in flight on."
+        return f"{first} The p95 cap of {format_duration(found.budget_ns)} may be exceeded from {found.may_break_at:,} in flight on."
     return first
 
 

@@ -1,3 +1,3 @@
-"""Signs beside colours."""
+"""Signs that go with colours."""
 
-MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # a sign beside the colour, never colour alone
+MARKS: dict[str | None, str] = {"over": "▲ ", "at_risk": "◆ "}  # colour is never the only sign

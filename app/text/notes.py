@@ -1,4 +1,4 @@
-"""What a reader of a review should know besides its headline."""
+"""What a reader of a review should know in addition to its headline."""
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
@@ -9,14 +9,12 @@ from overbudget.app.text.words import count, listed, needs, quoted
 
 
 def notes(review: Review) -> list[str]:
-    """What a reader should know besides: what was left out, what cannot be known, and names in the budget that nothing matches."""
+    """What else a reader should know: what was left out, what cannot be known, and names in the budget that nothing matches."""
     any_request = bool(review.end_to_end and review.end_to_end[0].n)
     sampled = review.dataset.sampled
     return [
         *(
-            [
-                f"{sampled}: percentiles and shares are of what was kept, each request counted for as many as it stands for."
-            ]
+            [f"{sampled}: percentiles and shares are of the sample, each request weighted by how many it stands for."]
             if sampled
             else []
         ),
@@ -33,16 +31,16 @@ def notes(review: Review) -> list[str]:
 _NO_WHOLE_RUNS = {
     "fragments": "model or tool calls cut off from their run: percentiles speak of single steps, not of whole runs",
     "lost_context": "pieces of others, cut off where the trace context was lost: percentiles count each piece",
-    "session_root": "whole sessions of many turns: their latency is how long somebody stayed",
+    "session_root": "whole sessions of many turns: their latency is the length of the session",
 }
 
 
 def warned(review: Review) -> list[str]:
-    """What must be known before any figure: that requests are no whole runs, or more than one."""
+    """What must be known before any figure: that requests are parts of runs, or hold several."""
     said = []
     for warning in review.dataset.warnings:
         of = f"{warning.count:,} of {count(review.dataset.requests, 'request')} {'is one of the' if warning.count == 1 else 'are'}"
-        said.append(f"{of} {_NO_WHOLE_RUNS[warning.code]} (`{warning.code}`; overbudget audit tells what to do).")
+        said.append(f"{of} {_NO_WHOLE_RUNS[warning.code]} (`{warning.code}`; overbudget audit says what to do).")
     return said
 
 
@@ -63,7 +61,7 @@ def _incomplete_notes(review: Review) -> list[str]:
         them = f"{count(lost.requests, 'request')} with missing spans or ends"
         if lost.slower:
             said.append(
-                f"Slow requests lose spans: {them} take {format_duration(lost.median_ns)} in the middle, the others "
+                f"Slow requests lose spans: {them} take {format_duration(lost.median_ns)} at the median, the others "
                 f"{format_duration(lost.others_median_ns)}. Percentiles count them. {_broken_down(lost)}"
             )
         else:
@@ -78,12 +76,12 @@ def _incomplete_notes(review: Review) -> list[str]:
 
 
 def _broken_down(lost: LostSpans) -> str:
-    """Of how many of them what is left tells where their time went."""
+    """For how many of them the remaining spans show where their time went."""
     if lost.broken_down == lost.requests:
-        return "What is left of them still tells where their time went."
+        return "Their remaining spans still show where their time went."
     if lost.broken_down:
-        return f"Of {lost.broken_down:,} what is left tells where their time went; of the others that is not known."
-    return "What they are made of is not known."
+        return f"For {lost.broken_down:,} of them the remaining spans show where the time went; for the others it is unknown."
+    return "Where their time went is not known."
 
 
 def _certainty_notes(review: Review) -> list[str]:
@@ -92,21 +90,21 @@ def _certainty_notes(review: Review) -> list[str]:
     alike = [row for row in rows if row.independence == "unknown"]
     if n < LEAST and any(row.reached for row in rows):
         said.append(
-            f"{count(n, 'request')}: intervals hold only if they are independent, and no cap is judged (it takes {LEAST})."
+            f"{count(n, 'request')}: intervals hold only if they are independent, and no cap is judged (at least {LEAST} are needed)."
         )
     elif alike:
         said.append(
-            f"Requests are too alike to tell {listed([f'p{row.percentile}' for row in alike])}: in these {these} "
+            f"Requests are too alike to judge {listed([f'p{row.percentile}' for row in alike])}: in these {these} "
             "conditions change too rarely."
         )
     unknown = [row for row in rows if row.needs is not None and row.independence in ("held", "corrected")]
     if unknown and len(unknown) < len(rows):
-        said.append(f"Too few requests to tell {needs(unknown)}.")
+        said.append(f"Too few requests to judge {needs(unknown)}.")
     worth = [row for row in rows if row.independence == "corrected" and row.n_effective is not None]
     if worth:
         least = min(worth, key=lambda row: row.n_effective or 0)
         said.append(
-            f"Requests that arrive together are alike: at p{least.percentile} the {n:,} tell as much as "
+            f"Requests that arrive together are alike: at p{least.percentile} the {n:,} show as much as "
             f"{round(least.n_effective or 0):,} independent ones."
         )
     if any(row.needs is None for row in rows):
@@ -125,7 +123,7 @@ def _breakdown_notes(review: Review) -> list[str]:
     for made_of in review.breakdown:
         if made_of.extreme is not None and made_of.band_latency_ns is not None:
             said.append(
-                f"One request of {format_duration(made_of.extreme.latency_ns)} makes "
+                f"One request of {format_duration(made_of.extreme.latency_ns)} makes up "
                 f"{made_of.extreme.share:.0%} of the spread around p{made_of.percentile}: the mean of the "
                 f"{made_of.band_requests} requests there, {format_duration(made_of.band_latency_ns)}, is not the percentile."
             )

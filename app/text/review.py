@@ -1,4 +1,4 @@
-"""The review as blocks: what every form of it says, and in which order."""
+"""The review as blocks: what it says in every output format, and in which order."""
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
@@ -19,7 +19,7 @@ from overbudget.app.text.words import count
 
 
 def review_blocks(review: Review) -> list[Block]:
-    """The whole review: the answer, its tables, and what must be known besides."""
+    """The whole review: the answer, its tables, and notes."""
     first, second = headline(review)
     tables = []
     if review.end_to_end and review.end_to_end[0].n:
@@ -76,8 +76,8 @@ def good_text(review: Review) -> str | None:
     if good is None:
         return None
     if good.good is None:
-        tell = "which of them are good, [good] score = { at_least = 0.7 } in the budget would tell"
-        return f"{count(good.requests_scored, 'answer')} scored; {tell}."
+        advice = "to say which are good, set [good] score = { at_least = 0.7 } in the budget"
+        return f"{count(good.requests_scored, 'answer')} scored; {advice}."
     share = good.good / good.requests_scored
     text = f"{good.good:,} of {count(good.requests_scored, 'scored answer')} good ({share:.0%})"
     if good.good_within_budget is None:

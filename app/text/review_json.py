@@ -2,7 +2,7 @@
 
 import json
 
-from overbudget.analysis.review.result import Over, Review, untold
+from overbudget.analysis.review.result import Over, Review, unjudged
 
 
 def review_json(review: Review) -> str:
@@ -12,5 +12,9 @@ def review_json(review: Review) -> str:
 
 def check_json(review: Review, broken: list[Over]) -> str:
     """The outcome of `overbudget check` as JSON text: every broken cap, and the review they were found in."""
-    found = {"over": [entry._asdict() for entry in broken], "not_told": len(untold(review)), "review": review.as_dict()}
+    found = {
+        "over": [entry._asdict() for entry in broken],
+        "not_told": len(unjudged(review)),
+        "review": review.as_dict(),
+    }
     return json.dumps(found, indent=2, ensure_ascii=False, default=str)

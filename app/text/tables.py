@@ -65,11 +65,11 @@ def percentile_rows(review: Review) -> list[Row]:
         return []
     lines = [Row("whole request", caps_text(review.end_to_end), cells(review.end_to_end))]
     for stage, rows in _by_stage(review.stages):
-        # that a stage without any span takes no time is not known
-        told = (
+        # a stage without any span may still take time: nothing is known of it
+        values = (
             tuple(Cell(NO_SPANS, row.verdict) for row in rows) if stage in review.unmatched["stages"] else cells(rows)
         )
-        lines.append(Row(stage, caps_text(rows), told))
+        lines.append(Row(stage, caps_text(rows), values))
     return lines
 
 
@@ -164,7 +164,7 @@ def route_rows(review: Review, most: int = 10) -> list[Row]:
 
 
 def cells(rows: Sequence[PercentileRow]) -> tuple[Cell, ...]:
-    """A cell per percentile; where the number cannot be known it says so instead."""
+    """A cell per percentile; where the value is unknown, the cell says so."""
     return tuple(Cell(_value(row), row.verdict, interval_text(row)) for row in rows)
 
 
@@ -178,7 +178,7 @@ def _value(row: PercentileRow) -> str:
 
 
 def interval_text(row: PercentileRow) -> str:
-    """Between what the percentile lies: `2.01 – 2.43 s`, its unit once where both ends share it."""
+    """The percentile's interval: `2.01 – 2.43 s`, the unit once where both ends share it."""
     assumed = row.independence == "assumed" and row.reached
     if (row.needs is not None and not assumed) or row.ci_low_ns is None or row.ci_high_ns is None:
         return ""
@@ -191,7 +191,7 @@ def interval_text(row: PercentileRow) -> str:
 
 
 def caps_text(rows: Sequence[PercentileRow]) -> str:
-    """The caps as they are given: `500 ms p50, 2.00 s p95`; each at the highest percentile it holds for."""
+    """The caps as given: `500 ms p50, 2.00 s p95`; each at the highest percentile it applies to."""
     caps: dict[int, int] = {row.budget_ns: row.percentile for row in rows if row.budget_ns is not None}
     return ", ".join(f"{format_duration(cap)} p{percentile}" for cap, percentile in caps.items())
 

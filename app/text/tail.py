@@ -50,7 +50,7 @@ def sentences(found: Tail) -> list[str]:
         else "Nothing stands out"
     )
     if not found.attributes:
-        return [first, f"{why}; no attribute tells the slow from the typical."]
+        return [first, f"{why}; no attribute distinguishes slow from typical requests."]
     attribute = found.attributes[0]
     shares = f"{attribute.slow_share:.0%} of the slow and {attribute.typical_share:.0%} of the typical"
     if attribute.on == REQUEST and attribute.key in ("from", "until"):
@@ -65,7 +65,7 @@ def _which(found: Tail) -> str:
 
 
 def operation_text(one: SlowOperation) -> str:
-    """An operation, or the wait for a place."""
+    """An operation, or its wait for another service."""
     waiting = f" waiting for {one.hop_to}" if one.hop_to else ""
     return f"{one.service_name}: {quoted(one.name)}{waiting}"
 

@@ -21,7 +21,7 @@ STYLES = {
     "strong": "bold",
 }
 PLAIN_WIDTH = 120  # of tables where there is no terminal
-NARROWEST = {"name": 16, "prose": 28}  # what wraps is still read at so many characters
+NARROWEST = {"name": 16, "prose": 28}  # wrapped text is still readable at this many characters
 GAP = 3  # between two columns
 
 
@@ -49,7 +49,7 @@ def text(blocks: Sequence[Block], width: int = PLAIN_WIDTH) -> str:
 
 
 def _lines(block: Block) -> list[str]:
-    """What a block that is no table says, line by line."""
+    """The lines of a block that is not a table."""
     if isinstance(block, Points):
         return [f"  {item}" for item in block.items]
     if isinstance(block, Notes):

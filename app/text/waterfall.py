@@ -10,7 +10,7 @@ MOST_ROWS = 200
 def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
     """The trace as text of at most `width` columns.
 
-    A large trace is folded: only spans on a critical path, failed ones and the longest are shown, and how many are not.
+    Of a large trace only spans on a critical path, failed ones and the longest are shown, and how many are hidden.
     """
     shown, hidden = _choose(trace, every)
     label_width = min(max((2 * span.depth + len(_name(span)) for span in shown), default=10), max(24, width * 2 // 5))
@@ -24,8 +24,8 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
             if segment.hop_to:
                 hops[segment.span_id] = segment.hop_to
     meanwhile = trace.meanwhile_ns
-    told, *requests = heading(trace)
-    lines = [told, *(f"{request}; # is its critical path" for request in requests)]
+    title, *requests = heading(trace)
+    lines = [title, *(f"{request}; # is its critical path" for request in requests)]
     lines.append("")
     for span in shown:
         label = _cut("  " * min(span.depth, 12) + _name(span), label_width).ljust(label_width)
@@ -45,14 +45,14 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
 
 def heading(trace: Trace) -> list[str]:
     """The trace, and each of its requests: how long they take."""
-    told = [
+    lines = [
         f"trace {trace.trace_id}: {count(len(trace.spans), 'span')}, {format_duration(max(1, trace.end_ns - trace.start_ns))}"
     ]
     for request in trace.requests:
         note = "" if request.complete else " (incomplete)"
         note += f", {format_duration(request.user_ns)} of it waiting for a person" if request.user_ns else ""
-        told.append(f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}")
-    return told
+        lines.append(f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}")
+    return lines
 
 
 def _name(span: TraceSpan) -> str:

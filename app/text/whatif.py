@@ -7,7 +7,7 @@ from overbudget.analysis.whatif.whatif import WhatIf
 from overbudget.app.text.blocks import Block, opening, table
 from overbudget.app.text.words import count, quoted
 
-MOST_LINES = 5  # that are told
+MOST_LINES = 5  # that are shown
 PER = {
     "pod": " per pod",
     "peer": " per server that is called",
@@ -16,18 +16,18 @@ PER = {
     "within one request": " within each request",
 }
 DOUBTS = {
-    "unclear_line": "calls of {} stand in a line that is not first come, first served, and keep the waits that they had",
-    "grows_with_load": "{} takes longer when many want it at once, and nothing tells by what rule; it is replayed as it was",
+    "unclear_line": "calls of {} wait in a queue that is not first come, first served, and keep their recorded waits",
+    "grows_with_load": "{} takes longer when many calls use it at once, by no rule that shows; its recorded times are kept",
     "closed_loop": "requests seem to come only as others are answered, so faster answers bring more requests",
-    "hedged": "of {} a second call is sent after a fixed time and the first answer counts; the call that answered first is replayed, "
-    "and then another one may be first",
-    "batching": "{} waits within a server that works for several calls at once, each the slower the more there are; its waits and its "
-    "pace are kept as they were",
-    "more_at_once": "{} is answered by a server that works for several calls at once, each the slower the more there are; that is not "
+    "hedged": "a second call of {} is sent after a fixed time and the first answer counts; only the call that answered first is "
+    "replayed, although the other might be first then",
+    "batching": "{} waits in a server that works on several calls at once, more slowly the more there are; its recorded waits and "
+    "pace are kept",
+    "more_at_once": "{} is answered by a server that works on several calls at once, more slowly the more there are; that is not "
     "replayed",
     "untested": "the replay then waits for {}, which until now nothing waited for last; whether it must be waited for, no trace shows",
     "lost_spans": "slow requests lose spans, and what is not recorded stays as it was",
-    "upstream": "{} would be asked at other times, and takes longer when many want it at once: what is gained before it may be "
+    "upstream": "{} would be called at other times, and takes longer when many calls use it at once: time saved before it may be "
     "lost there",
 }
 
@@ -47,12 +47,12 @@ def what_if_blocks(found: WhatIf) -> list[Block]:
 
 
 def within_text(found: WhatIf) -> str:
-    """What the share in this row of the table is of."""
+    """The title of the row with the share of requests within the cap."""
     return f"requests within the p{MAIN_PERCENTILE} cap of {format_duration(found.budget_ns)}"
 
 
 def sentences(found: WhatIf) -> list[str]:
-    """What is changed, what becomes of p95, how far that can be relied on, and which limits calls wait for."""
+    """What is changed, the effect on p95, how far that can be relied on, and which limits calls wait for."""
     if not found.requests:
         return ["There are no requests to replay."]
     what = "; ".join(found.changes) or "nothing is changed"
@@ -65,11 +65,11 @@ def sentences(found: WhatIf) -> list[str]:
         f"If {what}: {moved}.",
         *doubt_texts(found),
         *(
-            [f"{found.sampled}: nothing tells who else waited, so no limit on what runs at once is replayed."]
+            [f"{found.sampled}: the traces do not show which other calls waited, so no concurrency limit is replayed."]
             if found.sampled
             else []
         ),
-        f"{found.requests_changed:,} of {count(found.requests, 'request')} take another time.",
+        f"{found.requests_changed:,} of {count(found.requests, 'request')} get another latency.",
         *limits,
         *[f"{line_text(line)} {_kept(line)}" for line in found.kept],
     ]
@@ -81,11 +81,11 @@ def _kept(line: Line) -> str:
 
 
 def line_text(line: Line) -> str:
-    """A limit on what runs at once: of what, how many, and how long calls wait for it."""
+    """A concurrency limit: of which operation, how many calls at once, and how long calls wait for it."""
     waited, p50, p95 = line.waits()
-    limit = f"A limit of {line.servers} at once{PER.get(line.per, '')} stands before {quoted(line.name)}"
+    limit = f"At most {line.servers} {'call' if line.servers == 1 else 'calls'} of {quoted(line.name)} run at once{PER.get(line.per, '')}"
     if line.period_ns:
-        limit = f"{quoted(line.name)} is let through once every {format_duration(line.period_ns)}"
+        limit = f"{quoted(line.name)} may start once every {format_duration(line.period_ns)}"
     elif line.within_calls:
         limit = (
             f"No more than {line.servers} of {quoted(line.name)} work at once; the others wait within their own time"
@@ -95,10 +95,10 @@ def line_text(line: Line) -> str:
 
 
 def doubt_texts(found: WhatIf) -> list[str]:
-    """Why the answer is a bound, or why nothing can be proved."""
+    """Why the answer is only a bound, or why nothing can be proved."""
     if not found.doubts:
         return []
-    sides = {"at_most": "At most this long", "at_least": "At least this long", None: "Nothing is provable here"}
+    sides = {"at_most": "At most this long", "at_least": "At least this long", None: "Nothing can be proved here"}
     reasons = [f"{DOUBTS[doubt.why].format(quoted(doubt.operation))}" for doubt in found.doubts[:MOST_LINES]]
     least = dict(found.at_least or ()).get(MAIN_PERCENTILE)
     more = (

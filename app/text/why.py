@@ -1,4 +1,4 @@
-"""Which stage, operation or service is why, in plain sentences: docs/reference/method.md, "Budgets and verdicts"."""
+"""Which stage, operation or service is the cause, in plain sentences: docs/reference/method.md, "Budgets and verdicts"."""
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.parts_over import PartsOver
@@ -20,12 +20,12 @@ FEWEST_LAST = 3  # parts over a cap at the end, to tell since when
 
 
 def why(review: Review, row: PercentileRow) -> str:
-    """The sentence about the stage behind the total at `row`."""
+    """The sentence about the stage that explains the total at `row`."""
     made_of = review.made_of(row.percentile)
     if too_many_lost(made_of.band_requests, made_of.band_incomplete):
         return cannot_be_told(made_of)
     if made_of.band_latency_ns is None:
-        return f"Too few requests are that slow to say which stage is why ({made_of.band_requests}; it takes 5)."
+        return f"Too few requests are that slow to say which stage is the cause ({made_of.band_requests}; at least 5 are needed)."
     culprit = made_of.culprit
     if culprit is None and made_of.any_of:
         return f"Everything is slow, typical requests too. {_any_of(made_of.any_of, made_of.band_latency_ns - (row.budget_ns or 0))}"
@@ -46,7 +46,7 @@ def why(review: Review, row: PercentileRow) -> str:
 
 def cannot_be_told(made_of: Breakdown) -> str:
     of = f"{made_of.band_incomplete:,} of the {count(made_of.band_requests + made_of.band_incomplete, 'request')}"
-    return f"Which stage is why cannot be told: {of} around p{made_of.percentile} lost spans."
+    return f"Which stage is the cause is unknown: {of} around p{made_of.percentile} lost spans."
 
 
 def unexplained(culprit: Culprit, made_of: Breakdown) -> str | None:
@@ -91,7 +91,7 @@ def because(culprit: Culprit) -> str:
 
 
 def _only_ran(operation: CauseOperation) -> str:
-    """What must be said where most of a cause's time was offered to it, not awaited."""
+    """The caveat where a cause's time only passed while it ran: nothing shows that the request waited for it."""
     if operation.awaited_share >= 0.5:
         return ""
     return "; it ran then, and the trace does not show that the request waited for it"
@@ -112,7 +112,7 @@ def _reason(operation: CauseOperation) -> str:
 
 
 def _grown(operation: CauseOperation) -> str:
-    """Why it grew, where that is more than that it takes longer, which is said already."""
+    """Why it grew, unless each call merely takes longer, which was said already."""
     why = operation.why
     if why is None or (abs(why.how_slow_ns) > abs(operation.excess_ns) / 2 and why.width == 1):
         return ""
@@ -148,7 +148,7 @@ def _any_of(suspects: tuple[Suspect, ...], over_ns: float) -> str:
     if len(named) > 1:
         return f"Any of {listed(named)} alone is as long as the {format_duration(over_ns)} over; nothing shows which changed."
     if named:
-        return f"No part makes half of it; the largest is {named[0]}."
+        return f"No part makes up half of it; the largest is {named[0]}."
     return "There is nothing to break down."
 
 
@@ -156,7 +156,7 @@ def overall(review: Review) -> str:
     overall = review.overall
     if overall is None or not overall.stages:
         return (
-            "What they are made of is not known: spans are missing."
+            "Where their time went is not known: spans are missing."
             if review.incomplete
             else "There is nothing to break down."
         )
@@ -168,7 +168,7 @@ def overall(review: Review) -> str:
 
 
 def lately(found: PartsOver) -> str:
-    """In how much of the time a percentile that cannot be judged was over its cap, and since when."""
+    """How much of the time a percentile that cannot be judged was over its cap, and since when."""
     what = f"p{found.percentile} is over its cap of {format_duration(found.budget_ns)}"
     if found.over == found.parts:
         return f"In each of {found.parts} equal parts of them {what}."

@@ -19,11 +19,11 @@ from overbudget.kernels.content_hash import (
     hash_bytes,
     hash_strings,
     list_parts,
-    mix,
     one_chunk,
     string_buffers,
 )
 from overbudget.kernels.jit import READ_BOOL, READ_I8, READ_I32, READ_U8, READ_U64, kernel
+from overbudget.kernels.mix import mix
 from overbudget.stages import attribute_keys
 from overbudget.stages.conventions import VECTOR_QUERY
 from overbudget.stages.names import UNKNOWN_SERVICE

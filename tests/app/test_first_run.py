@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from overbudget.app.commands import warm
-from overbudget.app.commands.first_run import first_run_told
+from overbudget.app.commands.first_run import first_run_progress
 from overbudget.kernels import compiling, machine_code
 
 
@@ -35,7 +35,7 @@ def compile_two() -> None:
 def test_a_terminal_shows_progress_and_nothing_is_left_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen()
     monkeypatch.setattr("sys.stderr", screen)
-    with first_run_told():
+    with first_run_progress():
         compile_two()
     steps = screen.getvalue().split("\r\033[K")
     assert steps == [
@@ -50,7 +50,7 @@ def test_a_terminal_shows_progress_and_nothing_is_left_of_it(monkeypatch: pytest
 def test_nothing_is_said_where_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = io.StringIO()
     monkeypatch.setattr("sys.stderr", pipe)
-    with first_run_told():
+    with first_run_progress():
         compile_two()
     assert pipe.getvalue() == ""
 
@@ -58,7 +58,7 @@ def test_nothing_is_said_where_nobody_watches(monkeypatch: pytest.MonkeyPatch) -
 def test_it_is_said_once_where_machine_code_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = io.StringIO()
     monkeypatch.setattr("sys.stderr", pipe)
-    with first_run_told():
+    with first_run_progress():
         for _ in range(2):
             for listener in compiling.on_unkept:
                 listener(Path("/nowhere"), PermissionError(13, "Permission denied"))

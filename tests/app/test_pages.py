@@ -65,7 +65,7 @@ def test_a_mistake_in_the_budget_is_shown_with_its_line(workspace: Path, monkeyp
     app.sidebar.text_area[0].set_value('[budget]\np95 = "fast"').run()
     assert not app.exception
     assert "line 2" in app.error[0].value
-    assert "the budget before it holds" in app.error[0].value
+    assert "the budget before it applies" in app.error[0].value
     assert "over its cap of" in html(app)
 
 
@@ -151,7 +151,7 @@ def test_a_workbench_change_that_makes_no_sense_is_said(workspace: Path, monkeyp
 def test_load_says_where_the_budget_breaks_and_what_grows(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = said_on(workspace, monkeypatch, "load", "load_ramp")
     assert "The first stage to grow is queue" in said
-    assert "breaks for sure from" in said
+    assert "is exceeded for certain from" in said
 
 
 def test_consistency_names_the_steadiest_model(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def ready(page: Page, what: str) -> None:
     page.locator(f"[data-ready={what}]").first.wait_for(timeout=WAIT)
 
 
-def test_a_cell_opens_the_requests_behind_it_and_a_request_its_waterfall(page: Page) -> None:
+def test_a_cell_opens_the_example_requests_it_and_a_request_its_waterfall(page: Page) -> None:
     page.goto(f"/?{SLOW}")
     page.locator("td.over button").first.click(timeout=WAIT)
     page.get_by_text("Requests around p95 of the whole request").wait_for(timeout=WAIT)
@@ -57,7 +57,7 @@ def test_a_cell_opens_the_requests_behind_it_and_a_request_its_waterfall(page: P
     assert re.search("trace=[0-9a-f]{32}", page.url)
 
 
-def test_every_mark_of_the_review_opens_the_requests_behind_it(page: Page, friend: Page) -> None:
+def test_every_mark_of_the_review_opens_the_example_requests_it(page: Page, friend: Page) -> None:
     page.goto(f"/?{SLOW}")
     ready(page, "review")
     plots = page.locator(".js-plotly-plot")

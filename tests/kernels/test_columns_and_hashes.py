@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from overbudget.ingest.batch import ATTRIBUTES
 from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
 from overbudget.kernels.children import FEW, children_by, sort_nodes
-from overbudget.kernels.content_hash import codes_of, hash_bytes, hash_lists, hash_strings, mix, one_chunk
+from overbudget.kernels.content_hash import codes_of, hash_bytes, hash_lists, hash_strings, one_chunk
 from overbudget.kernels.hex_ids import parse_ids
-from overbudget.kernels.tally import FREE, grown, mixed, slot_of, tally
+from overbudget.kernels.mix import mix, mixed
+from overbudget.kernels.tally import FREE, grown, slot_of, tally
 
 ALL = 2**64
 

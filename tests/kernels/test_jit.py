@@ -91,8 +91,8 @@ def test_it_works_where_nothing_can_be_kept_and_says_so(package: Path) -> None:
 
 def test_who_asks_is_told_how_many_were_compiled_and_when_it_is_over(package: Path) -> None:
     hear = (
-        "from overbudget.kernels.compiling import told_of_compiling\n"
-        "with told_of_compiling(lambda done: print('so far', done), lambda: print('over')):\n"
+        "from overbudget.kernels.compiling import compile_progress\n"
+        "with compile_progress(lambda done: print('so far', done), lambda: print('over')):\n"
         "    from overbudget.kernels.outer import outer; outer(1); print('answer'); outer(2.5)"
     )
     # the kernel, and the one that it calls, which is ready first

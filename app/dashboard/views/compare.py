@@ -1,4 +1,4 @@
-"""What changed between two datasets, or two parts of one, and which service makes the change."""
+"""What changed between two datasets, or two parts of one, and which service accounts for it."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ before, now = (comparison.side(view, *chosen) for chosen in (base, candidate))
 found = cache.ask("compare", view, lambda: compare(before, now, view.budget), base, candidate, also=other)
 blocks.say(sentences(found), "compare")
 blocks.caption(
-    "Change at each percentile; those that decide with their interval; like with like (the mix of routes held fixed)"
+    "Change at each percentile, with the interval where it decides the verdict; the mix of routes is held fixed"
 )
 comparison.changes(found)
 left, right = st.columns(2)

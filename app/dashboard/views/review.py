@@ -32,7 +32,7 @@ if any(made_of.stages for made_of in review.breakdown):
     blocks.colour_key(key_of(review))
 if len(table):
     grid = grid_of(table.start_ns, table.latency_ns)
-    said, rows = examples.requests_behind(review, table, grid)
+    said, rows = examples.example_requests(review, table, grid)
     blocks.caption(said)
     examples.request_table(describe(view.connection, table, rows), "requests")
     left, right = st.columns(2)
@@ -47,7 +47,7 @@ if len(table):
         examples.chart(
             over_time_figure(grid, cap.ns if cap else None, windows),
             "over time",
-            "How many requests were how slow when",
+            "Number of requests by start time and latency",
         )
 blocks.say_notes(review)
 report_button(view, review)

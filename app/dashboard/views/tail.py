@@ -1,4 +1,4 @@
-"""What the slow requests have in common that typical ones have not."""
+"""What the slow requests have in common that typical ones do not."""
 
 import streamlit as st
 
@@ -31,7 +31,7 @@ with left:
         figure, "operation", "Share of slow and of typical requests in which the operation takes longer than x"
     )
 if not found.attributes:
-    blocks.caption("No attribute tells the slow requests from the typical ones.")
+    blocks.caption("No attribute distinguishes the slow requests from the typical ones.")
     st.stop()
 with right:
     picture = st.container()

@@ -65,12 +65,12 @@ def read(stream: BinaryIO, report: FileReport, form: Format = OTLP) -> Iterator[
 def _worth_the_kernel(fragments: list[bytes]) -> bool:
     """Whether the kernel is at hand, or so much is to be read that it is worth compiling."""
     from overbudget.ingest.formats.json.kernel import scan
-    from overbudget.kernels.jit import AS_PYTHON, at_hand
+    from overbudget.kernels.jit import AS_PYTHON, is_compiled
 
     global _bytes_without_kernel
     if AS_PYTHON:
         return False
-    if at_hand(scan):
+    if is_compiled(scan):
         return True
     _bytes_without_kernel += sum(map(len, fragments))
     return _bytes_without_kernel > WORTH_COMPILING

@@ -206,7 +206,9 @@ def failing(seed: int, share: float, n: int = 300) -> DatasetBuilder:
 def test_requests_that_fail_early_are_no_faster_ones(tmp_path: Path) -> None:
     found = compared(tmp_path, failing(1, 0.0), failing(2, 0.6))
     assert (found.verdict, found.fails_more, found.regressed) == ("unknown", True, True)
-    assert sentences(found)[0].endswith("of the requests fail, 0% before: a request that fails early is no faster one.")
+    assert sentences(found)[0].endswith(
+        "of the requests fail, 0% before: a request that fails early is not a faster one."
+    )
     told = found.as_dict()["failed"]
     assert told["base"]["share"] == 0
     assert told["candidate"]["ci_low"] < told["candidate"]["share"] < told["candidate"]["ci_high"]
@@ -225,7 +227,7 @@ def test_a_base_from_another_day_is_said(tmp_path: Path) -> None:
         far.request(Work("inference", 300 * MS, "chat"), start_ns=FIRST_START_NS + (24 * 3600 + number) * S)
     assert not compared(tmp_path, near, near).far_apart
     found = compared(tmp_path, near, far)
-    assert sentences(found)[-1] == "The base is from another day; one nearer in time tells more."
+    assert sentences(found)[-1] == "The base is from another day; one closer in time would show more."
 
 
 def test_a_service_that_grew_for_certain_decides_where_percentiles_cannot(tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_where_traces_are_sampled_no_load_and_no_line_is_told_and_each_answer_sa
     assert (found.bins, found.arrivals, found.breaks_at) == ((), (), None)
     assert load_sentences(found) == [
         "Only some traces were kept, and which ones depended on what was in them (tail sampling): how many requests were in "
-        "flight, or arrived, is not known, so no load is told."
+        "flight, or arrived, is not known, so latency cannot be shown against load."
     ]
     said = whatif_sentences(Workbench(connection).what_if([]))
     assert any("no limit on what runs at once is replayed" in sentence for sentence in said)

@@ -119,7 +119,7 @@ def test_a_kept_budget_is_said_as_plainly(slow: Reviewer) -> None:
         "There are 664 ms to spare; no stage has a cap of its own.",
     ]
     every = '[budget]\np95 = "3s"\n[stages.retrieval]\np95 = "1.5s"'
-    assert headline(slow(every))[1] == "Every stage keeps to its cap."
+    assert headline(slow(every))[1] == "Every stage is within its cap."
 
 
 def test_a_budget_for_stages_alone_is_said_to_be_one(slow: Reviewer) -> None:
@@ -142,7 +142,7 @@ def test_a_route_over_its_own_budget_shows_when_all_together_are_not(slow: Revie
 def test_at_risk_tells_what_is_known(slow: Reviewer) -> None:
     first, _ = headline(slow('[budget]\np95 = "1.33s"'))
     assert first == (
-        "p95 is 1.34 s, 6.3 ms over its cap of 1.33 s, but 400 requests only tell that it is between 1.27 s and 1.40 s."
+        "p95 is 1.34 s, 6.3 ms over its cap of 1.33 s, but 400 requests only show that it lies between 1.27 s and 1.40 s."
     )
 
 
@@ -179,10 +179,10 @@ def test_few_requests_are_told_without_percentiles(tmp_path: Path) -> None:
     builder.request(Work("inference", 12 * S, "chat"), rest_ns=300 * MS)
     found = built(tmp_path, builder, '[budget]\np95 = "20s"')
     assert headline(found) == [
-        "1 request took 12.3 s: too few to tell percentiles (p50 needs 40).",
+        "1 request took 12.3 s: too few for percentiles (p50 needs 40).",
         "Inference takes the largest part of it, 12.0 s (98%).",
     ]
-    assert check_sentences(found, over(found))[0].startswith("NOT TOLD: 4 of 4 caps could not be judged")
+    assert check_sentences(found, over(found))[0].startswith("NOT JUDGED: 4 of 4 caps could not be judged")
 
 
 def test_few_requests_that_all_wait_for_one_query_are_told_by_the_query_without_a_verdict(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_few_requests_that_all_wait_for_one_query_are_told_by_the_query_without_
     ]
     assert {row.verdict for row in found.end_to_end if row.budget_ns is not None} == {"unknown"}
     said = check_sentences(found, over(found))
-    assert said[0].startswith("NOT TOLD: ")
+    assert said[0].startswith("NOT JUDGED: ")
     assert headline(found) == said[1:3]
 
 
@@ -214,7 +214,7 @@ def test_failed_requests_keep_no_cap_however_fast_they_fail(tmp_path: Path) -> N
     assert all(row.failed for row in found.end_to_end if row.verdict == "over")
     first, _ = headline(found)
     assert "% of 300 requests fail" in first
-    assert first.endswith("so p95 keeps no cap.")
+    assert first.endswith("so p95 is over any cap.")
     assert all("fail" in said for said in check_sentences(found, over(found)))
     apart = built(tmp_path, builder, '[budget]\nfailures = "apart"\np50 = "900ms"\np95 = "2s"')
     assert {row.verdict for row in apart.end_to_end} == {"within", None}
@@ -244,11 +244,11 @@ def test_only_the_busiest_of_many_routes_are_listed_and_those_the_budget_names(t
 
 def test_what_cannot_be_told_is_said_with_what_it_takes(slow: Reviewer) -> None:
     found = slow('[budget]\np99 = "60s"', end=FIRST_START_NS + 81 * S)
-    assert headline(found)[0].endswith("within its cap of 60.0 s; too few requests to tell p99 (81; needs 368).")
-    assert "Too few requests to tell p99 (81; needs 368)." in notes(found)
+    assert headline(found)[0].endswith("within its cap of 60.0 s; too few requests to judge p99 (81; needs 368).")
+    assert "Too few requests to judge p99 (81; needs 368)." in notes(found)
     few = headline(slow('[budget]\np95 = "565ms"', end=FIRST_START_NS + 31 * S))
     assert few[0].startswith("p75 of these 31 requests is ")
-    assert few[0].endswith("; fewer than 40 tell no more than that.")
+    assert few[0].endswith("; fewer than 40 requests show no more than that.")
 
 
 def test_nothing_to_review_says_what_to_do(slow: Reviewer, tmp_path: Path) -> None:
@@ -258,15 +258,15 @@ def test_nothing_to_review_says_what_to_do(slow: Reviewer, tmp_path: Path) -> No
     builder = DatasetBuilder()
     builder.request(Work("tools", MS), complete=False)
     assert headline(built(tmp_path, builder)) == [
-        "1 request took 1 ms: too few to tell percentiles (p50 needs 40).",
-        "What they are made of is not known: spans are missing.",
+        "1 request took 1 ms: too few for percentiles (p50 needs 40).",
+        "Where their time went is not known: spans are missing.",
     ]
 
 
 def test_notes_say_what_was_left_out_and_what_the_budget_names_in_vain(slow: Reviewer) -> None:
     said = notes(slow('[stages.queue]\np95 = "10ms"\n[routes."POST /x"]\np95 = "1s"'))
     counts = "1 request with missing spans or ends counts in the percentiles of the whole request. "
-    assert f"{counts}What they are made of is not known." in said
+    assert f"{counts}Where their time went is not known." in said
     assert "No span is classified as queue, so its cap cannot be judged." in said
     assert "The budget names the route `POST /x`, which no request has." in said
 
@@ -369,7 +369,7 @@ def test_the_json_says_what_the_review_does_and_nothing_that_is_not_json(slow: R
 @pytest.mark.parametrize(
     ("budget", "said"),
     [
-        ('[budget]\np95 = "3s"', "Every cap is kept."),
+        ('[budget]\np95 = "3s"', "Every cap is met."),
         ('[stages.retrieval]\np95 = "400ms"', "p95 of retrieval is 934 ms, 534 ms over its cap of 400 ms."),
         (
             '[routes."GET /slow"]\np50 = "300ms"',

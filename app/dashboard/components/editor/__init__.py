@@ -1,4 +1,4 @@
-"""An editor of SQL whose words are coloured while they are written."""
+"""An SQL editor with syntax highlighting."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +9,9 @@ HERE = Path(__file__).parent
 
 
 def editor(text: str, key: str, label: str, on_written: Callable[[str], None]) -> None:
-    """Edit `text`; `on_written` is called with what was written, before the page is drawn again.
+    """Edit `text`; `on_written` is called with the new text before the page is drawn again.
 
-    What is written counts with the button, with Ctrl+Enter, and when the editor is left.
+    The text is submitted by the button, by Ctrl+Enter, and when the editor loses focus.
     """
     mount = st.components.v2.component(
         "overbudget_editor",

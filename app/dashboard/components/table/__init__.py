@@ -1,4 +1,4 @@
-"""A table whose cells can be chosen: by mouse or keyboard, over by colour and sign."""
+"""A table whose cells can be chosen by mouse or keyboard; "over" is shown by colour and sign."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class TableCell:
-    """A cell: its text, how it looks ("over", "at_risk", "unknown", "soft"), what it means to choose it ("": nothing),
-    and a share from 0 to 1 that is drawn behind it."""
+    """A cell: its text, its look ("over", "at_risk", "unknown", "soft"), the choice that a click makes ("": none),
+    and a share from 0 to 1, drawn as a bar in its background."""
 
     text: str
     look: str = ""
@@ -28,7 +28,7 @@ def table(
     on_choice: Callable[[str], None] | None = None,
     left: int = 1,
 ) -> None:
-    """Draw a table; `label` says what it is to those who hear it. The first `left` columns hold text, the others numbers.
+    """Draw a table; screen readers announce it as `label`. The first `left` columns hold text, the others numbers.
 
     `on_choice` is called with the choice of a cell before the page is drawn again. Every text is set as text, never as HTML.
     """

@@ -1,4 +1,4 @@
-"""Dropping dumps: sent to the upload route, which streams them to disk."""
+"""A place to drop dumps: they are sent to the upload route, which streams them to disk."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 
 def upload(key: str) -> list[dict[str, object]]:
-    """A place to drop files; those that have arrived since the page was opened, as {"file", "name", "bytes"}."""
+    """A place to drop files; returns those that arrived since the page was opened, as {"file", "name", "bytes"}."""
     mount = st.components.v2.component(
         "overbudget_upload",
         html="<div class='ob-upload'></div>",

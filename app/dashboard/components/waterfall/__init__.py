@@ -1,4 +1,4 @@
-"""The waterfall: a canvas that draws only the rows in sight."""
+"""The waterfall: a canvas that draws only the visible rows."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ LONGEST_LABEL = 300
 
 
 def waterfall(trace: Trace, typical: dict[str, Typical], key: str) -> str | None:
-    """Draw the trace, each span with what is typical for its operation; the span id of the chosen span, None where none is."""
+    """Draw the trace, each span with its operation's typical duration; returns the id of the chosen span, or None."""
     mount = st.components.v2.component(
         "overbudget_waterfall",
         html="<div class='ob-waterfall'></div>",
@@ -30,7 +30,7 @@ def waterfall(trace: Trace, typical: dict[str, Typical], key: str) -> str | None
 
 
 def _data(trace: Trace, typical: dict[str, Typical]) -> dict[str, object]:
-    """What the component draws: spans and critical path as Arrow, and a key of the stages with their times."""
+    """What the component draws: spans and critical path as Arrow, and a legend of the stages with their times."""
     stages = stage_order({span.stage for span in trace.spans})
     return {
         "revision": f"{trace.trace_id} {len(trace.spans)}",
@@ -103,7 +103,7 @@ def _share(share: float) -> str:
 
 
 def _marks(span: TraceSpan) -> str:
-    """Signs beside the name: events, links, a shifted clock, a missing parent."""
+    """Signs next to the name: events, links, a shifted clock, a missing parent."""
     found = [f"◆{len(span.events)}"] if span.events else []
     found += [f"⧉{len(span.links)}"] if span.links else []
     found += ["⇄"] if span.skew_ns else []

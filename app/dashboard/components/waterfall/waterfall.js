@@ -1,4 +1,4 @@
-// A waterfall of spans on a canvas. Only rows in sight are drawn, so 50 and 50,000 spans scroll alike.
+// A waterfall of spans on a canvas. Only visible rows are drawn, so 50,000 spans scroll like 50.
 // Span names are untrusted: they reach the page through fillText and textContent only.
 
 const ROW = 22, AXIS = 24, HEIGHT = 640, LARGE = 400, MAP = 42, RANK = 46, RED = "#c8102e";
