@@ -47,7 +47,11 @@ def _progress(name: str, report: dict[str, Any]) -> tuple[float, str]:
     """How far the reading of a dump is, by bytes, and that in words."""
     if not report:
         return 0.0, f"Beginning to read {literal(name)}"
-    read, total, spans = report["bytes_read"], report["bytes_total"] or report["bytes_read"], f"{report['spans']:,} spans"
+    read, total, spans = (
+        report["bytes_read"],
+        report["bytes_total"] or report["bytes_read"],
+        f"{report['spans']:,} spans",
+    )
     if report["phase"] == "waiting":
         return 0.0, f"{literal(name)} waits for another process that writes this dataset"
     if report["phase"] != "reading":

@@ -192,7 +192,7 @@ def _calm(review: Review, row: PercentileRow) -> str:
     if judged:
         return "Every stage is within its cap."
     spare = format_duration((row.budget_ns or 0) - (row.latency_ns or 0))
-    return f"It has {spare} to spare; no stage has a cap of its own."
+    return f"It is {spare} below the cap; no stage has a cap of its own."
 
 
 def _too_few(review: Review) -> list[str]:

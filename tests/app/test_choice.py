@@ -125,7 +125,7 @@ def test_check_looks_at_the_requests_asked_for_alone(dataset: str, tmp_path: Pat
         assert done.exit_code == status, only
     both = CliRunner().invoke(app, ["check", dataset, "--budget", str(budget), "--strict"])
     assert both.exit_code == 1  # half of the time within the cap and half over it: no percentile for both together
-    assert "NOT TOLD" in both.output
+    assert "NOT JUDGED" in both.output
     done = CliRunner().invoke(app, ["check", dataset, "--budget", str(budget), "--only", "version=1.6"])
     assert isinstance(done.exception, OverbudgetError)
 

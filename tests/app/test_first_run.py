@@ -64,7 +64,7 @@ def test_it_is_said_once_where_machine_code_cannot_be_kept(monkeypatch: pytest.M
                 listener(Path("/nowhere"), PermissionError(13, "Permission denied"))
     assert pipe.getvalue().count("\n") == 1
     assert pipe.getvalue().startswith(
-        "Machine code cannot be kept in /nowhere (Permission denied), so every run compiles anew"
+        "Machine code cannot be kept in /nowhere (Permission denied), so every run compiles again"
     )
 
 

@@ -74,7 +74,7 @@ def test_nobody_is_blamed_where_what_stood_above_the_orphans_is_seen_in_no_whole
     assert found.incomplete is not None
     assert found.incomplete.broken_down == 0
     assert found.made_of(95).culprit is None
-    assert "cannot be told" in headline(found)[1]
+    assert "is unknown" in headline(found)[1]
 
 
 def test_a_span_whose_own_long_time_is_lost_leaves_the_request_unknown(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_span_whose_own_long_time_is_lost_leaves_the_request_unknown(tmp_path:
     assert found.incomplete is not None
     assert found.incomplete.broken_down == 0
     assert found.made_of(95).culprit is None
-    assert headline(found)[1].startswith("Which stage is why cannot be told: ")
+    assert headline(found)[1].startswith("Which stage is the cause is unknown: ")
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_no_budget_is_said_and_the_tail_is_told_all_the_same(slow: Reviewer) -> 
 def test_a_kept_budget_is_said_as_plainly(slow: Reviewer) -> None:
     assert headline(slow('[budget]\np95 = "2s"')) == [
         "p95 is 1.34 s, within its cap of 2.00 s.",
-        "There are 664 ms to spare; no stage has a cap of its own.",
+        "It is 664 ms below the cap; no stage has a cap of its own.",
     ]
     every = '[budget]\np95 = "3s"\n[stages.retrieval]\np95 = "1.5s"'
     assert headline(slow(every))[1] == "Every stage is within its cap."
@@ -386,7 +386,7 @@ def test_a_check_says_which_caps_are_broken(slow: Reviewer, budget: str, said: s
 def test_a_check_that_may_be_broken_says_so_before_it_says_anything_else(slow: Reviewer) -> None:
     found = slow('[budget]\np95 = "1.33s"')
     assert check_sentences(found, over(found)) == [
-        "NOT CERTAIN: p95 of the whole request is 1.34 s, over its cap of 1.33 s, but may be between 1.27 s and 1.40 s.",
+        "NOT CERTAIN: p95 of the whole request is 1.34 s, over its cap of 1.33 s, but may lie between 1.27 s and 1.40 s.",
         "No cap is known to be broken.",
     ]
 
