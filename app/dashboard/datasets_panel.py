@@ -144,7 +144,7 @@ def _refused(name: str) -> None:
 
 
 def _delete(name: str) -> None:
-    sure = st.checkbox("Delete for good", key=f"sure {name}")
+    sure = st.checkbox("Delete permanently", key=f"sure {name}")
     st.button("Delete", key=f"delete {name}", on_click=_try, args=(name, workspace().delete, name), disabled=not sure)
 
 
