@@ -57,6 +57,11 @@ WARNINGS: dict[str, Meaning] = {
     ),
     "other_signals": Meaning("Records of metrics or logs between those of traces; they are passed over.", ""),
     "partial_trace": Meaning("The query API returned only a part of a trace.", "Raise its limit, or export from the collector."),
+    "relative_times": Meaning(
+        "Traces whose times count from their own start instead of 1970. They were read as if they began on 1970-01-01: durations "
+        "are right, how many requests ran at once is not.",
+        "Do not read load, queues or changes over time from this dataset.",
+    ),
     "repeated_key": Meaning("Attribute lists that name a key twice; the last one counts.", ""),
     "text_ids": Meaning(
         "Ids that are not 32 and 16 hexadecimal digits. Dashes are dropped and missing zeros put in front; any other text gets "

@@ -79,9 +79,14 @@ SPANS = Format(
     "OTLP spans without resourceSpans around them", "a list of OTLP spans, or one on each line", bare.is_span, bare.of_spans,
     lacks="the service and the scope, where the spans do not name them",
 )  # fmt: skip
+PYTHON_CONSOLE = Format(
+    "console output of OpenTelemetry for Python", "ConsoleSpanExporter, span.to_json()", console.is_python, console.of_python,
+    lacks="the scope",
+)  # fmt: skip
+GO_CONSOLE = Format("console output of OpenTelemetry for Go", "stdouttrace", console.is_go, console.of_go)
 JAVASCRIPT_CONSOLE = Format(
     "console output of OpenTelemetry for JavaScript", "ConsoleSpanExporter", console.is_javascript, console.of_javascript,
-    lacks="the time of events, and what the console cuts off",
+    lacks="what the console cuts off",
 )  # fmt: skip
 CLICKHOUSE = Format(
     "ClickHouse rows of otel_traces", "SELECT * FROM otel_traces FORMAT JSONEachRow, or FORMAT Parquet", clickhouse.is_clickhouse,
@@ -97,11 +102,8 @@ FORMATS: tuple[Format, ...] = (
     RESOURCE_SPANS,
     Format("a trace of Grafana Tempo", "GET /api/v2/traces/TRACE_ID", _is_tempo),
     Format("a trace of Jaeger", "GET /api/traces, or Download Results in its UI", _is_jaeger),
-    Format(
-        "console output of OpenTelemetry for Python", "ConsoleSpanExporter, span.to_json()", console.is_python, console.of_python,
-        lacks="the scope",
-    ),
-    Format("console output of OpenTelemetry for Go", "stdouttrace", console.is_go, console.of_go),
+    PYTHON_CONSOLE,
+    GO_CONSOLE,
     JAVASCRIPT_CONSOLE,
     Format(
         "an export of LangSmith", "runs of its API or SDK", langsmith.is_langsmith, langsmith.of_langsmith,

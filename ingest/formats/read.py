@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from overbudget.ingest.batch import SpanBatch
-from overbudget.ingest.files.source import CHUNK, STDIN, Dump, Member, members
-from overbudget.ingest.formats.catalogue import PARQUET, PROTOBUF
-from overbudget.ingest.formats.recognise import CSV, HEAD, recognise
+from overbudget.ingest.files.source import CHUNK, STDIN, Dump, Member, Stream, members
+from overbudget.ingest.formats.catalogue import JAVASCRIPT_CONSOLE, PARQUET, PROTOBUF
+from overbudget.ingest.formats.recognise import CONSOLE, CSV, HEAD, recognise
 from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
 
@@ -40,7 +40,8 @@ def read_member(member: Member, report: FileReport, path: Path | None = None) ->
     if not head:
         _refuse_what_could_not_be_unpacked(report)
     form, framing = recognise(head, report.source if member.name in report.source else member.name)
-    report.format = report.format or ", ".join(filter(None, (form.title, framing, member.compression)))
+    how = "" if framing == CONSOLE else framing
+    report.format = report.format or ", ".join(filter(None, (form.title, how, member.compression)))
     if form is PROTOBUF:
         from overbudget.ingest.formats.protobuf import reader as protobuf_reader
 
@@ -54,7 +55,12 @@ def read_member(member: Member, report: FileReport, path: Path | None = None) ->
     else:
         from overbudget.ingest.formats.json import reader as json_reader
 
-        yield from json_reader.read(member.stream, report, form)  # type: ignore[arg-type]
+        stream = member.stream
+        if form is JAVASCRIPT_CONSOLE and framing == CONSOLE:
+            from overbudget.ingest.formats.exports.javascript_text import json_lines
+
+            stream = Stream(json_lines(member.stream, report))  # type: ignore[arg-type]
+        yield from json_reader.read(stream, report, form)  # type: ignore[arg-type]
 
 
 def _read_parquet(member: Member, report: FileReport, path: Path | None) -> Iterator[SpanBatch]:

@@ -4,7 +4,17 @@ import re
 import struct
 from typing import NamedTuple
 
-from overbudget.ingest.formats.catalogue import JAVASCRIPT_CONSOLE, OTLP, PARQUET, PROTOBUF, Format, format_of, refusal
+from overbudget.ingest.formats.catalogue import (
+    GO_CONSOLE,
+    JAVASCRIPT_CONSOLE,
+    OTLP,
+    PARQUET,
+    PROTOBUF,
+    PYTHON_CONSOLE,
+    Format,
+    format_of,
+    refusal,
+)
 from overbudget.ingest.formats.head import first_records
 from overbudget.ingest.formats.protobuf.wire import (
     BARE,
@@ -17,12 +27,14 @@ from overbudget.ingest.formats.protobuf.wire import (
 )
 from overbudget.store.errors import OverbudgetError
 
-CSV = "CSV"
+CSV, CONSOLE = "CSV", "console"
 HEAD = 1 << 18  # bytes that are looked at
 
 
 class Recognised(NamedTuple):
-    """What a dump is. `framing` of protobuf is BARE, LENGTH_PREFIXED or VARINT_DELIMITED, of a table CSV."""
+    """What a dump is. `framing` of protobuf is BARE, LENGTH_PREFIXED or VARINT_DELIMITED, of a table CSV,
+    of what JavaScript's console prints CONSOLE.
+    """
 
     form: Format
     framing: str = ""
@@ -77,12 +89,15 @@ def recognise(head: bytes, source: str) -> Recognised:
             form = format_of(row)
             if form is not None and form.resource_spans is not None:
                 return Recognised(form, CSV)
+        if found := _after_other_output(text):
+            return found
         line = text.split(b"\n", 1)[0][:60].decode("utf-8", "replace").strip()
         kind = "a table (CSV)" if line.count(",") > 2 or line.count("\t") > 1 else "text"
         raise OverbudgetError(f"{source} is {kind}, not a dump of traces: it begins with {line!r}.")
     raise OverbudgetError(f"{source} is neither JSON nor OTLP protobuf. What is read: overbudget ingest --formats.")
 
 
+_SPANS_AMONG_TEXT = ((b'"resourceSpans"', OTLP), (b'"trace_id": "0x', PYTHON_CONSOLE), (b'"SpanContext"', GO_CONSOLE))
 _JAVASCRIPT = re.compile(rb"^\s*\{\s*resource: \{|^\s*traceId: '[0-9a-f]{32}'", re.MULTILINE)
 
 
@@ -96,7 +111,17 @@ def _json(text: bytes, source: str) -> Recognised:
         refused = refused or form
     if refused is not None and b'"resourceSpans"' not in text:
         raise OverbudgetError(f"{source} is {refusal(refused)}.")
-    return Recognised(JAVASCRIPT_CONSOLE if refused is None and _JAVASCRIPT.search(text[:8192]) else OTLP)
+    if refused is None and _JAVASCRIPT.search(text[:8192]):
+        return Recognised(JAVASCRIPT_CONSOLE, CONSOLE)
+    return Recognised(OTLP)
+
+
+def _after_other_output(text: bytes) -> Recognised | None:
+    """What text is that begins with other output of a program, with spans after it; None where it has none."""
+    for sign, form in _SPANS_AMONG_TEXT:
+        if sign in text:
+            return Recognised(form)
+    return Recognised(JAVASCRIPT_CONSOLE, CONSOLE) if _JAVASCRIPT.search(text) else None
 
 
 def _printable(head: bytes) -> bool:

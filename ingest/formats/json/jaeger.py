@@ -1,8 +1,10 @@
 """Traces as Jaeger's query API has always returned them (`data[].spans` with `processes`), as OTLP records.
 
-The translation is that of the OpenTelemetry collector: microseconds, ids padded, the parent is the first CHILD_OF
+The translation is that of the OpenTelemetry collector: microseconds, the parent is the first CHILD_OF
 reference of the same trace or else its first FOLLOWS_FROM; other references become links. What is of the wrong type costs
 itself: it becomes OTLP of the wrong type, which `dialects` reports, or is reported here where OTLP has no place for it.
+Ids are left as they are written: old Jaeger left out leading zeros, test cases name spans A and B (kernels/text_ids.py).
+Times that count from the start of the trace, as test cases have them, are put into the first days of 1970.
 """
 
 from typing import Any
@@ -10,9 +12,11 @@ from typing import Any
 from overbudget.ingest.formats.json.values import INT64, Unusable, shown, whole
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import KINDS
+from overbudget.kernels.text_ids import id_of_text
 
 Record = dict[str, Any]
 
+_RELATIVE, _SECOND = 10**12, 10**6  # microseconds; the first is in January 1970
 _KINDS = {kind.lower(): number for number, kind in enumerate(KINDS)}
 _CODES = {"OK": 1, "ERROR": 2}
 _PROCESS_KEYS = {"hostname": "host.name", "jaeger.version": "opencensus.exporterversion"}
@@ -25,7 +29,11 @@ def spans_of_jaeger(trace: Record, report: FileReport) -> list[Record]:
         report.warn("unreadable_record", f"processes of a trace: {shown(processes)} is not an object")
         processes = {}
     by_process: dict[str, list[Record]] = {}
-    for span in _list(trace.get("spans"), "spans of a trace", report):
+    spans = _list(trace.get("spans"), "spans of a trace", report)
+    if offset := _offset(spans):
+        report.warn("relative_times", f"a trace that starts {offset[1]} us after 0")
+        spans = [_moved(span, offset[0]) for span in spans]
+    for span in spans:
         if isinstance(span, dict):
             by_process.setdefault(shown(span.get("processID") or ""), []).append(span)
         else:
@@ -34,6 +42,31 @@ def spans_of_jaeger(trace: Record, report: FileReport) -> list[Record]:
         {"resource": {"attributes": _resource(processes.get(process), report)}, "scopeSpans": _scopes(spans, report)}
         for process, spans in by_process.items()
     ]
+
+
+def _offset(spans: list[Any]) -> tuple[int, int] | None:
+    """How many microseconds to add to times that count from the start of a trace, and its start; None where they do not."""
+    starts = [span.get("startTime") for span in spans if isinstance(span, dict)]
+    numbers = [start for start in starts if isinstance(start, int | float) and not isinstance(start, bool)]
+    first = min(numbers, default=_RELATIVE)
+    return (_SECOND - round(min(first, 0)), round(first)) if -_RELATIVE < first < _RELATIVE else None
+
+
+def _moved(span: Any, offset: int) -> Any:
+    """A span so much later."""
+    if not isinstance(span, dict):
+        return span
+    logs = span.get("logs")
+    moved = {**span, "startTime": _plus(span.get("startTime"), offset)}
+    if isinstance(logs, list):
+        moved["logs"] = [
+            {**log, "timestamp": _plus(log.get("timestamp"), offset)} if isinstance(log, dict) else log for log in logs
+        ]
+    return moved
+
+
+def _plus(time: Any, offset: int) -> Any:
+    return time + offset if isinstance(time, int | float) and not isinstance(time, bool) else time
 
 
 def _list(value: Any, what: str, report: FileReport) -> list[Any]:
@@ -89,11 +122,10 @@ _TAKEN = {
 
 def _span(span: Record, given: list[Record], tags: Record, report: FileReport) -> Record | None:
     """A span with its tags, as a list and by their keys; None where it is rejected."""
-    trace_id = _padded(span.get("traceID"), 32)
     references = [r for r in _list(span.get("references"), "references of a span", report) if isinstance(r, dict)]
-    same = [r for r in references if _padded(r.get("traceID"), 32) == trace_id]
+    same = [r for r in references if _same(r.get("traceID"), span.get("traceID"))]
     parent = next((r for r in same if r.get("refType") == "CHILD_OF"), next(iter(same), None))
-    parent_id = _padded(parent.get("spanID"), 16) if parent else _padded(span.get("parentSpanID"), 16)
+    parent_id = parent.get("spanID") if parent else span.get("parentSpanID")
     try:
         start, took = _microseconds(span.get("startTime")), _microseconds(span.get("duration"))
     except Unusable as error:
@@ -105,8 +137,8 @@ def _span(span: Record, given: list[Record], tags: Record, report: FileReport) -
     if failed:
         kept = [tag for tag in kept if tag.get("key") != "error"]
     return {
-        "traceId": trace_id,
-        "spanId": _padded(span.get("spanID"), 16),
+        "traceId": span.get("traceID"),
+        "spanId": span.get("spanID"),
         "parentSpanId": parent_id,
         "traceState": tags.get("w3c.tracestate") or "",
         "name": span.get("operationName"),
@@ -125,9 +157,11 @@ def _microseconds(value: Any) -> int:
     return 1_000 * whole(value, "bad_time", 0, INT64 // 1_000)
 
 
-def _padded(value: Any, digits: int) -> Any:
-    """Old Jaeger printed ids without their leading zeros."""
-    return value.rjust(digits, "0") if isinstance(value, str) and value else value
+def _same(one: Any, other: Any) -> bool:
+    """Whether two ids of traces are one, with or without their leading zeros."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other or id_of_text(one, 32) == id_of_text(other, 32)
+    return bool(one == other)
 
 
 _TYPED = {"int64": "intValue", "float64": "doubleValue", "bool": "boolValue", "binary": "bytesValue"}
@@ -163,8 +197,8 @@ def _event(log: Any, report: FileReport) -> Any:
 
 def _link(reference: Record) -> Record:
     return {
-        "traceId": _padded(reference.get("traceID"), 32),
-        "spanId": _padded(reference.get("spanID"), 16),
+        "traceId": reference.get("traceID"),
+        "spanId": reference.get("spanID"),
         "attributes": [
             {"key": "opentracing.ref_type", "value": {"stringValue": shown(reference.get("refType") or "").lower()}}
         ],

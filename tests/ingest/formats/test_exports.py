@@ -257,6 +257,44 @@ def openinference_lines(spans: list[ReadableSpan]) -> bytes:
     return as_lines(one(span) for span in spans)
 
 
+def jaeger(spans: list[ReadableSpan]) -> bytes:
+    """As Jaeger's API returns them."""
+
+    def tag(key: str, value: Any) -> dict[str, Any]:
+        return {"key": key, "type": "int64" if isinstance(value, int) else "string", "value": value}
+
+    def one(span: ReadableSpan) -> dict[str, Any]:
+        trace, own, parent = ids(span)
+        status = (
+            []
+            if span.status.is_ok
+            else [tag("otel.status_code", "ERROR"), tag("otel.status_description", "no such order")]
+        )
+        return {
+            "traceID": trace, "spanID": own, "operationName": span.name, "processID": "p1",
+            "references": [{"refType": "CHILD_OF", "traceID": trace, "spanID": parent}] if parent else [],
+            "startTime": (span.start_time or 0) // 1000, "duration": ((span.end_time or 0) - (span.start_time or 0)) // 1000,
+            "tags": [tag("span.kind", span.kind.name.lower()), *status, *(tag(k, v) for k, v in (span.attributes or {}).items())],
+            "logs": [
+                {"timestamp": e.timestamp // 1000,
+                 "fields": [tag("event", e.name), *(tag(k, v) for k, v in (e.attributes or {}).items())]}
+                for e in span.events
+            ],
+        }  # fmt: skip
+
+    traces: dict[str, list[Any]] = {}
+    for span in spans:
+        traces.setdefault(ids(span)[0], []).append(one(span))
+    process = {"p1": {"serviceName": "shop", "tags": []}}
+    return json.dumps(
+        {"data": [{"traceID": key, "spans": of, "processes": process} for key, of in traces.items()]}
+    ).encode()
+
+
+def console_after_a_log(spans: list[ReadableSpan]) -> bytes:
+    return b"INFO:     Started server process [3713]\nlistening on port 8000\n" + console_pretty(spans)
+
+
 NO_SERVICE, NO_KIND = "service", "kind"
 FORMATS: dict[str, tuple[Callable[[list[ReadableSpan]], bytes], str, set[str]]] = {
     "one ResourceSpans a line": (bare_resource_spans, "OTLP JSON without its envelope", set()),
@@ -268,6 +306,8 @@ FORMATS: dict[str, tuple[Callable[[list[ReadableSpan]], bytes], str, set[str]]] 
     "to_json, one a line": (console_lines, "Console output of OpenTelemetry for Python", set()),
     "to_json, pretty-printed": (console_pretty, "Console output of OpenTelemetry for Python", set()),
     "to_json, one after the other": (console_concatenated, "Console output of OpenTelemetry for Python", set()),
+    "to_json after lines of a log": (console_after_a_log, "Console output of OpenTelemetry for Python", set()),
+    "Jaeger's API": (jaeger, "Jaeger", set()),
     "Go's stdouttrace": (go_stdouttrace, "Console output of OpenTelemetry for Go", set()),
     "Zipkin v2": (zipkin, "Zipkin v2 spans", set()),
     "ClickHouse": (clickhouse, "ClickHouse rows of otel_traces", set()),
@@ -336,3 +376,46 @@ def test_a_trace_with_a_text_for_an_id_is_found_by_that_text(tmp_path: Path) -> 
         "SELECT DISTINCT attributes['recorded.trace_id'] FROM spans WHERE trace_id = $1", [found.trace_id]
     )
     assert kept.fetchall() == [("Order 66 / retry",)]
+
+
+def test_jaeger_times_that_count_from_the_start_of_a_trace_are_read_and_told(tmp_path: Path) -> None:
+    spans = [
+        {"traceID": "A", "spanID": "A", "operationName": "O1", "references": [], "startTime": 0, "duration": 100, "processID": "S"},
+        {"traceID": "A", "spanID": "the second", "operationName": "O2", "startTime": 10, "duration": 50, "processID": "S",
+         "references": [{"refType": "CHILD_OF", "traceID": "000A", "spanID": "A"}],
+         "logs": [{"timestamp": 20, "fields": [{"key": "event", "value": "e"}]}]},
+    ]  # fmt: skip
+    (tmp_path / "dump").write_text(
+        json.dumps({"data": [{"traceID": "A", "spans": spans, "processes": {"S": {"serviceName": "s"}}}]})
+    )
+    result = ingest([tmp_path / "dump"], tmp_path / "d.duckdb")
+    assert (result.spans, result.requests) == (2, 1)
+    assert result.files[0].warnings["relative_times"].count == 1
+    connection = open_dataset(tmp_path / "d.duckdb")
+    path = (
+        "SELECT name, p.start_ns - r.start_ns, p.duration_ns FROM critical_path p JOIN spans USING (trace_id, span_id)"
+    )
+    found = connection.execute(f"{path} JOIN requests r USING (trace_id) ORDER BY p.start_ns").fetchall()
+    assert found == [("O1", 0, 10_000), ("O2", 10_000, 50_000), ("O1", 60_000, 40_000)]
+    event = connection.execute(
+        "SELECT e.time_ns - s.start_ns FROM span_events e JOIN spans s USING (trace_id, span_id)"
+    )
+    assert event.fetchall() == [(10_000,)]
+
+
+RECORDED = Path(__file__).parents[2] / "data" / "formats"
+
+
+def test_what_javascripts_console_prints_is_the_run_that_it_exports(tmp_path: Path) -> None:
+    for name in ("console.txt", "otlp.json"):
+        ingest([RECORDED / f"javascript.{name}"], tmp_path / f"{name}.duckdb")
+    first, second = answers(tmp_path / "console.txt.duckdb", set()), answers(tmp_path / "otlp.json.duckdb", set())
+    assert first == second
+    texts = [
+        open_dataset(tmp_path / f"{name}.duckdb")
+        .execute("SELECT DISTINCT attributes['input.value'] FROM spans ORDER BY ALL")
+        .fetchall()
+        for name in ("console.txt", "otlp.json")
+    ]
+    assert texts[0] == texts[1]
+    assert "`tick` {brace} \\ back" in texts[0][0][0]
