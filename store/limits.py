@@ -25,6 +25,16 @@ class Limit(NamedTuple):
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 LIMITS: dict[str, Limit] = {
+    "upload_bytes": Limit(BYTES, 2 * GB, "the size of one file that is dropped on the dashboard"),
+    "upload_stall": Limit(SECONDS, 60, "how long an upload may pause before it is given up"),
+    "open_uploads": Limit(NUMBER, 8, "files that are uploaded to a server at once"),
+    "waiting_bytes": Limit(BYTES, 16 * GB, "all uploaded files that wait to be read, together"),
+    "jobs_waiting": Limit(NUMBER, 50, "uploaded files that wait to be read"),
+    "jobs_at_once": Limit(NUMBER, 2, "uploaded files that a server reads at once"),
+    "jobs_kept": Limit(NUMBER, 10, "jobs whose outcome is still shown after they have ended"),
+    "workspace_bytes": Limit(
+        BYTES, 200 * GB, "all datasets and uploads of a workspace, above which no upload is taken"
+    ),
     "lock_wait": Limit(SECONDS, 600, "how long a writer waits for another one that writes the same dataset"),
 }
 _FACTORS = {

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,6 +22,7 @@ DOING = {
     "deriving": "Working out critical paths",
 }
 PROGRESS_VARIABLE = "OVERBUDGET_PROGRESS"  # names a file that the dashboard reads progress from
+PARENT_VARIABLE = "OVERBUDGET_PARENT"  # the process of the dashboard: an ingest that it started ends when it does
 
 
 def run(
@@ -34,6 +36,8 @@ def run(
 ) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too removes unfinished files
+    if PARENT_VARIABLE in os.environ:
+        threading.Thread(target=_end_with, args=(int(os.environ[PARENT_VARIABLE]),), daemon=True).start()
 
     def read(tell: Callable[[Progress], None] | None) -> IngestResult:
         return ingest(dumps, to, append, tell, adjust_clocks, sampled, replace)
@@ -45,6 +49,13 @@ def run(
     else:
         result = read(None)
     print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _progress_file(path: Path) -> Callable[[Progress], None]:

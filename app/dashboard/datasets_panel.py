@@ -13,33 +13,32 @@ from streamlit.delta_generator import DeltaGenerator
 from overbudget.app.dashboard.sidebar import forget, go
 from overbudget.app.dashboard.state import workspace
 from overbudget.app.dashboard.wording import literal
-from overbudget.app.server.jobs import Job
-from overbudget.app.server.workspace import safe_name, sample_of
+from overbudget.app.server.jobs import CANCELLED, WAITING, Job, Jobs, jobs_of
+from overbudget.app.server.workspace import sample_of
 from overbudget.app.text.words import count
 from overbudget.ingest.warnings import WARNINGS
 from overbudget.store.dataset import damage
 from overbudget.store.errors import OverbudgetError
 
 
-def start_jobs(arrived: list[dict[str, object]]) -> None:
-    """Begin to read dumps that have arrived, each once."""
-    place = workspace()
-    jobs = st.session_state.setdefault("jobs", {})
-    for upload in arrived:
-        file, name = safe_name(str(upload["file"])), str(upload["name"])
-        if file not in jobs and (place.incoming / file).is_file():
-            jobs[file] = Job(name, place.incoming / file, place.path_for(name)).start()
+def _jobs() -> Jobs:
+    return jobs_of(workspace().folder)
 
 
 @st.fragment(run_every=0.5)
 def _running() -> None:
-    jobs: dict[str, Job] = st.session_state.get("jobs", {})
-    running = [job for job in jobs.values() if job.running]
-    for job in running:
-        st.progress(*_progress(job.name, job.progress()))
-        if st.button("Cancel", key=f"cancel {job.dataset}"):
-            job.cancel()
-    if not running:
+    """Progress, twice a second; when one has ended the whole page is drawn again."""
+    jobs = _jobs()
+    busy = [job for job in jobs.all() if not job.ended]
+    for job in reversed(busy):
+        if job.state == WAITING:
+            st.progress(0.0, f"{literal(job.name)} waits to be read")
+        else:
+            st.progress(*_progress(job.name, job.progress()))
+        st.button("Cancel", key=f"cancel {job.id}", on_click=jobs.cancel, args=(job.id,))
+    before, now = st.session_state.get("jobs busy", set()), {job.id for job in busy}
+    st.session_state["jobs busy"] = now
+    if before - now:
         st.rerun()
 
 
@@ -62,21 +61,29 @@ def _progress(name: str, report: dict[str, Any]) -> tuple[float, str]:
 
 
 def show_jobs() -> None:
-    """The progress of what is being read, then its outcome."""
-    jobs: dict[str, Job] = st.session_state.get("jobs", {})
-    if any(job.running for job in jobs.values()):
+    """Progress of what is being read, whoever sent it, then what came of it."""
+    jobs = _jobs()
+    if not all(job.ended for job in jobs.all()):
         _running()
-    for key, job in jobs.items():
-        if job.running:
-            continue
-        job.finish()
-        result = job.result()
-        if result is None:
-            st.error(literal(f"{job.name}: {job.error()}".replace(str(job.dump), job.name)))
-            continue
+    for job in jobs.all():
+        if job.ended:
+            _outcome(job)
+
+
+def _outcome(job: Job) -> None:
+    """What came of a dump, and what to do next."""
+    if job.state == CANCELLED:
+        st.info(f"{literal(job.name)}: cancelled.")
+    elif job.result is None:
+        st.error(literal(f"{job.name}: {job.error}"))
+    else:
+        result = job.result
         st.success(f"{literal(job.name)}: {count(result['spans'], 'span')} in {count(result['requests'], 'request')}.")
-        made = Path(result["dataset"]).stem
-        st.button("Open the review", key=f"open {key}", type="primary", on_click=open_review, args=(made,))
+    row = st.container(horizontal=True)
+    if job.result is not None:
+        made = Path(job.result["dataset"]).stem
+        row.button("Open the review", key=f"open {job.id}", type="primary", on_click=open_review, args=(made,))
+    row.button("Dismiss", key=f"dismiss {job.id}", on_click=_jobs().forget, args=(job.id,))
 
 
 def open_review(name: str) -> None:
@@ -114,7 +121,7 @@ def _files(connection: duckdb.DuckDBPyConnection) -> None:
     columns = "source, format, bytes, spans, requests, duplicates, rejected"
     rows = connection.execute(f"SELECT {columns}, warnings FROM ingest_report ORDER BY source_id").fetchall()
     table = pd.DataFrame([row[:-1] for row in rows], columns=columns.split(", "))
-    table["source"] = [source.rsplit("/", 1)[-1].split("__", 1)[-1] for source in table["source"]]
+    table["source"] = [source.rsplit("/", 1)[-1] for source in table["source"]]
     st.dataframe(table, hide_index=True)
     for row in rows:
         for warning in row[-1]:

@@ -1,77 +1,274 @@
-"""Ingest in a separate process, so that the pages stay usable and DuckDB's writer is not in the server."""
+"""Uploaded dumps and what becomes of them: each is known by an id, from its first byte until its dataset is there.
+
+A job lives in a folder of its own, `incoming/ID/`: the dump under its own name in `dump/`, and `job.json`, which says how far it is. No
+page owns it: a tab that is closed loses nothing, and a server that is started again goes on where the one before was stopped.
+While a server has a job it holds the lock of `incoming/ID/lock`, so that a second server on the workspace leaves it alone.
+"""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
+import threading
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from overbudget.app.commands.ingest import PROGRESS_VARIABLE
+from overbudget.app.commands.ingest import PARENT_VARIABLE, PROGRESS_VARIABLE
+from overbudget.app.server.workspace import Workspace, safe_name, size_below
+from overbudget.store.errors import OverbudgetError
+from overbudget.store.limits import how_to_raise, limit
+from overbudget.store.lock import release, try_lock
+
+WAITING, READING, DONE, FAILED, CANCELLED = "waiting", "reading", "done", "failed", "cancelled"
+ENDED = (DONE, FAILED, CANCELLED)
+MOST_ATTEMPTS = 2  # servers that may be stopped over a dump before it is given up
+REPORT = "job.json"
+FILES = ("progress", "out", "err")  # of the process that reads
 
 
 @dataclass
 class Job:
-    """A dump that is being read, or has been."""
+    """A dump that arrives, waits, is read, or has been. `name` is what the visitor calls the file."""
 
+    folder: Path
     name: str
-    dump: Path
-    dataset: Path
-    keep_dump: bool = False
-    replace: bool = False
-    _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="overbudget-job-")))
-    _process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> "Job":
-        command = [
-            sys.executable,
-            "-m",
-            "overbudget.app.cli",
-            "ingest",
-            str(self.dump),
-            "--to",
-            str(self.dataset),
-            "--json",
-            *([] if self.replace else ["--no-replace"]),
-        ]
-        environment = {**os.environ, PROGRESS_VARIABLE: str(self._folder / "progress")}
-        with (self._folder / "out").open("wb") as out, (self._folder / "err").open("wb") as err:
-            self._process = subprocess.Popen(command, stdout=out, stderr=err, env=environment)
-        return self
+    state: str = WAITING
+    attempts: int = 0
+    result: dict[str, Any] | None = None  # what `overbudget ingest --json` printed
+    error: str = ""  # why it failed, in a sentence
+    place: int = 0  # in the order of arrival
+    _lock: int | None = field(default=None, repr=False)
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    def id(self) -> str:
+        return self.folder.name
 
-    def cancel(self) -> None:
-        if self._process is not None and self.running:
-            self._process.terminate()
-            self._process.wait()
+    @property
+    def dump(self) -> Path:
+        return self.folder / "dump" / (safe_name(self.name) or "dump")
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
 
     def progress(self) -> dict[str, Any]:
         """bytes_read, bytes_total, spans and phase; empty before the first report."""
         try:
-            progress: dict[str, Any] = json.loads((self._folder / "progress").read_text())
+            progress: dict[str, Any] = json.loads((self.folder / "progress").read_text())
             return progress
         except (OSError, ValueError):
             return {}
 
-    def result(self) -> dict[str, Any] | None:
-        """What `overbudget ingest --json` printed; None where it failed."""
+    def save(self) -> None:
+        """Write down how far it is, whole or not at all."""
+        part = self.folder / f"{REPORT}.part"
+        kept = ("name", "state", "attempts", "result", "error", "place")
+        part.write_text(json.dumps({key: getattr(self, key) for key in kept}))
+        part.replace(self.folder / REPORT)
+
+    @classmethod
+    def saved(cls, folder: Path) -> "Job | None":
+        """The job of a folder; None where it holds none that arrived whole."""
         try:
-            printed: dict[str, Any] = json.loads((self._folder / "out").read_text())
-            return printed
-        except (OSError, ValueError):
+            kept = json.loads((folder / REPORT).read_text())
+            job = cls(folder, **kept)
+        except (OSError, ValueError, TypeError):
             return None
+        return job if job.ended or job.dump.is_file() else None
 
-    def error(self) -> str:
-        """Why it failed, in one sentence."""
-        said = (self._folder / "err").read_text(errors="replace").strip().splitlines()
-        return said[-1] if said else "Reading was stopped."
 
-    def finish(self) -> None:
-        """Remove the uploaded dump: the dataset holds all that could be read."""
-        if not self.keep_dump:
-            self.dump.unlink(missing_ok=True)
+class Jobs:
+    """The jobs of one server on a workspace: a bounded queue that every page sees."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._jobs: dict[str, Job] = {}
+        self._arriving = 0
+        self._guard = threading.RLock()
+
+    def arriving(self, name: str, announced: int) -> Job:
+        """A place for a dump of this name whose bytes are about to come; `arrived` or `drop` follows.
+
+        Errors: OverbudgetError where that is more than a server takes.
+        """
+        with self._guard:
+            if self._arriving >= limit("open_uploads"):
+                raise OverbudgetError(_too_much("Too many files are being uploaded", "open_uploads"))
+            if sum(job.state == WAITING for job in self._jobs.values()) >= limit("jobs_waiting"):
+                raise OverbudgetError(_too_much("Too many uploads wait to be read", "jobs_waiting"))
+            if size_below(self._workspace.incoming) + announced > limit("waiting_bytes"):
+                raise OverbudgetError(_too_much("Too many uploads wait to be read", "waiting_bytes"))
+            if self._workspace.size() + announced > limit("workspace_bytes"):
+                raise OverbudgetError(_too_much("The workspace is full: delete a dataset", "workspace_bytes"))
+            place = max((job.place for job in self._jobs.values()), default=0) + 1
+            job = Job(self._workspace.incoming / uuid.uuid4().hex, name, place=place)
+            job.dump.parent.mkdir(parents=True)
+            job._lock = try_lock(job.folder / "lock")
+            self._arriving += 1
+            return job
+
+    def arrived(self, job: Job) -> None:
+        """The dump is there, and its job is saved: it waits to be read, whoever still looks."""
+        with self._guard:
+            self._arriving -= 1
+            self._jobs[job.id] = job
+        self._start()
+
+    def drop(self, job: Job) -> None:
+        """The dump did not come."""
+        with self._guard:
+            self._arriving -= 1
+        _let_go(job)
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+    def all(self) -> list[Job]:
+        """Jobs, the last that came first."""
+        with self._guard:
+            return sorted(self._jobs.values(), key=lambda job: -job.place)
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job that waits or is being read."""
+        with self._guard:
+            job = self._jobs.get(job_id)
+            if job is None or job.ended:
+                return
+            job.state = CANCELLED
+            if job._process is not None:
+                job._process.terminate()  # who runs it ends it
+                return
+        self._end(job)
+
+    def forget(self, job_id: str) -> None:
+        """Show a job that has ended no longer."""
+        with self._guard:
+            job = self._jobs.get(job_id)
+            if job is not None and job.ended:
+                del self._jobs[job_id]
+                shutil.rmtree(job.folder, ignore_errors=True)
+
+    def recover(self) -> None:
+        """Take over what a server before left: dumps that wait are read, what did not arrive whole is removed."""
+        for folder in self._workspace.incoming.iterdir():
+            if not folder.is_dir():
+                folder.unlink(missing_ok=True)
+                continue
+            lock = try_lock(folder / "lock")
+            if lock is None:  # another server has it
+                continue
+            job = Job.saved(folder)
+            if job is None:
+                release(lock, folder / "lock")
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            job._lock = lock
+            with self._guard:
+                self._jobs[job.id] = job
+            if job.ended:
+                _let_go(job)
+            elif job.attempts >= MOST_ATTEMPTS:
+                job.state, job.error = FAILED, "The server was stopped twice while it was being read."
+                self._end(job)
+            else:
+                job.state = WAITING
+        self._start()
+
+    def _start(self) -> None:
+        """Read what waits, the first that came first, as many at once as may be."""
+        with self._guard:
+            free = limit("jobs_at_once") - sum(job._process is not None for job in self._jobs.values())
+            waiting = [job for job in reversed(self.all()) if job.state == WAITING][: max(0, free)]
+            for job in waiting:
+                job.state, job.attempts = READING, job.attempts + 1
+                try:
+                    job.save()
+                    to = self._workspace.path_for(job.name)
+                    job._process = start_ingest(job.dump, to, job.folder, "--no-replace")
+                except OSError as error:
+                    job.state, job.error = FAILED, f"It cannot be read now: {error.strerror or error}."
+                    self._end(job)
+                    continue
+                threading.Thread(target=self._run, args=(job, job._process), daemon=True).start()
+
+    def _run(self, job: Job, process: "subprocess.Popen[bytes]") -> None:
+        process.wait()
+        with self._guard:
+            job._process = None
+            if job.state != CANCELLED:
+                job.result = printed(job.folder)
+                job.state = FAILED if job.result is None else DONE
+                job.error = "" if job.result else complaint(job.folder).replace(str(job.dump), job.name)
+        self._end(job)
+        self._start()
+
+    def _end(self, job: Job) -> None:
+        """Keep the outcome, and nothing of the dump: the dataset holds all that could be read."""
+        with suppress(OSError):  # a full disk
+            job.save()
+        shutil.rmtree(job.dump.parent, ignore_errors=True)
+        for name in FILES:
+            (job.folder / name).unlink(missing_ok=True)
+        _let_go(job)
+        for old in [job for job in self.all() if job.ended][limit("jobs_kept") :]:
+            self.forget(old.id)
+
+
+@cache
+def jobs_of(folder: Path) -> Jobs:
+    """The jobs of this server on the workspace `folder`: one queue, whoever asks."""
+    return Jobs(Workspace(folder))
+
+
+def start_ingest(dump: Path, dataset: Path, folder: Path, *options: str) -> "subprocess.Popen[bytes]":
+    """Read a dump in a process of its own, so that pages stay usable and DuckDB's writer is not in theirs.
+
+    It writes how far it is, what it prints and what it complains of to files in `folder`, and ends when this process does.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "overbudget.app.cli",
+        "ingest",
+        str(dump),
+        "--to",
+        str(dataset),
+        "--json",
+        *options,
+    ]
+    environment = {
+        **os.environ,
+        PROGRESS_VARIABLE: str(folder / "progress"),
+        PARENT_VARIABLE: str(os.getpid()),
+    }
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment)
+
+
+def printed(folder: Path) -> dict[str, Any] | None:
+    """What an ingest with files in `folder` printed; None where it failed."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "out").read_text())
+        return found
+    except (OSError, ValueError):
+        return None
+
+
+def complaint(folder: Path) -> str:
+    """Why an ingest with files in `folder` failed, in a sentence."""
+    said = (folder / "err").read_text(errors="replace").strip().splitlines()
+    return said[-1] if said else "Reading was stopped."
+
+
+def _let_go(job: Job) -> None:
+    if job._lock is not None:
+        release(job._lock, job.folder / "lock")
+        job._lock = None
+
+
+def _too_much(what: str, name: str) -> str:
+    return f"{what} ({how_to_raise(name)}). Try again when some are done."

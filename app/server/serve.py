@@ -3,16 +3,19 @@
 import errno
 import os
 import socket
+import tempfile
 import threading
 from pathlib import Path
 
 from overbudget.app.extras import needs
-from overbudget.app.server.jobs import Job
+from overbudget.app.server.jobs import jobs_of, start_ingest
 from overbudget.app.server.workspace import Workspace, samples
-from overbudget.store.dataset import is_readable
+from overbudget.store.dataset import is_readable, sweep_folder
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.lock import holder, try_lock
 
 WORKSPACE_VARIABLE = "OVERBUDGET_WORKSPACE"  # tells the pages, which run in this process, where the datasets are
+SERVER_LOCK = ".server.lock"  # in the workspace, held by the server that came first
 MAIN = Path(__file__).parents[1] / "dashboard" / "main.py"
 
 # Nothing leaves the machine, and only this machine can connect.
@@ -42,16 +45,22 @@ def serve(workspace: Path, port: int = 8501) -> None:
         from overbudget.app.server.upload import upload_route
 
     place = Workspace(workspace.resolve())
-    place.clean_up()
+    alone = try_lock(place.folder / SERVER_LOCK)  # until this process ends
+    if alone is None:
+        who = holder(place.folder / SERVER_LOCK)
+        print(f"Another server ({who}) serves {workspace} too; what it has begun is left to it.", flush=True)
+    sweep_folder(place.folder)
+    jobs = jobs_of(place.folder)
+    jobs.recover()
     os.environ[WORKSPACE_VARIABLE] = str(place.folder)
     missing = [(s.dump, place.folder / f"sample-{s.name}.duckdb") for s in samples()]
     missing = [(dump, dataset) for dump, dataset in missing if not is_readable(dataset)]
-    if missing:
+    if missing and alone is not None:
         print("Making the sample datasets …", flush=True)
         _make(missing[:1])
         threading.Thread(target=_make, args=(missing[1:],), daemon=True).start()
     print(f"overbudget is on http://localhost:{port}", flush=True)
-    st.App(MAIN, routes=[upload_route(place)]).run(config={**CONFIG, "server.port": port})
+    st.App(MAIN, routes=[upload_route(jobs)]).run(config={**CONFIG, "server.port": port})
 
 
 def require_free(port: int) -> None:
@@ -73,6 +82,5 @@ def _other(port: int) -> int:
 
 def _make(missing: list[tuple[Path, Path]]) -> None:
     for dump, dataset in missing:
-        job = Job(dataset.stem, dump, dataset, keep_dump=True, replace=True).start()
-        while job.running:
-            threading.Event().wait(0.05)
+        with tempfile.TemporaryDirectory(prefix="overbudget-sample-") as folder:
+            start_ingest(dump, dataset, Path(folder)).wait()

@@ -116,11 +116,22 @@ class Workspace:
                 archive.write(path, f"{name}/{path.name}")
         return file.getvalue()
 
-    def clean_up(self) -> None:
-        """Remove the remains of abandoned uploads."""
-        for path in self.incoming.iterdir():
-            if path.is_file():
-                path.unlink(missing_ok=True)
+    def size(self) -> int:
+        """Bytes of all datasets and uploads."""
+        return sum(size_of(path) for path in self.folder.glob("*.duckdb")) + size_below(self.incoming)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 where it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def size_below(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(map(size_of, folder.rglob("*")))
 
 
 def _modified(path: Path) -> float:

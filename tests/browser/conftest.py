@@ -1,6 +1,7 @@
 """A server and a real Chromium for the browser tests."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -91,6 +92,15 @@ def opened(browser: Browser, server: str) -> Iterator[Page]:
     assert page.locator("[data-testid=stException]").count() == 0
     assert wrong == []
     context.close()
+
+
+def upload_and_open(page: Page, dump: Path, wait: float = 60_000) -> None:
+    """Drop a dump on the Datasets page and open the review of what came of it."""
+    page.goto("/datasets")
+    page.locator(".ob-upload input").set_input_files(dump)
+    page.get_by_text(re.compile(re.escape(dump.name) + r": [\d,]+ spans? in")).first.wait_for(timeout=wait)
+    page.get_by_role("button", name="Open the review").first.click(timeout=wait)  # the last that came stands first
+    page.locator("[data-ready=review]").wait_for(timeout=wait)
 
 
 def _is_error(message: ConsoleMessage) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from overbudget.app.server.workspace import SAMPLES
-from tests.browser.conftest import opened
+from tests.browser.conftest import opened, upload_and_open
 from tests.browser.test_pages import PAGES, WAIT
 
 pytestmark = pytest.mark.browser
@@ -60,10 +60,7 @@ def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def uploaded(dump: Path, browser: Browser, server: str) -> str:
     with opened(browser, server) as page:
-        page.goto("/datasets")
-        page.locator(".ob-upload input").set_input_files(dump)
-        page.get_by_role("button", name="Open the review").first.click(timeout=WAIT)
-        page.locator("[data-ready=review]").wait_for(timeout=WAIT)
+        upload_and_open(page, dump, WAIT)
     return "dataset=hostile"
 
 

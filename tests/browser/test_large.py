@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from overbudget.sample_traces.scale import write
-from tests.browser.conftest import opened
+from tests.browser.conftest import opened, upload_and_open
 from tests.browser.test_pages import WAIT
 
 pytestmark = pytest.mark.browser
@@ -44,10 +44,7 @@ def span(number: int, parent: int, name: str, start: int, end: int, kind: int = 
 
 def test_a_trace_of_50_000_spans_is_drawn_row_by_row(page: Page, tmp_path: Path) -> None:
     (tmp_path / "agent.json").write_text(json.dumps(agent_run()))
-    page.goto("/datasets")
-    page.locator(".ob-upload input").set_input_files(tmp_path / "agent.json")
-    page.get_by_role("button", name="Open the review").first.click(timeout=WAIT)
-    page.locator("[data-ready=review]").wait_for(timeout=WAIT)
+    upload_and_open(page, tmp_path / "agent.json", WAIT)
     page.get_by_role("link", name="Waterfall").click()
     waterfall = page.locator("[data-ready=waterfall]")
     waterfall.wait_for(timeout=WAIT)
@@ -84,4 +81,4 @@ def test_pages_answer_while_somebody_elses_dump_is_read(
         page.get_by_role("combobox", name="Dataset").click()
         assert page.get_by_role("option", name="large").count() == 0
         cancel.click()
-        third.get_by_text("Reading was stopped").wait_for(timeout=WAIT)
+        third.get_by_text("large.jsonl: cancelled").wait_for(timeout=WAIT)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from overbudget.app.server.workspace import SAMPLES
-from tests.browser.conftest import opened, served
+from tests.browser.conftest import opened, served, upload_and_open
 
 pytestmark = pytest.mark.browser
 
@@ -23,11 +23,8 @@ def test_the_first_screen_of_a_new_workspace_names_the_culprit_of_a_sample(brows
 
 
 def test_a_dropped_dump_leads_to_its_culprit_and_its_waterfall(page: Page) -> None:
-    page.goto("/datasets")
-    page.locator(".ob-upload input").set_input_files(SAMPLES / "tools_in_a_row.otlp.jsonl.gz")
-    page.get_by_role("button", name="Open the review").first.click(timeout=60_000)
+    upload_and_open(page, SAMPLES / "tools_in_a_row.otlp.jsonl.gz")
     headline = page.locator("[data-ready=review]")
-    headline.wait_for(timeout=60_000)
     assert "p95 is" in headline.inner_text()
     assert "dataset=tools_in_a_row" in page.url
 

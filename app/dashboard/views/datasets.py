@@ -9,7 +9,7 @@ from overbudget.app.server.workspace import samples
 from overbudget.store.errors import OverbudgetError
 
 st.html('<p class="ob-head">Datasets</p>')
-datasets_panel.start_jobs(upload("upload"))
+upload("upload")
 datasets_panel.show_jobs()
 names = state.workspace().names()
 st.html('<p class="ob-caption">In this workspace</p>')

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from overbudget.app.server.upload import HEADER, LARGEST, PATH
+from overbudget.app.server.upload import HEADER, PATH
+from overbudget.store.limits import as_written, limit
 
 HERE = Path(__file__).parent
 
 
-def upload(key: str) -> list[dict[str, object]]:
-    """A place to drop files; returns those that arrived since the page was opened, as {"file", "name", "bytes"}."""
+def upload(key: str) -> None:
+    """A place to drop files. What has arrived is a job of the server's; the page is drawn again for each."""
     mount = st.components.v2.component(
         "overbudget_upload",
         html="<div class='ob-upload'></div>",
         css=(HERE / "upload.css").read_text(),
         js=(HERE / "upload.js").read_text(),
     )
-    data = {"path": PATH, "header": HEADER, "largest": LARGEST}
-    result = mount(data=data, key=key, default={"arrived": []}, on_arrived_change=lambda: None)
-    return list(result.get("arrived") or []) if result else []
+    most = limit("upload_bytes")
+    data = {"path": PATH, "header": HEADER, "largest": most, "most": as_written("upload_bytes", most)}
+    mount(data=data, key=key, default={"arrived": []}, on_arrived_change=lambda: None)

@@ -13,7 +13,7 @@ export default function (component) {
   input.type = "file";
   input.multiple = true;
   const hint = make("small");
-  hint.textContent = "OTLP traces as JSON or protobuf, plain, gzip, zstd, zip or tar; up to 2 GB a file";
+  hint.textContent = "OTLP traces as JSON or protobuf, plain, gzip, zstd, zip or tar; up to " + data.most + " a file";
   drop.append("Drop trace dumps here, or choose files", input, hint);
   root.append(drop);
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
@@ -46,7 +46,7 @@ export default function (component) {
     const job = waiting.shift();
     if (!job) return;
     if (job.cancelled) return next();
-    if (job.file.size > data.largest) { finish(job, "larger than 2 GB"); return next(); }
+    if (job.file.size > data.largest) { finish(job, `larger than ${data.most}`); return next(); }
     busy = true;
     const request = (job.request = new XMLHttpRequest());
     request.open("PUT", `${data.path}?name=${encodeURIComponent(job.file.name)}`);
@@ -57,7 +57,7 @@ export default function (component) {
       let answer = {};
       try { answer = JSON.parse(request.responseText); } catch { /* no answer: the connection was cut */ }
       if (request.status === 200) {
-        arrived.push({ file: answer.file, name: job.file.name, bytes: answer.bytes });
+        arrived.push(answer.id);
         finish(job, "sent");
         setStateValue("arrived", [...arrived]);
       } else finish(job, job.cancelled ? "cancelled" : answer.error || "could not be sent");
