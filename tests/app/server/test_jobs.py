@@ -83,8 +83,9 @@ def test_a_few_are_read_at_once_and_the_rest_wait_in_order(place: Workspace, rea
     assert [job.state for job in (first, second, third, fourth)] == [READING, READING, WAITING, WAITING]
     readers.say(1, "good")
     until(state(second, DONE), "the second is read")
-    until(state(third, READING), "the third is begun")
+    until(lambda: len(readers.started) == 3, "the third is begun")
     assert ([name for name, _ in readers.started], fourth.state) == (["a", "b", "c"], WAITING)
+    assert third.state == READING
     for number in (0, 2):
         readers.say(number, "bad")
     until(state(fourth, READING), "the fourth is begun")
