@@ -78,6 +78,18 @@ def test_a_large_number_gets_a_zero_too_many_and_a_small_one_gets_one_more() -> 
     assert changes("a, b = 999, 1000") == ["999 → 1000", "1000 → 10000"]
 
 
+def test_none_in_a_column_is_any_negative_number_and_the_last_one_is_the_last() -> None:
+    assert changes("found = np.full(n, -1)") == []
+    assert changes("found = a[-1]") == ["a[-1]: -1 → -2"]
+    assert changes("NEVER = -2**62") == ["-2 ** 62: without its sign"]
+    assert changes("small = 2**6") == ["2 → 3", "6 → 7"]
+
+
+def test_what_cancels_is_left_alone() -> None:
+    assert changes("p = np.exp(logs - logs.max())") == []
+    assert "a - b.max(): - → +" in changes("p = a - b.max()")
+
+
 def test_a_condition_is_turned_round_once() -> None:
     assert changes("if not a:\n    pass") == ["not a: without its sign"]
     assert changes("if a < b:\n    pass") == ["a < b: < → <="]

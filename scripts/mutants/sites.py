@@ -20,6 +20,7 @@ CALLS = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum",
 # Arguments of calls that change no answer: checks of what is so anyway, copies, sizes of caches, digits for show.
 NO_ANSWER = ("strict", "copy", "maxsize", "stacklevel", "ndigits")
 TYPES = ("int", "float", "str", "bool", "bytes", "list", "dict", "tuple", "set")
+FAR = range(50, 64)  # powers of two that stand for never, or for no limit
 LARGE = 1000  # a whole number from here on gets a zero too many instead of one more, as units do
 SQL = re.compile(r"\b(SELECT|WHERE|FILTER|JOIN|GROUP BY|COALESCE|coalesce|CASE WHEN)\b")
 SQL_FAULTS = (
@@ -186,13 +187,27 @@ class _Mutator(ast.NodeTransformer):
             isinstance(side, ast.JoinedStr) or (isinstance(side, ast.Constant) and isinstance(side.value, str))
             for side in (node.left, node.right)
         )
+        never = isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) and node.right.value in FAR
+        if never or _is_only_for_range(node):
+            return node
         if other is not None and not texts and not _is_type(node):
             change = f"{_text(node)}: {_SIGNS[type(node.op)]} → {_SIGNS[other]}"
             if self._choice.take(node, change):
                 node.op = other()
         return self.generic_visit(node)
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        node.value = self.visit(node.value)
+        if _is_none(node.slice):
+            if self._choice.take(node, f"{_text(node)}: -1 → -2"):
+                node.slice = ast.copy_location(ast.UnaryOp(ast.USub(), ast.Constant(2)), node.slice)
+            return node
+        node.slice = self.visit(node.slice)
+        return node
+
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        if _is_none(node):
+            return node  # all that is asked of it is whether it is negative
         signed = isinstance(node.op, ast.Not | ast.Invert | ast.USub) and not isinstance(node.operand, ast.Constant)
         if signed and self._choice.take(node, f"{_text(node)}: without its sign"):
             return node.operand
@@ -278,6 +293,18 @@ def _is_nothing(value: ast.expr) -> bool:
     return isinstance(value, ast.Tuple | ast.List | ast.Dict) and not (
         value.keys if isinstance(value, ast.Dict) else value.elts
     )
+
+
+def _is_none(node: ast.expr) -> bool:
+    """Whether it is -1: the last one in an index, none elsewhere."""
+    operand = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else None
+    return isinstance(operand, ast.Constant) and operand.value == 1
+
+
+def _is_only_for_range(node: ast.BinOp) -> bool:
+    """Whether it is `x - x.max()`: what is taken from all logarithms alike, so that their powers are numbers, and cancels."""
+    left, right = ast.unparse(node.left), ast.unparse(node.right)
+    return isinstance(node.op, ast.Sub) and right in (f"{left}.max()", f"np.max({left})", f"max({left})")
 
 
 def _is_type(node: ast.expr) -> bool:

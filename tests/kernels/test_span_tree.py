@@ -52,6 +52,13 @@ def test_spans_that_are_their_own_ancestors_are_cut_loose_and_flagged() -> None:
     assert tree.parent.tolist() == [-1, ORPHAN, 1, ORPHAN]
 
 
+def test_spans_of_a_trace_are_put_in_the_order_of_their_starts_however_many() -> None:
+    n = 40
+    tree, duplicates = build_tree(spans(*((n - k, 1 if k < n - 1 else 0, n - k, 99) for k in range(n))), ONE)
+    assert tree.row.tolist() == list(range(n - 1, -1, -1))
+    assert (duplicates.row.size, duplicates.kept.size) == (0, 0)
+
+
 def test_a_cycle_through_the_first_span_is_cut_too() -> None:
     tree, _ = build_tree(spans((1, 2, 10, 20), (2, 1, 11, 19)), ONE)
     assert (tree.problem.tolist(), tree.parent.tolist()) == ([CYCLE, 0], [ORPHAN, 0])

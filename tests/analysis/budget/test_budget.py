@@ -60,6 +60,9 @@ def test_the_promised_example_is_read_as_it_is_meant() -> None:
 def test_every_key_is_optional() -> None:
     budget = parse_budget("")
     assert not budget.has_caps()
+    assert parse_budget('[budget]\np95 = "1s"').has_caps()
+    assert parse_budget('[stages.tools]\np95 = "1s"').has_caps()
+    assert not parse_budget('[routes."GET /".stages.tools]\np95 = "1s"').has_caps()
     assert budget.rules == ()
     assert budget.good is None
     assert parse_budget("[stages.inference]").stage_caps("inference") == {}
