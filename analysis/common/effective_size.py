@@ -114,10 +114,19 @@ def variation(series: npt.NDArray[np.generic]) -> Variation:
     sizes = np.diff(edges)
     off = sums - mean * sizes
     tau = float(off @ off) * RUNS / (RUNS - 1) / (n * spread)
-    shares = sums / sizes
-    shares -= shares.mean()
-    square = float(shares @ shares)
-    return Variation(tau, float(shares[1:] @ shares[:-1]) / square if square > 0 else 0.0)
+    return Variation(tau, drift_of(sums / sizes))
+
+
+def drift_of(means: F64) -> float:
+    """The correlation of neighbouring runs, from the mean of each; 0 where they are all the same."""
+    off = means - means.mean()
+    square = float(off @ off)
+    return float(off[1:] @ off[:-1]) / square if square > 0 else 0.0
+
+
+def too_alike(n: int, tau: float, drift: float) -> bool:
+    """Whether n requests are too alike to know what they are worth, by how their runs vary."""
+    return tau > BY_CHANCE and (n / tau < LEAST or drift > MOST_DRIFT)
 
 
 def effective_sizes(series: npt.NDArray[np.number], at: Mapping[int, float]) -> dict[int, EffectiveSize]:
@@ -146,6 +155,6 @@ def _worth(n: int, own: Variation, usual: tuple[Variation, ...] = (), upper: Var
     most = max(tau, *(one.tau for one in usual), 1.0)
     if most <= BY_CHANCE:
         return EffectiveSize(n, float(n), "held")
-    if n / most < LEAST or max(own.drift, *(one.drift for one in usual), -1.0) > MOST_DRIFT:
+    if too_alike(n, most, max(own.drift, *(one.drift for one in usual), -1.0)):
         return EffectiveSize(n, None, "unknown")
     return EffectiveSize(n, n / tau, "corrected")

@@ -24,7 +24,8 @@ OFTEN = 2.0  # standard errors beyond which occurring more often counts
 class Growth:
     """One cause's growth per request of the candidate, in ns, with its standard errors.
 
-    `share` is the share of requests that have it, on the side where more do.
+    `share` is the share of requests that have it, on the side where more do. `runs` is its mean time per request in each of
+    20 runs of base and candidate, in order of arrival; None for a side with fewer requests than runs.
     """
 
     cause: Cause
@@ -34,6 +35,7 @@ class Growth:
     often_error_ns: float
     share: float
     tau: float
+    runs: tuple[F64 | None, F64 | None] = (None, None)
 
     @property
     def change_ns(self) -> float:
@@ -60,11 +62,12 @@ _NONE = _Cell(0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class _Side:
-    """One side: requests by route, cells by cause and route, tau by cause."""
+    """One side: requests by route, cells by cause and route, tau and 20 runs by cause."""
 
     by_route: Mapping[str, int]
     cells: Mapping[tuple[Cause, str], _Cell]
     tau: Mapping[Cause, float]
+    runs: Mapping[Cause, F64]
 
 
 def growths(
@@ -84,7 +87,8 @@ def growths(
 def _grown(cause: Cause, parts: Sequence[F64], before: _Side, after: _Side) -> Growth:
     slow, often, slow_square, often_square, share = np.sum(parts, axis=0).tolist()
     tau = max(side.tau.get(cause, 1.0) for side in (before, after))
-    return Growth(cause, slow, often, slow_square**0.5, often_square**0.5, share, tau if tau > BY_CHANCE else 1.0)
+    runs = before.runs.get(cause), after.runs.get(cause)
+    return Growth(cause, slow, often, slow_square**0.5, often_square**0.5, share, tau if tau > BY_CHANCE else 1.0, runs)
 
 
 def _of_route(cause: Cause, route: str, before: _Side, after: _Side) -> F64:
@@ -133,21 +137,25 @@ def _side(spending: Spending, table: RequestTable, by_route: bool) -> _Side:
         for key, *one in zip(cell.tolist(), count.tolist(), mean.tolist(), squares.tolist(), strict=True)
     }
     requests = table.route.count().tolist() if by_route else [len(table)]
-    return _Side(dict(zip(names, requests, strict=True)), cells, _taus(spending, table, row, cause, time))
+    return _Side(dict(zip(names, requests, strict=True)), cells, *_runs(spending, table, row, cause, time))
 
 
-def _taus(spending: Spending, table: RequestTable, row: I64, cause: I64, time: F64) -> dict[Cause, float]:
-    """Per cause how much more its time per request varies between 20 runs of requests than chance has it; see
-    `effective_size.variation`, here for all causes at once."""
+def _runs(
+    spending: Spending, table: RequestTable, row: I64, cause: I64, time: F64
+) -> tuple[dict[Cause, float], dict[Cause, F64]]:
+    """Per cause how much more its time per request varies between 20 runs of requests than chance has it, and its mean in
+    each run; see `effective_size.variation`, here for all causes at once."""
     n, causes = len(table), len(spending.causes)
     if n < RUNS:
-        return {}
+        return {}, {}
     run = np.empty(n, np.int64)
     edges = np.arange(RUNS + 1) * n // RUNS
     run[np.argsort(table.start_ns, kind="stable")] = np.repeat(np.arange(RUNS), np.diff(edges))
     sums = np.bincount(run[row] * causes + cause, time, minlength=RUNS * causes).reshape(RUNS, causes)
     mean = sums.sum(0) / n
     spread = np.bincount(cause, time**2, minlength=causes) / n - mean**2
-    off = ((sums - np.diff(edges)[:, None] * mean) ** 2).sum(0) * RUNS / (RUNS - 1)
+    sizes = np.diff(edges)[:, None]
+    off = ((sums - sizes * mean) ** 2).sum(0) * RUNS / (RUNS - 1)
     tau = np.where(spread > 1e-9 * mean**2, off / np.maximum(n * spread, 1e-300), 1.0)
-    return dict(zip(spending.causes, tau.tolist(), strict=True))
+    taus = dict(zip(spending.causes, tau.tolist(), strict=True))
+    return taus, dict(zip(spending.causes, (sums / sizes).T, strict=True))

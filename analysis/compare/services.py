@@ -6,12 +6,13 @@ certain beyond chance, beyond that drift, and large enough to matter. See docs/r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
 
 from overbudget.analysis.common.binomial import student_quantile
+from overbudget.analysis.common.effective_size import drift_of, too_alike
 from overbudget.analysis.common.percentiles import F64
 from overbudget.analysis.compare.growth import Growth
 
@@ -49,8 +50,15 @@ class _Sum:
     growth: float = 0.0
     positive: float = 0.0
     slow_square: float = 0.0
+    independent_square: float = 0.0
     square: float = 0.0
     share: float = 0.0
+    runs: list[F64 | None] = field(default_factory=lambda: [None, None])  # of base and candidate
+
+    def too_alike(self, requests: int) -> bool:
+        """Whether either side has too few changes of conditions to know what the service's growth is worth."""
+        tau = self.square / self.independent_square if self.independent_square else 1.0
+        return any(too_alike(requests, tau, drift_of(runs)) for runs in self.runs if runs is not None)
 
 
 def charges(grown: Sequence[Growth]) -> dict[Hop, dict[str, float]]:
@@ -141,7 +149,10 @@ def rank(
             entry.growth += part * one.change_ns
             entry.positive += part * max(one.told_ns, 0.0)
             entry.slow_square += (part * one.slow_error_ns) ** 2
-            entry.square += part**2 * (one.slow_error_ns**2 + one.often_error_ns**2) * one.tau
+            square = part**2 * (one.slow_error_ns**2 + one.often_error_ns**2)
+            entry.independent_square += square
+            entry.square += square * one.tau
+            entry.runs = [_added(known, runs, part) for known, runs in zip(entry.runs, one.runs, strict=True)]
             entry.share = max(entry.share, one.share)
     before = np.array([base_mean_ns.get(name, 0.0) for name in sums])
     growth = np.array([entry.growth for entry in sums.values()])
@@ -152,8 +163,16 @@ def rank(
         certain = entry.growth - float(np.hypot(student * entry.square**0.5, other))
         matters = entry.growth / max(entry.share, 1 / max(requests, 1)) >= least_ns
         ranked = entry.positive - float(np.hypot(SURE * entry.slow_square**0.5, other))
-        found[name] = Ranked(ranked, int(certain) if certain > 0 and matters else None)
+        known = certain > 0 and matters and not entry.too_alike(requests)
+        found[name] = Ranked(ranked, int(certain) if known else None)
     return found
+
+
+def _added(known: F64 | None, runs: F64 | None, part: float) -> F64 | None:
+    """The runs of a service, those of another of its causes added."""
+    if runs is None:
+        return known
+    return part * runs if known is None else known + part * runs
 
 
 def _drift(before: F64, now: F64) -> F64:

@@ -117,7 +117,7 @@ def self_comparisons(systems: int) -> Iterator[Rate]:
     """Windows of one system whose requests come in bursts and in better and worse times, compared with the next window."""
     for spells, times, aim in (
         ("new times with every burst", 1.0, 0.05),
-        ("only a few such times in a window", 8.0, None),
+        ("only a few such times in a window", 8.0, 0.05),
     ):
         verdicts = [verdict for system in range(systems) for verdict in _with_itself(SYSTEM + system, times)]
         of, wrong = len(verdicts), _share(verdicts, "slower") + _share(verdicts, "faster")

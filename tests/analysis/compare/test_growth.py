@@ -175,6 +175,57 @@ def test_growth_is_certain_only_beyond_chance_drift_and_what_matters() -> None:
     assert certain(5 * MS, 0.1 * MS) is not None
 
 
+def of_runs(*runs: np.ndarray | None, tau: float = 4.0, service: str = "a") -> Growth:
+    """A growth of 30 ms, certain where the requests are known to be alike enough."""
+    return Growth((service, "x", None), 30 * MS, 0.0, MS, 0.0, 1.0, tau, (runs[0], runs[1]))
+
+
+CALM = np.tile([100.0 * MS, 120.0 * MS], 10)  # every run differs from the one before
+FEW_SPELLS = np.repeat([100.0 * MS, 120.0 * MS, 90.0 * MS, 130.0 * MS], 5)  # four conditions in the whole window
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "tau", "requests", "certain"),
+    [
+        (CALM, CALM, 4.0, 500, True),
+        (CALM, FEW_SPELLS, 4.0, 500, False),
+        (FEW_SPELLS, CALM, 4.0, 500, False),
+        (FEW_SPELLS, FEW_SPELLS, 1.0, 500, True),  # they vary no more than by chance
+        (CALM, CALM, 4.0, 160, True),  # worth 40
+        (CALM, CALM, 4.0, 159, False),
+        (None, None, 4.0, 160, True),
+    ],
+)
+def test_growth_is_certain_only_where_a_window_has_changes_of_conditions(
+    base: np.ndarray | None, candidate: np.ndarray | None, tau: float, requests: int, certain: bool
+) -> None:
+    grown = [of_runs(base, candidate, tau=tau)]
+    found = rank(grown, {}, {"a": 100.0 * MS}, MS, requests)["a"]
+    assert (found.certain_ns is not None) == certain
+
+
+def test_a_service_has_the_conditions_of_all_its_operations_together() -> None:
+    opposite = 200 * MS - FEW_SPELLS  # what one takes less in a spell, the other takes more
+    noise = CALM / 100
+    alone, other = of_runs(FEW_SPELLS, FEW_SPELLS), of_runs(opposite + noise, opposite + noise)
+    found = rank([alone, other], {}, {"a": 200.0 * MS}, MS, 500)["a"]
+    assert found.certain_ns is not None
+    assert rank([alone], {}, {"a": 100.0 * MS}, MS, 500)["a"].certain_ns is None
+
+
+def test_the_mean_of_each_run_is_in_order_of_arrival(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(41):
+        builder.request(Work("tools", number * MS, "work"), rest_ns=MS)
+    base, candidate = of_name(growth(tmp_path, builder, builder), "work").runs
+    assert base is not None
+    assert candidate is not None
+    assert base.tolist() == candidate.tolist() == [*(2 * MS * run + MS / 2 for run in range(19)), 39 * MS]
+    few = DatasetBuilder()
+    few.request(Work("tools", MS, "work"))
+    assert of_name(growth(tmp_path, few, builder), "work").runs[0] is None
+
+
 def test_time_that_comes_in_bursts_is_told_by_tau(tmp_path: Path) -> None:
     steady, bursty = DatasetBuilder(), DatasetBuilder()
     random = np.random.default_rng(3)
