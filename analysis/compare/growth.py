@@ -2,8 +2,10 @@
 
 Per route, weighted as the candidate asks for routes: with p the share of requests that have the cause on their critical
 path and m its mean time in those, slow = mean p * (m1 - m0) and often = (p1 - p0) * mean m. A side without the cause takes
-the other's m. Errors are standard errors over requests, as if requests were independent; `tau` says how many times as
-much the cause's time varies from one run of requests to the next.
+the other's m. Where only some traces were kept each request counts for as many as it stands for, and errors are those of
+as many requests of equal weight as would tell as much (L. Kish, "Survey Sampling", 1965). Errors are standard errors over
+requests, as if requests were independent; `tau` says how many times as much the cause's time varies from one run of
+requests to the next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,21 +52,23 @@ class Growth:
 
 @dataclass(frozen=True)
 class _Cell:
-    """The requests of one route that have a cause: how many, their mean time, and the sum of squared deviations."""
+    """Requests of one route, or those of it that have a cause: how many they stand for, of how many equal ones they have the
+    information, the mean time of the cause, and the sum of squared deviations of so many equal ones."""
 
-    requests: int
-    mean: float
-    squares: float
+    stand_for: float
+    requests: float
+    mean: float = 0.0
+    squares: float = 0.0
 
 
-_NONE = _Cell(0, 0.0, 0.0)
+_NONE = _Cell(0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class _Side:
     """One side: requests by route, cells by cause and route, tau and 20 runs by cause."""
 
-    by_route: Mapping[str, int]
+    by_route: Mapping[str, _Cell]
     cells: Mapping[tuple[Cause, str], _Cell]
     tau: Mapping[Cause, float]
     runs: Mapping[Cause, F64]
@@ -93,30 +97,30 @@ def _grown(cause: Cause, parts: Sequence[F64], before: _Side, after: _Side) -> G
 
 def _of_route(cause: Cause, route: str, before: _Side, after: _Side) -> F64:
     """slow, often, the squares of their errors, and the share of requests: a route's part in each."""
-    n0, n1 = before.by_route.get(route, 0), after.by_route.get(route, 0)
-    if not n0 or not n1:
+    was, now = before.by_route.get(route, _NONE), after.by_route.get(route, _NONE)
+    if not was.requests or not now.requests:
         return np.zeros(5)
     a, b = before.cells.get((cause, route), _NONE), after.cells.get((cause, route), _NONE)
-    weight = n1 / sum(after.by_route.values())
-    p0, p1 = a.requests / n0, b.requests / n1
+    weight = now.stand_for / sum(one.stand_for for one in after.by_route.values())
+    p0, p1 = a.stand_for / was.stand_for, b.stand_for / now.stand_for
     m0, m1 = (a.mean if a.requests else b.mean), (b.mean if b.requests else a.mean)
     slow, often = (p0 + p1) / 2 * (m1 - m0), (p1 - p0) * (m0 + m1) / 2
     freedom = a.requests + b.requests - 2
     if not a.requests or not b.requests:
         slow_square = 0.0
-    elif freedom == 0:
+    elif freedom <= 1e-9:
         slow_square = slow**2  # measured once on each side: its whole change may be chance
     else:
         spread = (a.squares + b.squares) / freedom * (1 / a.requests + 1 / b.requests)
         slow_square = ((p0 + p1) / 2) ** 2 * spread
-    often_square = ((m0 + m1) / 2) ** 2 * (_variance(a.requests, n0) + _variance(b.requests, n1))
+    often_square = ((m0 + m1) / 2) ** 2 * (_variance(p0, was.requests) + _variance(p1, now.requests))
     parts = [weight * slow, weight * often, weight**2 * slow_square, weight**2 * often_square, weight * max(p0, p1)]
     return np.array(parts)
 
 
-def _variance(k: int, n: int) -> float:
+def _variance(share: float, n: float) -> float:
     """The variance of a share of n requests, one of each kind added, so that none or all of a few is not certain."""
-    share = (k + 1) / (n + 2)
+    share = (share * n + 1) / (n + 2)
     return share * (1 - share) / (n + 2)
 
 
@@ -129,15 +133,25 @@ def _side(spending: Spending, table: RequestTable, by_route: bool) -> _Side:
     route = table.route.codes[row].astype(np.int64) if by_route else np.zeros(len(row), np.int64)
     many = max(len(names), 1)
     cell, of_pair = numbered(cause * many + route, causes * many)
-    count = np.bincount(of_pair, minlength=len(cell))
-    mean = np.bincount(of_pair, time, minlength=len(cell)) / np.maximum(count, 1)
-    squares = np.bincount(of_pair, (time - mean[of_pair]) ** 2, minlength=len(cell))
+    told = _cells(of_pair, len(cell), table.weight[row], time)
     cells = {
-        (spending.causes[key // many], names[key % many]): _Cell(*one)
-        for key, *one in zip(cell.tolist(), count.tolist(), mean.tolist(), squares.tolist(), strict=True)
+        (spending.causes[key // many], names[key % many]): one for key, one in zip(cell.tolist(), told, strict=True)
     }
-    requests = table.route.count().tolist() if by_route else [len(table)]
-    return _Side(dict(zip(names, requests, strict=True)), cells, *_runs(spending, table, row, cause, time))
+    codes = table.route.codes.astype(np.int64) if by_route else np.zeros(len(table), np.int64)
+    routes = _cells(codes, len(names), table.weight, np.zeros(len(table)))
+    return _Side(dict(zip(names, routes, strict=True)), cells, *_runs(spending, table, row, cause, time))
+
+
+def _cells(group: I64, groups: int, weight: F64, time: F64) -> list[_Cell]:
+    """What requests of each group stand for and tell; group, weight and time are those of each."""
+    stand_for = np.bincount(group, weight, minlength=groups)
+    known = np.where(stand_for > 0, stand_for, 1.0)
+    requests = stand_for**2 / np.maximum(np.bincount(group, weight**2, minlength=groups), 1e-300)
+    mean = np.bincount(group, weight * time, minlength=groups) / known
+    squares = np.bincount(group, weight * (time - mean[group]) ** 2, minlength=groups) * (requests / known)
+    return [
+        _Cell(*one) for one in zip(stand_for.tolist(), requests.tolist(), mean.tolist(), squares.tolist(), strict=True)
+    ]
 
 
 def _runs(
