@@ -48,7 +48,15 @@ class DatasetBuilder:
         self.places: list[str] = []
         self.rows: dict[str, list[dict[str, Any]]] = {
             name: []
-            for name in ("data.spans", "data.events", "data.tree", "requests", "data.segments", "data.stage_time")
+            for name in (
+                "data.spans",
+                "data.events",
+                "data.tree",
+                "requests",
+                "data.segments",
+                "data.model_calls",
+                "data.stage_time",
+            )
         }
         self._operations: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._next_start_ns = FIRST_START_NS
@@ -93,6 +101,17 @@ class DatasetBuilder:
                         "name": event,
                         "attributes": _pairs(about),
                         "dropped_attributes_count": 0,
+                    }
+                )
+            if piece.stage == "inference":
+                cost = piece.attributes.get("gen_ai.usage.cost")
+                self.rows["data.model_calls"].append(
+                    {
+                        "span_no": node,
+                        "request_no": number,
+                        "duration_ns": end - at,
+                        "on_path_ns": piece.ns,
+                        "cost": None if cost is None else float(cost),
                     }
                 )
             hop = self._place(piece.hop_to) if piece.hop_to else -1
@@ -177,6 +196,7 @@ class DatasetBuilder:
             insert("requests", full, "*, make_timestamp_ns(start_ns) AS start_time")
             insert("data.segments", self.rows["data.segments"])
             insert("data.stage_time", self.rows["data.stage_time"])
+            insert("data.model_calls", self.rows["data.model_calls"])
         return path
 
     def _operation(

@@ -1,7 +1,7 @@
 """Which calls these requests made.
 
-Overlapping calls of one operation under one parent are one call, and so are model calls of one operation inside each other,
-which a framework and the client below it record.
+Overlapping calls of one operation under one parent are one call, and so are model calls of one operation that two
+instrumentations record: inside each other, or at the same time under different parents.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,9 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
     wrong = _failed(connection, span)
     kind = called[operation] * (len(path.places) + 1) + place + 1
     call = _joined(parent, numbers(nodes["start_ns"]), numbers(nodes["end_ns"]), row, kind)
-    call = _inside_each_other(call, parent, row, np.where(flags(operations["inference"])[operation], kind, -1))
+    model_call = np.where((row >= 0) & flags(operations["inference"])[operation], kind, -1)
+    call = _inside_each_other(call, parent, row, model_call)
+    call = _recorded_again(call, _counted(connection, span), row, model_call, nodes)
     inside = np.flatnonzero(row >= 0)
     first = np.flatnonzero((row >= 0) & (call == np.arange(len(call))))
     number = np.full(len(parent), -1, np.int32)
@@ -124,6 +126,37 @@ def _inside_each_other(call: I32, parent: I32, row: I32, kind: I64) -> I32:
     while (further := outer[outer] != outer).any():
         outer[further] = outer[outer[further]]
     return outer[call]
+
+
+def _counted(connection: duckdb.DuckDBPyConnection, span: I32) -> Bool:
+    """Which nodes are a model call that counts, of several records of one call one."""
+    rows = connection.sql("SELECT span_no FROM data.model_calls").to_arrow_table()
+    counted = np.zeros(int(span.max(initial=-1)) + 1, bool)
+    counted[numbers(rows["span_no"])] = True
+    return counted[span]
+
+
+def _recorded_again(call: I32, counted: Bool, row: I32, kind: I64, nodes: pa.Table) -> I32:
+    """`call` with each model call that is another record of one that counts (of the same `kind` and request, and at the same
+    time) taken as that one."""
+    again = np.flatnonzero((kind >= 0) & ~counted & (call == np.arange(len(call))))
+    first = np.flatnonzero((kind >= 0) & counted)
+    if len(again) == 0 or len(first) == 0:
+        return call
+    start, end = numbers(nodes["start_ns"]), numbers(nodes["end_ns"])
+    key = row * (kind.max() + 1) + kind
+    first = first[np.lexsort((start[first], key[first]))]
+    of_key = np.unique(key[first])
+    group = np.searchsorted(of_key, key[first])
+    since = int(start[first].min())
+    length = max(int(start[first].max()), int(end[again].max())) - since + 2
+    mine = np.minimum(np.searchsorted(of_key, key[again]), len(of_key) - 1)
+    until = mine * length + np.clip(end[again] - since, 0, length - 1)  # the last that starts before this one ends
+    other = first[np.maximum(np.searchsorted(group * length + start[first] - since, until) - 1, 0)]
+    same = (key[other] == key[again]) & (start[other] < end[again]) & (start[again] < end[other])
+    found = call.copy()
+    found[again[same]] = call[other[same]]
+    return found[call]
 
 
 def _joined(parent: I32, start: I64, end: I64, row: I32, kind: I64) -> I32:

@@ -66,7 +66,7 @@ def read_path_tokens(
     call_of[node_of[calls.span_no]] = np.arange(len(calls.span_no), dtype=np.int32)
     call_of_span = np.full(len(node_of), -1, np.int32)
     call_of_span[span[leaf]] = _nearest(leaf, parent, inference, call_of)
-    plain = ~_holds_others(node_of[calls.span_no], parent, inference)
+    plain = ~_holds_others(node_of[calls.span_no], parent, inference) & _recorded_once(connection, calls.span_no)
     owner = call_of_span[path.span_no[sampled]]
     known = np.flatnonzero(owner >= 0)
     fits, first = np.unique(owner[known].astype(np.int64), return_index=True)
@@ -113,6 +113,12 @@ def _holds_others(node: I32, parent: I32, inference: Bool) -> Bool:
     holds = np.zeros(len(parent), bool)
     holds[parent[below]] = True
     return holds[node]
+
+
+def _recorded_once(connection: duckdb.DuckDBPyConnection, span_no: I32) -> Bool:
+    """Which spans stand for a model call; of several records of one call only one does."""
+    rows = connection.sql("SELECT span_no FROM data.model_calls").to_arrow_table()
+    return np.isin(span_no, numbers(rows["span_no"]))
 
 
 def _conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable, request_no: I32) -> I64:

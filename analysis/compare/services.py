@@ -56,9 +56,13 @@ class _Sum:
     runs: list[F64 | None] = field(default_factory=lambda: [None, None])  # of base and candidate
 
     def too_alike(self, requests: int) -> bool:
-        """Whether either side has too few changes of conditions to know what the service's growth is worth."""
+        """Whether either side has too few changes of conditions to know what the service's growth is worth, and its worst time
+        in the base is as bad as its best in the candidate."""
         tau = self.square / self.independent_square if self.independent_square else 1.0
-        return any(too_alike(requests, tau, drift_of(runs)) for runs in self.runs if runs is not None)
+        if not any(too_alike(requests, tau, drift_of(runs)) for runs in self.runs if runs is not None):
+            return False
+        before, after = self.runs
+        return before is None or after is None or float(after.min()) <= float(before.max())
 
 
 def charges(grown: Sequence[Growth]) -> dict[Hop, dict[str, float]]:

@@ -19,7 +19,6 @@ from overbudget.analysis.consistency.conversations import Conversations, convers
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import GOOD, UNKNOWN, Filters, RequestTable, iso
 from overbudget.kernels.arrow import numbers, row_of
-from overbudget.stages.attribute_keys import COST_KEYS
 
 S = TypeVar("S", bound="Spread")
 
@@ -236,22 +235,13 @@ def _mean(values: F64) -> float | None:
 
 
 def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dict[str, F64]:
-    """Tokens and cost of each request, NaN where none is recorded. Cost is summed over the inference spans in no other
-    one, because frameworks and clients both record the same call; where those have none, over all."""
+    """Tokens and cost of each request, NaN where none is recorded; each model call counts once, however often it is recorded."""
     if table.entry_span_no is not None:  # other requests than the stored ones
         return {name: np.full(len(table), np.nan) for name in ("input_tokens", "output_tokens", "cost")}
     rows = connection.sql(
         """SELECT request_no, coalesce(input_tokens, 'nan'::DOUBLE) AS input_tokens,
                   coalesce(output_tokens, 'nan'::DOUBLE) AS output_tokens, coalesce(cost, 'nan'::DOUBLE) AS cost
-           FROM requests LEFT JOIN (
-               SELECT request_no, coalesce(sum(c) FILTER (NOT enclosed), sum(c)) AS cost FROM (
-                   SELECT t.request_no, coalesce(p.stage_id = t.stage_id, false) AS enclosed, list_max([try_cast(e."value" AS DOUBLE) FOR e IN s.attributes
-                                                  IF list_contains($keys, e."key")]) AS c
-                   FROM data.tree t JOIN data.spans s USING (span_no) LEFT JOIN data.tree p ON p.node = t.parent
-                   WHERE t.operation_id IN (SELECT operation_id FROM operations WHERE stage = 'inference')
-               ) WHERE c IS NOT NULL GROUP BY request_no
-           ) USING (request_no)""",
-        params={"keys": list(COST_KEYS)},
+           FROM requests LEFT JOIN (SELECT request_no, sum(cost) AS cost FROM data.model_calls GROUP BY request_no) USING (request_no)"""
     ).to_arrow_table()
     place = row_of(numbers(rows["request_no"]), table.request_no)
     return {name: numbers(rows[name])[place] for name in ("input_tokens", "output_tokens", "cost")}

@@ -5,20 +5,13 @@ import json
 import duckdb
 
 from overbudget.analysis.health.problem import MOST_SERVICES, Problem, Warned
-from overbudget.stages.entry_spans import FOLLOWS_NS, STEP
+from overbudget.stages.entry_spans import FOLLOWS_NS, STEPS
 
 LEAST_TURNS = 3  # that show a session
 WAITS = 0.5  # of its time, in which nothing of a session runs
 
-# Requests whose entry is a model or tool call.
-_STEPS = f"""steps AS (
-    SELECT r.request_no, r.trace_id, r.span_id, r.service_name, r.conversation_id, r.start_ns, r.start_ns + r.duration_ns AS end_ns, t.span_no
-    FROM data.tree t JOIN operations o USING (operation_id) LEFT JOIN data.tree p ON p.node = t.parent
-    JOIN requests r ON r.request_no = t.request_no JOIN data.spans s ON s.span_no = t.span_no
-    WHERE {STEP} AND p.request_no IS DISTINCT FROM t.request_no AND s.span_id = r.span_id
-)"""
 _FRAGMENTS = f"""
-WITH {_STEPS}, traces AS (
+WITH {STEPS}, traces AS (
     SELECT conversation_id, trace_id, min(start_ns) AS start_ns, max(start_ns + duration_ns) AS end_ns
     FROM requests WHERE conversation_id IS NOT NULL GROUP BY ALL
 ), near AS (
@@ -92,7 +85,7 @@ def fragments(connection: duckdb.DuckDBPyConnection) -> Problem:
         "another trace, or link to it, and follow it within a second. Each counts as a request, so percentiles of the whole "
         "request speak of single steps.",
         "Run the steps in the context of the run's span, also across threads and tasks (in Python: contextvars.copy_context, "
-        "opentelemetry.context.attach). Where every run has one SERVER span or one root, review that alone: --only route=NAME.",
+        "opentelemetry.context.attach). What is cut already can be joined: overbudget audit DATASET --stitch --by conversation.",
     )
 
 

@@ -1,11 +1,18 @@
 """Commands that ask one question about the requests of a dataset."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from overbudget.app.command_line.options import BudgetFile, Dataset, Json, Only, Route
+
+
+class JoinedBy(StrEnum):
+    """What pieces of a run are joined by only where it is asked for."""
+
+    conversation = "conversation"
 
 
 def tail(
@@ -136,9 +143,13 @@ def audit(
         bool,
         typer.Option(
             "--stitch",
-            help="First join traces that were cut apart, by the request id they share (changes the dataset).",
+            help="First join traces that were cut apart, by a request id they share or by links (changes the dataset).",
         ),
     ] = False,
+    by: Annotated[
+        Optional[JoinedBy],  # noqa: UP045
+        typer.Option("--by", help="With --stitch: join pieces of a run by this too.", show_default=False),
+    ] = None,
     to: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--to", help="With --stitch: write the result to this dataset instead.", show_default=False),
@@ -148,7 +159,7 @@ def audit(
     """Say whether the traces can be trusted: every problem, what it means, and how to repair it."""
     from overbudget.app.commands.audit import run
 
-    run(dataset, stitch, to, json)
+    run(dataset, stitch, by is not None, to, json)
 
 
 def trace(

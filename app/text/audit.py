@@ -24,8 +24,8 @@ def audit_blocks(found: Audit, stitched: int | None = None) -> list[Block]:
 def stitched_text(stitched: int) -> str:
     """How many requests were joined."""
     if not stitched:
-        return "No trace was found that could be joined with another one by its request id."
-    return f"{count(stitched, 'request')} became part of the trace of the request that called {'it' if stitched == 1 else 'them'}."
+        return "No trace was found that could be joined with another one."
+    return f"{count(stitched, 'request')} became part of the trace of the run that {'it' if stitched == 1 else 'they'} belong{'s' if stitched == 1 else ''} to."
 
 
 def headline(found: Audit) -> str:

@@ -20,20 +20,22 @@ WITH told AS (
     FROM facts SEMI JOIN calls USING (span_no)
     WHERE fact IN ({", ".join(str(FACT_NAMES.index(name)) for name in _FACTS)}) GROUP BY span_no
 ), outermost AS (
-    SELECT c.*, o.scope_name AS scope, told.* EXCLUDE (span_no)
+    SELECT c.*, o.scope_name AS scope, told.* EXCLUDE (span_no),
+        max((end_ns, start_ns, node)) OVER (PARTITION BY request_no, cluster, o.scope_name) AS scope_ends
     FROM told JOIN calls c USING (span_no) JOIN operations o USING (operation_id)
 )
 """
-# Of the records of a call the one of the first scope, then the first node, stands for it. A response that comes from a cache
-# carries the id of the call that first gave it, but runs later: so records of one call overlap.
+# Of the records of a call that of the scope whose calls end last stands for it, and of one scope the record that ends last: it
+# is the one that the critical path goes through. A response that comes from a cache carries the id of the call that first
+# gave it, but runs later: so records of one call overlap.
 _TWICE = f"""{_SAID}
 SELECT b.node FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
     AND a.response_id = b.response_id
-WHERE (a.scope, a.node) < (b.scope, b.node)
+WHERE (a.scope_ends, a.end_ns, a.start_ns, a.node) > (b.scope_ends, b.end_ns, b.start_ns, b.node)
 UNION
 SELECT b.node FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
     AND a.input_tokens = b.input_tokens AND a.output_tokens = b.output_tokens
-WHERE a.scope < b.scope AND (a.response_id IS NULL OR b.response_id IS NULL)
+WHERE a.scope_ends > b.scope_ends AND (a.response_id IS NULL OR b.response_id IS NULL)
     AND (starts_with(a.model, b.model) OR starts_with(b.model, a.model))
     AND least(a.end_ns, b.end_ns) - greatest(a.start_ns, b.start_ns)
         >= {ALIKE} * greatest(a.end_ns - a.start_ns, b.end_ns - b.start_ns)

@@ -1,4 +1,4 @@
-"""Traces that were cut in two where their context got lost, joined again by the request id that they share."""
+"""Traces that were cut where their context got lost, joined again: by a request id, by links, and by conversation if asked."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from overbudget.ingest.rewrite.fragments import Join, find_fragments
 from overbudget.ingest.rewrite.recompute import recompute
 from overbudget.store.dataset import open_dataset
 from overbudget.store.lock import writing
@@ -32,15 +33,6 @@ class _Span:
     entry: bool
 
 
-@dataclass(frozen=True)
-class Join:
-    """A request that becomes part of another trace, below the span `parent`."""
-
-    request: int
-    trace_id: str
-    parent: str
-
-
 _SPANS = """
 WITH cut AS (
     SELECT request_id FROM requests WHERE request_id IS NOT NULL GROUP BY request_id HAVING count(DISTINCT trace_id) > 1
@@ -58,7 +50,7 @@ ORDER BY r.request_id, r.duration_ns DESC, r.request_no, t.node
 
 
 def find_joins(dataset: Path) -> list[Join]:
-    """What `stitch` would join."""
+    """What a request id joins: requests of several services, each below the call that waited for it."""
     rows = open_dataset(dataset).execute(_SPANS).fetchall()
     found: list[Join] = []
     for _, group in groupby(rows, key=lambda row: row[0]):
@@ -107,7 +99,7 @@ def _fit(span: _Span, entry: _Span) -> tuple[int, bool, bool, int, str]:
 _JOIN = f"""
 UPDATE data.spans s SET
     parent_span_id = if(s.span_id = r.span_id, j.parent, s.parent_span_id),
-    attributes = if(s.span_id = r.span_id, list_append(list_filter(s.attributes, lambda e: e."key" <> '{MARK}'),
+    attributes = if(s.span_id = r.span_id AND s.trace_id <> j.trace_id, list_append(list_filter(s.attributes, lambda e: e."key" <> '{MARK}'),
         {{'key': '{MARK}', 'value': s.trace_id}}), s.attributes),
     trace_id = j.trace_id
 FROM data.tree t, joins j, requests r
@@ -115,19 +107,24 @@ WHERE t.span_no = s.span_no AND j.request = t.request_no AND r.request_no = t.re
 """
 
 
-def stitch(dataset: Path, to: Path | None = None) -> int:
-    """Join what was cut, and compute everything anew; how many requests became part of another one.
+def stitch(dataset: Path, to: Path | None = None, by_conversation: bool = False) -> int:
+    """Join what was cut, and compute everything anew; how many requests became part of another one's trace.
 
-    The dataset is replaced when that is complete (or written as `to`, and left as it was). Spans keep their ids, times
+    Requests of other services are joined by their request id; pieces of a run by a request id, by links, and, because one
+    conversation may be several runs, by that only if asked. The dataset is replaced when that is complete (or written as `to`, and left as it was). Spans keep their ids, times
     and attributes; those of a joined request get the trace id of the other, and its entry span a parent and the attribute
     `overbudget.stitched_from`.
 
     Errors: OverbudgetError where there is no such dataset, or it cannot be written.
     """
-    with writing(to or dataset):
-        joins = find_joins(dataset)
-        _store_joins(joins, dataset, to or dataset)
-    return len(joins)
+    to = to or dataset
+    with writing(to):
+        cut = find_joins(dataset)
+        _store_joins(cut, dataset, to)
+        pieces = find_fragments(to, by_conversation)
+        if pieces:
+            _store_joins(pieces, to, to)
+    return len(cut) + sum(not one.starts for one in pieces)
 
 
 def _store_joins(joins: Sequence[Join], dataset: Path, to: Path) -> None:

@@ -279,7 +279,7 @@ def test_audit_stitches_what_was_cut(tmp_path: Path) -> None:
     assert json_of("audit", whole)["requests"] == 420
     assert json_of("audit", path)["requests"] == 527
     said = call("audit", path, "--stitch")
-    assert "107 requests became part of the trace" in said.stdout
+    assert "107 requests became part of the trace of the run" in said.stdout
     assert json_of("audit", path)["requests"] == 420
     assert call("audit", path, "--to", whole).returncode == 2
 

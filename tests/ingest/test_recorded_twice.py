@@ -1,11 +1,14 @@
 """A model call that two instrumentations record is one call."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from overbudget.analysis.causes.calls import read_calls
+from overbudget.analysis.causes.tokens_on_path import read_path_tokens
+from overbudget.analysis.consistency.consistency import consistency
 from overbudget.analysis.requests.read import load_requests
 from overbudget.analysis.requests.stored import load_path
 from tests.span_dump import Span, dataset
@@ -113,3 +116,34 @@ def test_other_calls_of_one_name_inside_each_other_are_as_many_calls(tmp_path: P
 def test_model_calls_of_other_names_inside_each_other_are_told_apart(tmp_path: Path) -> None:
     found = made(tmp_path, call("a", 10, 900), call("b", 20, 890, "a", "client", name="POST /v1"))
     assert (found["chat"], found["POST /v1"]) == (1, 1)
+
+
+def test_records_of_one_call_under_different_parents_are_one_call(tmp_path: Path) -> None:
+    steps = Span("agent", 0, 1_000, "POST /chat"), Span("client", 5, 950, "agent")
+    twins = call("a", 10, 900, "agent", "framework", answer="r1"), call("b", 8, 899, "client", "sdk", answer="r1")
+    later = call("c", 950, 1_000, "agent", answer="r2")
+    assert made(tmp_path, *steps, *twins, later)["chat"] == 2
+
+
+def test_calls_at_the_same_time_under_different_parents_are_as_many_calls(tmp_path: Path) -> None:
+    steps = Span("agent", 0, 1_000, "POST /chat"), Span("other", 5, 950, "POST /chat")
+    calls = call("a", 10, 900, "agent", answer="r1"), call("b", 8, 899, "other", answer="r2")
+    assert made(tmp_path, *steps, *calls)["chat"] == 2
+    (tmp_path / "silent").mkdir()
+    silent = call("a", 10, 900, "agent", tokens=None), call("b", 8, 899, "other", tokens=None)
+    assert made(tmp_path / "silent", *steps, *silent)["chat"] == 2
+
+
+def test_a_call_recorded_twice_costs_once_and_its_tokens_are_fitted_once(tmp_path: Path) -> None:
+    def costly(one: Span) -> Span:
+        return replace(one, attributes={**one.attributes, "gen_ai.usage.cost": "0.25"})
+
+    twins = [costly(call(key, 10, 900, scope=key, answer="r1")) for key in ("a", "b")]
+    longer = costly(call("c", 900, 1_000, answer="r2"))
+    connection = dataset(tmp_path / "d.duckdb", [[ROOT, *twins, longer]] * 3)
+    (model,) = consistency(connection).models
+    assert model.cost == pytest.approx(0.5)
+    table = load_requests(connection)
+    tokens = read_path_tokens(connection, load_path(connection, table), table, table)
+    assert tokens is not None
+    assert len(tokens.fits) == 6

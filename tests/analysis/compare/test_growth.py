@@ -194,6 +194,8 @@ FEW_SPELLS = np.repeat([100.0 * MS, 120.0 * MS, 90.0 * MS, 130.0 * MS], 5)  # fo
         (CALM, CALM, 4.0, 160, True),  # worth 40
         (CALM, CALM, 4.0, 159, False),
         (None, None, 4.0, 160, True),
+        (FEW_SPELLS, FEW_SPELLS + 40 * MS, 4.0, 500, False),  # the best time now is as bad as the worst before
+        (FEW_SPELLS, FEW_SPELLS + 41 * MS, 4.0, 500, True),  # it is worse
     ],
 )
 def test_growth_is_certain_only_where_a_window_has_changes_of_conditions(
