@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -43,19 +44,28 @@ def ingest(
     adjust_clocks: bool = True,
     sampled: str | float | None = None,
     progress: "Callable[[Progress], None] | None" = None,
+    budget: "BudgetLike" = None,
+    no_content: bool = False,
 ) -> "Answer[IngestResult]":
     """Read dumps (files, folders, patterns) into the dataset `to`; what was read, with every kind of warning.
 
     `append` adds to a dataset that is there instead of replacing it; with `adjust_clocks` off every time is taken as it
     was recorded. `sampled` is the probability with which a trace was kept, or "tail", where the traces do not record it.
-    `progress` is called now and then with how far it has come.
+    `progress` is called now and then with how far it has come. What the [redact] of `budget` names is not written; with
+    `no_content` of prompts, answers and arguments only lengths and hashes are.
 
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
     """
     from overbudget.answers import ingest
+    from overbudget.choices import budget_of
+    from overbudget.stages.redaction import Redaction
 
+    named = budget_of(budget).redact if budget is not None else Redaction()
+    redaction = replace(named, no_content=no_content)
     several = [dumps] if isinstance(dumps, str | os.PathLike) else dumps
-    return ingest.ask([os.fspath(dump) for dump in several], Path(to), append, progress, adjust_clocks, sampled)
+    return ingest.ask(
+        [os.fspath(dump) for dump in several], Path(to), append, progress, adjust_clocks, sampled, redaction
+    )
 
 
 class Relation:

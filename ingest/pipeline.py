@@ -14,8 +14,9 @@ from overbudget.ingest.derive.weights import weigh_as_said
 from overbudget.ingest.files.prefetch import prefetch
 from overbudget.ingest.files.source import Dump, expand
 from overbudget.ingest.formats.read import read_dump
-from overbudget.ingest.report import FileReport
+from overbudget.ingest.report import FileReport, QuietReport
 from overbudget.ingest.write.operation_rows import RECORDED, store_counts, store_operations
+from overbudget.stages.redaction import Redaction
 from overbudget.store.dataset import build, open_dataset
 from overbudget.store.errors import OverbudgetError
 from overbudget.store.lock import writing, writing_new
@@ -23,6 +24,7 @@ from overbudget.store.tables import insert, passing
 
 if TYPE_CHECKING:
     from overbudget.ingest.derive.derive import Derivation
+    from overbudget.ingest.redact.redact import Redactor
     from overbudget.ingest.write.writer import Writer
 
 
@@ -74,6 +76,7 @@ def ingest(
     adjust_clocks: bool = True,
     sampled: str | float | None = None,
     replace: bool = True,
+    redaction: Redaction | None = None,
 ) -> IngestResult:
     """Read every dump in `dumps` (files, folders, patterns, "-") into the dataset `to`, replacing or extending it.
 
@@ -85,7 +88,7 @@ def ingest(
     services are brought into line (docs/reference/method.md, Clock skew), in the whole dataset, unless `adjust_clocks` is off.
 
     `sampled` says how the traces of these dumps were chosen, where they do not record it: the probability with which one was
-    kept, or "tail" where that depended on what was in it.
+    kept, or "tail" where that depended on what was in it. What `redaction` forbids is neither written nor counted nor shown.
 
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
     """
@@ -96,7 +99,7 @@ def ingest(
         writing(to, waiting=lambda: tell(Progress("", 0, _total(files), 0, "waiting"))) if replace else writing_new(to)
     )
     with lock as free:
-        return _ingest_locked(files, free or to, append, tell, adjust_clocks, said)
+        return _ingest_locked(files, free or to, append, tell, adjust_clocks, said, redaction or Redaction())
 
 
 def _ingest_locked(
@@ -106,15 +109,17 @@ def _ingest_locked(
     tell: Callable[[Progress], None],
     adjust_clocks: bool,
     said: str | None,
+    redaction: Redaction,
 ) -> IngestResult:
     older = to if append and to.exists() else None
     if older:
         open_dataset(older).close()
     threading.Thread(target=_load_kernels, name="overbudget-kernels", daemon=True).start()
-    first = _Reading(files[0], 0)  # goes on while the dataset is laid out
+    redactor = _redactor(redaction)
+    first = _Reading(files[0], 0, redactor)  # goes on while the dataset is laid out
     with closing(first), build(to, start_from=older) as connection:
         connection.execute("BEGIN")
-        reports, writer = _read_all(first, files, connection, tell)
+        reports, writer = _read_all(first, files, connection, tell, redactor)
         from overbudget.ingest.derive.missing_parents import replace_missing_parents
 
         replace_missing_parents(connection, writer)
@@ -136,6 +141,14 @@ def _ingest_locked(
         connection.execute("COMMIT")
         spans = connection.execute(f"SELECT count(*) FROM {RECORDED}").fetchall()[0][0]
     return IngestResult(to, spans, outcome.traces, outcome.requests, [report for _, report in reports])
+
+
+def _redactor(redaction: Redaction) -> "Redactor | None":
+    if not redaction:
+        return None
+    from overbudget.ingest.redact.redact import Redactor
+
+    return Redactor(redaction)
 
 
 def _how_sampled(said: str | float | None) -> str | None:
@@ -161,10 +174,13 @@ def _total(files: Sequence[Dump]) -> int | None:
 class _Reading:
     """A dump that is being read, from the call on, in a thread of its own."""
 
-    def __init__(self, dump: Dump, bytes_before: int) -> None:
+    def __init__(self, dump: Dump, bytes_before: int, redactor: "Redactor | None") -> None:
         self.dump, self.report = dump, FileReport(dump.path, bytes=dump.size or 0)
         self._before = self.taken = bytes_before  # of all dumps
-        self.batches = prefetch(read_dump(dump, self.report, self._take))
+        if redactor:
+            self.report = QuietReport(dump.path, bytes=dump.size or 0)
+        batches = read_dump(dump, self.report, self._take)
+        self.batches = prefetch(map(redactor.of_text, batches) if redactor else batches)
 
     def _take(self, count: int) -> None:
         self.taken += count
@@ -176,17 +192,21 @@ class _Reading:
 
 
 def _read_all(
-    first: _Reading, files: Sequence[Dump], connection: duckdb.DuckDBPyConnection, tell: Callable[[Progress], None]
+    first: _Reading,
+    files: Sequence[Dump],
+    connection: duckdb.DuckDBPyConnection,
+    tell: Callable[[Progress], None],
+    redactor: "Redactor | None",
 ) -> tuple[list[tuple[int, FileReport]], "Writer"]:
     """Store what is in the files, of which the first is being read; their reports by source_id."""
     from overbudget.ingest.write.writer import Writer
 
-    writer, total = Writer(connection), _total(files)
+    writer, total = Writer(connection, redactor.of_content if redactor else None), _total(files)
     source_id, taken = writer.next_source_id, 0
     reports: list[tuple[int, FileReport]] = []
     refused: OverbudgetError | None = None
     for file in files:
-        reading = first if file is files[0] else _Reading(file, taken)
+        reading = first if file is files[0] else _Reading(file, taken, redactor)
         batches = prefetch(writer.numbered(reading.batches, source_id + len(reports)))
         try:
             for batch in batches:

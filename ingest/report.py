@@ -51,6 +51,13 @@ class FileReport:
             self.warn(warning.code, warning.example, warning.count)
 
 
+class QuietReport(FileReport):
+    """The report of a dump whose content is not to be shown: warnings quote nothing of it."""
+
+    def warn(self, code: str, example: str, count: int = 1) -> None:
+        super().warn(code, "not shown, because this ingest redacts", count)
+
+
 def _one_line(text: str) -> str:
     """Text from a dump, fit to stand in a sentence: no line breaks, nothing that a terminal would obey."""
     return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))

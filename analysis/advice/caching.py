@@ -13,6 +13,7 @@ from overbudget.analysis.whatif.factors import served
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.kernels.arrow import numbers
 from overbudget.stages.attribute_keys import OUTPUT_KEYS, OUTPUT_PREFIX, PROMPT_KEYS
+from overbudget.stages.withheld_text import comparable
 
 CACHEABLE_STAGES = ("retrieval", "database", "tools", "context", "safety", "shaping")  # else whole answers
 TTL_NS = 10 * MINUTE
@@ -118,7 +119,7 @@ def shared_prompt_beginnings(bench: Workbench) -> Iterator[Proposal]:
     prompts: dict[tuple[str, str], list[tuple[str, int]]] = {}
     compared = _first_of_each(nodes.replay_input.tree.operation[calls], MOST_PROMPTS)
     for service, name, prompt, took in ask(bench, _PROMPTS, calls[compared]).fetchall():
-        prompts.setdefault((service, name), []).append((prompt, took))
+        prompts.setdefault((service, name), []).append((comparable(prompt), took))
     for operation, those in prompts.items():
         texts = [prompt for prompt, _ in those]
         if len(texts) < LEAST_REQUESTS or len(set(texts)) < 2:

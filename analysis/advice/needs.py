@@ -9,6 +9,7 @@ from overbudget.analysis.advice.proposal import ask
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.kernels.columns import I32
 from overbudget.stages.attribute_keys import INPUT_KEYS, OUTPUT_KEYS
+from overbudget.stages.withheld_text import MARK
 
 MOST_COMPARED = 4_000  # calls that are looked through for what they need of one another
 _NEEDS = f"""
@@ -20,6 +21,7 @@ WITH calls AS (
 SELECT count(*), count(*) FILTER (contains(b.asked[1]."value", a.said[1]."value"))
 FROM calls a JOIN calls b ON b.parent = a.parent AND a.end_ns <= b.start_ns
 WHERE len(a.said) > 0 AND len(b.asked) > 0 AND length(a.said[1]."value") > 3
+    AND NOT starts_with(a.said[1]."value", '{MARK}') AND NOT starts_with(b.asked[1]."value", '{MARK}')
 """
 # What is embedded is searched for, what is found is ranked, what is ranked is put before the model. A name has the first that fits.
 ROLES = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from overbudget.stages.name_template import template
+from overbudget.stages.redaction import Redaction
 from overbudget.stages.rules import Rule
 
 Caps = Mapping[int, int]  # percentile → ns
@@ -44,6 +45,7 @@ class Good:
 @dataclass(frozen=True)
 class Budget:
     """A budget as read. `Budget()` is no budget: nothing is capped and the default rules hold.
+    `redact` holds at ingest alone.
 
     `failures_apart` leaves failed requests out of percentiles. `remarks` say what is allowed and still worth a look.
     `as_read` is the file as a dict, `name` what messages call it.
@@ -55,6 +57,7 @@ class Budget:
     request_match: tuple[Rule, ...] = ()
     background: tuple[Rule, ...] = ()  # spans that nobody waits for
     good: Good | None = None
+    redact: Redaction = field(default_factory=Redaction)
     failures_apart: bool = False
     remarks: tuple[str, ...] = ()
     as_read: Mapping[str, Any] = field(default_factory=dict)

@@ -8,13 +8,14 @@ from typing import Any
 
 from overbudget.analysis.budget.model import Budget, Caps, Good, RouteBudget, StageBudget, cap_at
 from overbudget.analysis.budget.problems import Problems, as_error, bare_or_quoted, dotted, either, meant, question
+from overbudget.analysis.budget.redaction import read_redaction
 from overbudget.analysis.budget.rules import read_rules
 from overbudget.analysis.budget.toml_lines import Path, key_lines
 from overbudget.analysis.common.durations import duration_literal, parse_duration
 from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, UNATTRIBUTED, stage_order
 from overbudget.store.errors import OverbudgetError
 
-SECTIONS = ("budget", "request", "background", "good", "stages", "routes")
+SECTIONS = ("budget", "request", "background", "good", "redact", "stages", "routes")
 KNOWN_STAGES = (*DEFAULT_STAGES, UNATTRIBUTED)
 
 _UNQUOTED = re.compile(r"^\s*([\w.\"-]+)\s*=\s*([+-]?[\d.,]+\s*[a-zA-Zµμ]+)\s*(?:#.*)?$")
@@ -74,6 +75,7 @@ class _Reader:
             request_match=self.spans(section["request"], "request"),
             background=self.spans(section["background"], "background"),
             good=self.good(section["good"]),
+            redact=read_redaction(section["redact"], self.problems),
             as_read=document,
             name=name,
         )

@@ -1,7 +1,7 @@
 """Commands that make, show and serve datasets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -41,6 +41,20 @@ def ingest(
             "(slow and failed ones were kept).",
         ),
     ] = None,
+    budget: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--budget", help="A budget file whose [redact] says what is not to be written.", show_default=False
+        ),
+    ] = None,
+    no_content: Annotated[
+        bool,
+        typer.Option(
+            "--no-content",
+            help="Keep no prompt, answer or argument, but their lengths and hashes: advice on repeats and shared beginnings "
+            "still works.",
+        ),
+    ] = False,
     formats: Annotated[
         bool,
         typer.Option("--formats", callback=_formats, is_eager=True, help="List the formats that are read, and exit."),
@@ -53,7 +67,7 @@ def ingest(
     from overbudget.store.limits import set_limits
 
     set_limits(limits or ())
-    run(dumps, to, append, not keep_clocks, json, sampled, not no_replace)
+    run(dumps, to, append, not keep_clocks, json, sampled, not no_replace, budget, no_content)
 
 
 def sql(

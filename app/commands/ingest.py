@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from dataclasses import replace as replace_fields
 from pathlib import Path
 
 from overbudget.app.commands.first_run import compiling
@@ -15,6 +16,7 @@ from overbudget.app.text.words import count
 from overbudget.ingest.pipeline import IngestResult, Progress, ingest
 from overbudget.ingest.warnings import meaning
 from overbudget.kernels.compiling import compile_progress
+from overbudget.stages.redaction import Redaction
 
 DOING = {
     "reading": "Reading",
@@ -33,14 +35,17 @@ def run(
     as_json: bool,
     sampled: str | None = None,
     replace: bool = True,
+    budget: Path | None = None,
+    no_content: bool = False,
 ) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
+    redaction = redaction_of(budget, no_content)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too removes unfinished files
     if PARENT_VARIABLE in os.environ:
         threading.Thread(target=_end_with, args=(int(os.environ[PARENT_VARIABLE]),), daemon=True).start()
 
     def read(tell: Callable[[Progress], None] | None) -> IngestResult:
-        return ingest(dumps, to, append, tell, adjust_clocks, sampled, replace)
+        return ingest(dumps, to, append, tell, adjust_clocks, sampled, replace, redaction)
 
     if PROGRESS_VARIABLE in os.environ:
         result = read(_progress_file(Path(os.environ[PROGRESS_VARIABLE])))
@@ -56,6 +61,15 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def redaction_of(budget: Path | None, no_content: bool) -> Redaction:
+    """What is not to be written: the [redact] of a budget file, and content where that is asked for."""
+    if budget is None:
+        return Redaction(no_content=no_content)
+    from overbudget.analysis.budget.file import load_budget
+
+    return replace_fields(load_budget(budget).redact, no_content=no_content)
 
 
 def _progress_file(path: Path) -> Callable[[Progress], None]:

@@ -1,6 +1,6 @@
 """Appends span batches to the physical tables of a dataset that is being built."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -29,7 +29,11 @@ class Numbered:
 class Writer:
     """Numbers the spans of batches and stores them. Continues where an existing dataset ends."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, withhold: Callable[[SpanBatch], SpanBatch] | None = None
+    ) -> None:
+        """`withhold` takes out of a batch what must not be stored, once its operations are known."""
+        self._withhold = withhold
         self._connection = connection
         self.operations = OperationCatalog.of(connection.sql("FROM operations ORDER BY operation_id").to_arrow_table())
         next_ids = connection.execute(
@@ -56,6 +60,9 @@ class Writer:
             numbers = {
                 "span_no": np.arange(first, first + count, dtype=np.int32),
                 "operation_id": self.operations.encode(batch, names.template),
+            }
+            batch = self._withhold(batch) if self._withhold else batch
+            numbers |= {
                 "resource_id": self._resources.encode(batch.resources)[resource],
                 "scope_id": self._scopes.encode(batch.scopes)[batch.spans["scope"].to_numpy()],
                 "source_id": np.full(count, source_id, np.int16),

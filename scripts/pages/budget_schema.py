@@ -11,6 +11,7 @@ from overbudget.analysis.budget.parse import SECTIONS
 from overbudget.analysis.budget.rules import CONDITIONS
 from overbudget.kernels.otlp import KINDS
 from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, UNATTRIBUTED
+from overbudget.stages.redaction import PRESETS
 
 Schema = dict[str, Any]
 
@@ -136,6 +137,12 @@ def schema() -> Schema:
         "request": _section("Which spans are requests, when roots are not", match=rules(of_stage=False)),
         "background": _section("Which spans nobody waits for: heartbeats, polls", match=rules(of_stage=False)),
         "good": _section("What counts as a good answer", score=score),
+        "redact": _section(
+            "What is never written to a dataset: overbudget ingest --budget FILE",
+            keys=_texts("Attributes whose key matches one of these are left out; * is any text, ? one character"),
+            patterns=_texts("Regular expressions; what matches is blotted out of names, messages and values"),
+            presets={**_texts("What is well known"), "items": {"enum": list(PRESETS)}},
+        ),
         "stages": stages(),
         "routes": {"type": "object", "description": "Other caps for one route", "additionalProperties": route},
     }
@@ -146,6 +153,10 @@ def schema() -> Schema:
         "properties": {name: sections[name] for name in SECTIONS},
         "additionalProperties": False,
     }
+
+
+def _texts(what: str) -> Schema:
+    return {"type": "array", "description": what, "items": {"type": "string", "minLength": 1}}
 
 
 def text() -> str:
