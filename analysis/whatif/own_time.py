@@ -37,15 +37,16 @@ def waits_in_own_time(shape: Shape) -> Iterator[OwnTime]:
     for kind in np.flatnonzero((leaves >= LEAST_CALLS) & (leaves >= 0.95 * calls)).tolist():
         node = nodes[begins[kind] : begins[kind + 1]]
         node = node[leaf[node]]
-        by_start = np.argsort(shape.start[node], kind="stable")
-        if how_many_overlap(shape.start[node[by_start]], shape.end[node[by_start]]) < _least_queued(len(node)):
+        start, end = shape.start[node], shape.end[node]
+        by_start = np.argsort(start, kind="stable")
+        if how_many_overlap(start[by_start], end[by_start]) < _least_queued(len(node)):
             continue  # nobody can have waited
-        by_end = by_start[np.argsort(shape.end[node[by_start]], kind="stable")]
+        by_end = by_start[np.argsort(end[by_start], kind="stable")]
         order = by_end
         for servers in SLOTS:
             if servers == SLOTS[1]:
-                order = by_end[np.argsort(shape.start[node[by_end]], kind="stable")]
-            found, more = _told(shape, node, servers, order)
+                order = by_end[np.argsort(start[by_end], kind="stable")]
+            found, more = _told(node, start, end, servers, order)
             if found is not None:
                 yield found
             if found is not None or not more:
@@ -56,9 +57,8 @@ def _least_queued(calls: int) -> float:
     return max(LEAST_QUEUED, 0.01 * calls)
 
 
-def _told(shape: Shape, node: I32, servers: int, order: I64) -> tuple[OwnTime | None, bool]:
+def _told(node: I32, start: I64, end: I64, servers: int, order: I64) -> tuple[OwnTime | None, bool]:
     """The line of so many slots, if the calls show it, taken in `order`; and whether more slots are worth a look."""
-    start, end = shape.start[node], shape.end[node]
     most_bad = int(0.01 * len(node))
     grant, bad = own_time_walk(order, start, end, servers, most_bad)
     if bad > most_bad:
