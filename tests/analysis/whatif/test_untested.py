@@ -72,3 +72,13 @@ def test_a_wait_too_short_to_matter_is_no_doubt():
     """The log ends up to 9 ms after the model call, of requests of about 100 ms; then up to 0.5 ms."""
     assert told(seen(branches(log_ms=41)), {"chat": 0.1}) == (Doubt("untested", "log"),)
     assert told(seen(branches(log_ms=33.2)), {"chat": 0.1}) == ()
+
+
+@pytest.mark.parametrize(("late", "doubted"), [(5, False), (6, True)])
+def test_more_than_five_requests_of_a_thousand_must_be_later_for_it(late: int, doubted: bool):
+    """Logs of 10 ms, which end before the fastest of the shorter model calls, but for a few of 200 ms."""
+    simulation = branches(log_ms=10)
+    logs = [place for place, span in enumerate(simulation.spans) if span[3] == "log"]
+    for place in logs[:late]:
+        simulation.spans[place] = (*simulation.spans[place][:5], simulation.spans[place][4] + 200 * MS)
+    assert told(seen(simulation), {"chat": 0.1}) == ((Doubt("untested", "log"),) if doubted else ())

@@ -6,10 +6,11 @@ import pytest
 from bench.worlds.case import Case
 from overbudget.analysis.whatif.bounds import Doubt
 from overbudget.analysis.whatif.changes import Scale, Tokens
+from overbudget.analysis.whatif.lines import without
 from overbudget.analysis.whatif.token_costs import ModelCalls
 from overbudget.analysis.whatif.waits_gone import events_without_waits, may_be_told
 from overbudget.analysis.whatif.whatif import Workbench
-from overbudget.kernels.replay import no_change, spread
+from overbudget.kernels.replay import lengths, no_change, spread
 from tests.analysis.whatif.worlds import Process, Seen, Servers, Simulation, around, held, seen, simulated, work
 
 PERCENTILES = (50, 90, 95)
@@ -74,6 +75,30 @@ def test_a_batching_server_without_waits_is_as_fast_as_for_one(batching: tuple[C
     truth = case.world.changed("shorter").latency_ns
     for row in rows[:-1]:
         assert row["at_least_ns"] <= np.percentile(truth, row["percentile"]) <= row["after_ns"]
+
+
+@pytest.mark.parametrize("left", [1.0, 0.8])
+def test_of_a_call_what_it_waited_goes_and_what_it_held_is_at_the_fastest_pace(
+    batching: tuple[Case, Workbench], left: float
+) -> None:
+    """`left` is what is left of each call, its wait in it: what is saved is saved of what it held."""
+    replay_input = batching[1].nodes.replay_input
+    shape, calls = replay_input.shape, replay_input.model_calls
+    system = without(replay_input.system, [0], shape)
+    (line,) = system.unclear
+    factor = np.ones(len(shape.parent))
+    factor[line.node] = left
+    change, tokens = no_change(len(factor))._replace(factor=factor), Tokens("output", factor=left)
+    events = events_without_waits(shape, system.graph, system, {}, change, [tokens], calls)
+    assert events is not None
+    took = (shape.end - shape.start)[line.node].astype(np.float64)
+    hold = took - line.waited_ns
+    written = np.zeros(len(factor))
+    written[calls.node] = calls.output
+    pace = hold / written[line.node]
+    expected = np.maximum(hold - (1 - left) * took, 0) * np.minimum(1, np.quantile(pace, 0.01) / pace)
+    assert lengths(events)[line.node] == pytest.approx(expected, abs=2)
+    assert (line.waited_ns > 0).any()
 
 
 def test_what_is_exact_or_slower_has_no_other_end(batching: tuple[Case, Workbench]) -> None:
