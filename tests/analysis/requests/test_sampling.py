@@ -216,3 +216,12 @@ def test_compare_counts_each_request_for_as_many_as_it_stands_for(kept_unevenly:
 def test_tail_takes_its_threshold_from_what_requests_stand_for(kept_unevenly: duckdb.DuckDBPyConnection) -> None:
     found = tail(kept_unevenly, percentile=95)
     assert (found.threshold_ns, found.slow, found.typical_mean_ns) == (1000 * MS, 100, 100 * MS)
+
+
+@pytest.mark.parametrize(
+    ("share", "kept"), [(0.1, "10% of all"), (0.099, "0.099 of all"), (0.014, "0.014 of all"), (0.5, "50% of all")]
+)
+def test_the_share_that_was_kept_reads_as_people_write_it(share: float, kept: str) -> None:
+    assert Sampling("recorded", share).sentence == (
+        f"Only some traces were kept (about {kept}, by the probability that they record)"
+    )
