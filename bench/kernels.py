@@ -3,7 +3,7 @@
 import sys
 
 from bench.measure import best
-from overbudget.ingest.derive.derive import SPAN_COLUMNS, columns_of
+from overbudget.ingest.derive.parts import SPAN_COLUMNS, columns_of
 from overbudget.kernels.columns import SpanColumns
 from overbudget.kernels.critical_path import critical_path
 from overbudget.kernels.span_tree import build_tree, find_requests

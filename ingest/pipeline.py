@@ -234,7 +234,7 @@ def _load_kernels() -> None:
     import overbudget.ingest.formats.json.kernel
     import overbudget.ingest.write.writer  # noqa: F401
     from overbudget.ingest.derive.compile_ahead import paths_compiled_ahead
-    from overbudget.ingest.derive.derive import warm_up
+    from overbudget.ingest.derive.warm_up import warm_up
 
     with paths_compiled_ahead():
         warm_up()

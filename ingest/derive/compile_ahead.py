@@ -35,6 +35,6 @@ def _started() -> "subprocess.Popen[bytes] | None":
 
 
 if __name__ == "__main__":
-    from overbudget.ingest.derive.derive import warm_up_paths
+    from overbudget.ingest.derive.warm_up import warm_up_paths
 
     warm_up_paths()

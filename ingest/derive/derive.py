@@ -3,7 +3,6 @@
 Works on whole traces in partitions, so that memory stays bounded however large the dataset is.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import duckdb
@@ -11,45 +10,30 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from overbudget.ingest.derive.adopted_tools import Adopted, adopted_tools
+from overbudget.ingest.derive.adopted_tools import adopted_tools
 from overbudget.ingest.derive.call_times import Inference, call_times
 from overbudget.ingest.derive.hop_stages import HopStages
 from overbudget.ingest.derive.inference import inference_of
 from overbudget.ingest.derive.model_calls import Said, call_rows
-from overbudget.ingest.derive.requests import RequestRows, fold_facts, shape_texts
+from overbudget.ingest.derive.parts import Part, computed_parts
+from overbudget.ingest.derive.requests import RequestRows, fold_facts
 from overbudget.ingest.derive.stage_parts import part_rows
-from overbudget.ingest.files.prefetch import prefetch
 from overbudget.kernels.arrow import numbers
 from overbudget.kernels.columns import (
     CLIPPED,
     I16,
     I32,
-    I64,
     NEGATIVE_DURATION,
-    NO_END,
     NO_END_FLAG,
     ORPHAN,
     Bool,
-    Duplicates,
-    OperationColumns,
     Requests,
-    Segments,
-    SpanColumns,
     Tree,
 )
-from overbudget.kernels.content_hash import one_chunk
-from overbudget.kernels.critical_path import critical_path
-from overbudget.kernels.hex_ids import parse_ids
-from overbudget.kernels.overlap import overlapping
-from overbudget.kernels.span_tree import build_tree, find_requests
-from overbudget.stages.assign import stage_of_nodes, stage_times
 from overbudget.stages.operation_table import Catalogue
-from overbudget.stages.server_queue import Reported, reported_waits, stage_segments
-from overbudget.stages.waits_for_person import USER, Waits, waits_among, waits_for_person
 from overbudget.store.relations import schema_sql
 from overbudget.store.tables import insert, passing
 
-SPANS_PER_PARTITION = 250_000
 DERIVED = [
     *("data.stages", "data.places", "data.tree", "data.skew", "requests", "data.segments", "data.stage_time"),
     *("data.stage_parts", "data.model_calls"),
@@ -115,7 +99,7 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
     adopted = adopted_tools(connection, catalogue)
     failed = _failed_calls(connection, catalogue)
     outcome.note("adopted_tool", adopted.span_no)
-    for part in _computed(connection, catalogue, adopted, adjust_clocks):
+    for part in computed_parts(connection, catalogue, adopted, adjust_clocks):
         tree, requests, span_no = part.tree, part.requests, part.span_no
         _remove_duplicates(connection, part, outcome)
         _insert_nodes(connection, part, nodes, outcome.traces, rows.count)
@@ -136,101 +120,6 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
     hop_stages.settle(connection)
     outcome.requests = rows.count
     return outcome
-
-
-@dataclass(frozen=True)
-class Part:
-    """What the kernels found in some whole traces."""
-
-    row_span_no: I32  # the span of each row of the kernels' input
-    duplicates: Duplicates
-    tree: Tree
-    span_no: I32  # the span of each node of the tree
-    requests: Requests
-    request_of: I32
-    segments: Segments
-    segment_stage: npt.NDArray[np.int16]
-    stage_of: npt.NDArray[np.int16]
-    stage_ns: npt.NDArray[np.int64]
-    busy_ns: npt.NDArray[np.int64]
-    stage_spans: I32
-    shapes: pa.Array
-    person: Waits  # for a person
-    waits: I64  # of each node in its server's queue, before it begins
-
-
-def _compute(columns: SpanColumns, span_no: I32, catalogue: Catalogue, reported: Reported, adjust_clocks: bool) -> Part:
-    """Run the kernels."""
-    tree, duplicates = build_tree(columns, catalogue.columns, adjust_clocks)
-    requests, request_of = find_requests(tree, catalogue.columns, setup=catalogue.setup[tree.operation])
-    segments = critical_path(tree, requests, catalogue.columns, request_of)
-    stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
-    waits = reported.of_nodes(span_no[tree.row], tree, stage_of)
-    unattributed = len(catalogue.stages) - 1
-    stage_ns, busy_ns, stage_spans = stage_times(
-        tree, requests, request_of, segments, stage_of, len(catalogue.stages), waits
-    )
-    segments, segment_stage = stage_segments(segments, tree, stage_of, waits)
-    segments, segment_stage = waits_for_person(segments, segment_stage, tree, stage_of, request_of, unattributed)
-    person = waits_among(segments, segment_stage)
-    waited = person.per_request(len(requests.entry))
-    stage_ns[:, unattributed] += stage_ns[:, USER] - waited
-    stage_ns[:, USER] = waited
-    shapes = shape_texts(tree, requests, catalogue)
-    return Part(
-        span_no, duplicates, tree, span_no[tree.row], requests, request_of, segments, segment_stage, stage_of,
-        stage_ns, busy_ns, stage_spans, shapes, person, waits,
-    )  # fmt: skip
-
-
-def _computed(
-    connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adopted: Adopted, adjust_clocks: bool
-) -> Iterator[Part]:
-    """The parts, each selected and computed while the one before is in the caller's hands.
-
-    They are read over a cursor of their own, which sees what is committed: parts share no trace, so that what is done to
-    one changes no other.
-    """
-    reported = reported_waits(connection)
-    selected = prefetch(_partitions(connection.cursor()))
-    computed = prefetch(
-        _compute(adopted.below_their_calls(columns, span_no), span_no, catalogue, reported, adjust_clocks)
-        for columns, span_no in selected
-    )
-    try:
-        yield from computed
-    finally:
-        selected.close()
-        computed.close()
-
-
-SPAN_COLUMNS = (
-    f"span_no, trace_id, span_id, parent_span_id, start_ns, coalesce(end_ns, {NO_END}) AS end_ns, operation_id"
-)
-
-
-def columns_of(spans: pa.Table) -> SpanColumns:
-    """Kernel columns of the rows of SPAN_COLUMNS."""
-    trace_ids = one_chunk(spans["trace_id"])
-    return SpanColumns(
-        parse_ids(trace_ids),
-        parse_ids(trace_ids, 16),
-        parse_ids(one_chunk(spans["span_id"])),
-        parse_ids(one_chunk(spans["parent_span_id"])),
-        one_chunk(spans["start_ns"]).to_numpy(),
-        one_chunk(spans["end_ns"]).to_numpy(),
-        one_chunk(spans["operation_id"]).to_numpy(),
-    )
-
-
-def _partitions(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[SpanColumns, I32]]:
-    """Whole traces, about SPANS_PER_PARTITION spans at a time: kernel columns and the span_no of each row."""
-    count = connection.execute("SELECT count(*) FROM data.spans").fetchall()[0][0]
-    parts = -(-count // SPANS_PER_PARTITION)
-    for part in range(parts):
-        where = f"WHERE hash(trace_id) % {parts} = {part}" if parts > 1 else ""
-        spans = connection.sql(f"SELECT {SPAN_COLUMNS} FROM data.spans {where}").to_arrow_table()
-        yield columns_of(spans), one_chunk(spans["span_no"]).to_numpy()
 
 
 def _remove_duplicates(connection: duckdb.DuckDBPyConnection, part: Part, outcome: Derivation) -> None:
@@ -368,28 +257,3 @@ def _note_warnings(tree: Tree, span_no: I32, requests: Requests, outcome: Deriva
     for code, flag in (("no_end", NO_END_FLAG), ("negative_duration", NEGATIVE_DURATION), ("clipped", CLIPPED)):
         outcome.note(code, span_no[((tree.problem & flag) != 0) & recorded])
     outcome.note("no_root", span_no[entries[(tree.parent[entries] == ORPHAN) | ~recorded[entries]]])
-
-
-_ONE_OPERATION = OperationColumns(
-    *(np.zeros(1, kind) for kind in (np.int32, np.int8, np.int32, np.int16, bool, np.int16))
-)
-
-
-def warm_up() -> None:
-    """Run every kernel once, on one span, so that loading them is over when they are needed."""
-    one = np.ones(1, np.uint64)
-    times = np.ones(1, np.int64)
-    tree, _ = build_tree(SpanColumns(one, one, one, 0 * one, times, times + 1, np.zeros(1, np.int32)), _ONE_OPERATION)
-    find_requests(tree, _ONE_OPERATION)
-    warm_up_paths()
-
-
-def warm_up_paths() -> None:
-    """Run the kernels that follow the trees, on one span, without making a tree of it: about half of all."""
-    no, one = np.zeros(1, np.int32), np.ones(1, np.int64)
-    span_id = one.astype(np.uint64)
-    tree = Tree(no, no, no - 1, one, one + 1, 0 * one, no, span_id, no.astype(np.uint8), no)
-    requests = Requests(no, no, np.ones(1, bool), no + 1, no)
-    segments = critical_path(tree, requests, _ONE_OPERATION, no)
-    overlapping(one, one, one + 1, one, one, one + 1)
-    stage_times(tree, requests, no, segments, stage_of_nodes(tree, _ONE_OPERATION, 1), 2)

@@ -7,7 +7,7 @@ import pytest
 
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.requests.read import read_requests
-from overbudget.ingest.derive import derive
+from overbudget.ingest.derive import parts
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
 from tests.span_dump import MS, Span, dataset
@@ -48,7 +48,7 @@ def hops(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, float]]:
 def test_requests_of_all_parts_decide_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traces = [asked(10), asked(50), asked(50), asked(50)]  # 160 of 200 ms; the first alone has a fifth
     assert hops(dataset(tmp_path / "one.duckdb", traces)) == [("retrieval", 30)] * 4
-    monkeypatch.setattr(derive, "SPANS_PER_PARTITION", 4)
+    monkeypatch.setattr(parts, "SPANS_PER_PARTITION", 4)
     assert hops(dataset(tmp_path / "many.duckdb", traces)) == [("retrieval", 30)] * 4
     assert hops(dataset(tmp_path / "reversed.duckdb", traces[::-1])) == [("retrieval", 30)] * 4
 

@@ -14,7 +14,7 @@ SAMPLES = Path(__file__).parents[3] / "sample_traces" / "dumps"
 # Prints the kernels, with their types, that an ingest compiled for other types than the second process does.
 NEW_TYPES = """
 import sys, pathlib
-from overbudget.ingest.derive.derive import warm_up_paths
+from overbudget.ingest.derive.warm_up import warm_up_paths
 from overbudget.ingest.pipeline import ingest
 from overbudget.kernels import critical_path, hops, overlap, path_items, path_walk
 from overbudget.kernels.jit import Kernel
