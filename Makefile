@@ -10,7 +10,7 @@ PIP := --disable-pip-version-check --no-input
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs bench accuracy screenshots samples golden mutants notebook lint format lock dist clean browser port
+.PHONY: help run test docs bench accuracy screenshots samples frameworks golden mutants notebook lint format lock dist clean browser port
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ screenshots: $(VENV)/.dev browser ## Take pictures of every page, wide and narro
 
 samples: $(VENV)/.dev ## Rewrite sample_traces/dumps/, byte for byte
 	$(BIN)/python -m sample_traces
+
+frameworks: $(VENV)/.dev ## Record the fixtures of other libraries anew, each in an environment of its own; needs the network and Node.js
+	$(BIN)/python -m scripts.record_formats
 
 golden: $(VENV)/.dev ## Record the golden files anew; read the diff before you commit it
 	OVERBUDGET_GOLDEN=1 $(BIN)/python -m pytest -q -k golden

@@ -114,7 +114,7 @@ FORMATS: tuple[Format, ...] = (
         langfuse.is_langfuse, langfuse.of_langfuse, lacks="links, the kind of a span; the service, where it was not sent over OTLP",
     ),
     Format("an export of MLflow", "trace.to_json(), traces.json of its artifacts, its API", mlflow.is_mlflow, mlflow.of_mlflow,
-           lacks="the scope and the kind of a span"),
+           lacks="the service, the scope and the kind of a span"),
     Format(
         "an export of Arize Phoenix", "get_spans_dataframe() as JSON, Parquet or CSV, spans of its API", phoenix.is_phoenix, phoenix.of_phoenix,
         lacks="the service, the scope, links",

@@ -1,6 +1,9 @@
 """Traces as MLflow writes them: `trace.to_json()`, files of its artifact store, its API."""
 
 from collections.abc import Iterable
+from typing import Any
+
+import orjson
 
 from overbudget.ingest.formats.exports.console import hex_id
 from overbudget.ingest.formats.exports.otlp import Grouped, Record, attributes, object_of, objects_of, only_one, text
@@ -21,7 +24,7 @@ def is_mlflow(record: Record) -> bool:
 
 
 def of_mlflow(records: Iterable[Record]) -> list[Record]:
-    """Resource spans of MLflow's traces. MLflow keeps no scope, and of the resource what names the experiment."""
+    """Resource spans of MLflow's traces. MLflow keeps no resource and no scope."""
     grouped = Grouped()
     for record in records:
         for trace in objects_of(record["traces"]) if isinstance(record.get("traces"), list) else (record,):
@@ -37,19 +40,13 @@ def _add(trace: Record, grouped: Grouped) -> None:
         **object_of(info.get("tags")),
     }
     # what the trace says of itself goes to its root span
-    of_trace = {
-        "session.id": told.get("mlflow.trace.session"),
-        "user.id": told.get("mlflow.trace.user"),
-        "service.version": told.get("mlflow.modelId") or told.get("mlflow.source.git.commit"),
-    }
+    of_trace = {"session.id": told.get("mlflow.trace.session"), "user.id": told.get("mlflow.trace.user")}
     scores = [_score(one) for one in objects_of(info.get("assessments"))]
-    service = only_one((told.get("mlflow.source.name"), told.get("mlflow.traceName")))
-    resource = {"service.name": text(service)} if told.get("mlflow.source.name") else {}
     for one in objects_of(object_of(trace.get("data")).get("spans") or trace.get("spans")):
         context, status = object_of(one.get("context")), object_of(one.get("status"))
         parent = only_one((one.get("parent_span_id"), one.get("parent_id")))
         code = only_one((one.get("status_code"), status.get("code"), one.get("status")))
-        given = object_of(one.get("attributes"))
+        given = {key: _decoded(value) for key, value in object_of(one.get("attributes")).items()}
         events = [
             {
                 "name": text(event.get("name")),
@@ -73,7 +70,17 @@ def _add(trace: Record, grouped: Grouped) -> None:
             "attributes": attributes({**({} if parent else of_trace), **given}),
             "events": [*events, *([] if parent else [score for score in scores if score])],
         }
-        grouped.add(span, resource)
+        grouped.add(span, {})
+
+
+def _decoded(value: Any) -> Any:
+    """An attribute as MLflow exports it over OTLP: its own files keep each as JSON text, quotes around text included."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
 
 
 def _score(assessment: Record) -> Record | None:

@@ -11,11 +11,16 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
+from overbudget.ingest.formats.catalogue import format_of
+from overbudget.ingest.formats.head import first_records
+from overbudget.ingest.formats.translate import translated
 from overbudget.ingest.pipeline import ingest
+from overbudget.ingest.report import FileReport
 from overbudget.sample_traces.simulation import Simulation
 from overbudget.sample_traces.tracing import Tracing, by_arrival
 from overbudget.sample_traces.writing import json_lines
 from overbudget.store.dataset import open_dataset
+from overbudget.store.errors import OverbudgetError
 
 START_NS = 1_767_258_000_000_000_000
 MS = 1_000_000
@@ -295,7 +300,52 @@ def console_after_a_log(spans: list[ReadableSpan]) -> bytes:
     return b"INFO:     Started server process [3713]\nlistening on port 8000\n" + console_pretty(spans)
 
 
-NO_SERVICE, NO_KIND = "service", "kind"
+LANGFUSE = {"AGENT": "AGENT", "RETRIEVER": "RETRIEVER", "LLM": "GENERATION", "TOOL": "TOOL"}
+
+
+def langfuse_observations(spans: list[ReadableSpan]) -> Iterator[dict[str, Any]]:
+    """As Langfuse's API gives them."""
+    for span in spans:
+        trace, own, parent = ids(span)
+        given = dict(span.attributes or {})
+        kind = LANGFUSE[given["openinference.span.kind"]]
+        tokens = (
+            {"input": given["gen_ai.usage.input_tokens"], "output": given["gen_ai.usage.output_tokens"]}
+            if kind == "GENERATION"
+            else {}
+        )
+        yield {
+            "id": own, "traceId": trace, "type": kind, "name": span.name, "startTime": iso(span.start_time)[:-7] + "Z",
+            "endTime": iso(span.end_time)[:-7] + "Z", "parentObservationId": parent or None, "usageDetails": tokens,
+            "completionStartTime": iso(span.events[0].timestamp)[:-7] + "Z" if span.events else None,
+            "model": given.get("gen_ai.request.model"), "level": "DEFAULT" if span.status.is_ok else "ERROR",
+            "statusMessage": span.status.description, "input": None, "output": {"text": "none"}, "environment": "default",
+        }  # fmt: skip
+
+
+def langfuse_traces(spans: list[ReadableSpan]) -> list[dict[str, Any]]:
+    traces: dict[str, list[Any]] = {}
+    for one in langfuse_observations(spans):
+        traces.setdefault(one["traceId"], []).append(one)
+    return [
+        {"trace": {"id": trace, "name": "POST /chat", "timestamp": found[-1]["startTime"], "sessionId": "s-1", "tags": []},
+         "observations": found}
+        for trace, found in traces.items()
+    ]  # fmt: skip
+
+
+def langfuse_download(spans: list[ReadableSpan]) -> bytes:
+    return json.dumps(langfuse_traces(spans), indent=2).encode()
+
+
+def langfuse_api(spans: list[ReadableSpan]) -> bytes:
+    """GET /api/public/traces/ID, one answer after the other."""
+    return as_lines(
+        {**one["trace"], "observations": one["observations"], "scores": []} for one in langfuse_traces(spans)
+    )
+
+
+NO_SERVICE, NO_KIND, NO_EVENTS = "service", "kind", "events"
 FORMATS: dict[str, tuple[Callable[[list[ReadableSpan]], bytes], str, set[str]]] = {
     "one ResourceSpans a line": (bare_resource_spans, "OTLP JSON without its envelope", set()),
     "ResourceSpans pretty-printed": (bare_pretty, "OTLP JSON without its envelope", set()),
@@ -314,6 +364,8 @@ FORMATS: dict[str, tuple[Callable[[list[ReadableSpan]], bytes], str, set[str]]] 
     "Phoenix's API": (phoenix_api, "Arize Phoenix", {NO_SERVICE, NO_KIND}),
     "Phoenix's table by rows": (phoenix_rows, "Arize Phoenix", {NO_SERVICE, NO_KIND}),
     "Phoenix's table by columns": (phoenix_columns, "Arize Phoenix", {NO_SERVICE, NO_KIND}),
+    "Langfuse's download": (langfuse_download, "Langfuse", {NO_SERVICE, NO_KIND, NO_EVENTS}),
+    "Langfuse's API": (langfuse_api, "Langfuse", {NO_SERVICE, NO_KIND, NO_EVENTS}),
     "OpenInference lines": (openinference_lines, "OpenInference spans", set()),
 }
 
@@ -330,7 +382,11 @@ def answers(dataset: Path, lacking: set[str]) -> list[Any]:
         "SELECT stage, sum(stage_ns)::BIGINT, sum(busy_ns)::BIGINT FROM stage_time GROUP BY stage ORDER BY stage",
         f"SELECT name, {kind} {service} start_ns, end_ns, status_code, status_message, attributes['gen_ai.usage.input_tokens'], "
         "parent_span_id IS NULL FROM spans ORDER BY start_ns, end_ns",
-        "SELECT time_ns, name, attributes['chunk'] FROM span_events ORDER BY time_ns",
+        *(
+            ()
+            if NO_EVENTS in lacking
+            else ("SELECT time_ns, name, attributes['chunk'] FROM span_events ORDER BY time_ns",)
+        ),
     )
     return [connection.execute(query).fetchall() for query in queries]
 
@@ -419,3 +475,151 @@ def test_what_javascripts_console_prints_is_the_run_that_it_exports(tmp_path: Pa
     ]
     assert texts[0] == texts[1]
     assert "`tick` {brace} \\ back" in texts[0][0][0]
+
+
+TRUTH = [("chat", "inference", 2_000), ("find", "retrieval", 600), ("orders", "tools", 400), ("{root}", "{rest}", 40)]
+CALLED = """SELECT DISTINCT model, conversation_id, input_tokens, output_tokens, cached_tokens, ttft_ns // 1000000, duration_ns // 1000000
+            FROM requests"""
+
+
+@pytest.mark.parametrize(
+    ("dump", "name", "called"),
+    [
+        ("langsmith.runs.jsonl", "LangSmith", ("mist-7b", "s-1", 700, 90, 64, 300, 1_520)),
+        ("langsmith.tree.json", "LangSmith", ("mist-7b", "s-1", 700, 90, 64, 300, 1_520)),
+        ("mlflow.traces.jsonl", "MLflow", ("mist-7b", "s-1", 700, 90, None, 300, 1_520)),
+        ("mlflow.otlp.json", "OTLP JSON", ("mist-7b", None, 700, 90, None, 300, 1_520)),
+    ],
+)
+def test_what_a_library_recorded_is_what_its_script_did(
+    dump: str, name: str, called: tuple[Any, ...], tmp_path: Path
+) -> None:
+    """See scripts/record_formats/."""
+    result = ingest([RECORDED / dump], tmp_path / "d.duckdb")
+    assert (result.files[0].format, result.spans, result.requests) == (name, 8, 2)
+    connection = open_dataset(tmp_path / "d.duckdb")
+    path = "SELECT name, stage, sum(p.duration_ns)::BIGINT // 1000000 FROM critical_path p JOIN spans USING (trace_id, span_id)"
+    found = connection.execute(f"{path} GROUP BY ALL ORDER BY ALL").fetchall()
+    assert sorted(found) == sorted([("assistant", "orchestration", 40), *TRUTH[:3]])
+    assert connection.execute(CALLED).fetchall() == [called]
+    failed = connection.execute("SELECT name, status_message FROM spans WHERE status_code = 'ERROR'").fetchall()
+    assert failed == [("orders", "no such order")]
+
+
+def test_observations_side_by_side_stand_below_their_trace(tmp_path: Path) -> None:
+    """Langfuse's older SDKs write no observation for the whole: the trace itself is the request."""
+    spans = [span for span in run() if span.parent is not None]
+    whole = langfuse_traces(spans)
+    for trace in whole:
+        trace["trace"]["timestamp"] = trace["observations"][0]["startTime"]
+        for one in trace["observations"]:
+            one["parentObservationId"] = None
+    (tmp_path / "dump").write_text(json.dumps(whole))
+    result = ingest([tmp_path / "dump"], tmp_path / "d.duckdb")
+    assert (result.spans, result.requests) == (8, 2)
+    requests = open_dataset(tmp_path / "d.duckdb").execute(
+        "SELECT DISTINCT route, duration_ns, conversation_id, model FROM requests"
+    )
+    assert requests.fetchall() == [("POST /chat", 1_505 * MS, "s-1", "mist-7b")]
+
+
+def test_a_server_that_shares_its_clients_span_in_zipkin_gets_one_of_its_own(tmp_path: Path) -> None:
+    client = {"traceId": "a" * 16, "id": "1" * 16, "kind": "CLIENT", "name": "get", "timestamp": 10**15, "duration": 1_000,
+              "localEndpoint": {"serviceName": "web"}}  # fmt: skip
+    server = {**client, "kind": "SERVER", "shared": True, "timestamp": 10**15 + 100, "duration": 800,
+              "localEndpoint": {"serviceName": "api"}}  # fmt: skip
+    query = {**client, "id": "2" * 16, "parentId": "1" * 16, "name": "select", "timestamp": 10**15 + 200, "duration": 500,
+             "localEndpoint": {"serviceName": "api"}}  # fmt: skip
+    (tmp_path / "dump").write_text(json.dumps([client, server, query]))
+    result = ingest([tmp_path / "dump"], tmp_path / "d.duckdb")
+    assert (result.spans, result.requests, result.files[0].duplicates) == (3, 1, 0)
+    found = open_dataset(tmp_path / "d.duckdb").execute(
+        "SELECT c.service_name, c.name, p.service_name, p.kind FROM spans c JOIN spans p ON p.span_id = c.parent_span_id ORDER BY c.start_ns"
+    )
+    assert found.fetchall() == [("api", "get", "web", "CLIENT"), ("api", "select", "api", "SERVER")]
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "Tempo's search": (
+        {"traces": [{"traceID": "a", "rootServiceName": "s", "durationMs": 5}], "metrics": {}},
+        "GET /api/v2/traces",
+    ),
+    "X-Ray": ({"Traces": [{"Id": "1-58406520-a006649127e371903a2de979", "Segments": []}]}, "X-Ray segments"),
+    "an X-Ray segment": (
+        {"trace_id": "1-58406520-a006649127e371903a2de979", "id": "1", "name": "s", "start_time": 1.4e9},
+        "X-Ray segments",
+    ),
+    "Cloud Trace": ({"traces": [{"projectId": "p", "traceId": "a", "spans": []}]}, "Google Cloud Trace"),
+    "Datadog": (
+        [[{"trace_id": 1, "span_id": 2, "service": "s", "resource": "r", "start": 1, "duration": 2, "meta": {}}]],
+        "datadog receiver",
+    ),
+    "Chrome": ({"traceEvents": [{"ph": "X", "ts": 1, "pid": 1}]}, "Chrome trace"),
+    "Elasticsearch": ({"hits": {"hits": [{"_index": "apm", "_source": {}}]}}, "Elasticsearch documents"),
+    "Elastic APM": (
+        {"@timestamp": "2026-01-01T00:00:00Z", "processor": {"event": "span"}, "trace": {"id": "a"}},
+        "Elasticsearch",
+    ),
+    "Zipkin v1": (
+        [{"traceId": "a", "id": "b", "name": "n", "annotations": [], "binaryAnnotations": []}],
+        "GET /api/v2/traces",
+    ),
+    "metrics": ({"resourceMetrics": []}, "is metrics"),
+    "Prometheus": ({"status": "success", "data": {"resultType": "matrix", "result": []}}, "is metrics"),
+    "logs": ({"resourceLogs": [{"scopeLogs": []}]}, "is logs"),
+    "an application's log": ({"level": "info", "msg": "started", "error": None}, "log of an application"),
+    "anything else": (
+        {"action": "reply", "duration_ms": 41, "error": None},
+        "no spans in an object with the keys action",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("shape", ["lines", "pretty"])
+def test_what_is_not_read_is_named_with_what_to_do(what: str, shape: str, tmp_path: Path) -> None:
+    content, said = REFUSED[what]
+    text = f"{json.dumps(content)}\n{json.dumps(content)}\n" if shape == "lines" else json.dumps(content, indent=2)
+    (tmp_path / "dump").write_text(text)
+    with pytest.raises(OverbudgetError) as refused:
+        ingest([tmp_path / "dump"], tmp_path / "d.duckdb")
+    message = str(refused.value)
+    assert said in message
+    assert "ends before" not in message
+    assert "API returned an error" not in message
+    assert message.endswith(".")
+
+
+@pytest.mark.parametrize("wrong", [5, "x", [], {}, True, None, [5], {"a": 1}, [[]], 10**30, -1], ids=str)
+def test_a_wrong_value_anywhere_costs_its_record_and_no_other(wrong: Any, tmp_path: Path) -> None:
+    """In every format, at every place of the first record in turn, with the others sound."""
+    for what, (write, _, _) in FORMATS.items():
+        if what.startswith(("ids", "trace ids")):
+            continue
+        form = next(iter(format_of(record) for record in first_records(write(run()))))
+        if form is None or form.resource_spans is None:
+            continue
+        records = list(first_records(write(run())))
+        for path in places(records[0]):
+            changed = json.loads(json.dumps(records[0]))
+            inside = changed
+            for step in path[:-1]:
+                inside = inside[step]
+            inside[path[-1]] = wrong
+            report = FileReport("dump")
+            text = translated(as_lines([changed, *records[1:]]), form, report)
+            assert text.count(b"startTimeUnixNano") >= min(len(records) - 1, 1), (what, path)
+
+
+def places(value: Any) -> Iterator[tuple[Any, ...]]:
+    """The path to every value within a JSON document, as far as its shape repeats itself."""
+    inner = (
+        list(value.items())
+        if isinstance(value, dict)
+        else list(enumerate(value))[:2]
+        if isinstance(value, list)
+        else []
+    )
+    for step, one in inner:
+        yield (step,)
+        yield from ((step, *rest) for rest in places(one))
