@@ -28,6 +28,12 @@ SEGMENT = np.dtype(
 FRAME = np.dtype(
     [("span", np.int64), ("piece", np.int64), ("low", np.int64), ("high", np.int64), ("awaited", np.bool_)], align=True
 )
+# Who owns all of a span's path between two instants: where parts of a span are asked for again and again, as in a chain of
+# spans of which each outlives the one above, the way down is not gone anew for each part.
+OWNER = np.dtype(
+    [("node", np.int32), ("while_running", np.int32), ("low", np.int64), ("high", np.int64), ("awaited", np.bool_)],
+    align=True,
+)
 
 
 @kernel(allocates=False, inner=True)
@@ -77,7 +83,29 @@ def _enter(frame, span, low, high, awaited, first, counts, pieces):
 
 
 @kernel(allocates=False, inner=True)
-def _tile(request, entry, start, end, first, items, counts, pieces, order, heap, frames, segments, count):
+def _bottom(span, at, start, first, counts, pieces):
+    """Where the piece in row `at` of a walked span begins."""
+    return start[span] if at == _first_row(first, span) + counts[span] - 1 else pieces[at + 1]["high"]
+
+
+@kernel(allocates=False, inner=True)
+def _remember(
+    frames, depth, start, first, counts, pieces, owners, part_low, part_high, low, high, node, while_running, awaited
+):
+    """Note for the spans on the way to a segment, from the last frame up, that `node` owns their path between `low` and `high`,
+    as far as that holds for each: as long as the segment, from `part_low` to `part_high`, is all of a frame's part."""
+    while depth >= 0 and frames[depth]["low"] == part_low and frames[depth]["high"] == part_high:
+        span, at = frames[depth]["span"], frames[depth]["piece"] + 1
+        low, high = max(low, _bottom(span, at, start, first, counts, pieces)), min(high, pieces[at]["high"])
+        awaited = awaited and (pieces[at]["how"] == AWAITED or pieces[at]["how"] == OWN)
+        owner = owners[span]
+        owner["node"], owner["while_running"], owner["awaited"] = node, while_running, awaited
+        owner["low"], owner["high"] = low, high
+        depth -= 1
+
+
+@kernel(allocates=False, inner=True)
+def _tile(request, entry, start, end, first, items, counts, pieces, owners, order, heap, frames, segments, count):
     """Write the segments of one request in time order from row `count` of `segments` on; returns the row after them."""
     child, low, high, awaited, depth = entry, start[entry], end[entry], True, -1
     while True:
@@ -92,7 +120,7 @@ def _tile(request, entry, start, end, first, items, counts, pieces, order, heap,
         frame = frames[depth]
         span, row = frame["span"], _first_row(first, frame["span"])
         at = frame["piece"]
-        bottom = start[span] if at == row + counts[span] - 1 else pieces[at + 1]["high"]
+        bottom = _bottom(span, at, start, first, counts, pieces)
         child = -1
         if at < row or bottom >= frame["high"]:
             depth -= 1
@@ -103,20 +131,28 @@ def _tile(request, entry, start, end, first, items, counts, pieces, order, heap,
         piece = pieces[at]
         low, high = max(frame["low"], bottom), min(frame["high"], piece["high"])
         awaited = frame["awaited"] and (piece["how"] == AWAITED or piece["how"] == OWN)
+        node, running, waited, since, until = piece["node"], -1, True, bottom, piece["high"]
         if piece["how"] == RAN:
-            count = add_segment(segments, count, request, span, low, high, False, piece["node"])
-        elif piece["how"] == OWN or first[piece["node"]] == first[piece["node"] + 1]:
-            count = add_segment(segments, count, request, piece["node"], low, high, awaited, -1)
-        else:
-            child = piece["node"]
+            node, running, waited = span, piece["node"], False
+        elif piece["how"] != OWN and first[node] < first[node + 1]:
+            known = owners[node]
+            if low < known["low"] or known["high"] < high:
+                child = node
+                continue
+            node, running, waited = known["node"], known["while_running"], known["awaited"]
+            since, until = known["low"], known["high"]
+        count = add_segment(segments, count, request, node, low, high, awaited and waited, running)
+        _remember(frames, depth, start, first, counts, pieces, owners, low, high, since, until, node, running, waited)
 
 
 @kernel(allocates=False)
-def _tile_all(entry, start, end, first, items, counts, pieces, order, heap, frames, segments):
+def _tile_all(entry, start, end, first, items, counts, pieces, owners, order, heap, frames, segments):
     """Write the segments of all requests, request by request in time order; returns how many there are."""
     count = 0
     for r in range(entry.size):
-        count = _tile(r, entry[r], start, end, first, items, counts, pieces, order, heap, frames, segments, count)
+        count = _tile(
+            r, entry[r], start, end, first, items, counts, pieces, owners, order, heap, frames, segments, count
+        )
     return count
 
 
@@ -128,12 +164,23 @@ def compiled_before() -> bool:
 def _tiled(tree: Tree, requests: Requests, items: Items) -> np.ndarray:
     """The segments of all requests, written to memory for as many as there can be: each ends where a piece ends."""
     spans, most = len(tree.start), MOST_PIECES * len(items.item)
-    counts, pieces = np.zeros(spans, np.int32), np.empty(most + spans, PIECE)
+    counts, pieces, owners = np.zeros(spans, np.int32), np.empty(most + spans, PIECE), np.zeros(spans, OWNER)
     widest, deepest = int(np.diff(items.first).max(initial=0)), int(requests.span_count.max(initial=1))
     order, heap, frames = np.empty(widest, np.int64), np.empty(widest, np.int64), np.empty(deepest + 1, FRAME)
     segments = np.empty(most + len(requests.entry), SEGMENT)
     count = _tile_all(
-        requests.entry, tree.start, tree.end, items.first, items.item, counts, pieces, order, heap, frames, segments
+        requests.entry,
+        tree.start,
+        tree.end,
+        items.first,
+        items.item,
+        counts,
+        pieces,
+        owners,
+        order,
+        heap,
+        frames,
+        segments,
     )
     return segments[:count]
 

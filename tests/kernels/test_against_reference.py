@@ -116,6 +116,48 @@ def test_kernel_and_reference_agree_whatever_the_trace(seed: int, most: int, spa
     assert by_trace(spans) == by_reference(spans)
 
 
+def chains(rng: np.random.Generator, traces: int, deep: int, span: int) -> SpanColumns:
+    """A request over a chain of spans of which each outlives the one above it most of the time, and siblings beside it."""
+    rows = []
+    for trace in range(traces):
+        rows.append((trace, 1, 0, 0, span))
+        above, start, end = 1, 0, int(rng.integers(1, span))
+        for number in range(2, deep + 2):
+            start = int(rng.integers(start, min(start + 3, end) + 1))
+            end = int(np.clip(end + rng.integers(-1, 6), start, span + 5))
+            rows.append((trace, number, above, start, end))
+            above = number if rng.random() < 0.9 else above
+    table = np.array(rows, np.int64)
+    trace = table[:, 0].astype(np.uint64) + np.uint64(1)
+    return SpanColumns(
+        trace, trace, table[:, 1].astype(np.uint64), table[:, 2].astype(np.uint64),
+        table[:, 3] + 1_000, table[:, 4] + 1_000, rng.integers(0, 8, len(rows)).astype(np.int32),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("span", [40, 400])
+def test_kernel_and_reference_agree_on_chains_of_spans_that_outlive_the_one_above(span: int) -> None:
+    spans = chains(np.random.default_rng(span), 20 if AS_PYTHON else 400, 25, span)
+    assert by_trace(spans) == by_reference(spans)
+
+
+@pytest.mark.skipif(AS_PYTHON, reason="far too slow")
+def test_the_way_down_a_chain_is_gone_once_and_not_for_each_part_of_it() -> None:
+    """A million spans, each of which outlives the one above: were each part's way gone anew, it would take days."""
+    n = 1_000_000
+    number = np.arange(n, dtype=np.int64)
+    one = np.ones(n, np.uint64)
+    start, end = number + 1_000, 2 * n + number
+    end[0] = 10 * n
+    spans = SpanColumns(
+        one, one, (number + 1).astype(np.uint64), number.astype(np.uint64), start, end, np.zeros(n, np.int32)
+    )
+    tree, _, _, segments = run(spans)
+    assert int((segments.end - segments.start).sum()) == int(end[0] - start[0])
+    last = tree.span_id[segments.node] == n
+    assert int((segments.end - segments.start)[last].sum()) == 3 * n - 1 - int(start[-1])
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([4, 50, 10**12]), st.floats(0, 1))
 def test_segments_tile_every_request_and_stage_times_sum_to_it(seed: int, span: int, outlive: float) -> None:
