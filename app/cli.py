@@ -60,6 +60,7 @@ COMMANDS: dict[Callable[..., None], str] = {  # in the order of --help, each wit
     datasets.export: "overbudget export traces.duckdb --parquet traces/",
     datasets.warm: "overbudget warm",
     datasets.serve: "overbudget serve --workspace workspace --port 8501",
+    datasets.hash_password: "overbudget hash-password --role admin > passwords.txt",
 }
 for command, example in COMMANDS.items():
     app.command(epilog=f"Example: {example}")(command)

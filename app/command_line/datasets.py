@@ -101,12 +101,73 @@ def warm() -> None:
 
 def serve(
     workspace: Annotated[Path, typer.Option(help="The folder of the datasets.")] = Path("workspace"),
-    port: Annotated[int, typer.Option(help="The port to listen on, on this machine only.", min=1, max=65535)] = 8501,
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8501,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; any but this machine's own needs people to sign in.")
+    ] = "127.0.0.1",
+    base_url: Annotated[
+        str,
+        typer.Option("--base-url", metavar="PATH", help="The path below which a proxy shows it: /tools/overbudget."),
+    ] = "",
+    allowed_origin: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--allowed-origin",
+            metavar="URL",
+            help="The address that browsers show, where it is not this machine's: https://tools.example.org. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    password_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--password-file", help="Passwords that sign people in, by overbudget hash-password.", show_default=False
+        ),
+    ] = None,
+    proxy: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="ADDRESS",
+            help="A proxy that signs people in: an address or network whose --user-header is believed. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    user_header: Annotated[
+        str, typer.Option("--user-header", help="The header in which a proxy says who has signed in.")
+    ] = "X-Forwarded-User",
+    role: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="USER=ROLE",
+            help="The role of a user of the proxy: read, upload or admin. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    default_role: Annotated[
+        str, typer.Option("--default-role", help="The role of all other users of the proxy.")
+    ] = "read",
+    without_sign_in: Annotated[
+        bool, typer.Option("--without-sign-in", help="Serve everybody who can reach this machine, as administrators.")
+    ] = False,
     limits: Limits = None,
 ) -> None:
     """Serve the dashboard on http://localhost:PORT."""
+    from overbudget.app.server.access.settings import access
     from overbudget.app.server.serve import serve as run
     from overbudget.store.limits import set_limits
 
     set_limits(limits or ())
-    run(workspace, port)
+    origins, proxies, roles = allowed_origin or (), proxy or (), role or ()
+    settings = access(
+        host, port, base_url, origins, proxies, user_header, roles, default_role, password_file, without_sign_in
+    )
+    run(workspace, settings)
+
+
+def hash_password(
+    role: Annotated[str, typer.Option(help="What the password is for: read, upload or admin.")] = "admin",
+) -> None:
+    """Ask for a password and print the line of it for overbudget serve --password-file."""
+    from overbudget.app.commands.hash_password import run
+
+    run(role)

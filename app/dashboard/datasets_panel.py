@@ -10,11 +10,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from overbudget.app.dashboard.access import allowed
 from overbudget.app.dashboard.sidebar import forget, go
 from overbudget.app.dashboard.state import workspace
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.server.jobs import CANCELLED, WAITING, Job, Jobs, jobs_of
-from overbudget.app.server.workspace import sample_of
+from overbudget.app.server.workspace import Workspace, sample_of
 from overbudget.app.text.words import count
 from overbudget.ingest.warnings import WARNINGS
 from overbudget.store.dataset import damage
@@ -35,7 +36,8 @@ def _running() -> None:
             st.progress(0.0, f"{literal(job.name)} waits to be read")
         else:
             st.progress(*_progress(job.name, job.progress()))
-        st.button("Cancel", key=f"cancel {job.id}", on_click=jobs.cancel, args=(job.id,))
+        if allowed("upload"):
+            st.button("Cancel", key=f"cancel {job.id}", on_click=jobs.cancel, args=(job.id,))
     before, now = st.session_state.get("jobs busy", set()), {job.id for job in busy}
     st.session_state["jobs busy"] = now
     if before - now:
@@ -83,7 +85,8 @@ def _outcome(job: Job) -> None:
     if job.result is not None:
         made = Path(job.result["dataset"]).stem
         row.button("Open the review", key=f"open {job.id}", type="primary", on_click=open_review, args=(made,))
-    row.button("Dismiss", key=f"dismiss {job.id}", on_click=_jobs().forget, args=(job.id,))
+    if allowed("upload"):
+        row.button("Dismiss", key=f"dismiss {job.id}", on_click=_jobs().forget, args=(job.id,))
 
 
 def open_review(name: str) -> None:
@@ -110,7 +113,7 @@ def dataset(connection: duckdb.DuckDBPyConnection, name: str) -> DeltaGenerator:
     story = f"{escape(sample.story)} " if sample else ""
     left.html(f'<p class="ob-part">{escape(title(name))}</p><p class="ob-note">{story}{escape(size)}.</p>')
     right.button("Open", key=f"review {name}", on_click=open_review, args=(name,), width="stretch")
-    fold = st.expander("Files and warnings; rename, merge, delete, download")
+    fold = st.expander(f"Files and warnings; {'rename, merge, delete, ' if allowed('admin') else ''}download")
     with fold:
         _files(connection)
     return fold
@@ -139,6 +142,8 @@ def unreadable(name: str, error: OverbudgetError | duckdb.Error) -> None:
         raise error
     st.html(f'<p class="ob-part">{escape(title(name))}</p>')
     st.error(literal(said.replace(str(workspace().folder) + "/", "")))
+    if not allowed("admin"):
+        return
     with st.expander(f"Delete {literal(name)}"):
         _refused(name)
         _delete(name)
@@ -156,8 +161,16 @@ def _delete(name: str) -> None:
 
 
 def manage(name: str) -> None:
-    """Rename, merge, delete, download."""
+    """Rename, merge, delete, which only an administrator may, and download."""
     place = workspace()
+    if allowed("admin"):
+        _change(name, place)
+    st.download_button(
+        "Download as Parquet", lambda: place.parquet(name), f"{name}.zip", "application/zip", key=f"parquet {name}", on_click="ignore"
+    )  # fmt: skip
+
+
+def _change(name: str, place: Workspace) -> None:
     _refused(name)
     left, middle, right = st.columns(3)
     with left:
@@ -175,9 +188,6 @@ def manage(name: str) -> None:
         )
     with right:
         _delete(name)
-    st.download_button(
-        "Download as Parquet", lambda: place.parquet(name), f"{name}.zip", "application/zip", key=f"parquet {name}", on_click="ignore"
-    )  # fmt: skip
 
 
 def _try(name: str, act: Callable[..., object], *arguments: object) -> None:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from overbudget.app.extras import needs
+from overbudget.app.server.access.settings import Access
 from overbudget.app.server.jobs import jobs_of, start_ingest
 from overbudget.app.server.workspace import Workspace, samples
 from overbudget.store.dataset import is_readable, sweep_folder
@@ -32,16 +33,19 @@ CONFIG = {
 }
 
 
-def serve(workspace: Path, port: int = 8501) -> None:
-    """Serve the dashboard on http://localhost:PORT until it is interrupted.
+def serve(workspace: Path, settings: Access | None = None) -> None:
+    """Serve the dashboard until it is interrupted, as `settings` say: else to this machine alone, on port 8501.
 
     The first sample is ready before the first page is shown; the others, and those made by an older version, are made
     in the background.
     """
-    require_free(port)
+    settings = settings or Access()
+    require_free(settings.port, settings.host)
     with needs("streamlit", "dashboard", "overbudget serve"):
         import streamlit as st
+        from starlette.middleware import Middleware
 
+        from overbudget.app.server.access.gate import Gate
         from overbudget.app.server.upload import upload_route
 
     place = Workspace(workspace.resolve())
@@ -59,17 +63,36 @@ def serve(workspace: Path, port: int = 8501) -> None:
         print("Making the sample datasets …", flush=True)
         _make(missing[:1])
         threading.Thread(target=_make, args=(missing[1:],), daemon=True).start()
-    print(f"overbudget is on http://localhost:{port}", flush=True)
-    st.App(MAIN, routes=[upload_route(jobs)]).run(config={**CONFIG, "server.port": port})
+    print(f"overbudget is on {_address(settings)}", flush=True)
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe anybody on this machine who says to be another
+    st.App(MAIN, routes=[upload_route(jobs, settings.base)], middleware=[Middleware(Gate, settings=settings)]).run(
+        config={
+            **CONFIG,
+            "server.address": settings.host,
+            "server.port": settings.port,
+            "server.baseUrlPath": settings.base.strip("/"),
+            **({"server.corsAllowedOrigins": list(settings.origins)} if settings.origins else {}),
+        }
+    )
 
 
-def require_free(port: int) -> None:
-    """Errors: OverbudgetError where another program listens on the port, or this user is not allowed to."""
-    with socket.socket() as probe:
+def _address(settings: Access) -> str:
+    """Where a browser finds the server."""
+    if settings.origins:
+        return f"{settings.origins[0]}{settings.base}"
+    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base}"
+
+
+def require_free(port: int, host: str = "127.0.0.1") -> None:
+    """Errors: OverbudgetError where another program listens on the port, this user is not allowed to, or `host` is not ours."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+                raise OverbudgetError(f"--host {host} is no address of this machine.") from error
             why = "taken by another program" if error.errno == errno.EADDRINUSE else f"not available ({error.strerror})"
             raise OverbudgetError(
                 f"Port {port} is {why}. Choose another one: overbudget serve --port {_other(port)}"

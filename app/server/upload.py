@@ -21,8 +21,8 @@ HEADER = "x-overbudget-upload"
 LONGEST_NAME = 1_000  # characters of a file's name that are kept
 
 
-def upload_route(jobs: Jobs) -> Route:
-    """PUT PATH?name=FILE with the header HEADER: answers {"id": of its job, "bytes": n}."""
+def upload_route(jobs: Jobs, base: str = "") -> Route:
+    """PUT base + PATH?name=FILE with the header HEADER: answers {"id": of its job, "bytes": n}."""
 
     async def receive(request: Request) -> Response:
         if request.headers.get(HEADER) != "1":
@@ -57,7 +57,7 @@ def upload_route(jobs: Jobs) -> Route:
         jobs.arrived(job)
         return JSONResponse({"id": job.id, "bytes": size})
 
-    return Route(PATH, receive, methods=["PUT"])
+    return Route(base + PATH, receive, methods=["PUT"])
 
 
 class _TooLarge(OverbudgetError):

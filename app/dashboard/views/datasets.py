@@ -4,12 +4,14 @@ import duckdb
 import streamlit as st
 
 from overbudget.app.dashboard import cache, datasets_panel, state
+from overbudget.app.dashboard.access import allowed
 from overbudget.app.dashboard.components.upload import upload
 from overbudget.app.server.workspace import samples
 from overbudget.store.errors import OverbudgetError
 
 st.html('<p class="ob-head">Datasets</p>')
-upload("upload")
+if allowed("upload"):
+    upload("upload")
 datasets_panel.show_jobs()
 names = state.workspace().names()
 st.html('<p class="ob-caption">In this workspace</p>')

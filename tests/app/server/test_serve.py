@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from overbudget.app.server.access.settings import Access
 from overbudget.app.server.serve import require_free, serve
 from overbudget.store.errors import OverbudgetError
 
@@ -15,7 +16,7 @@ def test_a_taken_port_is_said_before_anything_is_made(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(OverbudgetError, match=f"Port {port} is taken by another program.*--port"):
-            serve(tmp_path / "workspace", port)
+            serve(tmp_path / "workspace", Access(port=port))
     assert not (tmp_path / "workspace").exists()
 
 

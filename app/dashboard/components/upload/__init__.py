@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from overbudget.app.dashboard.access import base_path
 from overbudget.app.server.upload import HEADER, PATH
 from overbudget.store.limits import as_written, limit
 
@@ -19,5 +20,5 @@ def upload(key: str) -> None:
         js=(HERE / "upload.js").read_text(),
     )
     most = limit("upload_bytes")
-    data = {"path": PATH, "header": HEADER, "largest": most, "most": as_written("upload_bytes", most)}
+    data = {"path": base_path() + PATH, "header": HEADER, "largest": most, "most": as_written("upload_bytes", most)}
     mount(data=data, key=key, default={"arrived": []}, on_arrived_change=lambda: None)

@@ -1,0 +1,1 @@
+"""Who may use the dashboard, from where, and what for."""

@@ -1,0 +1,161 @@
+"""The example of deploy/nginx.conf, as it stands, in front of a real server: sign in, upload, every page, below a path."""
+
+import base64
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import ROOT, _is_error
+from tests.waiting import until
+
+pytestmark = pytest.mark.browser
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+PLACE = "/tools/overbudget"
+PEOPLE = {"ann": "pass-of-ann", "eve": "pass-of-eve"}
+LARGE = 500 << 20
+PAGES = {"": "review", "tail": "tail", "waterfall": "waterfall", "advice": "advice", "load": "load", "compare": "compare",
+         "health": "health", "sql": "sql", "datasets": ""}  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def configuration(folder: Path, front: int, back: int) -> Path:
+    """The example, with our ports and folders, in the least that nginx needs around it."""
+    people = folder / "htpasswd"
+    people.write_text("".join(f"{name}:{{PLAIN}}{password}\n" for name, password in PEOPLE.items()))
+    example = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    for ours, theirs in (("listen 80;", f"listen 127.0.0.1:{front};"), ("127.0.0.1:8501", f"127.0.0.1:{back}"),
+                         ("/etc/nginx/overbudget.htpasswd", str(people)), ("tools.example.org;", "localhost;")):  # fmt: skip
+        assert ours in example
+        example = example.replace(ours, theirs)
+    temporary = " ".join(
+        f"{one}_temp_path {folder / one};" for one in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    path = folder / "nginx.conf"
+    path.write_text(
+        f"daemon off; pid {folder / 'pid'}; error_log {folder / 'error.log'}; worker_processes 1;\n"
+        f"{'user root;' if os.geteuid() == 0 else ''} events {{}}\n"
+        f"http {{ access_log off; {temporary} {example} }}\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of nginx in front of a server of a new workspace."""
+    if NGINX is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no nginx, which .ci/run installs")
+        pytest.skip("there is no nginx; apt-get install nginx-light")
+    folder, front, back = tmp_path_factory.mktemp("nginx"), free_port(), free_port()
+    command = [sys.executable, "-m", "overbudget.app.cli", "serve", "--workspace", str(folder / "workspace"), "--port", str(back),
+               "--base-url", PLACE, "--allowed-origin", f"http://localhost:{front}", "--proxy", "127.0.0.1", "--role", "ann=admin"]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    nginx = subprocess.Popen([NGINX, "-c", str(configuration(folder, front, back)), "-p", str(folder)])
+    try:
+        until(lambda: _health(server, front, folder / "log") == 200, "nginx and the server answer")
+        yield front
+    finally:
+        for process in (nginx, server):
+            process.terminate()
+            process.wait()
+
+
+def _health(server: subprocess.Popen[bytes], port: int, log: Path) -> int:
+    assert server.poll() is None, log.read_text()
+    try:
+        return asked(port, f"{PLACE}/_stcore/health", "ann")
+    except OSError:
+        return 0
+
+
+def asked(port: int, path: str, person: str | None = None, method: str = "GET", **headers: str) -> int:
+    """The status of an answer."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    if person:
+        given["Authorization"] = "Basic " + base64.b64encode(f"{person}:{PEOPLE[person]}".encode()).decode()
+    connection = http.client.HTTPConnection("localhost", port, timeout=20)
+    connection.request(method, path, headers=given)
+    return connection.getresponse().status
+
+
+def test_nobody_gets_past_the_proxy_without_signing_in_or_as_somebody_else(front: int) -> None:
+    upload = f"{PLACE}/overbudget/upload?name=x"
+    assert asked(front, f"{PLACE}/") == 401
+    assert asked(front, f"{PLACE}/", X_Forwarded_User="ann") == 401
+    assert asked(front, f"{PLACE}/", "eve") == 200
+    assert (
+        asked(front, upload, "eve", "PUT", X_Overbudget_Upload="1", X_Forwarded_User="ann", X_Overbudget_Role="admin")
+        == 403
+    )
+    assert asked(front, upload, "ann", "PUT", X_Overbudget_Upload="1", Origin="https://evil.example") == 403
+    assert asked(front, PLACE, "ann") == 301
+
+
+@pytest.fixture
+def people(browser: Browser, front: int) -> Iterator[dict[str, Page]]:
+    """A page of each person; nothing may go wrong on any, and none may ask anybody else."""
+    pages, wrong, contexts = {}, list[str](), []
+    here = (f"http://localhost:{front}/", f"ws://localhost:{front}/", "data:", "blob:")
+    for name, password in PEOPLE.items():
+        context = browser.new_context(viewport={"width": 1440, "height": 1000},
+                                      http_credentials={"username": name, "password": password})  # fmt: skip
+        contexts.append(context)
+        page = pages[name] = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+        page.on("console", lambda message: wrong.append(message.text) if _is_error(message) else None)
+        page.on("request", lambda request: None if request.url.startswith(here) else wrong.append(request.url))
+    yield pages
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def test_every_page_opens_below_the_path(people: dict[str, Page], front: int) -> None:
+    page = people["ann"]
+    for name, ready in PAGES.items():
+        page.goto(f"http://localhost:{front}{PLACE}/{name}?dataset=sample-slow_database_tenant")
+        page.locator("[data-testid=stMain]").wait_for(timeout=60_000)
+        if ready in ("review", "waterfall"):
+            page.locator(f"[data-ready={ready}]").first.wait_for(timeout=60_000)
+        else:
+            page.locator("[data-testid=stMain] >> css=.ob-head, h1, h2, .ob-part").first.wait_for(timeout=60_000)
+        assert page.locator("[data-testid=stException]").count() == 0
+        assert page.locator("[role=dialog]").count() == 0
+    page.get_by_role("link", name="Review").click()
+    page.locator("[data-ready=review]").wait_for(timeout=60_000)
+    assert page.url.startswith(f"http://localhost:{front}{PLACE}/")
+
+
+def test_500_mb_are_uploaded_and_only_by_who_may(people: dict[str, Page], front: int, tmp_path: Path) -> None:
+    large = tmp_path / "zeros.bin"
+    with large.open("wb") as file:
+        file.truncate(LARGE)
+    page = people["ann"]
+    page.goto(f"http://localhost:{front}{PLACE}/datasets")
+    page.locator(".ob-upload input").set_input_files(large)
+    page.get_by_text("zero bytes").first.wait_for(
+        timeout=240_000
+    )  # all of it has come and was looked at: it is no dump
+    assert page.get_by_role("button", name="Dismiss").count() == 1
+    reader = people["eve"]
+    reader.goto(f"http://localhost:{front}{PLACE}/datasets")
+    reader.get_by_text("zero bytes").first.wait_for(timeout=60_000)
+    reader.get_by_role("button", name="Open").first.wait_for(timeout=60_000)
+    for button in ("Dismiss", "Rename", "Merge", "Delete"):
+        assert reader.get_by_role("button", name=button).count() == 0
+    assert reader.locator(".ob-upload").count() == 0
