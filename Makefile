@@ -41,7 +41,7 @@ run: port $(VENV)/.runtime ## Serve the dashboard on http://localhost:8501 with 
 browser: $(VENV)/.dev
 	@$(BIN)/python scripts/get_browser.py
 
-test: $(VENV)/.dev browser ## Run every test, those in a real browser included; ARGS="-k path" chooses
+test: $(VENV)/.dev browser ## Run every test, those in a real browser included; ARGS="-k path" selects some
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev ## Check format, lint, types and the workflows
@@ -51,10 +51,10 @@ lint: $(VENV)/.dev ## Check format, lint, types and the workflows
 	$(BIN)/yamllint --strict .github .pre-commit-config.yaml
 	$(BIN)/zizmor --offline --quiet .github
 
-docs: $(VENV)/.dev ## Write docs/reference/ and the schemas anew from the code
+docs: $(VENV)/.dev ## Regenerate docs/reference/ and the schemas from the code
 	$(BIN)/python -m scripts.write_docs
 
-format: $(VENV)/.dev ## Format the code and mend what the linter can
+format: $(VENV)/.dev ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -73,12 +73,12 @@ samples: $(VENV)/.dev ## Rewrite sample_traces/dumps/, byte for byte
 frameworks: $(VENV)/.dev ## Record the fixtures of other libraries anew, each in an environment of its own; needs the network and Node.js
 	$(BIN)/python -m scripts.record_formats
 
-golden: $(VENV)/.dev ## Record the golden files anew; read the diff before you commit it
+golden: $(VENV)/.dev ## Record the golden files again; read the diff before you commit it
 	OVERBUDGET_GOLDEN=1 $(BIN)/python -m pytest -q -k golden
 
 N ?= 400
 SEED ?= 1
-mutants: $(VENV)/.dev ## Say how many of N plausible faults the tests beside them notice, half an hour; N=20 SEED=2 for a short run
+mutants: $(VENV)/.dev ## Mutation testing: how many of N plausible faults the tests notice, half an hour; N=20 SEED=2 for a short run
 	$(BIN)/python -m scripts.mutants --count $(N) --seed $(SEED) --jobs $(JOBS)
 
 notebook: $(VENV)/.dev ## Open the example notebooks

@@ -6,8 +6,7 @@
     traces = overbudget.open("traces.duckdb")
     traces.review(budget="budget.toml")
 
-What each name is and gives: docs/reference/python.md. Importing this loads nothing else; what a call needs is loaded
-by the call.
+docs/reference/python.md describes every name. Importing this loads nothing else: each call loads what it needs.
 """
 
 import importlib
@@ -37,7 +36,7 @@ __all__ = [
     "open",
 ]
 
-_HOME = {  # public name → module, and what it is called there
+_HOME = {  # public name → module, and its name there
     "Answer": ("overbudget.answers.answer", "Answer"),
     "Budget": ("overbudget.analysis.budget.model", "Budget"),
     "Dataset": ("overbudget.dataset", "Dataset"),
@@ -49,7 +48,7 @@ _HOME = {  # public name → module, and what it is called there
 
 
 class _IngestRoom(ModuleType):
-    """The package `overbudget.ingest`, which is called like the function: both names are promised."""
+    """The package `overbudget.ingest`, which can also be called as the function of the same name: both are public."""
 
     def __call__(self, *dumps: Any, **options: Any) -> Any:
         from overbudget.dataset import ingest

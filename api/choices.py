@@ -1,4 +1,4 @@
-"""What a caller may write for a budget and for which requests to look at, as the analyses take it."""
+"""The forms in which callers may give a budget and filters, converted for the analyses."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -33,12 +33,12 @@ def budget_of(source: Budget | str | os.PathLike[str] | Mapping[str, Any]) -> Bu
 
 
 def optional_budget(source: BudgetLike) -> Budget | None:
-    """As budget_of; None stays None."""
+    """Like budget_of; None stays None."""
     return None if source is None else budget_of(source)
 
 
 def budget_file(source: BudgetLike) -> str | None:
-    """The path that a budget was given as, for commands that name it; None where it is no file."""
+    """The path that a budget was given as, for commands that name it; None where it is not a file."""
     if isinstance(source, str | os.PathLike) and not (isinstance(source, str) and "\n" in source):
         return os.fspath(source) if Path(source).is_file() else None
     return None
@@ -47,7 +47,7 @@ def budget_file(source: BudgetLike) -> str | None:
 def chosen(only: Only) -> Filters:
     """Filters from `"model=big"`, a list of such conditions, or a dict; the keys are those of `--only`.
 
-    Errors: OverbudgetError where a key is unknown or a time is none.
+    Errors: OverbudgetError where a key is unknown or a time cannot be read.
     """
     if only is None or isinstance(only, Filters):
         return only or Filters()

@@ -47,11 +47,11 @@ def ingest(
     budget: "BudgetLike" = None,
     no_content: bool = False,
 ) -> "Answer[IngestResult]":
-    """Read dumps (files, folders, patterns) into the dataset `to`; what was read, with every kind of warning.
+    """Read dumps (files, folders, patterns) into the dataset `to`; returns what was read, with all warnings.
 
-    `append` adds to a dataset that is there instead of replacing it; with `adjust_clocks` off every time is taken as it
-    was recorded. `sampled` is the probability with which a trace was kept, or "tail", where the traces do not record it.
-    `progress` is called now and then with how far it has come. What the [redact] of `budget` names is not written; with
+    `append` adds to an existing dataset instead of replacing it; with `adjust_clocks` off, times stay as recorded.
+    `sampled` is the probability with which a trace was kept, or "tail", where the traces do not record it. `progress` is
+    called from time to time. What the [redact] of `budget` names is not written; with
     `no_content` of prompts, answers and arguments only lengths and hashes are.
 
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
@@ -85,7 +85,7 @@ class Relation:
 class Dataset:
     """A dataset that is open for reading, until `close` or the end of a `with` block.
 
-    Every method that looks at requests takes `budget` (a path, TOML text, a dict or a Budget) and `only` (which requests:
+    Methods about requests take `budget` (a path, TOML text, a dict or a Budget) and `only` (which requests:
     `"model=big"`, a list of such conditions, a dict or Filters), as --budget and --only do on the command line.
     """
 
@@ -105,7 +105,7 @@ class Dataset:
         return self._connection
 
     def close(self) -> None:
-        """Let go of the file. A second call does nothing."""
+        """Close the file. A second call does nothing."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -156,7 +156,7 @@ class Dataset:
     ) -> "Answer[Tail]":
         """What the slow requests (at or beyond `percentile`, or with `over_budget` beyond its cap) have in common.
 
-        Errors: OverbudgetError where there are too few of them to tell.
+        Errors: OverbudgetError where there are too few of them to compare.
         """
         from overbudget.answers import tail
         from overbudget.choices import chosen, optional_budget
@@ -236,7 +236,7 @@ class Dataset:
     ) -> "Answer[Comparison]":
         """What changed from this dataset, the base, to `candidate` (which may be this one, other requests of it).
 
-        `only` chooses requests of the base, `candidate_only` of the candidate.
+        `only` selects requests of the base, `candidate_only` of the candidate.
         """
         from overbudget.analysis.compare.compare import Side
         from overbudget.answers import compare

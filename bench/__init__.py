@@ -1,1 +1,1 @@
-"""What overbudget costs: speed and memory, each against a reference timed in the same run."""
+"""Benchmarks: speed and memory, each against a reference timed in the same run."""

@@ -18,7 +18,7 @@ class Run:
 
 
 def process(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
-    """Run a command to its end and measure it, in this environment or another. A failure stops the benchmark with the command's own words."""
+    """Run a command to its end and measure it, in this environment or another. A failure stops the benchmark with the command's output."""
     start = time.perf_counter()
     child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     assert child.stderr is not None

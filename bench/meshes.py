@@ -43,7 +43,7 @@ class Disease:
 
 @dataclass(frozen=True)
 class Mesh:
-    """Routes of a gateway, how often each is asked for, and what is wrong in the faulty window."""
+    """Routes of a gateway, how often each is requested, and what is wrong in the faulty window."""
 
     seed: int
     routes: tuple[Call, ...]

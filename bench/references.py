@@ -1,4 +1,4 @@
-"""What the measured things are compared with: the obvious way to do (a part of) the same work."""
+"""References for the benchmarks: the obvious way to do (a part of) the same work."""
 
 import json
 import struct

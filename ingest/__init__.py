@@ -1,1 +1,1 @@
-"""From trace dumps to a published dataset: recognise, read, derive."""
+"""From trace dumps to a published dataset: recognise, read, store, derive."""

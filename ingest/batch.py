@@ -14,7 +14,7 @@ ATTRIBUTES = pa.list_(
     pa.struct([pa.field("key", pa.dictionary(pa.int32(), pa.string())), pa.field("value", pa.string())])
 )
 
-# One row per span, in document order. Every row has valid ids and a start: what has not is rejected by the reader.
+# One row per span, in document order. Every row has valid ids and a start: readers reject other spans.
 SPANS = pa.schema(
     [
         ("trace_id", pa.string()),  # 32 lower-case hex digits

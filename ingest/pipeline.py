@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it has come, for a progress bar."""
+    """How far ingest has come, for a progress bar."""
 
     source: str
     bytes_read: int  # of all dumps, as on disk
@@ -80,15 +80,15 @@ def ingest(
 ) -> IngestResult:
     """Read every dump in `dumps` (files, folders, patterns, "-") into the dataset `to`, replacing or extending it.
 
-    Nobody else can write the dataset meanwhile; who comes second waits. Unless it may `replace`, another name is taken where
-    `to` is there already: NAME-2 and so on.
+    No other process can write the dataset meanwhile; a second one waits. Without `replace`, if `to` exists already, another
+    name is used: NAME-2 and so on.
 
-    The dataset is published only when all of it is complete; whatever goes wrong, an older one stays as it was. A file
-    that the user named must be a dump; one that was found in a folder is passed over where it is none. The clocks of
-    services are brought into line (docs/reference/method.md, Clock skew), in the whole dataset, unless `adjust_clocks` is off.
+    The dataset is published only when it is complete; whatever goes wrong, an older one stays as it was. A file that the user
+    named must be a dump; files in a named folder that are not dumps are skipped. Clock skew between services is corrected
+    (docs/reference/method.md, Clock skew) in the whole dataset, unless `adjust_clocks` is off.
 
-    `sampled` says how the traces of these dumps were chosen, where they do not record it: the probability with which one was
-    kept, or "tail" where that depended on what was in it. What `redaction` forbids is neither written nor counted nor shown.
+    `sampled` says how the traces of these dumps were sampled, where they do not record it: the probability of being kept, or
+    "tail" if that depended on their content. What `redaction` forbids is neither written nor counted nor shown.
 
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
     """
@@ -116,14 +116,14 @@ def _ingest_locked(
         open_dataset(older).close()
     threading.Thread(target=_load_kernels, name="overbudget-kernels", daemon=True).start()
     redactor = _redactor(redaction)
-    first = _Reading(files[0], 0, redactor)  # goes on while the dataset is laid out
+    first = _Reading(files[0], 0, redactor)  # reads on while the dataset is created
     with closing(first), build(to, start_from=older) as connection:
         connection.execute("BEGIN")
         reports, writer = _read_all(first, files, connection, tell, redactor)
         from overbudget.ingest.derive.missing_parents import replace_missing_parents
 
         replace_missing_parents(connection, writer)
-        connection.execute("COMMIT")  # deriving reads over a connection of its own; nobody else sees this file yet
+        connection.execute("COMMIT")  # deriving reads over a separate connection; no other process sees this file yet
         connection.execute("BEGIN")
         from overbudget.ingest.derive.derive import derive
         from overbudget.ingest.write.operations import with_records
@@ -172,7 +172,7 @@ def _total(files: Sequence[Dump]) -> int | None:
 
 
 class _Reading:
-    """A dump that is being read, from the call on, in a thread of its own."""
+    """A dump that is being read in a thread, which starts at once."""
 
     def __init__(self, dump: Dump, bytes_before: int, redactor: "Redactor | None") -> None:
         self.dump, self.report = dump, FileReport(dump.path, bytes=dump.size or 0)
@@ -198,7 +198,7 @@ def _read_all(
     tell: Callable[[Progress], None],
     redactor: "Redactor | None",
 ) -> tuple[list[tuple[int, FileReport]], "Writer"]:
-    """Store what is in the files, of which the first is being read; their reports by source_id."""
+    """Store the content of the files, of which the first is being read already; returns their reports by source_id."""
     from overbudget.ingest.write.writer import Writer
 
     writer, total = Writer(connection, redactor.of_content if redactor else None), _total(files)
@@ -217,7 +217,7 @@ def _read_all(
             if file.named:
                 raise
             refused = refused or error
-            if "not_a_dump" not in reading.report.warnings:  # of an archive each file is told already
+            if "not_a_dump" not in reading.report.warnings:  # the files of an archive were reported already
                 reading.report.warn("not_a_dump", str(error).rstrip("."))
         finally:
             batches.close()
@@ -230,7 +230,7 @@ def _read_all(
 
 
 def _load_kernels() -> None:
-    """Load what reads and derives while the file is laid out and the first bytes are read: it takes half a second."""
+    """Load the kernels while the file is created and the first bytes are read: it takes half a second."""
     import overbudget.ingest.formats.json.kernel
     import overbudget.ingest.write.writer  # noqa: F401
     from overbudget.ingest.derive.compile_ahead import paths_compiled_ahead
@@ -249,14 +249,14 @@ def _nothing_kept(reports: Sequence[FileReport]) -> str:
     return f"{reports[0].source} holds no spans."
 
 
-# What to show of the first span with a warning that only shows in the trees.
+# The example of a warning that only shows in the trees.
 _DERIVED_EXAMPLE = "'trace ' || trace_id || ', span ' || span_id"
 
 
 def _complete(
     connection: duckdb.DuckDBPyConnection, reports: Sequence[tuple[int, FileReport]], outcome: "Derivation"
 ) -> None:
-    """Fill in what only the whole dataset tells of each file, and write the relation ingest_report."""
+    """Fill in what only the whole dataset shows about each file, and write the relation ingest_report."""
     of_source = dict(reports)
     store_counts(connection, outcome.spans_of_operation)
     for code, chunks in outcome.warnings.items():

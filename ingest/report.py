@@ -1,4 +1,4 @@
-"""What a dump's reading had to say: counts, and every warning by code, count and example."""
+"""The report of reading a dump: counts, and every warning by code, count and example."""
 
 from dataclasses import dataclass, field
 
@@ -26,11 +26,11 @@ class FileReport:
     requests: int = 0
     duplicates: int = 0
     rejected: int = 0
-    sampled: str | None = None  # how its traces were chosen, as the user says: a probability, or "tail"
+    sampled: str | None = None  # how its traces were sampled, as given by the user: a probability, or "tail"
     warnings: dict[str, DumpWarning] = field(default_factory=dict)
 
     def warn(self, code: str, example: str, count: int = 1) -> None:
-        """Count an warning that lost nothing that could be kept. The first example is kept, on one line of at most 200 characters."""
+        """Count a warning that costs no span. The first example is kept, as one line of at most 200 characters."""
         if count <= 0:
             return
         if code in self.warnings:
@@ -39,7 +39,7 @@ class FileReport:
             self.warnings[code] = DumpWarning(code, count, _one_line(example)[:200])
 
     def reject(self, code: str, example: str, count: int = 1) -> None:
-        """Count spans that cannot be kept (no usable ids, no start), and say so under `code`."""
+        """Count spans that cannot be kept (no usable ids, no start), as a warning `code`."""
         if count > 0:
             self.rejected += count
             self.warn(code, example, count)
@@ -59,5 +59,5 @@ class QuietReport(FileReport):
 
 
 def _one_line(text: str) -> str:
-    """Text from a dump, fit to stand in a sentence: no line breaks, nothing that a terminal would obey."""
+    """Text from a dump, safe within a sentence: no line breaks or control characters."""
     return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Say in one sentence what to type where the port of the dashboard is taken: python scripts/check_port.py 8501."""
+"""Say in one sentence what to type if the dashboard's port is taken: python scripts/check_port.py 8501."""
 
 import socket
 import sys
@@ -10,5 +10,5 @@ with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))
     except OSError:
         sys.exit(
-            f"Port {port} is taken by another program, perhaps an overbudget that runs already. Type: make run PORT={port + 1}"
+            f"Port {port} is taken by another program, perhaps by an overbudget that is running already. Type: make run PORT={port + 1}"
         )

@@ -1,4 +1,4 @@
-"""Say in one sentence what to type where this Python cannot make the environment."""
+"""Say in one sentence what to type if this Python cannot create the environment."""
 
 import sys
 
@@ -12,4 +12,4 @@ try:
     import ensurepip  # noqa: F401
     import venv  # noqa: F401
 except ImportError:
-    sys.exit("This Python cannot make environments. On Debian or Ubuntu type: sudo apt-get install python3-venv")
+    sys.exit("This Python cannot create virtual environments. On Debian or Ubuntu type: sudo apt-get install python3-venv")

@@ -1,7 +1,7 @@
 """Make the checkout importable as `overbudget`: a folder of links, one per room, on the environment's path.
 
 An editable install maps packages to folders by code that runs at import, which type checkers and editors do not
-follow. Links they do, and a new file is there at once. The map is that of pyproject.toml.
+follow. They do follow links, and new files are visible at once. The map is that of pyproject.toml.
 """
 
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def link(environment: Path) -> Path:
-    """Links in `environment`/package, and the path file that puts them before everything else; the folder of links."""
+    """Make links in `environment`/package, and the path file that puts them first; returns the folder of links."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     folders: dict[str, str] = settings["tool"]["setuptools"]["package-dir"]
     package = environment / "package" / "overbudget"
@@ -31,7 +31,7 @@ def link(environment: Path) -> Path:
 
 
 def main() -> None:
-    """Link into the environment this runs in."""
+    """Link into the environment that runs this."""
     environment = Path(sysconfig.get_path("data"))
     site = Path(sysconfig.get_path("purelib"))
     (site / "_overbudget_links.pth").write_text(f"{link(environment)}\n", encoding="utf-8")

@@ -1,1 +1,1 @@
-"""What an operation is: attribute keys, rules, classification, and which stage each span counts for."""
+"""What an operation is: attribute keys, rules, classification, and the stage of each span."""

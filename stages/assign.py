@@ -1,4 +1,4 @@
-"""Which stage does each span, and each nanosecond of a request, count for? (docs/reference/method.md, Operations and stages)"""
+"""The stage of each span, and of each nanosecond of a request (docs/reference/method.md, Operations and stages)"""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ from overbudget.stages.server_queue import QUEUE, stage_segments
 
 ORCHESTRATION = DEFAULT_STAGES.index("orchestration")
 
-# Values of OperationColumns.under for rules that count only where nothing classified stands below a span: a model that is
-# recorded says that it was called, unless its calls are told by spans of their own.
+# Values of OperationColumns.under for rules that count only where no classified span is below: a recorded model means a model
+# call, unless spans below record the calls.
 NOTHING_BELOW = -2
-NOTHING_BELOW_OR_TRANSPARENT = -3  # where something does, the span is orchestration
-NOTHING_ELSE_BELOW = -4  # than spans of the same stage and orchestration; else the span is orchestration
+NOTHING_BELOW_OR_TRANSPARENT = -3  # otherwise the span is orchestration
+NOTHING_ELSE_BELOW = -4  # than spans of the same stage and orchestration; otherwise the span is orchestration
 
 
 @kernel(allocates=False)
 def _settle(parent, downwards, stage, weak, under, transparent, below):
-    """Set the stage of spans whose rule depends on what stands below them; `below` has a bit per stage, at first none."""
+    """Set the stage of spans whose rule depends on the spans below; `below` has a bit per stage, at first none."""
     for i in range(downwards.size - 1, -1, -1):
         node = downwards[i]
         s = stage[node]
@@ -37,7 +37,7 @@ def _settle(parent, downwards, stage, weak, under, transparent, below):
 
 
 def own_stages(tree: Tree, operations: OperationColumns, transparent: int = ORCHESTRATION) -> I16:
-    """int16[m]: the stage that each node's own rule gives it, -1 for none, settled by what stands below the node."""
+    """int16[m]: the stage that each node's own rule gives it, -1 for none, after looking at the spans below."""
     stage, under = operations.stage[tree.operation], operations.under[tree.operation]
     if (under < -1).any():
         below = np.zeros(len(stage), np.uint64)
@@ -48,7 +48,7 @@ def own_stages(tree: Tree, operations: OperationColumns, transparent: int = ORCH
 
 @kernel(allocates=False)
 def _stage_of(parent, downwards, stage, weak, under, transparent, out, blocked, strong):
-    """Set each span's stage in `out`; `blocked` where a classified span, other than orchestration, stands at or above; `strong`
+    """Set each span's stage in `out`; `blocked` where this span or one above is classified, other than as orchestration; `strong`
     where a strong rule gave the stage."""
     for i in range(downwards.size):
         node = downwards[i]
@@ -73,14 +73,14 @@ def stage_of_nodes(
 ) -> I16:
     """int16[m]: the stage of the innermost classified span at or above each node; `unattributed` where there is none.
 
-    A weak rule counts only where no classified span stands above. Orchestration is transparent: an agent around a
-    query does not make the query orchestration, so it does not stand in the way of weak rules either.
+    A weak rule counts only where no classified span is above. Orchestration is transparent: an agent around a query does
+    not make the query orchestration, so it does not block weak rules either.
     """
     return _decided(tree, operations, unattributed, transparent)[0]
 
 
 def under_strong_rule(tree: Tree, operations: OperationColumns, transparent: int = ORCHESTRATION) -> Bool:
-    """bool[m]: whether a strong rule gave each node its stage. Orchestration around a span gives that span none."""
+    """bool[m]: whether a strong rule gave each node its stage; orchestration around a span does not count."""
     return _decided(tree, operations, -1, transparent)[1]
 
 
@@ -97,7 +97,7 @@ def _decided(tree: Tree, operations: OperationColumns, unattributed: int, transp
 def _stage_times(
     order, request_of, stage_of, start, end, entry, seg_request, seg_stage, seg_ns, stage_ns, busy_ns, spans, reach
 ):
-    """Add to the tables [request, stage], all zero; `reach` is until when the spans met so far have run."""
+    """Add to the tables [request, stage], all zero; `reach` is the latest end of the spans so far."""
     for i in range(seg_request.size):
         stage_ns[seg_request[i], seg_stage[i]] += seg_ns[i]
     for i in range(order.size):
@@ -128,7 +128,7 @@ def stage_times(
     """Per request and stage: stage time (ns on the critical path), busy time (ns, union of its spans), spans.
 
     Three arrays [requests, stages]; `stages` counts unattributed. Stage times of a request sum to its duration. `waits`
-    is how long each span begins with a wait in its server's queue (see stages.server_queue), which counts as a span of queue.
+    is the time at the start of each span in its server's queue (see stages.server_queue), which counts as a span of queue.
     """  # fmt: skip
     trace, start, end, staged = tree.trace, tree.start, tree.end, stage_of
     seg_stage = stage_of[segments.node]

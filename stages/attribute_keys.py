@@ -1,8 +1,8 @@
-"""Attribute keys that the default rules and the facts of requests know, best evidence first.
+"""Attribute keys that the default rules and the facts of requests use, best evidence first.
 
 Sources: OpenTelemetry semantic conventions (gen_ai, db, messaging, http, rpc), OpenInference, OpenLLMetry
 (traceloop), and the documentation of Langfuse, LangSmith, MLflow, the Vercel AI SDK and vLLM. Old and new names both
-occur in the wild. They are written out because importing the packages that hold them takes longer than a review;
+occur in practice. They are written out because importing the packages that define them takes longer than a review;
 tests/stages/test_classify.py checks them against those packages.
 """
 
@@ -21,18 +21,18 @@ CLASSIFY_KEYS: frozenset[str] = frozenset(convention.key for convention in (*OPE
 
 QUEUE_KEY = "gen_ai.latency.time_in_queue"  # seconds, as vLLM reports them
 
-# Keys that decide by being there.
+# Keys whose presence decides.
 CLASSIFY_PRESENCE: frozenset[str] = frozenset(
     {"db.vector.query.top_k", "http.request.method", "http.method", QUEUE_KEY, *(key for key, _ in PRESENCE)}
 )
 CLASSIFY_PREFIXES: tuple[str, ...] = VECTOR_PREFIXES
 
-# What ingest says of an operation beside its keys: its spans record a model or tokens, its query asks for vectors.
+# What ingest adds to an operation's keys: its spans record a model or tokens, its query asks for vectors.
 MODEL_RECORDED = "a model is recorded"
 TOKENS_RECORDED = "tokens are recorded"
 VECTOR_QUERY_TEXT = "the query asks for vectors"
 
-# What a call span says it calls (docs/reference/method.md, Hops).
+# Where a call span goes, as it records it (docs/reference/method.md, Hops).
 PEER_KEYS: tuple[str, ...] = (
     "server.address",
     "peer.service",
@@ -122,8 +122,8 @@ COST_KEYS = (
     "llm.usage.total_cost",
 )
 PROVIDER_KEYS = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "ai.model.provider", "llm.system")
-# What a call used as one text, JSON or as Python prints it, and where in it the figures are. Langfuse's `input` leaves out what
-# came from the cache, so that it is the total without the output.
+# Usage of a call recorded as one text (JSON, or a printed Python dict), and where the numbers are in it. Langfuse's `input`
+# excludes tokens from the cache, so the input is the total without the output.
 USAGE_KEYS = (
     "langfuse.observation.usage_details",
     "mlflow.chat.tokenUsage",
@@ -202,7 +202,7 @@ CONVERSATION_KEYS = (
     "conversation_id",
     "thread_id",
 )
-# What an operation was asked: equal inputs can be answered from a cache. The text of a query with placeholders is no input
+# The input of an operation: equal inputs can be answered from a cache. The text of a query with placeholders is not an input
 # without their values.
 INPUT_KEYS = (
     "input.value",
@@ -272,11 +272,11 @@ REQUEST_ID_KEYS = (
 # Of resources: which build of the service it was, and where it ran.
 VERSION_KEYS = ("service.version",)
 ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
-# Of how many requests one was kept (1 in N), and with which probability; Jaeger's says of which kind it is in another key.
+# Sampling as 1 in N, and as a probability; Jaeger records in another key which of the two it is.
 ONE_IN_KEYS = ("SampleRate", "sampleRate")
 PROBABILITY_KEYS = ("sampling.probability", "sampler.param")
 SAMPLER_KIND_KEY = "sampler.type"
-# Written by samplers that look at whole traces and keep the slow and the failed ones.
+# Written by tail samplers, which look at whole traces and keep the slow and the failed ones.
 TAIL_SAMPLING_PREFIXES = ("tailsampling.", "meta.refinery.")
 HTTP_STATUS_KEYS = ("http.response.status_code", "http.status_code")
 SCORE_VALUE_KEYS = ("gen_ai.evaluation.score.value",)

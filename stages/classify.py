@@ -1,4 +1,4 @@
-"""Which stage does an operation belong to? The default rules (docs/reference/method.md, "Operations and stages"), and the budget file's, which win."""
+"""The stage of an operation: the default rules (docs/reference/method.md, "Operations and stages"), and the budget file's, which win."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ from overbudget.stages.name_words import searches_or_embeds, stage_of_words, wor
 from overbudget.stages.names import MISSING_SCOPE, UNKNOWN_SERVICE
 from overbudget.stages.rules import Rule, as_recorded, pattern
 
-# Names of spans, tools and functions that say, as a whole, that a person is asked. Part of a name says nothing: `prompt_user`
-# may write the prompt, and `human_input_parser` parses.
+# Whole names of spans, tools and functions that mean that a person is asked. Part of a name means nothing: `prompt_user` may
+# write the prompt, and `human_input_parser` parses.
 _PERSON = frozenset({
     "blocked on user", "claude code tool blocked on user", "permission prompt", "permission request", "request permission",
     "human approval", "await human approval", "wait for human approval", "request human approval", "human approval request",
@@ -38,13 +38,13 @@ _TOOL_SAYS = re.compile(r"^(execute tool|running tool|tool call|tool) ")
 
 @dataclass(frozen=True)
 class Decision:
-    """What a rule said: the stage (None: no rule applies), whether it is weak, what must stand around it, and in words why."""
+    """The result of a rule: the stage (None: no rule applies), whether it is weak, its conditions, and the reason in words."""
 
     stage: str | None = None
     weak: bool = False
     under: str | None = None  # counts only where the innermost classified span above is of this stage
-    below: str = ""  # counts only where "nothing" that is classified stands below, or "nothing else" than its stage
-    otherwise: str | None = None  # the stage where that does not hold
+    below: str = ""  # counts only where "nothing" classified is below, or "nothing else" than its stage
+    otherwise: str | None = None  # the stage if that condition fails
     rule: str | None = None
 
 
@@ -61,7 +61,7 @@ def classify(
     decisions = []
     for row, (service, scope, name, kind, keys) in enumerate(zip(*columns, strict=True)):
         known = dict(keys)
-        if scope == MISSING_SCOPE:  # its name is its child's
+        if scope == MISSING_SCOPE:  # its name is that of its child
             decisions.append(Decision())
             continue
         if rules:
@@ -75,7 +75,7 @@ def classify(
 
 
 def needs_evidence(rules: Sequence[Rule], known_keys: Sequence[str]) -> list[str]:
-    """The attributes that `rules` ask for and operations of `known_keys` cannot answer: ask the spans."""
+    """The attributes that `rules` use and that are not among `known_keys`: the spans must be asked."""
     return sorted({rule.attribute for rule in rules if rule.attribute is not None} - set(known_keys))
 
 
@@ -100,9 +100,9 @@ def by_default(
 ) -> Decision:
     """The decision of the default rules, strongest evidence first (docs/reference/method.md, Operations and stages).
 
-    What a span does (an operation, a vector store's query, a tool's call) beats its kind, a kind that says something beats
-    what frameworks call their spans, that the model which is recorded, and that a kind which only says that a span holds
-    others. Words of the name are asked last.
+    In this order: what a span does (an operation, a vector store's query, a tool call), its kind if that is specific, the
+    names that frameworks give their spans, a recorded model, a kind that only says that the span contains others, and
+    last the words of its name.
     """
     if kind not in ("SERVER", "CONSUMER") and _asks_a_person(name):
         return Decision("user", rule=f"span name {name}")
@@ -120,13 +120,13 @@ def by_default(
 
 @lru_cache(maxsize=65536)
 def _asks_a_person(name: str) -> bool:
-    """Whether the whole name says that a person is asked, however its words are written: `AskUserQuestion`, `human_input`."""
+    """Whether the whole name means that a person is asked, however it is spelled: `AskUserQuestion`, `human_input`."""
     words = words_of(name[:80])
     return words in _PERSON or _TOOL_SAYS.sub("", words) in _PERSON
 
 
 def _plain(convention: Convention, value: str) -> str:
-    """A value as the tables have it: lower case, without JSON's quotes, of a JSON object the field that tells."""
+    """A value as in the tables: lower case, without JSON's quotes; of a JSON object, its deciding field."""
     if convention.inside is None:
         return value.strip('"').lower()
     found = re.search(rf'"{convention.inside}"\s*:\s*"([^"]*)"', value)
@@ -150,7 +150,7 @@ def _first_match(patterns: Sequence[tuple[str, str]], text: str) -> str | None:
 
 
 def _by_framework(name: str, origin: str) -> Decision | None:
-    """What frameworks say by a span's name alone."""
+    """The stage that a framework's span name gives."""
     plain = name.lower()
     if plain.startswith("ai."):
         vercel = _by_value(OPERATIONS, {"ai.operationId": name.split(" ")[0]})
@@ -165,7 +165,7 @@ def _by_framework(name: str, origin: str) -> Decision | None:
 def _by_presence(name: str, keys: Mapping[str, str | None]) -> Decision | None:
     for key, stage in PRESENCE:
         if key in keys:
-            return Decision(stage, rule=f"{key} is there")
+            return Decision(stage, rule=f"{key} is set")
     if MODEL_RECORDED in keys or TOKENS_RECORDED in keys:
         what = MODEL_RECORDED if MODEL_RECORDED in keys else TOKENS_RECORDED
         if searches_or_embeds(name):
@@ -176,7 +176,7 @@ def _by_presence(name: str, keys: Mapping[str, str | None]) -> Decision | None:
 
 
 def _generic(name: str, keys: Mapping[str, str | None]) -> Decision | None:
-    """Of a span whose kind says that it holds others: what its name says, if those others do nothing else."""
+    """For a span whose kind says that it contains others: the stage of its name, if those others do nothing else."""
     for convention in (*OPERATIONS, *KINDS):
         value = keys.get(convention.key)
         if value is None or _plain(convention, value) not in convention.generic:
@@ -198,17 +198,17 @@ def _vector_query(name: str, keys: Mapping[str, str | None]) -> Decision | None:
         if system in VECTOR_QUERY_OF and (VECTOR_QUERY_TEXT in keys or re.search(VECTOR_QUERY_OF[system], asked)):
             return Decision("retrieval", rule=f"{key} = {system} with a vector query")
     if "db.vector.query.top_k" in keys:
-        return Decision("retrieval", rule="db.vector.query.top_k is there")
+        return Decision("retrieval", rule="db.vector.query.top_k is set")
     for key in keys:
         if key.startswith(VECTOR_PREFIXES):
-            return Decision("retrieval", rule=f"{key} is there")
+            return Decision("retrieval", rule=f"{key} is set")
     if name.lower().startswith(VECTOR_NAMES):
         return Decision("retrieval", rule=f"span name {name}")
     return None
 
 
 def _plain_client(kind: str, keys: Mapping[str, str | None]) -> Decision | None:
-    """Weak rules: they count only where no classified span stands above."""
+    """Weak rules: they count only where no classified span is above."""
     if kind in ("SERVER", "CONSUMER"):
         return None
     for key in ("db.system.name", "db.system"):

@@ -1,4 +1,4 @@
-"""What each convention and framework calls its operations and kinds of spans, and which stage that is: data, no code.
+"""The names that each convention and framework uses for operations and kinds of spans, and their stages: data, no code.
 
 Every table names its source and the day it was read. Values are compared in lower case, JSON's quotes left out.
 """
@@ -11,10 +11,10 @@ SAFETY, SHAPING, QUEUE, ORCHESTRATION, USER = "safety", "shaping", "queue", "orc
 
 @dataclass(frozen=True)
 class Convention:
-    """An attribute whose value says what a span is.
+    """An attribute whose value identifies what a span is.
 
     `stages` gives the stage of each value, `patterns` that of values that match (regular expressions, the first that fits).
-    `generic` values say only that a span holds others: words of its name may say more, else it is orchestration.
+    `generic` values say only that a span contains others: words of its name may say more, else it is orchestration.
     `inside` is the field to look at where the value is a JSON object.
     """
 
@@ -29,7 +29,7 @@ class Convention:
 
 @dataclass(frozen=True)
 class NamedSpans:
-    """Spans that a framework tells by their names alone: the name as a regular expression, in lower case.
+    """Spans that a framework identifies only by name: the name as a regular expression, in lower case.
 
     `origin` must occur in the name of the instrumentation's scope or of the service; empty: the name alone is enough.
     """
@@ -115,7 +115,7 @@ OPERATIONS: tuple[Convention, ...] = (
     ),
 )  # fmt: skip
 
-# Kinds: what sort of span it is. Those that say something beat the generic ones.
+# Kinds: what sort of span it is. Specific ones beat the generic ones.
 KINDS: tuple[Convention, ...] = (
     Convention(
         "openinference.span.kind", "openinference-semantic-conventions 0.1.42", "2026-11-23",
@@ -246,7 +246,7 @@ NAMES: tuple[NamedSpans, ...] = (
     NamedSpans("pydantic-ai before 1", "2026-11-25", ((r"running \d+ tools?|agent run|.* run", ORCHESTRATION),), "pydantic-ai"),
 )  # fmt: skip
 
-# A tool's name or the id of its call says that a tool runs, an embedding's or a reranker's model what that one does.
+# A tool's name or call id means that a tool runs; the model of an embedding or a reranker means that one of those runs.
 PRESENCE: tuple[tuple[str, str], ...] = (
     ("gen_ai.tool.name", TOOLS),
     ("gen_ai.tool.call.id", TOOLS),

@@ -1,4 +1,4 @@
-"""What an entry span alone says of its request, as SQL over a span `s` of data.spans, its operation `o` and its resource `r`."""
+"""What an entry span records about its request, as SQL over a span `s` of data.spans, its operation `o` and its resource `r`."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ from overbudget.stages.names import MISSING_SCOPE
 
 
 def recorded(relation: str, keys: Sequence[str]) -> str:
-    """SQL for the value of the first of `keys` among the attributes of `relation`, NULL where none is there or all are empty."""
+    """SQL for the value of the first of `keys` among the attributes of `relation`, NULL where none is set or all are empty."""
     found = (f'list_filter({relation}.attributes, lambda e: e."key" = \'{key}\')[1]."value"' for key in keys)
     return f"nullif(coalesce({', '.join(found)}), '')"
 
 
-# A server that answers 500 has failed, also where its instrumentation leaves the status of the span unset.
+# A server that answers 500 has failed, even if its instrumentation leaves the span's status unset.
 FAILED = f"(s.status_code = 'ERROR' OR coalesce(try_cast({recorded('s', HTTP_STATUS_KEYS)} AS INTEGER) >= 500, false))"
 VERSION = recorded("r", VERSION_KEYS)
 ENVIRONMENT = recorded("r", ENVIRONMENT_KEYS)
@@ -33,16 +33,16 @@ STEPS = f"""steps AS MATERIALIZED (
     WHERE o.stage IN ('inference', 'tools') AND o.kind NOT IN ('SERVER', 'CONSUMER') AND o.scope_name <> '{MISSING_SCOPE}'
         AND p.request_no IS DISTINCT FROM t.request_no AND s.span_id = r.span_id
 )"""
-FOLLOWS_NS = 1_000_000_000  # a piece of a run begins so soon after the one before it ends
+FOLLOWS_NS = 1_000_000_000  # a fragment of a run begins within this time after the one before ends
 
 # The rejection threshold of consistent probability sampling: hexadecimal digits of 56 bits, zeros at the end left out
-# (W3C trace state, `ot=th:…`). A probability of 2^-20 or less is no setting that anyone means.
+# (W3C trace state, `ot=th:…`). Nobody sets a probability of 2^-20 or less on purpose.
 _THRESHOLD = "regexp_extract(s.trace_state, '(?:^|,)\\s*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})\\s*(?:[;,]|$)', 1)"
 _BY_STATE = f"1 - ('0x' || rpad({_THRESHOLD}, 14, '0'))::UBIGINT / 72057594037927936.0"
 _PROBABILITY = f"""CASE WHEN {recorded("s", (SAMPLER_KIND_KEY,))} IS NULL OR {recorded("s", (SAMPLER_KIND_KEY,))} = 'probabilistic'
     THEN try_cast({recorded("s", PROBABILITY_KEYS)} AS DOUBLE) END"""
 _ONE_IN = f"try_cast({recorded('s', ONE_IN_KEYS)} AS DOUBLE)"
-# How many requests this one stands for; 1 where nothing that makes sense is recorded.
+# How many requests this one stands for; 1 where no plausible value is recorded.
 WEIGHT = f"""CASE WHEN {_THRESHOLD} <> '' AND {_BY_STATE} > 1e-6 THEN 1 / ({_BY_STATE})
     WHEN {_ONE_IN} BETWEEN 1 AND 1e6 THEN {_ONE_IN}
     WHEN {_PROBABILITY} BETWEEN 1e-6 AND 1 THEN 1 / {_PROBABILITY} ELSE 1.0 END"""

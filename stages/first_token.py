@@ -1,16 +1,16 @@
-"""When a model call gave its first token: the one rule for everything that asks.
+"""When a model call gave its first token: the one rule for all code that asks.
 
-A call may say it in seconds, in milliseconds, as an instant, or by an event when the token came, best evidence first. What is
-longer than the call is no time to its first token: far longer, it is in another unit, which the call's own length
-settles; else it is wrong, and what the next evidence says counts.
+A call may record it in seconds, in milliseconds, as an instant, or by an event when the token came; this is the order of
+evidence. A figure longer than the call cannot be right: if it is far longer, it is in another unit, which the call's
+duration determines; else it is wrong, and the next evidence counts.
 """
 
-OTHER_UNIT = 10  # times as long as the call: a wrong figure or an inexact clock is not so far off, another unit is
+OTHER_UNIT = 10  # times as long as the call: a wrong figure or an inexact clock is less far off, another unit is farther
 _THOUSANDS = (1e3, 1e6, 1e9)
 
 
 def first_token_sql(seconds: str, milliseconds: str, at_ns: str, event_ns: str, start_ns: str, end_ns: str) -> str:
-    """SQL for the ns from a call's start to its first token, NULL where nothing tells.
+    """SQL for the ns from a call's start to its first token, NULL where nothing records it.
 
     The arguments are SQL of one call: `seconds` and `milliseconds` DOUBLE, the others whole numbers (ns since the epoch, all of
     one clock); NULL where the call does not record them.

@@ -1,7 +1,7 @@
-"""Which stage does time between services count for? (docs/reference/method.md, "Hops")
+"""The stage of time between services (docs/reference/method.md, "Hops")
 
-A plain HTTP call to a retriever is retrieval, though nothing on the call's own span says so: what its callee does decides,
-once for each operation that calls and the place it calls, over all requests of a dataset.
+A plain HTTP call to a retriever is retrieval, though nothing on the call's own span says so: the callee's work decides,
+once per calling operation and called service, over all requests of a dataset.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from overbudget.kernels.jit import kernel
 from overbudget.stages.assign import under_strong_rule
 from overbudget.stages.waits_for_person import USER
 
-Call = tuple[int, int]  # the operation that calls, and the place it calls
+Call = tuple[int, int]  # the calling operation, and the number of the called service
 MOST_OF_CLASSIFIED = (9, 10)
 MUCH_OF_ALL = (1, 2)
 
@@ -61,7 +61,7 @@ def _times_below(tree: Tree, service: I32, segments: Segments, stage: I16, stage
 def callee_times(
     tree: Tree, operations: OperationColumns, segments: Segments, stage: I16, stages: int
 ) -> dict[Call, I64]:
-    """Path time (ns, int64[stages]) of the callees of each call, with all that they call in turn.
+    """Path time (ns, int64[stages]) of the callees of each call, including everything they call.
 
     `stage` is that of each segment, before any hop has the stage of its callee; the last of `stages` is unattributed.
     Calls that a strong rule classifies, and callees without time on a path, are left out.
@@ -80,10 +80,10 @@ def callee_times(
 
 
 def stage_of_calls(times: Mapping[Call, I64]) -> dict[Call, int]:
-    """The stage that each call's callee decides, of those whose callee decides it.
+    """The stage of each call whose callee decides it.
 
-    It is the one with at least nine tenths of the callee's classified time, where that is at least half of all its time. The
-    way to somebody who asks a person is no wait for that person.
+    It is the stage with at least nine tenths of the callee's classified time, if that is at least half of all its time. A hop to
+    a service that asks a person is not itself a wait for that person.
     """
     decided = {}
     for call, ns in times.items():

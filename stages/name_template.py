@@ -1,7 +1,7 @@
-"""The template of a span's name: what is an id by itself is masked as {id} (docs/reference/method.md, Operations and stages).
+"""The template of a span's name: ids are masked as {id} (docs/reference/method.md, Operations and stages).
 
-A function of the name alone: whatever else a dataset holds, and in whatever order it is read, a name has one template.
-Names of models look like ids now and then (`gpt-4-0613`, `mistral-large-2411`) and are left as they are.
+It depends on the name alone: a name has the same template in every dataset and reading order. Names of models sometimes
+look like ids (`gpt-4-0613`, `mistral-large-2411`) and are left as they are.
 """
 
 import re
@@ -28,7 +28,7 @@ _SEGMENT = r"(?:(?<=/)(?<!HTTP/)(?<!http/)|(?<==))\d+(?=[/?&#:;, ]|$)"
 _ALONE = r"(?<!\.)\d{4,}(?![0-9A-Za-z]|\.\d)"
 _LONG = rf"(?=[A-Za-z]*\d)[0-9A-Za-z]{{16,}}{_END}"
 
-# Models by the words that their names begin with, and by what the conventions put before a model's name.
+# Models: by the first word of their names, or by the operation that the conventions put before a model's name.
 _FAMILIES = (
     r"gpt|chatgpt|claude|gemini|gemma|(?:code)?llama|mistral|mixtral|ministral|magistral|codestral|devstral|pixtral|qwen|qwq"
     r"|phi|command-(?:r|a|light|text)|c\dai|titan-(?:text|embed|image)|nova-(?:micro|lite|pro|premier)|deepseek|grok|kimi"
@@ -60,28 +60,28 @@ _MIXED = "|".join(
 )
 _HEX_AT_ONCE = rf"(^|[^0-9A-Za-z])((?:0x)?(?:{_MIXED}))($|[^0-9A-Za-z])"
 
-# In every name that has an id is one of these.
+# Every name with an id contains one of these.
 _SUSPECT = r"\d{4}|[/=]\d|\d\.\d|@|::|:[0-9a-fA-F]+:|[0-9A-Za-z]{4}\d|\d[0-9A-Za-z]{4}"
 
 _VERSIONED = re.compile(r"[Vv]\d+|S3|EC2|BM25|SHA\d+|MD5|UTF\d+|Base64|HTTP2|OAuth2|K8s|Neo4j")  # words with digits
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")  # of getItems42: get, Items, 42
 _WORDS = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+")  # of the same: get, Items42
-SHORT_PIECES = 4  # characters on average: words are longer, random letters and digits change sooner
+SHORT_PIECES = 4  # characters on average: words are longer; random letters and digits alternate sooner
 
 
 def template(name: str) -> str:
     """`name` with every id in it masked.
 
     Ids are UUIDs, e-mail and IP addresses, dates, 8 and more hexadecimal digits with a digit and a letter among them, words
-    of 16 and more random letters and digits (ULIDs, and what stands behind the prefix of `msg_01AbC…`), path and query
-    segments of digits alone, and numbers of four and more digits that stand alone.
+    of 16 and more random letters and digits (ULIDs, and the part of `msg_01AbC…` after its prefix), path and query segments
+    of digits only, and separate numbers of four and more digits.
     """
     found = _ID_OR_MODEL if may_name_model(name) else _ID
     return found.sub(_masked, _HEX.sub(ID, _UUID.sub(ID, name)))
 
 
 def may_name_model(name: str) -> bool:
-    """Whether a name says the name of a model, or something that looks like one."""
+    """Whether a name contains the name of a model, or something that looks like one."""
     return _MODELS.search(name) is not None
 
 
@@ -93,7 +93,7 @@ def _masked(found: re.Match[str]) -> str:
 
 
 def _random(word: str) -> bool:
-    """Whether letters and digits change as often as they do in an id, or most of it is digits."""
+    """Whether letters and digits alternate as often as in an id, or most of it is digits."""
     if not any(map(str.isdigit, _VERSIONED.sub("", word))):
         return False
     pieces = _WORDS if word.upper() != word != word.lower() else _PIECES
@@ -103,8 +103,8 @@ def _random(word: str) -> bool:
 def templates(names: pa.StringArray) -> pa.StringArray:
     """The template of each name.
 
-    Most of what is masked is masked in all names at once. Which digit stands where makes no difference to the rest, so names
-    are then looked at with every digit as 0, and one by one only where digits stay.
+    Most ids are masked in all names at once. For the rest it does not matter which digit is where, so names are compared with
+    every digit as 0, and only those that still have digits are looked at one by one.
     """
     import pyarrow.compute as pc  # takes 20 ms to load, and only ingest has names at once
 
@@ -127,9 +127,9 @@ def _each(names: pa.StringArray) -> pa.StringArray:
 
 
 def with_route(masked: str, route: str) -> str:
-    """A masked name of an HTTP server's span, with the route that its instrumentation knows for its path.
+    """The masked name of an HTTP server's span, with its path replaced by the recorded route.
 
-    `GET /orders/{id}` and `/orders/:order`: `GET /orders/:order`. A name that is no path, with or without a method, stays.
+    `GET /orders/{id}` and `/orders/:order`: `GET /orders/:order`. A name that is not a path, with or without a method, stays as it is.
     """
     method, gap, path = masked.rpartition(" ")
     if not path.startswith(("/", "http://", "https://")) or (method and not method.isupper()):

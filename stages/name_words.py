@@ -1,4 +1,4 @@
-"""Words in names of spans, functions and tasks: the weakest evidence of a stage, asked when nothing else speaks."""
+"""Words in names of spans, functions and tasks: the weakest evidence of a stage, used when there is no other."""
 
 import re
 from functools import lru_cache
@@ -22,8 +22,8 @@ _BY_WORD: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("queue", re.compile(r"\bqueue[ds]?\b|\bqueu(e?ing)\b|\bwait for slot\b")),
 )  # fmt: skip
 
-# What such a word means something else in: a person who is prompted, what one clicks, guards of routes, methods of controllers
-# and repositories (`TrainController.retrieveByName`).
+# Names in which such a word means something else: prompting a person, a dialog, guards of routes, methods of controllers and
+# repositories (`TrainController.retrieveByName`).
 _FALSE_FRIENDS = re.compile(
     r"\bprompt(s|ed|ing)? (the )?(user|human|person|customer|operator|admin|login|install|permission|confirm\w*|dialog)\b"
     r"|\b(permission|login|install|password|consent|shell|command) prompts?\b"
@@ -40,7 +40,7 @@ def words_of(name: str) -> str:
 
 @lru_cache(maxsize=65536)
 def stage_of_words(name: str) -> str | None:
-    """The stage that words of a name say, None where they say none."""
+    """The stage that words of a name mean, None if none."""
     words = words_of(name)
     found = next((stage for stage, expression in _BY_WORD if expression.search(words)), None)
     return None if found is None or _FALSE_FRIENDS.search(words) else found
@@ -48,5 +48,5 @@ def stage_of_words(name: str) -> str | None:
 
 @lru_cache(maxsize=65536)
 def searches_or_embeds(name: str) -> bool:
-    """Whether a name says that a model is asked for vectors or an order, and not for an answer."""
+    """Whether a name means that a model is asked for vectors or a ranking, not for an answer."""
     return re.search(r"\b(embed(s|ding|dings)?|rerank(s|er|ing)?)\b", words_of(name)) is not None

@@ -1,4 +1,4 @@
-"""The stages every dataset knows, in the order in which tables and pictures show them."""
+"""The stages of every dataset, in the order in which tables and charts show them."""
 
 from collections.abc import Iterable
 
@@ -15,13 +15,13 @@ DEFAULT_STAGES: tuple[str, ...] = (
     "user",
 )
 UNKNOWN_SERVICE = "unknown_service"  # of spans whose resource has no service.name
-MISSING_SCOPE = "overbudget.missing"  # scope of the spans that stand for parents which are in no dump
-MUCH_UNATTRIBUTED = 0.5  # of the time: with more, stages explain little and answers speak of services and operations
-ASKS_PERSON = "user"  # the stage of waiting for a person: no part of latency
+MISSING_SCOPE = "overbudget.missing"  # scope of the spans added for parents that are in no dump
+MUCH_UNATTRIBUTED = 0.5  # of the time: with more, stages explain little and answers are about services and operations
+ASKS_PERSON = "user"  # the stage of waiting for a person: not part of latency
 UNATTRIBUTED = "unattributed"  # critical-path time inside no classified span
 
 
 def stage_order(stages: Iterable[str]) -> list[str]:
-    """The distinct `stages` as they are shown: default ones in order, then the user's by name, unattributed last."""
+    """The distinct `stages` in display order: default ones first, then the user's by name, unattributed last."""
     rank = {stage: place for place, stage in enumerate(DEFAULT_STAGES)}
     return sorted(set(stages), key=lambda s: (s == UNATTRIBUTED, rank.get(s, len(rank)), s))

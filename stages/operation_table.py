@@ -16,7 +16,7 @@ from overbudget.stages.rules import Rule
 
 SETUP = ("create_agent",)  # gen_ai.operation.name of spans that set something up
 
-# How the kernels are told what must not stand below a span for its rule to count.
+# The kernels' codes for what must not be below a span for its rule to count.
 BELOW: dict[tuple[str, str | None], int] = {
     ("", None): -1,
     ("nothing", None): NOTHING_BELOW,
@@ -41,12 +41,12 @@ class Catalogue:
     columns: OperationColumns
     decisions: tuple[Decision, ...]
     peers: tuple[str | None, ...]
-    setup: Bool  # prepares what requests use (an agent is created): no request by itself
-    missing: Bool  # stands for parents that are in no dump
+    setup: Bool  # prepares what requests use (creates an agent): not a request itself
+    missing: Bool  # added for parents that are in no dump
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The places that have spans; they come first among the places."""
+        """The places that have spans, which come first."""
         return self.places[: int(self.columns.service.max(initial=-1)) + 1]
 
 
@@ -82,7 +82,7 @@ def catalogue_of(
 
 
 def _peer(kind: str, keys: dict[str, str | None]) -> str | None:
-    """What a call span says it calls (docs/reference/method.md, Hops); None for spans that call nobody."""
+    """Where a call span goes, as it records it (docs/reference/method.md, Hops); None for spans that are not calls."""
     if kind not in ("CLIENT", "PRODUCER"):
         return None
     return next((value for key in PEER_KEYS if (value := keys.get(key))), None)

@@ -1,4 +1,4 @@
-"""Prefill and decode: the phases in which a server works on a model call, told by the names of its spans."""
+"""Prefill and decode: the phases in which a server works on a model call, recognised by span names."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _DECODE = re.compile(r"(?i)(vllm_)?decode(_forward|_loop)?")
 
 
 def phases_of(names: Sequence[str]) -> npt.NDArray[np.str_]:
-    """The phase that each span name says: prefill, decode, or empty."""
+    """The phase of each span name: prefill, decode, or empty."""
     return np.array(
         ["prefill" if _PREFILL.fullmatch(n) else "decode" if _DECODE.fullmatch(n) else "" for n in names], "U7"
     )

@@ -15,8 +15,8 @@ from overbudget.stages.rules import Rule, as_recorded, pattern
 
 @dataclass(frozen=True)
 class Recorded:
-    """Which spans have an attribute: `value[i]` is the place in `values` of what span `span_no[i]` has, "" standing
-    for every value that no rule names."""
+    """Which spans have an attribute: `value[i]` is the index into `values` of the value of span `span_no[i]`, "" for every
+    value that no rule names."""
 
     attribute: str
     values: tuple[str, ...]
@@ -26,8 +26,8 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Split:
-    """Operations kept apart by attributes: `operation` numbers the nodes anew, new operation j comes from `original[j]`
-    and has the attributes `evidence[j]`."""
+    """Operations split by attributes: `operation` has the new operation of each node; new operation j comes from
+    `original[j]` and has the attributes `evidence[j]`."""
 
     operation: I32
     original: I64
@@ -35,8 +35,8 @@ class Split:
 
 
 def ask_spans(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> list[Recorded]:
-    """For each attribute that `rules` ask for and operations do not record: which spans have it. For each pattern of names:
-    which spans match it by the name that they recorded, and not by their operation's."""
+    """For each attribute that `rules` use and operations do not record: which spans have it. For each name pattern: which
+    spans match it by their recorded name, but not by their operation's name."""
     found = _names_as_recorded(connection, rules)
     for attribute in needs_evidence(rules, tuple(CLASSIFY_KEYS)):
         about = [rule for rule in rules if rule.attribute == attribute]
@@ -54,7 +54,7 @@ def ask_spans(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> l
 
 
 def split_operations(operation: I32, span_no: I32, recorded: Sequence[Recorded]) -> Split:
-    """`operation` and `span_no` are per node; spans of one operation that differ in what is `recorded` part ways."""
+    """`operation` and `span_no` are per node; spans of one operation that differ in what is `recorded` get different operations."""
     key = operation.astype(np.int64)
     for attribute in recorded:
         there = np.zeros(len(operation), np.int64)

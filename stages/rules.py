@@ -7,12 +7,12 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Rule:
-    """One entry of a `match` list. All conditions that are given must hold; a rule has at least one.
+    """One entry of a `match` list. All given conditions must hold; a rule has at least one.
 
-    `attribute` names a span attribute; `equals` its accepted values as text (empty: any value, the attribute is there).
+    `attribute` names a span attribute; `equals` its accepted values as text (empty: any value, the attribute must be set).
     `name`, `service`, `scope` are patterns for the span's name, service and instrumentation scope in which `*` stands
-    for any text and `?` for any one character, upper and lower case kept apart. `kind` is SERVER, CLIENT, ….
-    A `weak` rule counts only where no classified span stands above.
+    for any text and `?` for any one character, case-sensitive. `kind` is SERVER, CLIENT, ….
+    A `weak` rule counts only where no classified span is above.
     """
 
     stage: str = ""
@@ -28,7 +28,7 @@ class Rule:
         parts = []
         if self.attribute is not None:
             values = " or ".join(self.equals)
-            parts.append(f"{self.attribute} = {values}" if values else f"{self.attribute} is there")
+            parts.append(f"{self.attribute} = {values}" if values else f"{self.attribute} is set")
         parts += [
             f"{part} {value}"
             for part in ("name", "service", "scope", "kind")
@@ -45,5 +45,5 @@ def pattern(glob: str) -> re.Pattern[str]:
 
 
 def as_recorded(glob: str) -> str:
-    """The key under which evidence says that an operation's spans match `glob` by their names as recorded."""
+    """The evidence key for "the operation's spans match `glob` by their recorded names"."""
     return f"name as recorded: {glob}"

@@ -1,6 +1,6 @@
-"""Time in the queue of an inference server, where the server reports it on its own span (vLLM's `time_in_queue`).
+"""Time in the queue of an inference server, reported by the server on its own span (vLLM's `time_in_queue`).
 
-No span shows that wait: it is the first part of the span that reports it, and counts for the stage queue.
+The wait has no span: it is the first part of the span that reports it, and belongs to the stage queue.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Reported:
     ns: I64
 
     def of_nodes(self, span_no: I32, tree: Tree, stage_of: I16) -> I64:
-        """int64[nodes]: the wait each span of `tree` begins with, never longer than the span; 0 for none.
+        """int64[nodes]: the wait at the start of each span of `tree`, never longer than the span; 0 for none.
 
         `span_no` is the span of each node. A span of the stage queue is wait as it is.
         """
@@ -53,7 +53,7 @@ def reported_waits(connection: duckdb.DuckDBPyConnection) -> Reported:
 
 
 def stage_segments(segments: Segments, tree: Tree, stage_of: I16, waits: I64) -> tuple[Segments, I16]:
-    """The segments and the stage of each; those that are part wait and part not are cut in two.
+    """The segments and the stage of each; those that are only partly wait are cut in two.
 
     llm_request [wwww######]  becomes  queue [====] and inference [======]
     """

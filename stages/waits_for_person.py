@@ -1,7 +1,7 @@
 """Time in which a request waits for a person and does nothing else (docs/reference/method.md, "Waiting for a person").
 
-Of the critical path's time in spans of the stage `user` that is what latency leaves out: awaited, and no other work of the
-request runs meanwhile. The rest of it explains nothing, because what ran then is not what the path shows: unattributed.
+Latency excludes the critical path's time in spans of the stage `user` that is awaited while no other work of the request
+runs. The rest of that time is unattributed, because the work that ran then is not on the path.
 """
 
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ class Waits(NamedTuple):
 
 
 def waits_among(segments: Segments, stage: I16) -> Waits:
-    """The waits among segments that `waits_for_person` has kept apart."""
+    """The waits among segments that `waits_for_person` has cut."""
     asked = np.flatnonzero(stage == USER)
     return Waits(segments.request[asked], segments.start[asked], segments.end[asked])
 
 
 def not_waiting_in_flight(starts: I64, ends: I64, waits: Sequence[Waits]) -> I32:
-    """As `in_flight`; who waits for a person then is not in flight, because nothing works on it."""
+    """Like `in_flight`; a request that waits for a person then is not in flight, because nothing works on it."""
     others = in_flight(starts, ends)
     if not sum(len(some.start) for some in waits):
         return others
@@ -45,7 +45,7 @@ def not_waiting_in_flight(starts: I64, ends: I64, waits: Sequence[Waits]) -> I32
     waiting = np.searchsorted(np.sort(since), starts, side="right") - np.searchsorted(
         np.sort(until), starts, side="right"
     )
-    at_once = np.zeros(len(starts), np.int64)  # a request that begins with a wait is none of its own others
+    at_once = np.zeros(len(starts), np.int64)  # a request that begins with a wait does not count for itself
     at_once[request[since == starts[request]]] = 1
     return (others - (waiting - at_once)).astype(np.int32)
 
@@ -79,7 +79,7 @@ def waits_for_person(
 
 
 def _working(tree: Tree, stage_of: I16, request_of: I32, requests: I32, unattributed: int) -> I64:
-    """The nodes of `requests` that do work themselves: classified, no wait for a person, nothing below them."""
+    """The nodes of `requests` that do work themselves: classified leaves that are not waits for a person."""
     leaf = np.ones(len(tree.parent), bool)
     leaf[tree.parent[tree.parent >= 0]] = False
     works = leaf & (stage_of != USER) & (stage_of != unattributed) & (tree.end > tree.start)

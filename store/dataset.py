@@ -1,7 +1,7 @@
 """Creating, publishing and opening a dataset: one immutable DuckDB file.
 
-A dataset is built beside its final name and renamed into place when complete; readers open it read-only and
-sandboxed. While a process has a DuckDB file open for writing no other can open it, hence never in place.
+A dataset is built next to its final path and renamed into place when complete; readers open it read-only and sandboxed.
+It is never changed in place, because no process can open a DuckDB file while another has it open for writing.
 """
 
 import glob
@@ -29,10 +29,10 @@ READ_MEMORY = "2GB"
 def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A writable connection to a dataset that is published as `path` when the block ends without an exception.
 
-    The file is built in a private folder beside `path` (same file system, so that the rename is atomic) and starts as
-    an empty dataset, or as a copy of `start_from`. If the block raises, nothing is left behind and an older dataset
-    of that name stays as it was. Nobody else writes the dataset meanwhile (store.lock); what a builder that was killed
-    left behind is removed.
+    The file is built in a private folder next to `path` (same file system, so that the rename is atomic) and starts as
+    an empty dataset, or as a copy of `start_from`. If the block raises, nothing remains and an older dataset of that
+    name stays as it was. No other process writes the dataset meanwhile (store.lock); remains of a killed builder are
+    removed.
 
     Errors: OverbudgetError where the folder cannot be written, or another writer takes too long.
     """
@@ -52,8 +52,8 @@ def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConne
         config = {
             "memory_limit": BUILD_MEMORY,
             "temp_directory": str(folder / "spill"),
-            "python_enable_replacements": False,  # a query sees the tables it is passed, no variables that happen to have their names
-            "threads": "1",  # the readers' threads are busy beside it: a second one here made the whole slower
+            "python_enable_replacements": False,  # a query sees the tables it is passed, not Python variables of the same name
+            "threads": "1",  # the readers' threads are busy at the same time: a second one here was slower overall
             "autoinstall_known_extensions": "false",
         }
         connection = duckdb.connect(str(part), config=config)
@@ -79,7 +79,7 @@ def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConne
 
 
 def sweep(path: Path) -> int:
-    """Remove the folders that builders of `path` left behind when they were killed; how many. Its lock must be held."""
+    """Remove the folders of killed builders of `path`; returns how many. Its lock must be held."""
     left = [folder for folder in path.parent.glob(f".{glob.escape(path.name)}.*") if _is_builders(folder)]
     for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
@@ -87,7 +87,7 @@ def sweep(path: Path) -> int:
 
 
 def sweep_folder(folder: Path) -> int:
-    """The same for every dataset in `folder` that nobody writes now."""
+    """The same for every dataset in `folder` that is not being written."""
     names = {found.group(1) for path in folder.glob(".*") if (found := _LEFT_BEHIND.fullmatch(path.name))}
     swept = 0
     for name in sorted(names):
@@ -100,14 +100,14 @@ _LEFT_BEHIND = re.compile(r"\.(.+\.duckdb)\.(?:lock|[a-z0-9_]{8})")
 
 
 def _is_builders(folder: Path) -> bool:
-    """Whether this is a builder's folder, with nothing in it that is not a builder's."""
+    """Whether this is a builder's folder and contains only a builder's files."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     return {path.name for path in folder.iterdir()} <= {"dataset.duckdb", "dataset.duckdb.wal", "spill"}
 
 
 def _require_replaceable(path: Path) -> None:
-    """Errors: OverbudgetError where `path` is there and no DuckDB file: a dump or a device is not to be lost to a slip."""
+    """Errors: OverbudgetError where `path` exists and is not a DuckDB file: a mistyped path must not destroy a dump."""
     if path.is_dir():
         raise OverbudgetError(f"{path} is a folder: name a file in it, such as {path / 'traces.duckdb'}.")
     if path.exists():
@@ -116,7 +116,7 @@ def _require_replaceable(path: Path) -> None:
             with path.open("rb") as file:
                 head = file.read(12)
         if not path.is_file() or (head and head[8:] != b"DUCK"):
-            raise OverbudgetError(f"{path} is there already and no dataset: remove it first, or name another file.")
+            raise OverbudgetError(f"{path} exists already and is not a dataset: remove it first, or name another file.")
 
 
 def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
@@ -157,12 +157,12 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
 
 
 def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Errors: OverbudgetError where the file is shorter than the blocks that it says it has: a copy that was broken off."""
+    """Errors: OverbudgetError where the file is shorter than its header says: an incomplete copy."""
     sizes = connection.execute("SELECT block_size * total_blocks FROM system.main.pragma_database_size()").fetchall()
     size, whole = path.stat().st_size, HEADERS + sizes[0][0]
     if size < whole:
         raise OverbudgetError(
-            f"{path} is cut off: {size:,} of its {whole:,} bytes are there. "
+            f"{path} is cut off: only {size:,} of its {whole:,} bytes are there. "
             f"Copy it again, or make it again with: overbudget ingest DUMP --to {path}"
         )
 
@@ -172,13 +172,13 @@ def damage(error: BaseException) -> str | None:
     said = str(error)
     if isinstance(error, duckdb.Error) and any(mark in said for mark in _DAMAGED):
         return (
-            "The file of the dataset is damaged: what it holds is not what was written. "
-            "Bring it back from a copy, or make it again with: overbudget ingest DUMP --to FILE"
+            "The dataset's file is damaged: its content is not what was written. "
+            "Restore it from a copy, or make it again with: overbudget ingest DUMP --to FILE"
         )
     return None
 
 
-# What DuckDB says of blocks that are wrong or missing, and of every query after one of them stopped it for good.
+# DuckDB's messages about wrong or missing blocks, and about every query after one of them made it unusable.
 _DAMAGED = ("Corrupt database file", "Could not read", "Failed to deserialize", "database has been invalidated")
 
 

@@ -2,8 +2,8 @@
 
 
 class OverbudgetError(Exception):
-    """Something a user can act on, said in one readable sentence.
+    """Something that a user can act on, in one readable sentence.
 
     The command line prints it to stderr and exits with status 2; the dashboard shows it as it is.
-    Everything else that is raised is a bug.
+    Any other exception is a bug.
     """

@@ -1,4 +1,4 @@
-"""Every limit that has a name: how much may be read, stored, asked and waited for.
+"""All named limits: how much may be read, stored and queried, and how long to wait.
 
 Each is set by `--limit NAME=VALUE` or the environment variable `OVERBUDGET_LIMIT_NAME`, which processes that are started
 inherit; docs/reference/limits.md lists them all.
@@ -48,14 +48,14 @@ _EXAMPLES = {BYTES: "2GB", SECONDS: "30s", NUMBER: "1000"}
 def limit(name: str) -> int:
     """The value of a limit now, in bytes, seconds, or a plain number.
 
-    Errors: OverbudgetError where the environment sets it to what is none.
+    Errors: OverbudgetError where the environment sets an invalid value.
     """
     said = os.environ.get(VARIABLE + name.upper())
     return LIMITS[name].default if said is None else _parsed(name, said)
 
 
 def set_limits(settings: Iterable[str]) -> None:
-    """Set limits by NAME=VALUE for this process and those that it starts. Errors: OverbudgetError where one is none."""
+    """Set limits by NAME=VALUE for this process and those it starts. Errors: OverbudgetError where one is invalid."""
     for setting in settings:
         name, equals, said = setting.partition("=")
         name = name.strip().lower().replace("-", "_")
@@ -66,7 +66,7 @@ def set_limits(settings: Iterable[str]) -> None:
 
 
 def as_written(name: str, value: int) -> str:
-    """A value of a limit as people write it: `2 GB`, `600 s`, `1,000`."""
+    """A limit's value for reading: `2 GB`, `600 s`, `1,000`."""
     unit = LIMITS[name].unit
     if unit == BYTES:
         for step, word in ((GB, "GB"), (MB, "MB"), (KB, "kB")):
@@ -77,7 +77,7 @@ def as_written(name: str, value: int) -> str:
 
 
 def how_to_raise(name: str) -> str:
-    """The end of a sentence that says which limit was met and how it is set."""
+    """The end of a sentence that names the limit that was reached and how to set it."""
     return f"the limit {name} is {as_written(name, limit(name))}; set another with --limit {name}=VALUE or {VARIABLE}{name.upper()}"
 
 
@@ -86,5 +86,5 @@ def _parsed(name: str, said: str) -> int:
     found = re.fullmatch(r"\s*([\d_]+(?:\.\d+)?)\s*([A-Za-z]*)\s*", said)
     factor = _FACTORS[unit].get(found.group(2).upper()) if found else None
     if found is None or factor is None:
-        raise OverbudgetError(f"The limit {name}={said} is no {unit}: write it like {_EXAMPLES[unit]}.")
+        raise OverbudgetError(f"The limit {name}={said} is not a {unit}: write it like {_EXAMPLES[unit]}.")
     return int(float(found.group(1).replace("_", "")) * factor)

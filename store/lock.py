@@ -1,7 +1,7 @@
-"""One writer per dataset: a lock on a file beside it, held from before the dataset is read until it is replaced.
+"""One writer per dataset: a lock on a file next to it, held from before the dataset is read until it is replaced.
 
-The lock is the operating system's (flock), so a process that is killed lets go of it. Who waits is served in the order of
-coming: Linux queues blocking locks. The file `.NAME.lock` exists only while somebody writes.
+The lock is the operating system's (flock), so a killed process releases it. Waiting writers are served first come, first
+served: Linux queues blocking locks. The file `.NAME.lock` exists only while the dataset is being written.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from overbudget.store.limits import how_to_raise, limit
 
 
 class Busy(OverbudgetError):
-    """Somebody else writes the dataset."""
+    """Another process is writing the dataset."""
 
 
 _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
@@ -27,10 +27,10 @@ _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 
 @contextmanager
 def writing(path: Path, wait_s: float | None = None, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Inside, nobody else writes, renames or deletes the dataset `path`, which need not exist yet; nor its folder.
+    """Inside, no other process writes, renames or deletes the dataset `path`, which need not exist yet, or its folder.
 
-    Who holds it already may ask again. `waiting` is called once where another holds it. Folders that are made for the
-    lock go again unless the dataset is in them then.
+    The lock is re-entrant. `waiting` is called once if another process holds it. Folders made for the lock are removed
+    again unless they contain the dataset afterwards.
 
     Errors: Busy after `wait_s` (the limit lock_wait); OverbudgetError where the folder cannot be written.
     """
@@ -54,14 +54,14 @@ def writing(path: Path, wait_s: float | None = None, waiting: Callable[[], None]
             _held.reset(token)
             release(file, lock_path(path))
     finally:
-        with suppress(OSError):  # those that hold the dataset stay
+        with suppress(OSError):  # folders that contain the dataset stay
             for parent in made:
                 parent.rmdir()
 
 
 @contextmanager
 def writing_new(path: Path) -> Iterator[Path]:
-    """Inside, a name that no dataset has and nobody else can take: `path`, or NAME-2, NAME-3, … beside it.
+    """Inside, a free path that no other process can take: `path`, or NAME-2, NAME-3, … next to it.
 
     Errors: OverbudgetError where the folder cannot be written.
     """
@@ -85,20 +85,20 @@ def lock_path(path: Path) -> Path:
 
 
 def try_lock(file: Path) -> int | None:
-    """A descriptor that holds the lock of a file, which is made; None where somebody else holds it. Errors: OSError."""
+    """A descriptor that holds the lock of `file`, which is created; None where another process holds it. Errors: OSError."""
     return _locked(file, 0.0, None)
 
 
 def release(descriptor: int, file: Path) -> None:
-    """Let go of a lock and remove its file."""
+    """Release a lock and remove its file."""
     with suppress(OSError):
         file.unlink()
-    fcntl.flock(descriptor, fcntl.LOCK_UN)  # said, and not left to close: a process started meanwhile may have it open
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # explicitly, as closing is not enough: a process started meanwhile may have the file open
     os.close(descriptor)
 
 
 def holder(file: Path) -> str:
-    """Who holds a lock, in words."""
+    """The holder of a lock, in words."""
     try:
         return f"process {int(file.read_text())}"
     except (OSError, ValueError):
@@ -133,7 +133,7 @@ def _locked(file: Path, wait_s: float, waiting: Callable[[], None] | None) -> in
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             return descriptor
-        os.close(descriptor)  # the one before removed the file when it was done: take the lock of the next
+        os.close(descriptor)  # the previous holder removed the file when it was done: lock the new one
 
 
 def _is_at(descriptor: int, file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Anybody's SQL over a dataset, bounded in time and rows."""
+"""Any user's SQL over a dataset, bounded in time and rows."""
 
 import os
 import threading
@@ -73,7 +73,7 @@ def _asked(
     try:
         statements = cursor.extract_statements(query)
         if len(statements) != 1:
-            raise OverbudgetError(f"Write one statement: there are {len(statements) or 'none'}.")
+            raise OverbudgetError(f"Write exactly one statement: this has {len(statements) or 'none'}.")
         cursor.execute(statements[0])
         yield cursor
     except duckdb.Error as error:

@@ -1,7 +1,7 @@
-"""The relations of a dataset: their names, the SQL that defines them, and whether a file holds just these.
+"""The relations of a dataset: their names, the SQL that defines them, and whether a file has exactly these.
 
-A dataset may come from a stranger. A macro in it would stand in for a function of DuckDB's of the same name, in our queries
-too, and a view could compute anything: only a file whose catalogue is the one we would write is read.
+A dataset may come from a stranger. A macro in it would replace DuckDB's function of the same name, in our queries too, and a
+view could compute anything: so only a file with exactly the catalogue that this version writes is read.
 """
 
 import hashlib
@@ -55,19 +55,19 @@ def schema_sql(relation: str) -> str:
 
 
 def lay_out(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the relations, empty."""
+    """Create the empty relations."""
     connection.execute("CREATE SCHEMA data")
     for relation in (*TABLES, *VIEWS):
         connection.execute(schema_sql(relation))
 
 
-# The catalogue of this version as DuckDB 2.0 prints it, hashed: to compare with it takes a millisecond, to make it anew a
-# quarter of a second. Where it is not met (another DuckDB) the catalogue is made anew: a test says what to write here.
+# A hash of this version's catalogue as DuckDB 2.0 prints it: comparing with it takes a millisecond, creating the catalogue a
+# quarter of a second. If it differs (another DuckDB), the catalogue is created to compare: a test says what to write here.
 KNOWN = "d4c5759660fa2b88"
 
 Catalogue = dict[str, str]
 
-# Names of the system's own functions in full: a file may hold macros that are called like them.
+# System functions by full name: a file may contain macros of the same names.
 _CATALOGUE = """
 SELECT if(schema_name = 'main', '', schema_name || '.') || table_name, sql FROM system.main.duckdb_tables() WHERE NOT internal
 UNION ALL
@@ -88,12 +88,12 @@ def require_own(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         other = sorted(name for name in {*found, *own} if found.get(name) != own.get(name))
         raise OverbudgetError(
             f"{path} was not made by this version of overbudget: its relation {other[0]} is "
-            f"{'another one' if other[0] in found else 'missing'}. "
+            f"{'different' if other[0] in found else 'missing'}. "
             f"Make it again with: overbudget ingest DUMP --to {path}"
         )
     if macro := connection.execute(_MACROS).fetchone():
         raise OverbudgetError(
-            f"{path} is no dataset as overbudget makes them: it holds a macro, {macro[0][:80]!r}. Do not trust this file."
+            f"{path} was not written by overbudget: it contains a macro, {macro[0][:80]!r}. Do not trust this file."
         )
 
 

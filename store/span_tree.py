@@ -1,4 +1,4 @@
-"""The spans of a dataset as trees, as they were stored for the kernels."""
+"""The spans of a dataset as trees, as stored for the kernels."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def load_tree(connection: duckdb.DuckDBPyConnection) -> tuple[Tree, I32]:
 
 
 def tree_columns(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Columns of the stored tree by node, to be written to if need be: kernels are compiled for such arrays."""
+    """Columns of the stored tree by node, as writable arrays: kernels are compiled for those."""
     # The table is written by node and read in that order: sorting a million rows again takes as long as reading them.
     rows = connection.sql(f"SELECT node, {', '.join(names)} FROM data.tree").to_arrow_table()
     node = numbers(rows["node"])

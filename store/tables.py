@@ -11,10 +11,9 @@ if TYPE_CHECKING:
 
 
 def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: "pa.Table") -> None:
-    """Append `rows`, whose columns are named as the relation's; columns they lack become NULL.
+    """Append `rows`, whose columns have the relation's names; missing columns become NULL.
 
-    A registered view would be kept, with all of its memory, until the transaction ends: this holds `rows` no longer
-    than it takes.
+    A registered view would stay in memory until the transaction ends: this releases `rows` when it is done.
     """
     given = set(rows.column_names)
     columns = (f'"{name}"' if name in given else f'NULL AS "{name}"' for name in connection.table(relation).columns)
@@ -23,7 +22,7 @@ def insert(connection: duckdb.DuckDBPyConnection, relation: str, rows: "pa.Table
 
 @contextmanager
 def passing(connection: duckdb.DuckDBPyConnection, **tables: "pa.Table") -> Iterator[None]:
-    """Queries of `connection` find `tables` by their names inside, and no longer afterwards."""
+    """Inside, queries of `connection` find `tables` by their names."""
     for name, table in tables.items():
         connection.register(name, table)
     try:

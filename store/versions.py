@@ -1,7 +1,7 @@
-"""The versions that there are, and which datasets this one reads.
+"""The versions of the program, format and method, and which datasets this one reads.
 
-A dataset is quickly made again from its dumps, and answers over two sets of definitions must not be compared: so a
-dataset is read by the versions it was made for, and by others refused with a sentence that says what to type.
+A dataset is quickly made again from its dumps, and answers under different definitions must not be compared: so a dataset
+is read only by the versions it was made for; others refuse it with a sentence that says what to type.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ METHOD = 2  # what ingest derives (docs/reference/method.md): raised once for a 
 
 
 def write_versions(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Say in a dataset that is being laid out what made it."""
+    """Record in a new dataset which versions made it."""
     connection.execute("INSERT INTO data.about VALUES (?, ?, ?)", [FORMAT, METHOD, PROGRAM])
 
 
@@ -43,6 +43,6 @@ def require_readable(connection: "duckdb.DuckDBPyConnection", path: Path) -> Non
         )
     what = "tables" if form < FORMAT else "definitions"
     raise OverbudgetError(
-        f"{path} was made by {by}, whose {what} are not those of this one. "
+        f"{path} was made by {by}, whose {what} differ from this version's. "
         f"Make it again with: overbudget ingest DUMP --to {path}"
     )

@@ -1,6 +1,6 @@
 """What to change first: each advice with evidence for and against, its predicted effect, and the command that shows it.
 
-Every source proposes changes (`Proposal`); the replay tells their effect (docs/reference/method.md, Advice); what has none is not advised.
+Every source proposes changes (`Proposal`); the replay gives their effect (docs/reference/method.md, Advice); a proposal without effect is no advice.
 """
 
 import shlex
@@ -45,8 +45,8 @@ class Effect:
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to change, by `changes`. `requests` would take another time; `command` shows that. Without an effect it promises
-    no time."""
+    """One thing to change, by `changes`. `requests` would get another latency; `command` shows that. Without `effect` no saving is
+    predicted."""
 
     kind: Kind
     operations: tuple[dict[str, str], ...]
@@ -83,7 +83,7 @@ def advise(
 
 
 def proposals(bench: Workbench) -> list[Proposal]:
-    """What may be worth changing, whatever the caps."""
+    """What may be worth changing, independent of the caps."""
     return [proposal for source in SOURCES for proposal in source(bench)]
 
 
@@ -95,9 +95,9 @@ def weigh(
     filters: Filters | None = None,
     budget_file: str | None = None,
 ) -> list[Advice]:
-    """The proposals that have an effect, the largest effect on p95 first; what promises no time comes last.
+    """The proposals that have an effect, the largest effect on p95 first; proposals without a predicted saving come last.
 
-    No two count the same seconds: what brings less than half of its effect when those before it are done already is left out.
+    No two count the same seconds: a proposal that has less than half of its effect after those before it is left out.
     """
     found: list[tuple[Proposal, WhatIf, str]] = []
     for proposal in proposed:
@@ -121,7 +121,7 @@ def weigh(
 def _adds(
     bench: Workbench, done: tuple[Change, ...], changes: tuple[Change, ...], alone: WhatIf, budget: Budget | None
 ) -> bool:
-    """Whether the changes bring at least half of what they bring alone when others are done already."""
+    """Whether the changes still save at least half of what they save alone, when others are made already."""
     before, after = bench.what_if(done, budget), bench.what_if((*done, *changes), budget)
     at = max(range(len(alone.before)), key=lambda k: _saved(alone, k))
     return _saved(alone, at) <= 2 * ((before.after[at][1] or 0) - (after.after[at][1] or 0))
@@ -137,7 +137,7 @@ def _matters(effect: WhatIf) -> bool:
 
 
 def _gain(effect: WhatIf) -> int:
-    """What it takes off the percentile that advice is weighed by."""
+    """By how much it lowers the percentile that advice is ordered by."""
     return next(_saved(effect, k) for k, (p, _) in enumerate(effect.before) if p == WEIGHED_BY)
 
 
@@ -163,7 +163,7 @@ def _advice(proposal: Proposal, effect: WhatIf | None, command: str) -> Advice:
 def what_if_command(
     dataset: str, changes: Sequence[Change], filters: Filters | None = None, budget_file: str | None = None
 ) -> str:
-    """The what-if that reproduces an effect, ready for a shell."""
+    """The what-if command that reproduces an effect, ready for a shell."""
     words = ["overbudget", "whatif", _quoted(dataset)]
     for change in changes:
         match change:

@@ -1,4 +1,4 @@
-"""Advice on work that is done again and again: calls with the same input, prompts with the same beginning."""
+"""Advice on repeated work: calls with the same input, prompts with the same beginning."""
 
 from collections.abc import Iterator
 
@@ -15,16 +15,23 @@ from overbudget.kernels.arrow import numbers
 from overbudget.stages.attribute_keys import OUTPUT_KEYS, OUTPUT_PREFIX, PROMPT_KEYS
 from overbudget.stages.withheld_text import comparable
 
-CACHEABLE_STAGES = ("retrieval", "database", "tools", "context", "safety", "shaping")  # else whole answers
+CACHEABLE_STAGES = (
+    "retrieval",
+    "database",
+    "tools",
+    "context",
+    "safety",
+    "shaping",
+)  # other stages return whole answers
 TTL_NS = 10 * MINUTE
 LEAST_REPEATS = 0.2  # of the calls
 MOST_PROMPTS = 300  # of an operation, that are compared for a common beginning
 
 
 def repeated_calls(bench: Workbench) -> Iterator[Proposal]:
-    """Operations that are asked the same again within TTL_NS; of nested ones the outermost.
+    """Operations that are called with the same input again within TTL_NS; of nested ones the outermost.
 
-    Whole answers (of a model, an agent, a request) only where they are recorded as the same for the same input.
+    Whole answers (of a model, an agent, a request) count only where they are recorded as identical for identical input.
     """
     nodes = bench.nodes
     node, given = nodes.replay_input.inputs
@@ -63,12 +70,12 @@ def repeated_calls(bench: Workbench) -> Iterator[Proposal]:
             f"{hits:,} of {len(calls):,} calls ({hits / len(calls):.0%}) repeat an input of the last "
             f"{TTL_NS // MINUTE} minutes; there are {distinct:,} different inputs"
         ]
-        against = ["a cache answers with what was true up to that long ago"]
+        against = ["cached answers can be up to that old"]
         confidence: Confidence = "strong" if hits > 0.5 * len(calls) and not answers else "plausible"
         if answers:
             evidence.append("the answers recorded for one input are the same, every time")
             against.append(
-                "whole answers come from the cache: what is not in the input, such as who asks, must not matter"
+                "whole answers come from the cache: they must not depend on anything outside the input, such as who asks"
             )
         operations = with_services(bench, [operation])
         yield Proposal("cache", operations, (Cache(name, TTL_NS),), tuple(evidence), tuple(against), confidence)
@@ -83,9 +90,9 @@ FROM data.tree t JOIN data.spans s USING (span_no) JOIN chosen USING (node)
 
 
 def _answered_alike(bench: Workbench, calls: npt.NDArray[np.integer], asked: npt.NDArray[np.integer]) -> bool:
-    """Whether each of the `calls` records what it answered, and always the same where it was `asked` the same.
+    """Whether each of the `calls` records its answer, and the same answer wherever it was `asked` the same.
 
-    Without that, whole answers are not to be cached (docs/reference/method.md, Advice).
+    Otherwise whole answers must not be cached (docs/reference/method.md, Advice).
     """
     rows = ask(bench, f"SELECT * FROM ({_SAID}) WHERE recorded ORDER BY node", calls).to_arrow_table()
     if rows.num_rows < len(calls):
@@ -108,7 +115,7 @@ WHERE request_no IN (SELECT request_no FROM data.tree JOIN chosen USING (node))
 
 
 def shared_prompt_beginnings(bench: Workbench) -> Iterator[Proposal]:
-    """Prompts that all begin the same, and are read anew each time. Needs recorded prompts and times to first token."""
+    """Prompts that all begin the same and are read in full each time. Needs recorded prompts and times to first token."""
     nodes = bench.nodes
     if "inference" not in bench.table.stages:
         return
@@ -135,18 +142,18 @@ def shared_prompt_beginnings(bench: Workbench) -> Iterator[Proposal]:
             if cached is not None
             else "no cached tokens are recorded",
         )
-        against = ("the effect supposes that the time to the first token goes with the length that is read",)
+        against = ("the effect assumes that the time to the first token is proportional to the length that is read",)
         change = Scale(operation[1], round(1 - saved, 3))
         yield Proposal("prompt_prefix", (operation,), (change,), evidence, against, "weak")
 
 
 def _first_of_each(kind: I32, most: int) -> npt.NDArray[np.intp]:
-    """The places of the first `most` of each kind."""
+    """The indices of the first `most` of each kind."""
     order = np.argsort(kind, kind="stable")
     begins = np.searchsorted(kind[order], kind[order])
     return np.sort(order[np.arange(len(order)) - begins < most])
 
 
 def _common(first: str, last: str) -> int:
-    """How many characters two texts have in common at their beginning; of sorted texts, all of them."""
+    """The length of the common prefix of two texts; given the first and last of sorted texts, of all of them."""
     return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))

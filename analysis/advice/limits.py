@@ -1,4 +1,4 @@
-"""Advice on limits: what one more server would bring where calls wait for one."""
+"""Advice on limits: the effect of one more server where calls wait for one."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,13 @@ from overbudget.analysis.whatif.lines import Line
 from overbudget.analysis.whatif.whatif import Workbench
 
 AGAINST = {
-    "": "what is behind the limit must bear the additional work: look at its own load first",
-    "rate": "the limit may be a promise or a contract: then fewer calls, or another quota",
+    "": "what the limit protects must bear the additional work: check its load first",
+    "rate": "the limit may be a quota or a contract: then make fewer calls, or ask for a higher quota",
 }
 
 
 def limits_too_small(bench: Workbench) -> Iterator[Proposal]:
-    """Lines that the replay can serve: one more at a time."""
+    """Limits that the replay can raise: one more call at once."""
     for line in bench.nodes.replay_input.system.lines:
         waited, p50, p95 = line.waits()
         if waited < LEAST_REQUESTS:
@@ -25,7 +25,7 @@ def limits_too_small(bench: Workbench) -> Iterator[Proposal]:
             _limit(line),
             f"{waited:,} of {len(line.node):,} calls waited for it, {format_duration(p50)} at the median and "
             f"{format_duration(p95)} at p95",
-            f"the effect is that of {line.servers + 1} instead of {line.servers}, replayed over all requests together, "
+            f"the effect is for {line.servers + 1} instead of {line.servers}, replayed over all requests together, "
             "first come, first served",
         )
         against = AGAINST["rate" if line.period_ns else ""]
@@ -36,6 +36,6 @@ def limits_too_small(bench: Workbench) -> Iterator[Proposal]:
 
 def _limit(line: Line) -> str:
     if line.period_ns:
-        return f"they are let through once every {format_duration(line.period_ns)}"
+        return f"one starts every {format_duration(line.period_ns)}"
     each = f" for each of {line.instances:,}" if line.instances > 1 else ""
     return f"never more than {line.servers} run at once{each}, and the next begins when one of them ends"

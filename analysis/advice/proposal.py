@@ -1,4 +1,4 @@
-"""What a source of advice proposes, and what sources share."""
+"""What a source of advice proposes, and helpers that sources share."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ Kind = Literal[
 Confidence = Literal["strong", "plausible", "weak"]
 Source = Callable[[Workbench], Iterator["Proposal"]]
 
-LEAST_REQUESTS = 20  # or calls, that anything is said of
+LEAST_REQUESTS = 20  # or calls, for any advice
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change, and what speaks for and against it. `operations` are (service, name). Without changes it promises no time."""
+    """A change, with evidence for and against. `operations` are (service, name). Without `changes` no saving is predicted."""
 
     kind: Kind
     operations: tuple[tuple[str, str], ...]
@@ -48,14 +48,14 @@ class Proposal:
 
 
 def ask(bench: Workbench, query: str, chosen: npt.NDArray[np.integer]) -> duckdb.DuckDBPyRelation:
-    """What `query` says of `chosen` nodes, to be found in a relation of that name."""
+    """The rows of `query`, which finds the `chosen` nodes in a relation of that name."""
     connection = bench.nodes.connection.cursor()
     connection.register("chosen", pa.table({"node": pa.array(chosen, pa.int32())}))
     return connection.sql(query)
 
 
 def with_services(bench: Workbench, operations: Iterable[int]) -> tuple[tuple[str, str], ...]:
-    """Service and name of operations; one that several services have is there once for each."""
+    """Service and name of operations; a name that several services have appears once for each."""
     found: list[tuple[str, str]] = []
     for operation in operations:
         found += bench.nodes.connection.execute(

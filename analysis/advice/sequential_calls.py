@@ -82,9 +82,9 @@ RUN = np.dtype(
 
 
 def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
-    """All runs of calls of `stages` in these requests, put together, the most frequent first.
+    """All runs of calls of `stages` in these requests, equal ones together, the most frequent first.
 
-    Calls of weak stages are passed over, and parents of the same stage: what is below a retriever is its own business.
+    Calls of weak stages are skipped, and so are parents of the same stage: calls inside a retriever are its own matter.
     """
     replay_input, shape = nodes.replay_input, nodes.replay_input.shape
     operation = replay_input.tree.operation
@@ -109,7 +109,7 @@ def sequential_calls(nodes: Nodes, stages: Sequence[str]) -> Iterator[Run]:
 
 
 def _kinds(nodes: Nodes, stages: Sequence[str]) -> tuple[Kinds, list[tuple[str, str]]]:
-    """What the kernel knows of operations and stages, and the service and name that each number of `pair` stands for."""
+    """What the kernel needs of operations and stages, and the service and name that each number of `pair` stands for."""
     rows = nodes.connection.sql(
         "SELECT operation_id, service_name, name, weak::TINYINT AS weak FROM operations"
     ).to_arrow_table()
@@ -123,13 +123,13 @@ def _kinds(nodes: Nodes, stages: Sequence[str]) -> tuple[Kinds, list[tuple[str, 
 
 
 def _numbered(values: Sequence[Hashable]) -> I32:
-    """The place of each value among the distinct ones, in the order they come first."""
+    """The index of each value among the distinct ones, in order of first appearance."""
     places = {one: place for place, one in enumerate(dict.fromkeys(values))}
     return np.array([places[one] for one in values], np.int32)
 
 
 def _alike(each: npt.NDArray[np.void]) -> Iterator[tuple[int, Bool]]:
-    """Of every kind of run, the most frequent first: the first run, and which runs are of the kind."""
+    """For every kind of run, the most frequent first: its first run, and which runs are of the kind."""
     keys = np.stack([each[key].astype(np.uint64) for key in ("stage", "parent", "same")], axis=1)
     _, first, kind, sizes = np.unique(keys, axis=0, return_index=True, return_inverse=True, return_counts=True)
     for number in np.argsort(-sizes, kind="stable").tolist():

@@ -28,7 +28,7 @@ SAME_LENGTH = 0.02  # of the median, from p5 to p95
 
 
 def retried_calls(bench: Workbench) -> Iterator[Proposal]:
-    """Failed calls that were made again."""
+    """Failed calls that were retried."""
     failed = np.zeros(len(bench.nodes.request), bool)
     failed[bench.nodes.replay_input.shape.retry_of[bench.nodes.replay_input.shape.retry_of >= 0]] = True
     failed &= bench.nodes.request >= 0
@@ -36,8 +36,8 @@ def retried_calls(bench: Workbench) -> Iterator[Proposal]:
         return
     count, requests = int(failed.sum()), len(np.unique(bench.nodes.request[failed]))
     operations = with_services(bench, np.unique(bench.nodes.replay_input.operation[failed]).tolist())
-    evidence = (f"{count:,} calls in {requests:,} requests failed and were made again under the same parent",)
-    against = ("without a second try the requests would have failed: it is the failures that must go",)
+    evidence = (f"{count:,} calls in {requests:,} requests failed and were retried under the same parent",)
+    against = ("without the retries the requests would have failed: fix the failures, not the retries",)
     yield Proposal("retries", operations, (DropRetries(),), evidence, against, "strong")
 
 
@@ -53,7 +53,7 @@ def waiting_in_queues(bench: Workbench) -> Iterator[Proposal]:
     evidence = (
         f"requests wait {format_duration(p50)} at the median and {format_duration(p95)} at p95 for a free slot",
     )
-    against = ("more capacity, or fewer requests at a time, costs money or turns requests away",)
+    against = ("more capacity costs money; fewer requests at a time means turning some away",)
     waiting = (bench.nodes.replay_input.stage == table.stages.index("queue")) | (bench.nodes.replay_input.queued > 0)
     names = bench.nodes.replay_input.operation[waiting & (bench.nodes.request >= 0)]
     operations = with_services(bench, np.unique(names).tolist())
@@ -61,17 +61,17 @@ def waiting_in_queues(bench: Workbench) -> Iterator[Proposal]:
 
 
 def _all_the_same(times: I64) -> bool:
-    """Whether nearly all times are the same, as those of waits are and those of work never."""
+    """Whether nearly all times are the same, as with fixed waits and never with work."""
     low, middle, high = (one.value_ns or 0 for one in quantiles(times, (5, 50, 95))[0])
     return high - low <= SAME_LENGTH * middle
 
 
 def _with_nothing_below(bench: Workbench, besides: Sequence[str]) -> Iterator[tuple[int, I64]]:
-    """Operations that never call anything, and how long each call takes; those that are ever of a stage in `besides` apart."""
+    """Operations that never call anything, with the time of each call; without those that are ever of a stage in `besides`."""
     nodes, replay_input = bench.nodes, bench.nodes.replay_input
     inside = (nodes.request >= 0) & (
         (replay_input.shape.waiter >= 0) | (replay_input.shape.parent < 0)
-    )  # what somebody waits for
+    )  # calls that something waits for
     apart = np.isin(replay_input.stage, [place for place, stage in enumerate(bench.table.stages) if stage in besides])
     work = inside & ((replay_input.shape.first[1:] > replay_input.shape.first[:-1]) | apart)
     worked = np.bincount(replay_input.operation[work], minlength=len(replay_input.names))
@@ -82,7 +82,7 @@ def _with_nothing_below(bench: Workbench, besides: Sequence[str]) -> Iterator[tu
 
 
 def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
-    """Operations that have nothing below them and whose name, or whose length that is always the same, says they wait."""
+    """Operations without children whose name, or whose constant duration, shows that they only wait."""
     nodes = bench.nodes
     if _all_the_same(bench.table.latency_ns):
         return
@@ -95,15 +95,19 @@ def waits_for_nothing(bench: Workbench) -> Iterator[Proposal]:
             continue
         evidence = [f"its name says that `{name}` waits, {format_duration(middle)} at the median"] if waits else []
         if fixed:
-            evidence.append(f"it takes {format_duration(middle)} each time, from p5 to p95: a fixed wait, not work")
-        against = ("something must tell when to go on: a notification instead of a poll, or a shorter wait",)
+            evidence.append(
+                f"it takes {format_duration(middle)} nearly every time (p5 to p95 alike): a fixed wait, not work"
+            )
+        against = (
+            "something else must signal when to go on: use a notification instead of polling, or a shorter wait",
+        )
         confidence: Confidence = "plausible" if waits and fixed else "weak"
         operations = with_services(bench, [operation])
         yield Proposal("blocking", operations, (Scale(name, 0.0),), tuple(evidence), against, confidence)
 
 
 def calls_slow_at_times(bench: Workbench) -> Iterator[Proposal]:
-    """Operations with nothing below them that some calls wait for many times as long as others."""
+    """Operations without children of which some calls take many times as long as others."""
     for operation, own in _with_nothing_below(bench, ("queue", "inference")):
         p50, p75, p95 = (one.value_ns or 0 for one in quantiles(own, (50, 75, 95))[0])
         if p95 < SLOW_AT_TIMES * p50 or p95 - p75 < LONG_WAIT_NS:
@@ -113,13 +117,13 @@ def calls_slow_at_times(bench: Workbench) -> Iterator[Proposal]:
             f"it takes {format_duration(p50)} at the median and {format_duration(p95)} at p95, with nothing running below it",
             f"the effect is that of calls which never take longer than their p75, {format_duration(p75)}",
         )
-        against = ("why some calls are slow must be found out first: the tail says what they have in common",)
+        against = ("first find out why some calls are slow: overbudget tail shows what they have in common",)
         operations = with_services(bench, [operation])
         yield Proposal("blocking", operations, (Cap(name, p75),), evidence, against, "plausible")
 
 
 def unexplained_time(bench: Workbench) -> Iterator[Proposal]:
-    """A large part of the time in no classified span."""
+    """A large part of the time is in no classified span."""
     table = bench.table
     if UNATTRIBUTED not in table.stages or not len(table):
         return
@@ -170,13 +174,13 @@ def erratic_models(bench: Workbench) -> Iterator[Proposal]:
 
 
 def _answers(bench: Workbench, erratic: int, steady: int) -> list[str]:
-    """What is known of how good the answers of two models are."""
+    """What is known about how good the answers of two models are."""
     good, model = bench.table.good, bench.table.model.codes
     shares = []
     for code in (erratic, steady):
         judged = (model == code) & (good != UNKNOWN)
         if not judged.any():
-            return ["nothing is recorded of how good the answers of either model are"]
+            return ["how good the answers of either model are is not recorded"]
         shares.append(f"{(good[judged] == GOOD).mean():.0%} for {bench.table.model.names[code]}")
     return [f"share of good answers: {' and '.join(shares)}"]
 

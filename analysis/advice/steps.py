@@ -15,12 +15,12 @@ IN_A_ROW = 5  # calls of one operation under one parent
 DENSE = 0.8  # of the siblings from the first of them to the last
 BATCHED_STAGES = ("tools", "retrieval", "database", "context")
 MORE_OFTEN = 1.5  # times as often in slow requests as in typical ones
-MORE_CALLS = 2  # and so many more
+MORE_CALLS = 2  # and at least so many more
 AS_LONG = 1.25  # each call no longer than this times the typical one
 
 
 def many_calls_in_a_row(bench: Workbench) -> Iterator[Proposal]:
-    """An operation that is called over and over under one parent, one call after the other."""
+    """An operation that is called many times under one parent, one call after the other."""
     nodes, shape, stages = bench.nodes, bench.nodes.replay_input.shape, bench.table.stages
     batched = [place for place, stage in enumerate(stages) if stage in BATCHED_STAGES]
     may = (nodes.request >= 0) & (shape.parent >= 0) & np.isin(nodes.replay_input.stage, batched) & (shape.retry_of < 0)
@@ -37,20 +37,22 @@ def many_calls_in_a_row(bench: Workbench) -> Iterator[Proposal]:
             continue
         if _overlapping(nodes, calls) > 0.05:
             continue
-        told, needed = needs_of(bench, calls)
-        if needed > 0.5 * told:
+        compared, needed = needs_of(bench, calls)
+        if needed > 0.5 * compared:
             continue
         name = nodes.replay_input.kinds[kind][1]
         evidence = [
             f"`{name}` is called {int(np.median(counts[several])):,} times in a row at the median, up to {int(counts.max()):,} "
             f"times, under {int(several.sum()):,} parents",
-            "the effect is that of calls which are all asked at once, and take as long as the longest of them",
+            "the effect is for one combined call, which takes as long as the longest of them",
         ]
-        against = ["where each call needs what the one before returned (pages, cursors), they cannot be one"]
-        if told:
-            evidence.append(f"what one returns is in the input of a later one in {needed:,} of {told:,} cases")
+        against = ["where each call needs the result of the one before (pages, cursors), they cannot be combined"]
+        if compared:
+            evidence.append(
+                f"the output of one is part of the input of a later one in {needed:,} of {compared:,} cases"
+            )
         else:
-            against.append("no inputs and outputs are recorded that would show that none needs another")
+            against.append("no inputs and outputs are recorded that could show whether one needs another")
         operations = (nodes.replay_input.kinds[kind],)
         yield Proposal("batch_calls", operations, (Parallel((name,)),), tuple(evidence), tuple(against), "plausible")
 
@@ -64,7 +66,7 @@ def _overlapping(nodes: Nodes, calls: I32) -> float:
 
 
 def loops_that_run_more_often(bench: Workbench) -> Iterator[Proposal]:
-    """Operations that slow requests call more often than typical ones, each call as long as ever."""
+    """Operations that slow requests call more often than typical ones, each call as long as in typical requests."""
     table, nodes = bench.table, bench.nodes
     if len(table) < 2 * LEAST_REQUESTS:
         return
@@ -88,8 +90,8 @@ def loops_that_run_more_often(bench: Workbench) -> Iterator[Proposal]:
     changes = tuple(Drop(nodes.replay_input.names[one], after=keep) for one, _, _, keep in loops)
     evidence = (
         f"`{name}` runs {in_slow:.1f} times in slow requests (the slowest tenth) instead of {in_typical:.1f} in typical ones, each "
-        "call as long as ever",
-        f"the effect is that of loops which end as typical ones do, after {most:,} calls",
+        "call as long as there",
+        f"the effect is for loops that end as in typical requests, after {most:,} calls",
     )
     against = ("the later steps may be what makes an answer good: compare the share of good answers",)
     operations = with_services(bench, [one for one, *_ in loops])
@@ -102,7 +104,7 @@ def _loops(
     slow: np.ndarray,
     typical: np.ndarray,
 ) -> list[tuple[int, float, float, int]]:
-    """Operations (the most calls first) with their calls per slow and per typical request, and how many typical ones make."""
+    """Operations (the most calls first) with calls per slow and per typical request, and the number in typical ones."""
     replay_input, requests = nodes.replay_input, len(slow)
     leaf = inside[replay_input.shape.first[inside + 1] == replay_input.shape.first[inside]]
     found = []

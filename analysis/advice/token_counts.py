@@ -13,20 +13,20 @@ from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.kernels.replay import F64
 
 LARGE = 3.0  # times the median, at p95: more than answers and prompts of one kind differ by themselves
-SPREAD = 5.0  # times p10, at p95: prompts of one kind vary less, those that carry all that was said before more
-LEAST_READING = 0.1  # of p95 of the calls, that reading what is beyond the median takes
+SPREAD = 5.0  # times p10, at p95: prompts of one kind vary less, those that carry the whole conversation vary more
+LEAST_READING = 0.1  # of p95 of the calls: the least time that reading the tokens beyond the median must take
 SIDES: tuple[tuple[Literal["input", "output"], Kind, str, str], ...] = (
     ("input", "shorten_prompt", "prompts", "read"),
     ("output", "limit_output", "answers", "written"),
 )
 AGAINST = {
-    "input": "what is cut from prompts may be what an answer needs: compare the share of good answers",
-    "output": "an answer that is cut off is no answer: ask for shorter ones, and compare the share of good answers",
+    "input": "the tokens cut from prompts may be what an answer needs: compare the share of good answers",
+    "output": "an answer that is cut off is useless: ask for shorter ones, and compare the share of good answers",
 }
 
 
 def large_prompts_and_answers(bench: Workbench) -> Iterator[Proposal]:
-    """Model calls of which some read or write many times as many tokens as is usual, where tokens cost time."""
+    """Model calls of which some read or write far more tokens than usual, where tokens cost time."""
     nodes, calls = bench.nodes, bench.nodes.replay_input.model_calls
     here = nodes.request[calls.node] >= 0
     for k, (side, kind, what, done) in enumerate(SIDES):
@@ -50,5 +50,5 @@ def large_prompts_and_answers(bench: Workbench) -> Iterator[Proposal]:
 
 
 def _reading_matters(tokens: int, cost: F64, took: I64) -> bool:
-    """Whether so many tokens take a good part of what slow calls take."""
+    """Whether so many tokens make up a large part of the time of slow calls."""
     return bool(tokens * np.median(cost) >= LEAST_READING * np.quantile(took, 0.95))

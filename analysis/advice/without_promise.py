@@ -1,7 +1,7 @@
-"""Advice that promises no time: hedged calls, cold starts, connections that are opened for each call.
+"""Advice without a predicted saving: hedged calls, cold starts, connections that are opened for each call.
 
-What it costs is shown; what it would save is not known from traces: a hedge that is left out, or an instance kept warm, changes what
-others wait for.
+The cost is shown; traces do not show what would be saved, because leaving out a hedge, or keeping an instance warm, changes
+what other calls wait for.
 """
 
 import re
@@ -17,13 +17,13 @@ from overbudget.kernels.arrow import numbers
 COLD = "faas.coldstart"
 OPENS = re.compile(r"\b(connect|handshake|tls|ssl|dns)\b")
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
-SLOWER = 1.5  # times as long as warm calls, for cold ones to be worth a word
-MOSTLY = 0.5  # of the calls, that open a connection first
-PART = 0.1  # of a call's median, that opening takes
+SLOWER = 1.5  # times as long as warm calls: cold ones are reported from here on
+MOSTLY = 0.5  # least share of the calls that open a connection first
+PART = 0.1  # least part of a call's median that opening takes
 
 
 def hedged_calls(bench: Workbench) -> Iterator[Proposal]:
-    """Operations of which a second leg is sent after a fixed time."""
+    """Operations of which a second call is sent after a fixed time."""
     replay_input, inside = bench.nodes.replay_input, bench.nodes.request >= 0
     shape = replay_input.shape
     for kind in np.unique(shape.kind[shape.lost & inside]).tolist():
@@ -33,9 +33,9 @@ def hedged_calls(bench: Workbench) -> Iterator[Proposal]:
         hedges = int(lost.sum())
         evidence = (
             f"{hedges:,} of {int(calls.sum()) - hedges:,} calls are made a second time while the first runs, and the first answer "
-            f"counts; the other leg takes {format_duration(int(np.median((shape.end - shape.start)[lost])))} at the median",
+            f"counts; the other call takes {format_duration(int(np.median((shape.end - shape.start)[lost])))} at the median",
         )
-        against = ("each second leg is load for what it calls, and most of all when that is slow",)
+        against = ("each second call is load on the called service, most of all when that is slow",)
         yield Proposal("hedging", (replay_input.kinds[kind],), (), evidence, against, "strong")
 
 
@@ -47,7 +47,7 @@ WHERE len(list_filter(s.attributes, lambda e: e."key" = '{COLD}')) > 0 ORDER BY 
 
 
 def cold_starts(bench: Workbench) -> Iterator[Proposal]:
-    """Functions that say of some calls that they were started for them, and then take longer."""
+    """Functions that record cold starts, where those calls take longer."""
     replay_input = bench.nodes.replay_input
     chosen = np.flatnonzero(bench.nodes.request >= 0)
     rows = ask(bench, f"SELECT node, cold::TINYINT AS cold FROM ({_COLD})", chosen).to_arrow_table()
@@ -66,12 +66,12 @@ def cold_starts(bench: Workbench) -> Iterator[Proposal]:
             f"{int((here & cold).sum()):,} of {int(here.sum()):,} calls are cold starts: {format_duration(slow)} at the median "
             f"instead of {format_duration(warm)}",
         )
-        against = ("instances that are kept warm cost money while nobody calls",)
+        against = ("instances that are kept warm cost money while they are idle",)
         yield Proposal("cold_start", (replay_input.kinds[kind],), (), evidence, against, "strong")
 
 
 def connections_opened_each_time(bench: Workbench) -> Iterator[Proposal]:
-    """Calls below which a span shows that a connection is opened first, nearly every time."""
+    """Calls that open a connection first, nearly every time, as a span below them shows."""
     replay_input, inside = bench.nodes.replay_input, bench.nodes.request >= 0
     shape = replay_input.shape
     opens = np.array([bool(OPENS.search(_SPLIT.sub(" ", name).lower())) for _, name in replay_input.kinds], bool)
@@ -90,5 +90,5 @@ def connections_opened_each_time(bench: Workbench) -> Iterator[Proposal]:
             f"{len(with_one):,} of {len(calls):,} calls open a connection first: {format_duration(opening)} of "
             f"{format_duration(whole)} at the median",
         )
-        against = ("a connection that is kept alive must be closed some time: by then the other side may be gone",)
+        against = ("a kept connection may have been closed by the other side: handle that by reconnecting",)
         yield Proposal("keep_alive", (replay_input.kinds[kind],), (), evidence, against, "plausible")

@@ -1,1 +1,1 @@
-"""The budget file: caps, rules, which cap holds where."""
+"""The budget file: caps, rules, and which cap applies where."""

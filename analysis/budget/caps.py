@@ -1,7 +1,7 @@
-"""One cap, one answer: which cap holds for a selection of requests, and which for a single one.
+"""One cap, one answer: which cap applies to a selection of requests, and which to a single one.
 
-Whatever asks whether a request, a route or a selection is within budget asks here. "Within budget" of a single request
-means within the cap at a percentile, p95 where none is said.
+All code that asks whether a request, a route or a selection is within budget asks here. For a single request, "within
+budget" means within the cap at a percentile, p95 by default.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from overbudget.analysis.budget.model import Budget, Caps, cap_at
 
-MAIN_PERCENTILE = 95  # the percentile at which a request is within budget where none is said
+MAIN_PERCENTILE = 95  # "within budget" means within the cap at this percentile, unless another is given
 
 I64 = npt.NDArray[np.int64]
 
 
 class Cap(NamedTuple):
-    """A cap in ns at `percentile`; `borrowed` where it is given for lower percentiles only, so that it judges none."""
+    """A cap in ns at `percentile`; `borrowed` where it is given for lower percentiles only, so that no verdict uses it."""
 
     ns: int
     percentile: int
@@ -26,7 +26,7 @@ class Cap(NamedTuple):
 
 
 def held_to(budget: Budget | None, routes: Iterable[str]) -> Budget:
-    """The budget that holds for requests of these routes together: a single route's own, several routes' general one."""
+    """The budget for requests of these routes together: of a single route its own, of several the general one."""
     here = set(routes)
     if budget is None:
         return Budget()
@@ -40,11 +40,11 @@ def cap_of(caps: Caps, percentile: int = MAIN_PERCENTILE) -> Cap | None:
 
 
 def total_cap(budget: Budget | None, routes: Iterable[str], percentile: int = MAIN_PERCENTILE) -> Cap | None:
-    """The cap on the whole request that holds at `percentile` for requests of these routes together."""
+    """The cap on the whole request at `percentile` for requests of these routes together."""
     return cap_of(held_to(budget, routes).caps, percentile)
 
 
 def caps_by_route(budget: Budget | None, routes: Sequence[str], percentile: int = MAIN_PERCENTILE) -> I64:
-    """int64[routes]: up to what latency in ns a single request of each route is within budget; -1 where nothing is said."""
+    """int64[routes]: the latency in ns up to which a single request of each route is within budget; -1 without a cap."""
     found = [cap_of(budget.for_route(route).caps, percentile) if budget else None for route in routes]
     return np.array([cap.ns if cap else -1 for cap in found], np.int64)

@@ -24,7 +24,7 @@ def edited(text: str, changes: Mapping[tuple[str, ...], int | None]) -> str:
             if part not in table:
                 if ns is None:
                     break
-                # [stages] and [routes] hold only further tables, so they get no header of their own
+                # [stages] and [routes] contain only other tables, so they get no header
                 header = depth == len(path) - 2 or part not in ("stages", "routes")
                 table[part] = tomlkit.table(is_super_table=not header)
                 new += [table[part]] if header else []

@@ -14,9 +14,9 @@ LARGEST_FILE = 1_000_000  # bytes; a budget is a page of text
 
 
 def parse_budget(text: str, name: str = "budget.toml") -> Budget:
-    """The budget that `text` (TOML) says.
+    """The budget written in `text` (TOML).
 
-    Errors: OverbudgetError with every problem there is, each a sentence with its line and what was meant.
+    Errors: OverbudgetError with every problem, each a sentence with its line and what was probably meant.
     """
     return read_budget(text, name)
 
@@ -33,15 +33,15 @@ def edit_budget(text: str, changes: Mapping[tuple[str, ...], int | None]) -> str
     `("stages", "retrieval", "p95")`, `("routes", "POST /chat", "p95")`,
     `("routes", "POST /chat", "stages", "retrieval", "p95")`. The result is not checked: parse_budget does.
     """
-    from overbudget.analysis.budget.edit import edited  # which loads what writes TOML
+    from overbudget.analysis.budget.edit import edited  # loads the library that writes TOML
 
     return edited(text, changes)
 
 
 def save_budget(path: str | os.PathLike[str], changes: Mapping[tuple[str, ...], int | None]) -> Budget:
-    """Change caps in the budget file `path` (made where there is none) as edit_budget does; the budget it then holds.
+    """Change caps in the budget file `path` (created if missing) as edit_budget does; returns the new budget.
 
-    Errors: OverbudgetError where the changed budget would not hold together; the file then stays as it was.
+    Errors: OverbudgetError where the changed budget would not be valid; the file then stays as it was.
     """
     path = Path(path)
     text = edit_budget(_read(path) if path.exists() else "", changes)

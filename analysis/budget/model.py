@@ -1,6 +1,6 @@
 """The budget: caps for whole requests and for stages, per percentile and route, and the rules a team adds.
 
-How caps are judged is in docs/reference/method.md, "Budgets and verdicts"; the file's form is in docs/reference/budget-file.md.
+How caps are judged is in docs/reference/method.md, "Budgets and verdicts"; the file format is in docs/reference/budget-file.md.
 """
 
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ class StageBudget:
 
 @dataclass(frozen=True)
 class RouteBudget:
-    """What one route has of its own. What it does not give, it takes from the general budget.
+    """The budget of one route. What it does not set comes from the general budget.
 
-    Caps replace as a whole: a route with any cap for the whole request has only those, and likewise per stage.
+    Caps are replaced as a whole: a route with any cap for the whole request has only those, and likewise per stage.
     """
 
     caps: Caps = field(default_factory=dict)
@@ -35,7 +35,7 @@ class RouteBudget:
 
 @dataclass(frozen=True)
 class Good:
-    """What counts as a good answer: the score `name` (None: whichever is recorded) within the limits."""
+    """What counts as a good answer: the score `name` (None: any that is recorded) within the limits."""
 
     name: str | None = None
     at_least: float | None = None
@@ -44,18 +44,18 @@ class Good:
 
 @dataclass(frozen=True)
 class Budget:
-    """A budget as read. `Budget()` is no budget: nothing is capped and the default rules hold.
+    """A budget as read. `Budget()` is no budget: nothing is capped and the default rules apply.
     `redact` holds at ingest alone.
 
-    `failures_apart` leaves failed requests out of percentiles. `remarks` say what is allowed and still worth a look.
-    `as_read` is the file as a dict, `name` what messages call it.
+    `failures_apart` leaves failed requests out of percentiles. `remarks` name what is allowed but worth checking.
+    `as_read` is the file as a dict, `name` is its name in messages.
     """
 
     caps: Caps = field(default_factory=dict)
     stages: Mapping[str, StageBudget] = field(default_factory=dict)
     routes: Mapping[str, RouteBudget] = field(default_factory=dict)
     request_match: tuple[Rule, ...] = ()
-    background: tuple[Rule, ...] = ()  # spans that nobody waits for
+    background: tuple[Rule, ...] = ()  # spans that nothing waits for
     good: Good | None = None
     redact: Redaction = field(default_factory=Redaction)
     failures_apart: bool = False
@@ -65,12 +65,12 @@ class Budget:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules of all stages in the order of the file; where several match an operation the first decides."""
+        """The rules of all stages in the order of the file; if several match an operation, the first decides."""
         return tuple(rule for stage in self.stages.values() for rule in stage.rules)
 
     @property
     def reading(self) -> tuple[tuple[Rule, ...], tuple[Rule, ...], tuple[Rule, ...], Good | None]:
-        """All of the budget that changes which times are measured (caps do not). Hashable: a key for caches."""
+        """The parts of the budget that change which times are measured (caps do not). Hashable: a key for caches."""
         return self.rules, self.request_match, self.background, self.good
 
     def has_caps(self) -> bool:
@@ -78,12 +78,12 @@ class Budget:
         return bool(self.caps) or any(stage.caps for stage in self.stages.values())
 
     def own_of(self, route: str) -> RouteBudget | None:
-        """What the budget says of `route` alone; it may name it with an id that is masked in the route."""
+        """What the budget says about `route` alone; it may name the route with an id that is masked in the data."""
         named = (one for name, one in self.routes.items() if template(name) == route)
         return self.routes[route] if route in self.routes else next(named, None)
 
     def for_route(self, route: str) -> "Budget":
-        """The budget that holds for requests of `route` alone."""
+        """The budget that applies to requests of `route` alone."""
         own = self.own_of(route)
         if own is None:
             return replace(self, routes={})
@@ -98,11 +98,11 @@ class Budget:
 
 
 def cap_at(caps: Caps, percentile: int) -> tuple[int | None, bool]:
-    """The cap in ns that holds at `percentile`, and whether it is borrowed.
+    """The cap in ns that applies at `percentile`, and whether it is borrowed.
 
-    It is the one given for the percentile; else the one given for the next higher percentile, because who promises
-    400 ms at p95 promises it at p50; above the highest given percentile that highest cap is borrowed, which serves
-    blame and never a verdict (docs/reference/method.md). (None, False) without any cap.
+    It is the one given for the percentile; else the one given for the next higher percentile, because a cap of 400 ms at
+    p95 includes p50; above the highest given percentile that highest cap is borrowed, which is used for blame and never
+    for a verdict (docs/reference/method.md). (None, False) without any cap.
     """
     if not caps:
         return None, False

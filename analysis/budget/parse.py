@@ -1,4 +1,4 @@
-"""Reading a budget file strictly: every slip is reported, all at once, with its line and what was meant."""
+"""Reading a budget file strictly: all mistakes are reported at once, each with its line and what was probably meant."""
 
 import re
 import tomllib
@@ -38,9 +38,9 @@ def read_budget(text: str, name: str) -> Budget:
 
 
 def _syntax_problems(text: str, error: Exception) -> list[tuple[int, str]]:
-    """The parser stops at the first slip; durations without quotes, the usual one, are all found here."""
+    """The parser stops at the first mistake; durations without quotes, the most common one, are all found here."""
     unquoted = [
-        (number, f'Durations stand in quotes: {match[1]} = "{match[2]}".')
+        (number, f'Write durations in quotes: {match[1]} = "{match[2]}".')
         for number, line in enumerate(text.split("\n"), 1)
         if (match := _UNQUOTED.match(line))
     ]
@@ -48,7 +48,7 @@ def _syntax_problems(text: str, error: Exception) -> list[tuple[int, str]]:
         return unquoted
     if isinstance(error, RecursionError):
         return [(1, "This is nested too deeply for a budget.")]
-    message = str(error).replace("Cannot overwrite a value", "a key stands here that is given above already")
+    message = str(error).replace("Cannot overwrite a value", "this key is given above already")
     where = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)", message)
     line = int(where[1]) if where and where[1] else text.count("\n") + 1
     return [(line, f"This is not valid TOML: {message[: where.start()] if where else message}.")]
@@ -89,7 +89,7 @@ class _Reader:
         if table.get("failures", "apart") != "apart":
             self.problems.add(
                 ("budget", "failures"),
-                '`failures` is "apart": failed requests are then left out of percentiles. Leave it out to count them.',
+                '`failures` can only be "apart", which leaves failed requests out of percentiles. Remove it to count them.',
             )
         return table.get("failures") == "apart"
 
@@ -101,9 +101,9 @@ class _Reader:
 
     def _unknown_section(self, key: str) -> None:
         if _PERCENTILE.fullmatch(key):
-            text = f"`{key}` stands outside any section; write [budget] above it."
+            text = f"`{key}` is outside any section; write [budget] above it."
         elif key in DEFAULT_STAGES:
-            text = f"The stage `{key}` stands at the top. Did you mean [stages.{key}]?"
+            text = f"The stage `{key}` is at the top level. Did you mean [stages.{key}]?"
         else:
             asked = question(key, SECTIONS) or f" There are {either(SECTIONS)}."
             text = f"`{key}` is not a section of a budget.{asked}"
@@ -132,7 +132,7 @@ class _Reader:
                 self.problems.add(
                     (*path, f"p{high}"),
                     f"p{high} = {duration_literal(caps[high])} is less than p{low} = {duration_literal(caps[low])} in "
-                    f"line {line}, but the higher percentile is never the faster one. Raise p{high}, or remove p{low}, "
+                    f"line {line}, but a higher percentile is never faster. Raise p{high}, or remove p{low}, "
                     f"which is then held to p{high}.",
                 )
         return caps
@@ -141,7 +141,7 @@ class _Reader:
         lowered = key.lower().replace("_", "").removesuffix("th").removeprefix("percentile").removeprefix("p")
         digits = re.fullmatch(r"\d+(?:\.\d+)?", lowered)
         if path == ("budget",) and key in KNOWN_STAGES:
-            text = f"The stage `{key}` stands inside [budget]. Did you mean [stages.{key}]?"
+            text = f"The stage `{key}` is inside [budget]. Did you mean [stages.{key}]?"
         elif digits and lowered.isdigit() and 1 <= int(lowered) < 100 and not isinstance(value, dict):
             text = f"`{key}` is not a percentile. Did you mean `p{int(lowered)}`?"
         elif digits:
@@ -163,12 +163,12 @@ class _Reader:
         return StageBudget(self.stage_caps(stage, table, path), rules)
 
     def stage_caps(self, stage: str, table: dict[str, Any], path: Path) -> Caps:
-        """The caps of a stage; waiting for a person has none."""
+        """The caps of a stage; the stage of waiting for a person has none."""
         caps = self.caps(table, path, ("match",))
         if stage == ASKS_PERSON and caps:
             self.problems.add(
                 path,
-                f"`{ASKS_PERSON}` is waiting for a person, which is no part of latency: it has no cap, only `match`.",
+                f"`{ASKS_PERSON}` is the time waiting for a person, which is not part of latency: it has no cap, only `match`.",
             )
         return caps
 
@@ -181,14 +181,14 @@ class _Reader:
             own = self.table(given, where)
             if "match" in own:
                 header = f"[stages.{bare_or_quoted(stage)}]"
-                self.problems.add((*where, "match"), f"Rules hold for all routes; move this one to {header}.")
+                self.problems.add((*where, "match"), f"Rules apply to all routes; move this one to {header}.")
             elif stage not in known:
                 self.problems.add(where, _unknown_stage(stage, known))
             stages[stage] = self.stage_caps(stage, own, where)
         return RouteBudget(self.caps(table, path, ("stages",)), {stage: caps for stage, caps in stages.items() if caps})
 
     def spans(self, table: dict[str, Any], section: str) -> tuple[Any, ...]:
-        """The rules of a section that says which spans are something: requests, or the background."""
+        """The rules of a section that names spans as requests or as background."""
         self.problems.only(table, ("match",), (section,))
         return read_rules(table["match"], (section, "match"), "", self.problems) if "match" in table else ()
 
@@ -215,14 +215,14 @@ class _Reader:
         if "at_least" not in score and "at_most" not in score:
             self.problems.add(path, f"A score needs a limit, `at_least` or `at_most`: {_SCORE}.")
         if len(limits) == 2 and limits["at_least"] > limits["at_most"]:
-            self.problems.add(path, "No score is at least the higher and at most the lower limit; swap them.")
+            self.problems.add(path, "`at_least` is above `at_most`, so no score fits; swap them.")
         return Good(name if isinstance(name, str) else None, **limits)
 
     def sums(self, total: Caps, stages: Mapping[str, Caps], total_path: Path, stages_path: Path) -> None:
         """A remark where stage caps given at one percentile sum to more than the whole request's cap there.
 
-        That is allowed, because percentiles do not add up. Percentiles at which a stage is only held to its next higher
-        cap are not summed: nobody promised that sum.
+        That is allowed, because percentiles do not add up. Percentiles at which a stage only has its next higher cap are not
+        summed: the budget does not state that sum.
         """
         for percentile in sorted({p for caps in stages.values() for p in caps}):
             cap, borrowed = cap_at(total, percentile)
@@ -232,7 +232,7 @@ class _Reader:
                 continue
             given_at = min(p for p in total if p >= percentile)
             where = (*total_path, f"p{given_at}")
-            if where not in self.problems.lines:  # a route whose total is the general one
+            if where not in self.problems.lines:  # a route that uses the general cap on the whole request
                 where = (*stages_path, max(parts, key=lambda stage: parts[stage]), f"p{percentile}")
             named = [f"{stage} {duration_literal(parts[stage])}" for stage in sorted(parts, key=lambda s: -parts[s])]
             if len(parts) == 1:
@@ -244,7 +244,7 @@ class _Reader:
             line = self.problems.lines.get(where, "?")
             self.remarks.append(
                 f"Line {line}: {have}, more than the {duration_literal(cap)} of the whole request{at}. Percentiles do "
-                f"not add up, so all can be kept all the same."
+                f"not add up, so all of them can still be met."
             )
 
 

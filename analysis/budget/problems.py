@@ -9,14 +9,14 @@ from overbudget.store.errors import OverbudgetError
 
 
 class Problems:
-    """Every slip found so far, with the line of the key it is about."""
+    """Every mistake found so far, with the line of its key."""
 
     def __init__(self, lines: Mapping[Path, int]) -> None:
         self.lines = lines
         self.found: list[tuple[int, str]] = []
 
     def add(self, path: Path, text: str) -> None:
-        """A problem with what stands at `path`, or with the nearest table around it that is written out."""
+        """Add a problem with the value at `path`, or with the nearest table around it that is written out."""
         while path and path not in self.lines:
             path = path[:-1]
         self.found.append((self.lines.get(path, 1), text))
@@ -39,7 +39,7 @@ def as_error(name: str, problems: list[tuple[int, str]]) -> OverbudgetError:
 
 
 def meant(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be."""
+    """The known word that is probably meant by `word`."""
     lowered = {k.lower(): k for k in known}
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.7)
     return lowered[close[0]] if close else None

@@ -32,7 +32,7 @@ def _rule(value: Any, path: Path, stage: str, problems: Problems) -> Rule | None
     texts: dict[str, str] = {}
     for key, given in value.items():
         if key == "weak" and not stage:
-            problems.add((*path, key), "`weak` belongs to the rules of a stage; these match a span or they do not.")
+            problems.add((*path, key), "`weak` is only allowed in the rules of a stage.")
         elif key not in keys:
             asked = question(key, keys) or f" A rule has {either(keys)}."
             problems.add((*path, key), f"`{key}` means nothing in a rule.{asked}")
@@ -42,7 +42,7 @@ def _rule(value: Any, path: Path, stage: str, problems: Problems) -> Rule | None
             if isinstance(given, str) and given:
                 texts[key] = given
             else:
-                problems.add((*path, key), f"`{key}` is a text in quotes, and not an empty one.")
+                problems.add((*path, key), f"`{key}` must be a text in quotes, and not empty.")
     equals = _equals(value.get("equals"), (*path, "equals"), problems)
     if "equals" in value and "attribute" not in value:
         problems.add((*path, "equals"), "`equals` needs `attribute`, the key whose value is compared.")

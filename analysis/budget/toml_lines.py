@@ -1,4 +1,4 @@
-"""In which line of a TOML text does each key stand? The parsers do not say; messages about a value need it."""
+"""The line of each key in a TOML text. The parsers do not give it; messages about a value need it."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ _BARE = re.compile(r"[^,\]}#\r\n]*")
 def key_lines(text: str) -> dict[Path, int]:
     """The line (from 1) of every table, key and list element, by its path: `("stages", "retrieval", "match", 0)`.
 
-    `text` must be valid TOML: what tomllib accepts. A table that is named several times has its first line.
+    `text` must be valid TOML: what tomllib accepts. A table that appears several times has the line of the first.
     """
     return _Scanner(text).lines
 
@@ -44,7 +44,7 @@ class _Scanner:
 
     @staticmethod
     def _inside(path: Path, tables: dict[Path, int]) -> Path:
-        """`path` with the number of the current element after each list of tables on the way."""
+        """`path` with the index of the current element after each list of tables on the way."""
         result: Path = ()
         for depth, part in enumerate(path, 1):
             result = (*result, part)

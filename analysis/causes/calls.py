@@ -73,7 +73,7 @@ def read_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, path:
 
 
 def _names(operations: pa.Table, services: list[str], path: PathTable) -> Coded:
-    """What each operation is called in `path`."""
+    """The name of each operation in `path`."""
     if not path.groups:
         return coded(operations["name"])
     called = zip(services, operations["name"].to_pylist(), strict=True)
@@ -81,13 +81,13 @@ def _names(operations: pa.Table, services: list[str], path: PathTable) -> Coded:
 
 
 def _as(column: Coded, names: tuple[str, ...]) -> I32:
-    """The column's codes as places in `names`; -1 for what is not among them."""
+    """The column's codes as indices into `names`; -1 for names that are not among them."""
     known = {name: place for place, name in enumerate(names)}
     return np.array([known.get(name, -1) for name in column.names], np.int32)[column.codes]
 
 
 def _services(operations: pa.Table, path: PathTable) -> list[str]:
-    """What the service of each operation is called in `path`."""
+    """The name in `path` of each operation's service."""
     members = path.members()
     return [members.get(name, name) for name in operations["service_name"].to_pylist()]
 
@@ -117,7 +117,7 @@ def _failed(connection: duckdb.DuckDBPyConnection, span: I32) -> Bool:
 
 
 def _inside_each_other(call: I32, parent: I32, row: I32, kind: I64) -> I32:
-    """`call` with each call below one of its own `kind` (-1: it never is) in the same request taken as that one."""
+    """`call` with each call below one of the same `kind` (-1: of none) in the same request merged into that one."""
     nested = np.flatnonzero((parent >= 0) & (row >= 0) & (kind >= 0))
     up = parent[nested]
     nested = nested[(kind[up] == kind[nested]) & (row[up] == row[nested])]
@@ -164,7 +164,7 @@ def _joined(parent: I32, start: I64, end: I64, row: I32, kind: I64) -> I32:
     joined = np.arange(len(parent), dtype=np.int32)
     below = np.flatnonzero((parent >= 0) & (row >= 0))
     key = parent[below] * (kind.max(initial=0) + 1) + kind[below]
-    order = np.argsort(key, kind="stable")  # nodes of a trace stand by start, so equal ones do too
+    order = np.argsort(key, kind="stable")  # nodes of a trace are in order of start, so equal ones are too
     key, below = key[order], below[order]
     same = np.zeros(len(key), bool)
     same[1:] = key[1:] == key[:-1]

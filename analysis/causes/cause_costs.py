@@ -1,4 +1,4 @@
-"""What tokens cost a cause: an operation is often only part of the call that reads and writes them."""
+"""The time cost of tokens per cause: an operation is often only part of the call that reads and writes them."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -12,18 +12,18 @@ from overbudget.analysis.causes.why import TokenCost
 
 
 def cost_of_causes(sides: Sequence[Spending]) -> Callable[[Cause], TokenCost | None]:
-    """What one more token costs each cause, by the calls of all `sides` together; None where tokens do not tell.
+    """What one more token costs each cause, by the calls of all `sides` together; None where tokens explain nothing.
 
-    A model call's time is shared out to the causes that own it on the critical path (its own time, the wait for its
-    provider), and so is what a token costs: in proportion to the time that they own. Calls of several models cost what
-    they cost on average.
+    A model call's time is divided among the causes that own it on the critical path (its self time, the wait for its
+    provider), and so is the cost of a token: in proportion to the time that they own. For calls of several models the
+    mean cost counts.
     """
     of_model = cost_of_models([side.tokens for side in sides])
-    told = {side.causes[j] for side in sides for j in _with_tokens(side)}
+    with_tokens = {side.causes[j] for side in sides for j in _with_tokens(side)}
 
     @cache
     def cost_of(cause: Cause) -> TokenCost | None:
-        if cause not in told:
+        if cause not in with_tokens:
             return None
         took = ns = 0.0
         models: dict[str, int] = {}
@@ -50,14 +50,14 @@ def _with_tokens(side: Spending) -> list[int]:
 
 
 def _mean(costs: dict[str, ModelCost], calls: dict[str, int], share: float) -> TokenCost | None:
-    """The mean cost over calls, of which the cause owns `share`; None where no model's tokens tell anything."""
-    told = [(calls[model], cost) for model, cost in costs.items()]
-    if not any(cost.prompt or cost.answer for _, cost in told):
+    """The mean cost over calls, of which the cause owns `share`; None where no model's tokens explain anything."""
+    known = [(calls[model], cost) for model, cost in costs.items()]
+    if not any(cost.prompt or cost.answer for _, cost in known):
         return None
-    every = sum(count for count, _ in told)
+    every = sum(count for count, _ in known)
 
     def mean(value: Callable[[ModelCost], float]) -> float:
-        return sum(count * value(cost) for count, cost in told) / every
+        return sum(count * value(cost) for count, cost in known) / every
 
     return TokenCost(
         share * mean(lambda cost: cost.prompt.ns if cost.prompt else 0.0),

@@ -1,4 +1,4 @@
-"""Which operation took how much of the critical paths of the requests looked at."""
+"""How much of the critical paths of some requests each operation took."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ from overbudget.kernels.arrow import row_of
 
 @dataclass(frozen=True)
 class Causes:
-    """What time can be blamed on: within one stage, the own time, or the hops to one place, of the operations of one
-    service and name.
+    """What time is attributed to: within one stage, the self time, or the hops to one other service, of the operations of
+    one service and name.
 
-    Cause j is described by `stage[j]` (place in the request table's stages), `service[j]` and `name[j]` (places in
-    `services` and `names`) and `hop[j]` (place in `places`, -1 for own time). The segments of request row i of the
-    table the causes were found for are `first[i]:first[i + 1]`; segment s belongs to cause `of_segment[s]`, and unless it is
-    `awaited` nothing shows that the request waited for it.
+    Cause j is described by `stage[j]` (index into the request table's stages), `service[j]` and `name[j]` (into `services`
+    and `names`) and `hop[j]` (into `places`, -1 for self time). The segments of request row i of the table that the causes
+    were found for are `first[i]:first[i + 1]`; segment s belongs to cause `of_segment[s]`, and unless it is `awaited`
+    nothing shows that the request waited for it.
     """
 
     stage: I64
@@ -36,7 +36,7 @@ class Causes:
     awaited: Bool
 
     def mean_ns(self, band: Band, awaited: bool = False) -> F64:
-        """float64[causes]: the band's weighted mean of each cause's time, or of the part that was `awaited` for sure.
+        """float64[causes]: the band's weighted mean of each cause's time, or of the part that was certainly `awaited`.
 
         `band.rows` are rows of the same table.
         """
@@ -51,7 +51,7 @@ class Causes:
 def find_causes(path: PathTable, table: RequestTable) -> Causes:
     """The causes on the critical paths of the requests in `table`.
 
-    Operations that differ only in scope, kind or attributes are told as one, because they read as one.
+    Operations that differ only in scope, kind or attributes are one cause, because they read alike.
     """
     row = row_of(table.request_no, path.request_no)
     kept = np.flatnonzero(row >= 0)
@@ -86,7 +86,7 @@ def find_causes(path: PathTable, table: RequestTable) -> Causes:
 
 
 def _number(key: I64, space: int) -> tuple[I64, I32]:
-    """The distinct keys, ascending, and which of them each key is; without sorting where `space` is small."""
+    """The distinct keys, ascending, and each key's index among them; without sorting where `space` is small."""
     if space > 20_000_000:
         distinct, inverse = np.unique(key, return_inverse=True)
         return distinct, inverse.astype(np.int32)
@@ -99,7 +99,7 @@ def _number(key: I64, space: int) -> tuple[I64, I32]:
 
 
 def aggregated(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> list[tuple[str, str, str, float]]:
-    """Where a request's time goes on average: (stage, service, operation or its wait for a place, mean ns), in that order."""
+    """Where a request's time goes on average: (stage, service, operation or its wait for a service, mean ns), sorted."""
     if len(table) == 0:
         return []
     causes = find_causes(load_path(connection, table), table)

@@ -7,7 +7,7 @@ from overbudget.analysis.causes.why import TokenCost
 from overbudget.analysis.common.binomial import student_quantile
 from overbudget.analysis.common.percentiles import F64
 
-CHANCE = 0.01  # that means which do not differ are told to
+CHANCE = 0.01  # of calling two means different that are equal
 LEAST_REQUESTS = 5  # of each cohort
 
 
@@ -18,7 +18,7 @@ def calls_more_often(spent: Spending, cause: Cause, before: F64, after: F64) -> 
 
 
 def calls_with_more_tokens(spent: Spending, cause: Cause, cost: TokenCost | None, before: F64, after: F64) -> bool:
-    """Whether their calls read or write more, by what that costs. False where it is not known what tokens cost."""
+    """Whether their calls read or write more, weighted by what that costs. False where the cost of tokens is unknown."""
     if cost is None or spent.tokens is None or spent.token_call is None:
         return False
     here = np.flatnonzero((spent.cause == spent.causes.index(cause)) & spent.first & (spent.token_call >= 0))

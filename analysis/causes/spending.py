@@ -17,7 +17,7 @@ from overbudget.kernels.arrow import row_of
 
 MOST_COUNTED = 20_000_000
 
-Cause = tuple[str, str, str | None]  # service, operation, and the place a hop leads to (None: its own time)
+Cause = tuple[str, str, str | None]  # service, operation, and where a hop leads (None: its self time)
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class Spending:
     """Causes by number, `causes[j]`, and what requests spend on them.
 
     Segment s of the critical paths belongs to row `row[s]` of the request table, to cause `cause[s]` and takes `ns[s]`;
-    `failed[s]` tells whether its call failed, `first[s]` marks one segment of each call and cause, `stage[s]` is a place
-    in the table's stages. Call c was made by row `made_row[c]` for cause `made_cause[c]`; `made_failed[c]`.
+    `failed[s]` says whether its call failed, `first[s]` marks one segment of each call and cause, `stage[s]` is an index
+    into the table's stages. Call c was made by row `made_row[c]` for cause `made_cause[c]`; `made_failed[c]` says whether
+    it failed.
     """
 
     requests: int
@@ -47,7 +48,7 @@ class Spending:
 
     def amounts(self, weights: F64, stage: int | None = None) -> list[tuple[Amount, Amount]]:
         """Per cause the means of a cohort in which row i counts `weights[i]` (they sum to 1): calls that did not fail,
-        and calls that did. With `stage` only the time of one stage."""
+        and calls that did. With `stage`, only the time of one stage."""
         size = 2 * len(self.causes)
         of_segment = weights[self.row] if stage is None else weights[self.row] * (self.stage == stage)
         kind = 2 * self.cause + self.failed
@@ -56,8 +57,8 @@ class Spending:
         made = np.bincount(2 * self.made_cause + self.made_failed, weights[self.made_row], minlength=size)
         each = [Amount(*one) for one in zip(made.tolist(), on_path.tolist(), ns.tolist(), strict=True)]
         if self.tokens is not None and self.token_call is not None:
-            told = np.flatnonzero((of_segment > 0) & self.first & (self.token_call >= 0))
-            for number, means in _mean_tokens(self.tokens, kind[told], self.token_call[told], of_segment[told]).items():
+            rows = np.flatnonzero((of_segment > 0) & self.first & (self.token_call >= 0))
+            for number, means in _mean_tokens(self.tokens, kind[rows], self.token_call[rows], of_segment[rows]).items():
                 each[number] = replace(each[number], **means)
         return list(zip(each[::2], each[1::2], strict=True))
 
@@ -75,15 +76,15 @@ class Spending:
         )
         each = [Amount(*(float(part[kind]) for part in parts)) for kind in (0, 1)]
         if self.tokens is not None and self.token_call is not None:
-            told = here[first & (weight > 0) & (self.token_call[here] >= 0)]
-            of_segment = weights[self.row[told]]
-            means = _mean_tokens(self.tokens, self.failed[told].astype(np.int64), self.token_call[told], of_segment)
+            rows = here[first & (weight > 0) & (self.token_call[here] >= 0)]
+            of_segment = weights[self.row[rows]]
+            means = _mean_tokens(self.tokens, self.failed[rows].astype(np.int64), self.token_call[rows], of_segment)
             each = [replace(amount, **means.get(kind, {})) for kind, amount in enumerate(each)]
         return each[0], each[1]
 
 
 def _mean_tokens(tokens: PathTokens, kind: I64, call: I32, weight: F64) -> dict[int, dict[str, float]]:
-    """By kind the mean tokens of the calls that record them."""
+    """Per kind, the mean tokens of the calls that record them."""
     found: dict[int, dict[str, float]] = {}
     columns = {
         "prompt_tokens": tokens.calls.prompt,
@@ -106,14 +107,14 @@ def read_spending(
     path: PathTable | None = None,
     every: RequestTable | None = None,
 ) -> Spending:
-    """What the requests in `table` spend, by cause; `every` are those among which they were chosen for how long they took."""
+    """What the requests in `table` spend, by cause; `every` are the requests from which they were selected by latency."""
     path = path or load_path(connection, table)
     tokens = read_path_tokens(connection, path, table, every if every is not None else table)
     return spend(path, table, read_calls(connection, table, path), tokens)
 
 
 def spend(path: PathTable, table: RequestTable, calls: Calls, tokens: PathTokens | None = None) -> Spending:
-    """The same of a critical path, calls and tokens at hand."""
+    """The same from a critical path, calls and tokens that were read already."""
     row = row_of(table.request_no, path.request_no)
     kept = np.flatnonzero(row >= 0)
     row, operation, span = row[kept], path.operation[kept], path.span_no[kept]
@@ -149,13 +150,13 @@ def spend(path: PathTable, table: RequestTable, calls: Calls, tokens: PathTokens
 
 
 def _token_call(tokens: PathTokens, path: PathTable, table: RequestTable, kept: I64) -> I32:
-    """Of each segment that is kept the model call whose time it is: only inference is."""
+    """For each kept segment the model call whose time it is; only segments of inference have one."""
     call = tokens.of(path.span_no[kept])
     return np.where(path.stage[kept] == table.stages.index(INFERENCE), call, -1)
 
 
 def _widths(path: PathTable) -> dict[Cause, int]:
-    """The causes that are equal siblings. A place for several belongs to the operations that were grouped alone."""
+    """The causes that are equal siblings. Only grouped operations have a place that stands for several."""
     wide = {group.place: group.width for group in path.siblings.values()}
     pairs = np.unique(np.stack([path.operation, path.hop]), axis=1).T.tolist() if wide else []
     return {
@@ -176,14 +177,14 @@ def _first_of_call(call: I32, cause: I64) -> Bool:
     first_of[call[::-1]] = np.arange(len(call))[::-1]
     head = first_of[call]
     first[head] = True
-    other = np.flatnonzero(cause != cause[head])  # a call whose own time and hops are both on the path: few
+    other = np.flatnonzero(cause != cause[head])  # calls with both self time and hops on the path: few
     pairs = call[other].astype(np.int64) * (int(cause.max()) + 1) + cause[other]
     first[other[np.unique(pairs, return_index=True)[1]]] = True
     return first
 
 
 def numbered(keys: I64, size: int) -> tuple[I64, I64]:
-    """The distinct keys, ascending, and for each key its place among them. All are below `size`.
+    """The distinct keys, ascending, and each key's index among them. All are below `size`.
 
     Counting is ten times as fast as sorting, where there is room to count.
     """

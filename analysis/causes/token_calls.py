@@ -1,4 +1,4 @@
-"""The model calls of the requests looked at: how many tokens each read and wrote, and how long it took."""
+"""Model calls: how many tokens each read and wrote, and how long it took."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ from overbudget.store.tables import passing
 
 Bool = npt.NDArray[np.bool_]
 
-# What a call says of itself: the keys that record it, best evidence first.
+# The facts that a call records, and the keys that hold them, the best evidence first.
 _SAID = {
     "model": keys.MODEL_KEYS,
     "given": keys.INPUT_TOKEN_KEYS,
@@ -35,8 +35,8 @@ _FIRST = first_token_sql(
     "start_ns",
     "end_ns",
 )
-# `wanted` are the spans asked for, `known` which key records what, and how good it is. Lists are unnested: a map of all
-# attributes takes six times as long.
+# `wanted` has the spans, `known` has which key records which fact, and its rank. Lists are unnested, because a map of
+# all attributes takes six times as long.
 _CALLS = f"""
 WITH pairs AS (
     SELECT span_no, unnest(attributes, recursive := true) FROM data.spans SEMI JOIN wanted USING (span_no)
@@ -72,11 +72,11 @@ class TokenCalls:
 
     @cached_property
     def fits(self) -> Bool:
-        """Which of them a fit can use: both counts are recorded, and the call did not fail."""
+        """Which calls a fit can use: both counts are recorded, and the call did not fail."""
         return np.asarray((self.prompt >= 0) & (self.answer >= 0) & ~self.failed & (self.took_ns > 0))
 
     def sample(self, rows: I64, side: int, conversation: I64) -> CallSample:
-        """Some of them for a fit; `conversation` is the number of each row's conversation."""
+        """Some of the calls for a fit; `conversation` is the number of each row's conversation."""
         return CallSample(
             self.took_ns[rows],
             self.first_ns[rows],
@@ -94,7 +94,7 @@ def records_tokens(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def read_token_calls(connection: duckdb.DuckDBPyConnection, span_no: I32) -> TokenCalls:
-    """Those of the given spans that record tokens."""
+    """The given spans that record tokens."""
     known = [(key, fact, rank) for fact, those in _SAID.items() for rank, key in enumerate(those)]
     key, fact, rank = zip(*known, strict=True)
     said = table_of(key=key, fact=fact, rank=np.array(rank, np.int32))

@@ -5,12 +5,12 @@ One fit per model, by least absolute deviations, because a few calls that stall 
     first token = a + b * prompt tokens not from the cache,    writing = a' + c * answer tokens;
     without first tokens    duration = a + b * prompt tokens not from the cache + c * answer tokens.
 
-Each side of a comparison has constants of its own: what one side's server takes more is no cost of its longer prompts, and
-time that does not depend on tokens is no cost of theirs. The
+Each side of a comparison has its own constants, so that a slower server on one side does not count as the cost of its
+longer prompts. The
 weighted least squares that are repeated until they are least absolute deviations are those of E. J. Schlossmacher, "An
 iterative technique for absolute deviations curve fitting", JASA 68 (1973); the intervals are bootstrap intervals over
 conversations (B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8), because calls of one
-conversation are alike.
+conversation resemble each other.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ LEAST_FITTED = 40
 BOOTSTRAPS = 100
 SEED = 20_261_125
 ROUNDS = 25  # of reweighting
-AGAIN = 25  # of reweighting in a bootstrap sample, from the fit of all on
+AGAIN = 25  # rounds in a bootstrap sample, starting from the fit of all
 TAILS = (2.5, 97.5)
-LEAST_KNOWN = 0.5  # how far the interval may reach from a cost, as a share of it, for tokens to vary enough
-LEAST_SPREAD = 0.01  # of the mean: what varies less is one number
-SMALLEST_MS = 1e-3  # deviations below which reweighting does not go
+LEAST_KNOWN = 0.5  # greatest distance of an interval's end from the cost, as a share of the cost
+LEAST_SPREAD = 0.01  # of the mean: tokens that vary less count as constant
+SMALLEST_MS = 1e-3  # smaller deviations count as this in reweighting
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class CallSample:
 
 @dataclass(frozen=True)
 class Cost:
-    """ns for each token, between what it lies (95 %), and the share of the spread of times that tokens explain."""
+    """ns for each token, its 95 % interval, and the share of the spread of times that tokens explain."""
 
     ns: float
     low_ns: float
@@ -65,14 +65,14 @@ class Cost:
     explained: float
 
     @property
-    def told(self) -> bool:
-        """Whether tokens vary enough to tell: the interval reaches no further from the cost than half of it."""
+    def reliable(self) -> bool:
+        """Whether tokens vary enough: the interval reaches no further from the cost than half of it."""
         return self.ns > 0 and max(self.ns - self.low_ns, self.high_ns - self.ns) <= LEAST_KNOWN * self.ns
 
 
 @dataclass(frozen=True)
 class ModelCost:
-    """What a token of the prompt (not from the cache) and of the answer costs; None where the calls do not tell."""
+    """What a token of the prompt (not from the cache) and of the answer costs; None where the calls do not show it."""
 
     prompt: Cost | None
     answer: Cost | None
@@ -83,7 +83,7 @@ NOTHING_TOLD = ModelCost(None, None)
 
 def fitted(calls: CallSample) -> ModelCost:
     """What the tokens of one model cost. A side's cost is None with fewer than LEAST_FITTED calls, and where tokens do not
-    vary enough to tell (`Cost.told`)."""
+    vary enough (`Cost.reliable`)."""
     calls = calls.evenly(MOST_FITTED)
     known = (calls.first_ns >= 0) & (calls.first_ns <= calls.took_ns)
     if np.count_nonzero(known) >= max(LEAST_FITTED, len(calls) / 2):
@@ -96,7 +96,7 @@ def fitted(calls: CallSample) -> ModelCost:
         prompt, answer = _costs(tokens, calls.took_ns, _sides(calls.side), calls.conversation)
     else:
         return NOTHING_TOLD
-    return ModelCost(*(cost if cost is not None and cost.told else None for cost in (prompt, answer)))
+    return ModelCost(*(cost if cost is not None and cost.reliable else None for cost in (prompt, answer)))
 
 
 def _sides(side: I32) -> F64:
@@ -107,17 +107,17 @@ def _sides(side: I32) -> F64:
 def _costs(tokens: list[I64], took_ns: I64, sides: F64, groups: I64) -> list[Cost | None]:
     """The cost of each kind of tokens; None for one that hardly varies within the sides."""
     varies = [_varies(column, sides) for column in tokens]
-    told = [column for column, does in zip(tokens, varies, strict=True) if does]
-    if not told:
+    varying = [column for column, does in zip(tokens, varies, strict=True) if does]
+    if not varying:
         return [None] * len(tokens)
-    scale = np.array([max(float(column.mean()), 1.0) for column in told])
-    x = np.hstack([np.stack([column / size for column, size in zip(told, scale, strict=True)], axis=1), sides])
+    scale = np.array([max(float(column.mean()), 1.0) for column in varying])
+    x = np.hstack([np.stack([column / size for column, size in zip(varying, scale, strict=True)], axis=1), sides])
     y = took_ns / 1e6
     one = np.ones((1, len(y)))
     found = _least_absolute(x, y, one, np.zeros((1, x.shape[1])), ROUNDS)
     again = _least_absolute(x, y, _resampled(groups), np.repeat(found, BOOTSTRAPS, axis=0), AGAIN)
-    low, high = np.percentile(again[:, : len(told)], TAILS, axis=0) / scale * 1e6
-    values = found[0, : len(told)] / scale * 1e6
+    low, high = np.percentile(again[:, : len(varying)], TAILS, axis=0) / scale * 1e6
+    values = found[0, : len(varying)] / scale * 1e6
     explained = _explained(x, y, found[0], sides)
     ends = zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
     costs = iter([Cost(value, least, most, explained) for value, least, most in ends])

@@ -20,15 +20,15 @@ from overbudget.analysis.requests.table import I32, I64, RequestTable
 from overbudget.kernels.arrow import numbers, row_of
 
 INFERENCE = "inference"
-MOST_PIECES = 50_000  # of the path that are looked up, those of evenly chosen requests; means need no more
-DEEPEST = 16  # spans between one that takes time and the one that records the tokens
+MOST_PIECES = 50_000  # pieces of the path that are looked up, of evenly chosen requests; means need no more
+DEEPEST = 16  # levels between a span that takes time and the span that records the tokens
 
 
 @dataclass(frozen=True)
 class PathTokens:
-    """`call_of_span[span_no]` is the row of `calls` whose time a span's own time on the path is, -1 for none: the span
-    itself, or the nearest span above it within inference that records tokens. `fits` are the rows of `calls` that a fit may
-    use and `conversation` the number of the conversation of each, both over evenly chosen requests."""
+    """`call_of_span[span_no]` is the row of `calls` that a span's self time on the path belongs to, -1 for none: the span
+    itself, or the nearest span above it within inference that records tokens. `fits` are the rows of `calls` that a fit
+    may use, `conversation` the number of each one's conversation, both over evenly chosen requests."""
 
     calls: TokenCalls
     call_of_span: I32
@@ -44,12 +44,12 @@ class PathTokens:
 def read_path_tokens(
     connection: duckdb.DuckDBPyConnection, path: PathTable, cohort: RequestTable, every: RequestTable
 ) -> PathTokens | None:
-    """The tokens on the path of the requests in `cohort`. Costs are those of `every` request that was asked for: among
-    requests that are chosen for being slow tokens seem to cost more than they do. None where no tokens are recorded."""
+    """The tokens on the path of the requests in `cohort`. Costs are fitted over `every` request: among requests selected
+    for being slow, tokens seem to cost more than they do. None where no tokens are recorded."""
     if INFERENCE not in every.stages or not records_tokens(connection):
         return None
     here = np.flatnonzero(path.stage == every.stages.index(INFERENCE))
-    told = here[_evenly(row_of(cohort.request_no, path.request_no[here]), MOST_PIECES)]
+    rows = here[_evenly(row_of(cohort.request_no, path.request_no[here]), MOST_PIECES)]
     sampled = here[_evenly(row_of(every.request_no, path.request_no[here]), 2 * MOST_FITTED)]
     tree = connection.sql("SELECT span_no, parent, stage_id FROM data.tree ORDER BY node").to_arrow_table()
     span = numbers(tree["span_no"])
@@ -58,7 +58,7 @@ def read_path_tokens(
     inference = stage == every.stages.index(INFERENCE)
     node_of = np.full(int(span.max(initial=-1)) + 1, -1, np.int32)
     node_of[span] = np.arange(len(span), dtype=np.int32)
-    leaf = np.unique(node_of[path.span_no[np.concatenate([told, sampled])]])
+    leaf = np.unique(node_of[path.span_no[np.concatenate([rows, sampled])]])
     calls = read_token_calls(connection, span[_upwards(leaf, parent, inference)])
     if len(calls.span_no) == 0:
         return None
@@ -76,7 +76,7 @@ def read_path_tokens(
 
 
 def _evenly(row: I32, most: int) -> I64:
-    """Places whose request is asked for (row >= 0), at most about `most`: those of every so many-th request."""
+    """Indices of rows that belong to a request (row >= 0), at most about `most`: those of every k-th request."""
     there = np.flatnonzero(row >= 0)
     step = -(-len(there) // most) if len(there) else 1
     chosen: I64 = there[row[there] % step == 0]
@@ -96,7 +96,7 @@ def _upwards(leaf: I32, parent: I32, inference: Bool) -> I32:
 
 
 def _nearest(leaf: I32, parent: I32, inference: Bool, call_of: I32) -> I32:
-    """For each node the call it is, or the call nearest above it within inference; -1 for none."""
+    """For each node its own call, or the nearest call above it within inference; -1 for none."""
     found, now = call_of[leaf], leaf
     for _ in range(DEEPEST):
         up = np.where(now >= 0, parent[now], -1)
@@ -108,7 +108,7 @@ def _nearest(leaf: I32, parent: I32, inference: Bool, call_of: I32) -> I32:
 
 
 def _holds_others(node: I32, parent: I32, inference: Bool) -> Bool:
-    """Which of the nodes have a child that is no inference, so that not all of their time is the model's."""
+    """Which nodes have a child that is not inference, so that not all of their time is the model's."""
     below = np.flatnonzero((parent >= 0) & ~inference)
     holds = np.zeros(len(parent), bool)
     holds[parent[below]] = True
@@ -122,7 +122,7 @@ def _recorded_once(connection: duckdb.DuckDBPyConnection, span_no: I32) -> Bool:
 
 
 def _conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable, request_no: I32) -> I64:
-    """A number of the conversation of each request; that of the request where none is recorded."""
+    """The number of each request's conversation; where none is recorded, the request's own number."""
     if table.entry_span_no is not None:
         return request_no.astype(np.int64)
     rows = connection.sql(
@@ -133,7 +133,7 @@ def _conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable, r
 
 
 def cost_of_models(sides: Sequence[PathTokens | None]) -> Callable[[str], ModelCost]:
-    """What the tokens of a model cost, by all sides together; fitted when it is asked for."""
+    """What the tokens of a model cost, over all sides together; fitted on demand."""
     known: dict[str, ModelCost] = {}
 
     def cost_of(model: str) -> ModelCost:

@@ -11,15 +11,15 @@ from typing import Any
 
 from overbudget.analysis.common.durations import format_duration
 
-AS_EVER = 0.1  # of the excess: what the time per call may change by, for calls to be called as long as before
-LEAST_CALLS = 1e-9  # a request, of means: fewer are none
+UNCHANGED = 0.1  # of the excess: if the time per call changes by less, calls are "as long as before"
+LEAST_CALLS = 1e-9  # mean calls per request: fewer count as none
 
 
 @dataclass(frozen=True)
 class Amount:
     """Means per request of a cohort (one without the operation counts as 0): calls made, those of them on the critical
     path, their time on it in ns, and tokens per call on the path (prompt not from the provider's cache, answer, prompt from
-    the cache), None where unknown."""
+    the cache), which are None where unknown."""
 
     made: float
     on_path: float
@@ -31,7 +31,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class TokenCost:
-    """What one more token costs in ns: of the prompt (not from the cache), of the answer; 0 where none is shown. `explained`
+    """What one more token costs in ns: of the prompt (not from the cache), of the answer; 0 where no cost shows. `explained`
     is the share of the spread of the calls' times that their tokens explain."""
 
     prompt_ns: float
@@ -73,7 +73,7 @@ def explain(
 ) -> Why:
     """Split `excess_ns` into how often, how large and how slow.
 
-    `before` and `after` hold the calls that did not fail, then those that did. `cost` is None where tokens tell nothing.
+    `before` and `after` hold the calls that did not fail, then those that did. `cost` is None where tokens explain nothing.
     `width` is how many equal calls run at once and count as one.
     """
     kinds = [_parts(one, other, cost) for one, other in zip(before, after, strict=True)]
@@ -105,7 +105,7 @@ def _parts(before: Amount, after: Amount, cost: TokenCost | None) -> _Parts:
 
 
 def _counted(made: float, on_path: float) -> float:
-    """How many calls more: what is always made and only at times waited for is not made more often."""
+    """How many more calls: a call that is always made, but only sometimes waited for, is not made more often."""
     if made * on_path <= 0:
         return 0.0
     return min(made, on_path, key=abs)
@@ -116,28 +116,28 @@ def _change(before: float | None, after: float | None) -> float:
 
 
 def _sentence(kinds: Sequence[_Parts], excess_ns: int, slow: int, width: int) -> str:
-    """The largest part of the excess's sign; where large parts of opposite sign make it, the counts alone."""
+    """The largest part that has the excess's sign; where large parts of opposite signs cancel out, the counts alone."""
     if excess_ns == 0:
         return "as before"
     fine, failed = kinds
-    told = [
-        (fine.often, _calls(fine, "call", width) + _as_ever(fine, slow)),
+    clauses = [
+        (fine.often, _calls(fine, "call", width) + _as_before(fine, slow)),
         (failed.often, _calls(failed, "failed call", width)),
         (sum(kind.prompt for kind in kinds), _prompts(fine.before, fine.after)),
         (sum(kind.answer for kind in kinds), _tokens("answers", fine.before.answer_tokens, fine.after.answer_tokens)),
         (float(slow), _each(kinds, slow, width)),
     ]
-    sizes = [size for size, _ in told]
+    sizes = [size for size, _ in clauses]
     if max(sizes) > abs(excess_ns) and min(sizes) < -abs(excess_ns):
         most = max((fine.often, failed.often), key=abs)
         return _calls(failed, "failed call", width) if most == failed.often and most else _calls(fine, "call", width)
     sign = 1 if excess_ns > 0 else -1
-    return max(told, key=lambda one: sign * one[0])[1]
+    return max(clauses, key=lambda one: sign * one[0])[1]
 
 
-def _as_ever(kind: _Parts, slow: float) -> str:
+def _as_before(kind: _Parts, slow: float) -> str:
     both = kind.before.on_path and kind.after.on_path
-    return ", each as long as before" if both and abs(slow) <= AS_EVER * abs(kind.often) else ""
+    return ", each as long as before" if both and abs(slow) <= UNCHANGED * abs(kind.often) else ""
 
 
 def _calls(kind: _Parts, what: str, width: int) -> str:
@@ -150,7 +150,7 @@ def _calls(kind: _Parts, what: str, width: int) -> str:
 
 
 def _prompts(before: Amount, after: Amount) -> str:
-    """Longer prompts, or, where the provider's cache held part of them, more that it did not hold."""
+    """Longer prompts, or, where the provider's cache held part of them, more tokens outside of it."""
     if before.cached_tokens or after.cached_tokens:
         was, now = before.prompt_tokens or 0, after.prompt_tokens or 0
         return f"prompts with {now:,.0f} tokens not from the provider's cache instead of {was:,.0f}"
@@ -173,7 +173,7 @@ def _share(share: float) -> str:
 
 
 def number(calls: float) -> str:
-    """Calls per request as people write them: 4, 10.6, 1,000."""
+    """Calls per request, rounded for reading: 4, 10.6, 1,000."""
     if calls < 0.005:
         return "0"
     text = f"{calls:,.2f}" if calls < 2 else f"{calls:,.1f}" if calls < 100 else f"{calls:,.0f}"

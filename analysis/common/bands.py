@@ -9,7 +9,7 @@ import numpy.typing as npt
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
-LEAST_IN_BAND = 5  # requests that a statement about a band needs
+LEAST_IN_BAND = 5  # requests that any statement about a band needs
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Band:
         return Band(self.rows[kept], weights / weights.sum() if len(weights) else weights)
 
     def extreme(self, latency_ns: I64) -> tuple[int, float] | None:
-        """The latency of a request that makes more than a third of the band's spread, and that share; None for none.
+        """The latency of a request that makes up more than a third of the band's spread, and that share; else None.
 
-        The spread is the weighted sum of squared distances from the mean; a request within a tenth of it is no extreme.
+        The spread is the weighted sum of squared distances from the mean; a request within a tenth of the mean is never extreme.
         """
         if len(self.rows) == 0:
             return None
@@ -55,9 +55,9 @@ class Band:
 class Ranking:
     """Requests ranked by latency, from which the band around any percentile is taken.
 
-    Request i of n (from 0, by latency) stands at the percentile (i + 0.5) / n * 100, so that ranks are symmetric about
-    p50. Requests of equal latency share the weights of their ranks equally: no order among them is made up, and the
-    answer does not depend on the order of the input. A request that stands for several (`weight`) takes as many ranks; where all stand for equally many that changes nothing.
+    Request i of n (from 0, by latency) is at the percentile (i + 0.5) / n * 100, so that ranks are symmetric about p50.
+    Requests of equal latency share the weights of their ranks equally, so the answer does not depend on the order of the
+    input. A sampled request that stands for several (`weight`) takes as many ranks; equal weights change nothing.
     """
 
     def __init__(self, latency_ns: I64, weight: F64 | None = None) -> None:
@@ -74,8 +74,8 @@ class Ranking:
             self.upto = np.cumsum(self.weight) / self.weight.sum() * 100
         first = np.ones(n, bool)
         first[1:] = ordered[1:] != ordered[:-1]
-        self.tie = np.cumsum(first) - 1  # which run of equal latencies each rank is in
-        self.run = np.append(np.flatnonzero(first), n)  # where each run starts
+        self.tie = np.cumsum(first) - 1  # the group of equal latencies that each rank is in
+        self.run = np.append(np.flatnonzero(first), n)  # where each group starts
 
     def band(self, percentile: int) -> Band:
         """The breakdown's band: half-width min(5, p, 100 - p) points, weights by Epanechnikov's kernel 1 - u².
@@ -96,7 +96,7 @@ class Ranking:
         return self._band(((self.place >= low) & (self.place <= high)).astype(np.float64))
 
     def _share(self, kernel: Callable[[F64], F64], middle: float, half: float) -> F64:
-        """How much of a band each request takes up, from where it begins to where it ends; `kernel` is integrated."""
+        """How much of a band each request takes up: the integral of the kernel over its ranks; `kernel` is that integral."""
         edges = np.clip((np.append(0.0, self.upto) - middle) / half, -1, 1)
         return np.maximum(np.diff(kernel(edges)), 0)
 

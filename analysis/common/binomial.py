@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 F64 = npt.NDArray[np.float64]
 
-TAIL = 0.025  # what each end of a 95 % interval may miss
+TAIL = 0.025  # the chance that each end of a 95 % interval misses
 RUNS = 20  # runs of requests by which their dependence is measured: 19 degrees of freedom
 _FAR = 14  # standard deviations beyond which a binomial probability is nothing (below 1e-15)
 
@@ -25,7 +25,7 @@ _FAR = 14  # standard deviations beyond which a binomial probability is nothing 
 def interval_ranks(n: int, percentile: int, tail: float = TAIL) -> tuple[int | None, int | None]:
     """The ranks (from 1, the smallest value) that bound the percentile of n independent values; None where none does.
 
-    The lower rank is the largest, the upper the smallest, whose own chance of missing is at most `tail`.
+    The lower rank is the largest, the upper the smallest, whose chance of missing is at most `tail`.
     """
     if n < 1:
         return None, None
@@ -37,7 +37,7 @@ def interval_ranks(n: int, percentile: int, tail: float = TAIL) -> tuple[int | N
 
 
 def scaled_ranks(n: int, n_effective: float, percentile: int, tail: float = TAIL) -> tuple[int | None, int | None]:
-    """The ranks that bound the percentile of n values which tell as much as `n_effective` independent ones.
+    """The ranks that bound the percentile of n values that are worth `n_effective` independent ones.
 
     The ranks of the smaller sample are scaled by n / n_effective; each tail is that of Student's t with 19 degrees of
     freedom, because the effective size is itself estimated from 20 runs.
@@ -60,7 +60,7 @@ def least_n(percentile: int, tail: float = TAIL) -> int:
 
 
 def share_interval(k: int, n: int, tail: float = TAIL) -> tuple[float, float]:
-    """Between what the true share lies where k of n independent requests have something (Clopper and Pearson, 1934)."""
+    """The interval of the true share where k of n independent requests have something (Clopper and Pearson, 1934)."""
     if n == 0:
         return 0.0, 1.0
     low = _share_where(lambda share: _reach(k, n, share) <= tail) if k else 0.0
@@ -98,7 +98,7 @@ def _student_beyond(t: float, degrees: int = RUNS - 1) -> float:
 
 
 def _tails(n: int, q: float) -> tuple[int, F64, F64]:
-    """`first`, and from there on P(B <= k) and P(B >= k) of binomial(n, q): the k that are not all but impossible."""
+    """`first`, and from there on P(B <= k) and P(B >= k) of binomial(n, q): leaving out the k that are practically impossible."""
     reach = _FAR * math.sqrt(n * q * (1 - q)) + _FAR**2 / 2
     first, last = max(0, math.floor(n * q - reach)), min(n, math.ceil(n * q + reach))
     k = np.arange(first, last, dtype=np.float64)

@@ -9,7 +9,7 @@ from overbudget.store.errors import OverbudgetError
 
 US, MS, S, MINUTE, HOUR = 1_000, 1_000_000, 1_000_000_000, 60_000_000_000, 3_600_000_000_000
 UNITS = {"ns": 1, "us": US, "µs": US, "ms": MS, "s": S, "m": MINUTE, "min": MINUTE, "h": HOUR}
-LONGEST_NS = 30 * 24 * HOUR  # a longer cap is a slip of the pen, and sums stay far below 64 bits
+LONGEST_NS = 30 * 24 * HOUR  # a longer cap is a typing mistake, and sums stay far below 64 bits
 
 _SPELT_OUT = {
     "nanosecond": "ns", "microsecond": "us", "usec": "us", "millisecond": "ms", "msec": "ms", "milli": "ms",
@@ -22,8 +22,8 @@ _FORMS = "write it like 400ms, 1.5s or 250us"
 def parse_duration(text: object) -> int:
     """Nanoseconds of a duration such as `400ms`, `2s`, `1.5s`, `250us`, `10ns`, `1m`, `1m30s`; blanks are allowed.
 
-    Errors: OverbudgetError with what is wrong and what was probably meant, as the end of a sentence without its full
-    stop: "has no unit; did you mean 400ms or 400s?". The caller says what "it" is.
+    Errors: OverbudgetError with the end of a sentence, to which the caller adds the subject: "has no unit; did you mean
+    400ms or 400s?".
     """
     number = isinstance(text, int | float) and not isinstance(text, bool) and math.isfinite(text)
     if not number and not isinstance(text, str):
@@ -35,7 +35,7 @@ def parse_duration(text: object) -> int:
     if re.fullmatch(r"[+-]?(\d+[.]?\d*|[.]\d+)", lowered):
         raise OverbudgetError(f"has no unit; did you mean {_alternatives(lowered.lstrip('+-'))}?")
     if lowered.startswith("-"):
-        raise OverbudgetError("is negative; a cap must be longer than nothing")
+        raise OverbudgetError("is negative; it must be more than 0")
     if re.match(r"\d+,\d", lowered):
         raise OverbudgetError(f"has a decimal comma; did you mean {written.replace(',', '.')}?")
     total, position = Decimal(0), 0
@@ -54,7 +54,7 @@ def parse_duration(text: object) -> int:
     if position == 0:
         raise OverbudgetError(f"is empty; {_FORMS}")
     if total < 1:
-        raise OverbudgetError("is no time at all; a cap must be longer than nothing")
+        raise OverbudgetError("is zero; it must be more than 0")
     if total > LONGEST_NS:
         raise OverbudgetError("is longer than 30 days; check its unit")
     return int(total)
@@ -65,26 +65,26 @@ def _alternatives(number: str) -> str:
 
 
 def duration_literal(ns: int) -> str:
-    """`ns` exactly, as a budget file writes it: `400ms`, `1.5s`, `250us`."""
+    """`ns` exactly, as in a budget file: `400ms`, `1.5s`, `250us`."""
     for unit, size in (("s", S), ("ms", MS), ("us", US), ("ns", 1)):
         if ns >= size:
             return f"{(Decimal(ns) / size).normalize():f}{unit}"
     return "0s"
 
 
-def format_duration(ns: float | None, beside_ns: float | None = None) -> str:
+def format_duration(ns: float | None, next_to_ns: float | None = None) -> str:
     """`ns` as a person reads it: `870 µs`, `412 ms`, `2.31 s`, `3 min 51 s`; `–` for None.
 
-    About three digits, the unit that fits. Where it stands beside a figure in seconds (`beside_ns`) of which it is a
-    sizeable part, it is said in seconds too: `0.90 s`, so that the two compare at a glance.
+    About three digits, in the unit that fits. Next to a figure in seconds (`next_to_ns`) of which it is a sizeable part,
+    it is in seconds too: `0.90 s`, so that the two can be compared at a glance.
     """
     if ns is None:
         return "–"
     if ns < 0:
-        return f"−{format_duration(-ns, beside_ns)}"
+        return f"−{format_duration(-ns, next_to_ns)}"
     if ns < 0.5:
         return "0 ms"
-    in_seconds = beside_ns is not None and round(beside_ns / MS) >= 1000 and ns >= 0.2 * beside_ns
+    in_seconds = next_to_ns is not None and round(next_to_ns / MS) >= 1000 and ns >= 0.2 * next_to_ns
     if not in_seconds:
         for unit, size in (("ns", 1), ("µs", US), ("ms", MS)):
             value = ns / size

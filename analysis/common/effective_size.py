@@ -1,10 +1,10 @@
 """How many independent requests some requests are worth.
 
-Requests that arrive together share what slows them (a busy pool, a cold cache), so a thousand of them may tell as
-little as a hundred independent ones. In order of arrival they are cut into 20 runs of equal count. Were they
-independent, the runs' sums would vary as chance has it; `tau` says how many times as much they vary. This is the method
+Requests that arrive together share what slows them (a busy pool, a cold cache), so a thousand of them may be worth no
+more than a hundred independent ones. In order of arrival they are cut into 20 runs of equal count. If they were
+independent, the runs' sums would vary by chance alone; `tau` is how many times as much they vary. This is the method
 of batch means (A. M. Law and W. D. Kelton, "Simulation Modeling and Analysis"; N. M. Steiger and J. R. Wilson,
-Operations Research 50 (2002)). No rule sees what these requests do not contain: an interval speaks of their time.
+Operations Research 50 (2002)). No method sees what these requests do not contain: an interval is about their time.
 """
 
 import itertools
@@ -31,8 +31,10 @@ I64 = npt.NDArray[np.int64]
 
 Independence = Literal["held", "corrected", "assumed", "unknown"]
 
-BY_CHANCE = 1.6  # the 95 % point of chi-square with 19 degrees of freedom, over 19: runs vary so much by chance alone
-LEAST = 40  # requests, or the worth of so many: with fewer neither dependence nor an interval is told
+BY_CHANCE = (
+    1.6  # the 95 % point of chi-square with 19 degrees of freedom, over 19: up to here runs vary by chance alone
+)
+LEAST = 40  # requests, or the worth of so many: with fewer, neither dependence nor an interval is given
 MOST_DRIFT = 0.4  # correlation of neighbouring runs beyond which the window has too few changes of conditions
 
 
@@ -40,8 +42,8 @@ MOST_DRIFT = 0.4  # correlation of neighbouring runs beyond which the window has
 class EffectiveSize:
     """What n requests are worth for one percentile or share.
 
-    `independence` says how an interval stands: `held` (nothing speaks against independent requests, n_effective = n),
-    `corrected` (they are worth n_effective < n), `assumed` (too few to tell: it holds only if they are independent;
+    `independence` says what an interval rests on: `held` (nothing contradicts independence, n_effective = n), `corrected`
+    (they are worth n_effective < n), `assumed` (too few to know: the interval is valid only if they are independent;
     n_effective None), `unknown` (too alike: no interval; n_effective None).
     """
 
@@ -58,7 +60,7 @@ class EffectiveSize:
         return interval_ranks(self.n, percentile, tail)
 
     def share_interval(self, k: int, tail: float = TAIL) -> tuple[float, float] | None:
-        """Between what the true share lies where k of the n have something; None where that cannot be known."""
+        """The interval of the true share where k of the n have something; None where it is unknown."""
         if self.independence == "unknown" or self.n == 0:
             return None
         if self.independence == "corrected" and self.n_effective is not None:
@@ -77,7 +79,7 @@ class EffectiveSize:
         return EffectiveSize(n, worth, self.independence)
 
     def needs(self, percentile: int) -> int:
-        """How many requests like these the percentile's interval takes."""
+        """How many requests like these the percentile's interval needs."""
         if self.independence != "corrected" or self.n_effective is None:
             return max(least_n(percentile), LEAST)
         return max(math.ceil(least_n(percentile, student_tail(TAIL)) * self.n / self.n_effective), LEAST)
@@ -133,7 +135,7 @@ def effective_sizes(series: npt.NDArray[np.number], at: Mapping[int, float]) -> 
     """What the n values of `series`, in order of arrival, are worth for each percentile.
 
     `at` gives each percentile's value in the sample; p50 and p90 must be among them, because they take part in
-    deciding whether anything is told.
+    deciding whether there is an interval at all.
     """
     if len(series) < LEAST:
         return {p: EffectiveSize(len(series), None, "assumed") for p in at}
@@ -150,7 +152,7 @@ def effective_size(happened: npt.NDArray[np.bool_]) -> EffectiveSize:
 
 
 def _worth(n: int, own: Variation, usual: tuple[Variation, ...] = (), upper: Variation | None = None) -> EffectiveSize:
-    """The rule: `own` (and `upper`, p90, above p90) tells how much the sample is worth, all whether it is told."""
+    """The rule: `own` (and for higher percentiles `upper`, p90) gives the worth; all together decide whether it is known."""
     tau = max(1.0, own.tau, upper.tau if upper else 1.0)
     most = max(tau, *(one.tau for one in usual), 1.0)
     if most <= BY_CHANCE:

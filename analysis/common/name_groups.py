@@ -1,8 +1,8 @@
 """Names that an answer treats as one: counters, short hexadecimal digits and words of one path segment, where there are many.
 
-What is an id by itself was masked at ingest, name by name. Here it takes the other names to see it: `step-3` may be a name,
-`step-1` to `step-40` are one. So names are grouped over everything that one answer speaks of (both sides of a comparison),
-and nothing of it is stored.
+Ingest masks what is an id by itself, name by name. Here only the other names show it: `step-3` may be a name, but `step-1`
+to `step-40` are one operation. So names are grouped over everything in one answer (both sides of a comparison), and the
+groups are not stored.
 """
 
 import re
@@ -22,11 +22,11 @@ _SHORT_HEX = re.compile(r"(?<=[-_/])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{4,7}(?=$|[-
 
 
 def name_groups(called: Iterable[Called]) -> dict[Called, str]:
-    """What each of the names `called` is called, for those that are grouped with others."""
+    """The group name of each of the names `called` that is grouped with others."""
     distinct = sorted(set(called))
     groups = _shared(distinct, _counted, FEWEST_COUNTED)
-    told = sorted({(service, groups.get((service, name), name)) for service, name in distinct})
-    words = _by_segment(told)
+    renamed = sorted({(service, groups.get((service, name), name)) for service, name in distinct})
+    words = _by_segment(renamed)
     for service, name in distinct:
         as_counted = groups.get((service, name), name)
         as_word = words.get((service, as_counted), as_counted)
@@ -51,14 +51,14 @@ def _shared(called: Iterable[Called], masked: Callable[[str], str], fewest: int)
 
 def _by_segment(called: Iterable[Called]) -> dict[Called, str]:
     """Paths of which many of one service differ in one segment only, the segments nearest the start first."""
-    told = {one: one[1] for one in called if "/" in one[1]}
-    for place in range(1, max((name.count("/") for name in told.values()), default=0) + 1):
+    group_of = {one: one[1] for one in called if "/" in one[1]}
+    for place in range(1, max((name.count("/") for name in group_of.values()), default=0) + 1):
         alike: Mapping[Called, set[Called]] = defaultdict(set)
-        for one, name in told.items():
+        for one, name in group_of.items():
             parts = name.split("/")
             if place < len(parts) and parts[place] and "{" not in parts[place]:
                 alike[one[0], "/".join([*parts[:place], WORD, *parts[place + 1 :]])].add(one)
         for (_, group), those in alike.items():
-            if len({told[one] for one in those}) >= FEWEST_WORDS:
-                told.update(dict.fromkeys(those, group))
-    return {one: group for one, group in told.items() if group != one[1]}
+            if len({group_of[one] for one in those}) >= FEWEST_WORDS:
+                group_of.update(dict.fromkeys(those, group))
+    return {one: group for one, group in group_of.items() if group != one[1]}

@@ -1,8 +1,8 @@
-"""Percentiles with what can be known of them.
+"""Percentiles with their intervals.
 
 Quantiles interpolate linearly between order statistics (definition 7 of Hyndman and Fan, "Sample Quantiles in
 Statistical Packages", The American Statistician 50 (1996)); numpy and DuckDB's `quantile_cont` do the same. Their 95 %
-intervals stand at the effective size of the sample: see effective_size and binomial.
+intervals use the effective size of the sample: see effective_size and binomial.
 """
 
 import math
@@ -23,18 +23,18 @@ from overbudget.analysis.common.effective_size import (
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
-PERCENTILES = (50, 75, 90, 95, 99)  # told by every answer that speaks of whole requests
-_DECIDING = (50, 90)  # take part in deciding what a sample is worth, whichever percentile is asked for
+PERCENTILES = (50, 75, 90, 95, 99)  # in every answer about whole requests
+_DECIDING = (50, 90)  # always take part in deciding what a sample is worth
 
 
 @dataclass(frozen=True)
 class Quantile:
     """A percentile of n values. `low_ns` or `high_ns` is None where the values cannot bound it on that side.
 
-    `value_ns` is the sample's own percentile; without both bounds it says nothing about other requests. `n_effective` is
-    how many independent requests the n are worth, None where that is not known; `independence` says how the interval
-    stands (see EffectiveSize), `needs` how many requests a full one takes. `at_least` where a request without an end may
-    decide it. `least_ns` and `most_ns` are the fastest and the slowest value.
+    `value_ns` is the sample's percentile; without both bounds it says nothing about other requests. `n_effective` is how
+    many independent requests the n are worth, None where that is unknown; `independence` says what the interval rests on
+    (see EffectiveSize), `needs` how many requests a full one needs. `at_least` where a request without an end may decide
+    it. `least_ns` and `most_ns` are the fastest and the slowest value.
     """
 
     percentile: int
@@ -51,18 +51,18 @@ class Quantile:
 
     @property
     def known(self) -> bool:
-        """Whether the interval exists, and not only on the assumption that the requests are independent."""
+        """Whether the interval exists without merely assuming that the requests are independent."""
         return self.low_ns is not None and self.high_ns is not None and self.independence != "assumed"
 
     @property
     def reached(self) -> bool:
-        """Whether the sample is large enough to reach that percentile, whatever it is worth."""
+        """Whether the sample is large enough to reach that percentile, regardless of its worth."""
         return self.n >= least_n(self.percentile)
 
 
 @dataclass(frozen=True)
 class Share:
-    """The share of n requests that have something, and between what it lies (95 %); None where that cannot be known."""
+    """The share of n requests that have something, with its 95 % interval; None where that is unknown."""
 
     share: float
     low: float | None
@@ -104,7 +104,7 @@ def quantiles(
 ) -> list[list[Quantile]]:
     """Per column of `values` (int64[n] or int64[n, columns]) the given percentiles with their intervals.
 
-    `started_ns` (int64[n]) says in which order the requests arrived; without it they stand in that order. `weights`
+    `started_ns` (int64[n]) gives the order in which the requests arrived; without it they are in that order. `weights`
     (float64[n], positive) says how many requests each stands for; where all are equal they change nothing.
     """
     matrix = values[:, None] if values.ndim == 1 else values
@@ -134,7 +134,9 @@ def _quantile(ordered: I64, n: int, percentile: int, value: int, size: Effective
         percentile,
         n,
         value,
-        min(int(ordered[low - 1]), value) if low else None,  # of very few the value lies between two, an end on one
+        min(int(ordered[low - 1]), value)
+        if low
+        else None,  # of very few values, the percentile lies between two of them and an end on one
         max(int(ordered[high - 1]), value) if high else None,
         size.n_effective,
         size.independence,
@@ -147,8 +149,8 @@ def _quantile(ordered: I64, n: int, percentile: int, value: int, size: Effective
 def _of_weighted(column: I64, percentiles: Sequence[int], weights: F64) -> list[Quantile]:
     """Quantiles of requests that stand for different numbers of requests, interpolated linearly between them.
 
-    They are worth as many as have the same information by L. Kish, "Survey Sampling" (1965): the square of the sum of the
-    weights over the sum of their squares; fewer still where those that arrive together are alike.
+    Their effective size is that of L. Kish, "Survey Sampling" (1965): the square of the sum of the weights over the sum of
+    their squares; it is smaller still where requests that arrive together are alike.
     """
     n, share = len(column), worth_of(weights)
     order = np.argsort(column, kind="stable")

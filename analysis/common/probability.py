@@ -1,4 +1,4 @@
-"""Tails of three distributions, and false discoveries, in numpy alone: what scipy.stats gives, without its half second.
+"""Tails of three distributions, and false discovery rates, in numpy alone: scipy.stats takes half a second to import.
 
 The incomplete beta function is the continued fraction of Abramowitz and Stegun, 26.5.8, evaluated by Lentz's method.
 """
@@ -11,7 +11,7 @@ import numpy.typing as npt
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 TINY = 1e-300
-MOST_STEPS = 20_000  # it takes about the root of the larger parameter
+MOST_STEPS = 20_000  # of the fraction, which needs about the square root of the larger parameter
 
 
 def student_above(t: npt.ArrayLike, freedom: npt.ArrayLike) -> F64:

@@ -1,1 +1,1 @@
-"""What changed between two sides, like with like."""
+"""What changed between two sides, with the mix of routes held fixed."""

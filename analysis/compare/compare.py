@@ -1,8 +1,8 @@
-"""Did it get slower, where, and who makes the change: two cohorts of requests compared, like with like.
+"""Did it get slower, where, and because of which service: two cohorts compared with the mix of routes held fixed.
 
-The mix of what is asked is held fixed (`mix`), a percentile's change has one interval that is shown and decides
+The mix of requests is held fixed (`mix`), a percentile's change has one interval that is both shown and decisive
 (`percentile_change`), a service's certain growth decides too (`services`), and failures come before speed (`failures`).
-The definitions are those of docs/reference/method.md.
+The definitions are in docs/reference/method.md.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from overbudget.analysis.common.percentiles import I64, PERCENTILES
 from overbudget.analysis.compare.failures import FailedShare, failed_share, grew
 from overbudget.analysis.compare.growth import growths
 from overbudget.analysis.compare.mix import Kind, Mix, kinds, mix
-from overbudget.analysis.compare.names import TellTogether
+from overbudget.analysis.compare.names import NameGroups
 from overbudget.analysis.compare.operations import (
     OperationGrowth,
     growth_dict,
@@ -49,12 +49,12 @@ from overbudget.stages.names import stage_order
 
 DECIDING = (50, 95)
 MOST_DECIDING = 3
-FAR_APART_NS = 12 * 3_600 * 1_000_000_000  # between base and candidate: a base nearer in time tells more
+FAR_APART_NS = 12 * 3_600 * 1_000_000_000  # between base and candidate: a base closer in time would show more
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison. `requests` are all of the dataset's by the budget's rules; read where they are not at hand."""
+    """One side of a comparison. `requests` are all of the dataset's, under the budget's rules; None to read them."""
 
     connection: duckdb.DuckDBPyConnection
     filters: Filters = field(default_factory=Filters)
@@ -66,10 +66,10 @@ class Comparison:
     """What `overbudget compare --json` says. Means are per request of the candidate.
 
     `deciding` are the percentiles that the verdict rests on, `margin` the share of the base up to which they count as
-    the same. `failed` are the shares of base and candidate that failed; `fails_more` tells that the second is larger
-    beyond chance. `lost_spans` tells of each side whether its requests that lost spans are slower: they count in the percentiles
-    of the whole request, and what stages, services and operations take is of the others alone. `far_apart` tells that the
-    base is from another day.
+    equal. `failed` are the shares of base and candidate that failed; `fails_more` says that the second is larger beyond
+    chance. `lost_spans` says for each side whether its requests that lost spans are slower: they count in the percentiles
+    of the whole request, but the times of stages, services and operations are of the other requests. `far_apart` says that
+    the base is from another day.
     """
 
     verdict: Verdict
@@ -88,19 +88,19 @@ class Comparison:
 
     @property
     def certain(self) -> ServiceGrowth | None:
-        """The service that grew most of those that grew for certain."""
+        """Of the services that certainly grew, the one that grew most."""
         grown = [one for one in self.services if one.certain_ns is not None]
         return max(grown, key=lambda one: one.certain_ns or 0, default=None)
 
     @property
     def regressions(self) -> list[PercentileChange]:
-        """What got slower for sure and matters: the whole request, and stages that the budget caps."""
+        """What certainly got slower and matters: the whole request, and stages that the budget caps."""
         stages = [change for change in self.stages if change.budget_ns is not None]
         return [change for change in (*self.end_to_end, *stages) if change.verdict == "slower"]
 
     @property
     def regressed(self) -> bool:
-        """Whether a gate is to close: a regression, a service's certain growth, or more failures."""
+        """Whether a gate should fail: a regression, a service's certain growth, or more failures."""
         return bool(self.regressions) or self.certain is not None or self.fails_more
 
     def as_dict(self) -> dict[str, Any]:
@@ -142,21 +142,21 @@ def _slower(lost: IncompleteCompared | None) -> bool:
 
 
 def compare(base: Side, candidate: Side, budget: Budget | None = None, margin: float = MARGIN) -> Comparison:
-    """Compare the requests that the filters of each side leave, stages by the rules of the budget.
+    """Compare the requests that pass each side's filters, with stages by the rules of the budget.
 
     Errors: OverbudgetError where a filter names what a dataset does not have.
     """
     budget = budget or Budget()
-    by_route = base.filters.route == candidate.filters.route  # two routes that are set against each other are alike
-    together = TellTogether(base.connection, candidate.connection)
+    by_route = base.filters.route == candidate.filters.route  # two different routes that are compared count as one
+    together = NameGroups(base.connection, candidate.connection)
     whole = [together.routes(_chosen(side, budget)) for side in (base, candidate)]
     tables = [table if table.complete.all() else table.take(np.flatnonzero(table.complete)) for table in whole]
     connections = (base.connection, candidate.connection)
-    told = [
+    kinds_of = [
         kinds(connection, table, by_route, together.shape)
         for connection, table in zip(connections, tables, strict=True)
     ]
-    alike = mix(told[0], told[1], tables[0].weight, tables[1].weight)
+    alike = mix(kinds_of[0], kinds_of[1], tables[0].weight, tables[1].weight)
     everyone = (
         alike
         if all(table.complete.all() for table in whole)
@@ -168,7 +168,7 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None, margin: f
     ends = _ends(whole[0].take(everyone.base), whole[1].take(everyone.candidate), everyone, held_to, deciding, margin)
     stages = _stages(before, after, alike, held_to, deciding, margin)
     spent = [
-        read_spending(side.connection, table, load_path(side.connection, table).told_as(together.groups))
+        read_spending(side.connection, table, load_path(side.connection, table).renamed(together.groups))
         for side, table in zip((base, candidate), (before, after), strict=True)
     ]
     operations, services = _growth(spent, (before, after), alike, by_route, margin)
@@ -208,7 +208,7 @@ def _chosen(side: Side, budget: Budget) -> RequestTable:
 
 
 def _of_route(table: RequestTable, by_route: bool) -> list[Kind]:
-    """Requests kept apart by route alone: the shape of one that lost spans is not known."""
+    """Requests grouped by route alone: the shape of one that lost spans is unknown."""
     return [(table.route.names[code] if by_route else "", "") for code in table.route.codes.tolist()]
 
 
@@ -223,11 +223,11 @@ def _count(table: RequestTable, kept: I64) -> dict[str, int]:
 
 
 def _verdict(deciding: Sequence[Verdict], certain: bool, fails_more: bool) -> Verdict:
-    """Slower wins over faster; as fast as the base only where every deciding percentile says so."""
+    """Slower wins over faster; "same" only where every deciding percentile says so."""
     if certain or "slower" in deciding:
         return "slower"
     if fails_more:
-        return "unknown"  # requests that fail early are no faster ones
+        return "unknown"  # requests that fail early are not faster
     if "faster" in deciding:
         return "faster"
     return "same" if deciding and set(deciding) == {"same"} else "unknown"
@@ -275,7 +275,7 @@ def _samples(before: RequestTable, after: RequestTable, alike: Mix, was: I64, no
 
 
 def _caps(caps: Caps, percentiles: Sequence[int]) -> dict[int, int]:
-    """The cap at each percentile that has one of its own or a higher one's."""
+    """The cap at each percentile that has one, its own or that of a higher percentile."""
     held = [cap_of(caps, percentile) for percentile in percentiles] if caps else []
     return {cap.percentile: cap.ns for cap in held if cap is not None and not cap.borrowed}
 
@@ -289,7 +289,7 @@ def _stage(table: RequestTable, stage: str) -> I64:
 def _growth(
     spent: Sequence[Spending], tables: tuple[RequestTable, RequestTable], alike: Mix, by_route: bool, margin: float
 ) -> tuple[list[OperationGrowth], list[ServiceGrowth]]:
-    """What each operation and each service takes more."""
+    """How much more each operation and each service takes."""
     grown = growths((spent[0], tables[0]), (spent[1], tables[1]), by_route)
     charged = charges(grown)
     operations = operation_growths(spent[0], alike.weights, spent[1], alike.candidate_weights, cost_of_causes(spent))
@@ -301,7 +301,7 @@ def _growth(
 
 
 def _far_apart(base: I64, candidate: I64) -> bool:
-    """Whether half a day or more passes between the two sides."""
+    """Whether half a day or more lies between the two sides."""
     if len(base) == 0 or len(candidate) == 0:
         return False
     gap = max(int(candidate.min()) - int(base.max()), int(base.min()) - int(candidate.max()))

@@ -12,7 +12,7 @@ from overbudget.analysis.requests.table import RequestTable
 
 @dataclass(frozen=True)
 class FailedShare:
-    """The share of a side's requests that failed, and between what it lies (95 %); None where that cannot be known."""
+    """The share of a side's requests that failed, with its 95 % interval; None where that is unknown."""
 
     share: float
     ci_low: float | None

@@ -1,6 +1,6 @@
-"""How much each cause's time grew between two sides, apart: it is slower where it occurs, or it occurs more often.
+"""How much each cause's time grew between two sides, in two parts: slower where it occurs, and occurring more often.
 
-Per route, weighted as the candidate asks for routes: with p the share of requests that have the cause on their critical
+Per route, weighted by the candidate's routes: with p the share of requests that have the cause on their critical
 path and m its mean time in those, slow = mean p * (m1 - m0) and often = (p1 - p0) * mean m. A side without the cause takes
 the other's m. Where only some traces were kept each request counts for as many as it stands for, and errors are those of
 as many requests of equal weight as would tell as much (L. Kish, "Survey Sampling", 1965). Errors are standard errors over
@@ -44,8 +44,8 @@ class Growth:
         return self.slow_ns + self.often_ns
 
     @property
-    def told_ns(self) -> float:
-        """The growth that a ranking counts: what occurs more often only as far as chance does not explain it."""
+    def ranked_ns(self) -> float:
+        """The growth that a ranking counts: occurring more often counts only where chance does not explain it."""
         beyond = max(abs(self.often_ns) - OFTEN * self.often_error_ns, 0.0)
         return self.slow_ns + float(np.sign(self.often_ns)) * beyond
 
@@ -77,7 +77,7 @@ class _Side:
 def growths(
     base: tuple[Spending, RequestTable], candidate: tuple[Spending, RequestTable], by_route: bool = True
 ) -> list[Growth]:
-    """How each cause of either side grew. Both sides are to hold the same routes; without `by_route` routes do not matter."""
+    """How each cause of either side grew. Both sides must have the same routes; without `by_route` routes are ignored."""
     before, after = _side(*base, by_route), _side(*candidate, by_route)
     routes: dict[Cause, set[str]] = {}
     for cause, route in (*before.cells, *after.cells):
@@ -109,7 +109,7 @@ def _of_route(cause: Cause, route: str, before: _Side, after: _Side) -> F64:
     if not a.requests or not b.requests:
         slow_square = 0.0
     elif freedom <= 1e-9:
-        slow_square = slow**2  # measured once on each side: its whole change may be chance
+        slow_square = slow**2  # measured once on each side: the whole change may be chance
     else:
         spread = (a.squares + b.squares) / freedom * (1 / a.requests + 1 / b.requests)
         slow_square = ((p0 + p1) / 2) ** 2 * spread
@@ -119,7 +119,7 @@ def _of_route(cause: Cause, route: str, before: _Side, after: _Side) -> F64:
 
 
 def _variance(share: float, n: float) -> float:
-    """The variance of a share of n requests, one of each kind added, so that none or all of a few is not certain."""
+    """The variance of a share of n requests, with one of each kind added, so that 0 or all of a few is not certain."""
     share = (share * n + 1) / (n + 2)
     return share * (1 - share) / (n + 2)
 

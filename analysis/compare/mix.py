@@ -1,8 +1,8 @@
-"""What is asked held fixed: which requests of two sides are alike, and what each of the base counts for.
+"""The mix of requests held fixed: which requests of two sides are comparable, and how much each counts.
 
-Requests are kept apart by route, and by shape (the operations directly below the entry span) where both sides have the
-same shapes as often. An operation that appears within a route, or occurs more often there, is growth and not another mix:
-a cache that misses makes the shape of a miss more frequent, and holding that fixed would hide it.
+Requests are grouped by route, and by shape (the operations directly below the entry span) where both sides have the
+same shapes equally often. An operation that appears within a route, or occurs more often there, is growth, not another
+mix: more cache misses make the shape of a miss more frequent, and holding that fixed would hide it.
 """
 
 from collections import Counter
@@ -16,16 +16,18 @@ from overbudget.analysis.common.percentiles import F64, I64
 from overbudget.analysis.requests.table import RequestTable
 from overbudget.kernels.arrow import coded, numbers, row_of
 
-LEAST_COVERED = 0.95  # of the candidate's requests of a route that shapes of both sides must hold, to be kept apart
-BY_CHANCE = 3.0  # standard errors that a shape's share may change by, for shapes to be kept apart
+LEAST_COVERED = (
+    0.95  # share of the candidate's requests of a route whose shapes both sides must have, to group by shape
+)
+BY_CHANCE = 3.0  # standard errors that a shape's share may change by, to group by shape
 
 Kind = tuple[str, str]  # route and shape
 
 
 @dataclass(frozen=True)
 class Mix:
-    """Rows of each side that have their like on the other, and the weights of either side's, which sum to 1: each stands
-    for as many requests as it did when traces were chosen, and kinds weigh as in the candidate."""
+    """Rows of each side whose kind the other side has too, and their weights, which sum to 1 per side: sampling weights,
+    with each kind weighted as in the candidate."""
 
     base: I64
     candidate: I64
@@ -36,7 +38,7 @@ class Mix:
 def mix(
     base: Sequence[Kind], candidate: Sequence[Kind], base_weight: F64 | None = None, candidate_weight: F64 | None = None
 ) -> Mix:
-    """Which rows are compared, each side's rows given by route and shape, and how many requests each stands for (one)."""
+    """Which rows are compared: each side's rows by route and shape, and how many requests each stands for (1 if None)."""
     counts = [
         np.ones(len(side)) if weight is None else weight
         for side, weight in ((base, base_weight), (candidate, candidate_weight))
@@ -53,7 +55,7 @@ def mix(
 
 
 def _by_shape(base: Sequence[Kind], candidate: Sequence[Kind]) -> set[str]:
-    """The routes whose shapes are kept apart."""
+    """The routes whose requests are grouped by shape."""
     before, after = Counter(base), Counter(candidate)
     was, now = (Counter(route for route, _ in side) for side in (base, candidate))
     covered: Counter[str] = Counter()
@@ -68,7 +70,7 @@ def _by_shape(base: Sequence[Kind], candidate: Sequence[Kind]) -> set[str]:
 
 
 def _moved(k0: int, n0: int, k1: int, n1: int) -> bool:
-    """Whether k1 of n1 is another share than k0 of n0, beyond chance."""
+    """Whether k1 of n1 is a different share than k0 of n0, beyond chance."""
     if not n0 or not n1:
         return False
     both = (k0 + k1 + 1) / (n0 + n1 + 2)
@@ -91,14 +93,14 @@ def kinds(
     by_route: bool,
     shape_as: Callable[[str], str] = lambda shape: shape,
 ) -> list[Kind]:
-    """Route and shape of each request, the shape told as `shape_as` does; without `by_route` the route is "" for all."""
+    """Route and shape of each request, shapes passed through `shape_as`; without `by_route` the route is "" for all."""
     if table.entry_span_no is not None or len(table) == 0:
-        shapes = [""] * len(table)  # the budget made other spans the requests: their shapes are not stored
+        shapes = [""] * len(table)  # the budget chose other spans as requests: their shapes are not stored
     else:
         rows = connection.sql("SELECT request_no, shape FROM requests").to_arrow_table()
         shape = coded(rows["shape"])
         place = row_of(numbers(rows["request_no"]), table.request_no)
-        told = [shape_as(name) for name in shape.names]
-        shapes = [told[code] for code in shape.codes[place].tolist()]
+        grouped = [shape_as(name) for name in shape.names]
+        shapes = [grouped[code] for code in shape.codes[place].tolist()]
     routes = [table.route.names[code] if by_route else "" for code in table.route.codes.tolist()]
     return list(zip(routes, shapes, strict=True))

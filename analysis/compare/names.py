@@ -13,8 +13,8 @@ from overbudget.kernels.arrow import coded
 SHAPE = " | "  # between the names of a shape
 
 
-class TellTogether:
-    """The groups of names over several datasets, and what they are called."""
+class NameGroups:
+    """The groups of names over several datasets, and the name of each group."""
 
     def __init__(self, *connections: duckdb.DuckDBPyConnection) -> None:
         called = {
@@ -35,8 +35,8 @@ class TellTogether:
         )
         service, route = (("", *column.names) for column in (table.service, table.route))
         named = [(service[one // routes], route[one % routes]) for one in pair.tolist()]
-        told = pa.array([self.groups.get(one, one[1]) for one in named], pa.string()).take(pa.array(where))
-        return replace(table, route=coded(pa.chunked_array([told])))
+        grouped = pa.array([self.groups.get(one, one[1]) for one in named], pa.string()).take(pa.array(where))
+        return replace(table, route=coded(pa.chunked_array([grouped])))
 
     def shape(self, shape: str) -> str:
         """A shape with its names grouped."""

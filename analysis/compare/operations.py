@@ -1,4 +1,4 @@
-"""What each operation takes per request, before and after, and why; and what each service takes."""
+"""The time of each operation per request, before and after, and why it changed; and the time of each service."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ Amounts = tuple[Amount, Amount]  # of calls that did not fail, and of those that
 
 @dataclass(frozen=True)
 class OperationGrowth:
-    """Mean time per request of an operation's own time, or of its hops to a place, before and after, in ns, and why.
+    """Mean self time per request of an operation, or mean time of its hops to a service, before and after, in ns, and why.
 
     The changes of all operations sum to that of the whole request. `only_in` says that the other side has no such
-    operation at all, on the critical path or off it ("base" or "candidate").
+    operation at all, on or off the critical path ("base" or "candidate").
     """
 
     service_name: str
@@ -68,7 +68,7 @@ def operation_growths(
 
 
 def _by_size(one: OperationGrowth) -> tuple[int, int, float, str, str, str]:
-    """The largest growth first, then the longest, then the most frequent: names decide only where no number differs."""
+    """The largest growth first, then the longest, then the most frequent: names decide only at ties."""
     return -one.change_ns, -one.candidate_mean_ns, -one.why.calls_after, one.service_name, one.name, one.hop_to or ""
 
 
@@ -84,7 +84,7 @@ def _whole(amounts: Sequence[Amounts]) -> list[int]:
 
 
 def _made(amounts: Mapping[Cause, Amounts]) -> set[tuple[str, str]]:
-    """The operations of which there are calls or time, whatever place they lead to."""
+    """The operations that have calls or time, wherever their hops lead."""
     return {cause[:2] for cause, (fine, failed) in amounts.items() if fine.made + failed.made + fine.ns + failed.ns > 0}
 
 
@@ -96,7 +96,7 @@ def _only_in(cause: Cause, before: set[tuple[str, str]], after: set[tuple[str, s
 def service_growths(
     operations: Sequence[OperationGrowth], charged: Mapping[Hop, Mapping[str, float]], ranked: Mapping[str, Ranked]
 ) -> list[ServiceGrowth]:
-    """What each service takes, its hops as charged; who grew most for sure first. The changes sum to the request's."""
+    """The time of each service, hops as charged; the one that most certainly grew first. Changes sum to the request's."""
     before = service_means(operations, charged, lambda one: one.base_mean_ns)
     after = service_means(operations, charged, lambda one: one.candidate_mean_ns)
     means = [

@@ -1,4 +1,4 @@
-"""A percentile before and after, with the one interval that is shown and that decides."""
+"""A percentile before and after, with the one interval that is shown and decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from overbudget.analysis.common.effective_size import EffectiveSize, effective_sizes
 from overbudget.analysis.common.percentiles import F64, I64
 
-FALSE_ALARMS = 0.05  # comparisons of a system with itself in which any deciding percentile is called slower or faster
+FALSE_ALARMS = 0.05  # share of comparisons of a system with itself that call a deciding percentile slower or faster
 LEAST_MARGIN_NS = 1_000_000
 MARGIN = 0.1  # of the base
 
@@ -21,8 +21,8 @@ class PercentileChange:
     """A percentile before and after, in ns; `stage` is "total" for the whole request.
 
     `deciding` percentiles have the interval that decides, and with it a verdict; the others are estimates. The interval
-    is None where there are too few requests or they are too alike to tell, `n_effective` (the smaller side's) too.
-    `margin_ns` is up to which change two percentiles count as the same. `budget_ns` is the cap, None where none is given.
+    is None where requests are too few or too alike, and so is `n_effective` (the smaller side's). `margin_ns` is the change
+    up to which two percentiles count as equal. `budget_ns` is the cap, None where none is given.
     """
 
     stage: str
@@ -56,11 +56,11 @@ class PercentileChange:
 
 
 class Sample:
-    """Weighted values in order of arrival: their quantiles, and between what these lie.
+    """Weighted values in order of arrival: their quantiles, with intervals.
 
-    With unequal weights the requests count as many as have the same information, by L. Kish, "Survey Sampling" (1965):
-    the square of the sum of the weights over the sum of their squares. Where requests that arrive together are alike,
-    they count less still (`effective_size`).
+    With unequal weights the effective size is that of L. Kish, "Survey Sampling" (1965): the square of the sum of the
+    weights over the sum of their squares. It is smaller still where requests that arrive together are alike
+    (`effective_size`).
     """
 
     def __init__(self, values: I64, weights: F64, started_ns: I64 | None = None) -> None:
@@ -88,7 +88,7 @@ class Sample:
         return EffectiveSize(self.n, worth, found.independence)
 
     def bounds(self, percentile: int, tail: float) -> tuple[int | None, int | None]:
-        """Values between which the percentile lies, each missed with a chance of at most `tail`."""
+        """The ends of the percentile's interval, each with a chance of at most `tail` of missing it."""
         low, high = self.size(percentile).ranks(percentile, tail)
         return self._value_at(low), self._value_at(high)
 
@@ -122,7 +122,7 @@ def changes(
     margin: float = MARGIN,
     caps: dict[int, int] | None = None,
 ) -> list[PercentileChange]:
-    """The percentiles before and after. `tail` is what each end of a deciding interval may miss."""
+    """The percentiles before and after. `tail` is the chance that each end of a deciding interval misses."""
     return [_change(stage, sides, p, tail if p in deciding else None, margin, (caps or {}).get(p)) for p in percentiles]
 
 
@@ -138,15 +138,15 @@ def _change(
         )
     low, high = difference(sides, percentile, tail)
     sizes = [side.size(percentile) for side in sides]
-    told = all(size.independence in ("held", "corrected") for size in sizes)
+    known = all(size.independence in ("held", "corrected") for size in sizes)
     worths = [size.n_effective for size in sizes if size.n_effective is not None]
-    verdict = verdict_of(low, high, within) if told else "unknown"
+    verdict = verdict_of(low, high, within) if known else "unknown"
     worth = min(worths) if len(worths) == len(sizes) else None
     return PercentileChange(stage, percentile, before, after, moved, low, high, verdict, cap, True, within, worth)
 
 
 def verdict_of(low: int | None, high: int | None, margin_ns: int) -> Verdict:
-    """Slower or faster where the interval excludes no change, the same where it stays within the margin."""
+    """Slower or faster where the interval excludes 0, the same where it stays within the margin."""
     if low is None or high is None:
         return "unknown"
     if low > 0:

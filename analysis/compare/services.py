@@ -1,8 +1,8 @@
-"""Which services make requests slower: own time, and the hops charged to them.
+"""Which services make requests slower: self time, and the hops charged to them.
 
-Two questions with two answers. Who first? Services are ranked by the lower end of their growth, the drift that services of
-these two sides show anyway among the errors. For certain? A service's growth decides a comparison only where it is
-certain beyond chance, beyond that drift, and large enough to matter. See docs/reference/method.md.
+Two questions with two answers. Which service first? Services are ranked by the lower end of their growth; the drift that
+all services of the two sides show counts as error. Is it certain? A service's growth decides a comparison only where it
+exceeds chance and that drift, and is large enough to matter. See docs/reference/method.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from overbudget.analysis.common.effective_size import drift_of, too_alike
 from overbudget.analysis.common.percentiles import F64
 from overbudget.analysis.compare.growth import Growth
 
-SURE = NormalDist().inv_cdf(0.90)  # standard errors below an estimate at which it is still there with 90 % confidence
-FALSE_ALARMS = 0.02  # comparisons of a system with itself in which any service's growth is called certain
+SURE = NormalDist().inv_cdf(0.90)  # standard errors from an estimate to its lower end at 90 % confidence
+FALSE_ALARMS = 0.02  # share of comparisons of a system with itself that call a service's growth certain
 MAD = 1.4826  # standard deviations in a median absolute deviation, of a normal distribution
-FEWEST_OTHERS = 3  # services that tell how much services change by themselves
-LEAST_SHARE = 0.02  # of all growth of hops that a service must explain to be charged with hops it makes
+FEWEST_OTHERS = 3  # services needed to estimate how much services drift
+LEAST_SHARE = 0.02  # of all growth of hops: a service must explain as much to be charged with hops it makes
 MOST_CHARGED = 8  # services
 
 Hop = tuple[str, str]  # from, to
@@ -28,10 +28,10 @@ Hop = tuple[str, str]  # from, to
 
 @dataclass(frozen=True)
 class ServiceGrowth:
-    """A service's own time and the hops charged to it, ns per request of the candidate.
+    """A service's self time and the hops charged to it, ns per request of the candidate.
 
-    `rank_ns` is what services are ranked by, and nothing else. `certain_ns` is what it grew by at least for certain, None
-    where that is not known or too small to matter.
+    `rank_ns` is used for ranking services and for nothing else. `certain_ns` is the growth that is certain at least, None
+    where that is unknown or too small to matter.
     """
 
     service_name: str
@@ -66,16 +66,15 @@ class _Sum:
 
 
 def charges(grown: Sequence[Growth]) -> dict[Hop, dict[str, float]]:
-    """Of the hops from one service to another: which share each of the two is charged with.
+    """For the hops from one service to another: the share that each of the two is charged with.
 
-    A service whose network or processor is slow delays every hop it takes part in, those it makes and those to it; a
-    hop between two services says nothing of which of them it is. So services are charged one after the other, each
-    with the growth that at least half of its hops share (the median over the services it talks to), the one that
-    explains most first (matching pursuit; Mallat and Zhang, IEEE Transactions on Signal Processing 41 (1993), with the
-    median in place of the projection, because a gateway has many hops of which one may grow). Where two explain as much,
-    it is the one that is called. What nobody explains stays with the service that is called. It is estimates that are
-    charged, not what is sure of them: where few requests suffer, no hop alone is sure, and what they have in common is
-    all there is to tell.
+    A service with a slow network or processor delays every hop it takes part in, those it makes and those to it; a hop
+    between two services does not show which of the two is slow. So services are charged one after the other, each with
+    the growth that at least half of its hops share (the median over the services it talks to), the one that explains most
+    first (matching pursuit; Mallat and Zhang, IEEE Transactions on Signal Processing 41 (1993), with the median in place
+    of the projection, because a gateway has many hops of which one may grow). Where two explain equally much, the called
+    service is charged, and so it is with what no service explains. Estimates are charged, not lower ends: where few
+    requests are affected, no single hop is certain, and only what the hops have in common shows the service.
     """
     growth: dict[Hop, float] = {}
     weight: dict[Hop, float] = {}
@@ -102,7 +101,7 @@ def charges(grown: Sequence[Growth]) -> dict[Hop, dict[str, float]]:
 def _taken(
     left: dict[Hop, float], weight: Mapping[Hop, float], talks: Mapping[str, list[Hop]]
 ) -> dict[Hop, dict[str, float]]:
-    """How much of each hop's growth each service takes; `left` keeps the rest."""
+    """How much of each hop's growth each service is charged with; `left` keeps the rest."""
     taken: dict[Hop, dict[str, float]] = {hop: {} for hop in left}
     all_growth = sum(weight[hop] * change for hop, change in left.items())
     for _ in range(MOST_CHARGED):
@@ -127,7 +126,7 @@ def _taken(
 
 @dataclass(frozen=True)
 class Ranked:
-    """What is known of a service's growth besides its means; see ServiceGrowth."""
+    """A service's place in the ranking and its certain growth; see ServiceGrowth."""
 
     rank_ns: float
     certain_ns: int | None
@@ -142,8 +141,8 @@ def rank(
 ) -> dict[str, Ranked]:
     """Each service's place in the ranking, and its certain growth.
 
-    `charged` is what `charges` gave, `base_mean_ns` each service's time in the base, `least_ns` the growth of a request
-    that has the service below which nothing is called certain, `requests` how many the smaller side has.
+    `charged` is the result of `charges`, `base_mean_ns` each service's time in the base, `least_ns` the smallest growth
+    (of a request that has the service) that is called certain, `requests` the number on the smaller side.
     """
     sums: dict[str, _Sum] = {}
     for one in grown:
@@ -151,7 +150,7 @@ def rank(
         for who, part in ({service: 1.0} if place is None else charged[service, place]).items():
             entry = sums.setdefault(who, _Sum())
             entry.growth += part * one.change_ns
-            entry.positive += part * max(one.told_ns, 0.0)
+            entry.positive += part * max(one.ranked_ns, 0.0)
             entry.slow_square += (part * one.slow_error_ns) ** 2
             square = part**2 * (one.slow_error_ns**2 + one.often_error_ns**2)
             entry.independent_square += square
@@ -180,13 +179,13 @@ def _added(known: F64 | None, runs: F64 | None, part: float) -> F64 | None:
 
 
 def _drift(before: F64, now: F64) -> F64:
-    """For each service by which part of its time the others changed, as a standard deviation; 0 with too few others.
+    """Per service: by what share of their time the other services changed, as a standard deviation; 0 with too few.
 
-    Two windows of one system differ by more than chance within each of them tells: machines are shared. How far
-    services drift apart from one window to the next shows in the services that have no fault, which are most of
-    them: the spread between studies of a random-effects model (R. DerSimonian and N. Laird, "Meta-analysis in clinical
-    trials", Controlled Clinical Trials 7 (1986)), here by the median absolute deviation, which the faulty one does
-    not move, and from no change at all, so that where everything is slower nothing stands out.
+    Two windows of one system differ by more than the chance within each of them, because machines are shared. How far
+    services drift from one window to the next shows in those without a fault, which are most of them: the spread between
+    studies of a random-effects model (R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled
+    Clinical Trials 7 (1986)), here by the median absolute deviation, which one faulty service does not move, measured
+    from no change, so that nothing stands out where everything is slower.
     """
     known = before > 0
     change = np.abs(now / np.where(known, before, 1.0) - 1)

@@ -1,4 +1,4 @@
-"""Has a distribution of times two modes? Then its mean and its median describe no request that there is."""
+"""Does a distribution of times have two modes? Then its mean and its median describe no actual request."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from overbudget.kernels.jit import kernel
 LEAST = 50  # values
 CELLS = 256
 ROUNDS = 200
-SUMMIT = 1e-10  # a smaller relative gain is none
+CONVERGED = 1e-10  # EM stops at a smaller relative gain
 APART = 2.0  # Ashman's D
-LEAST_WEIGHT = 0.05  # of the smaller hump
+LEAST_WEIGHT = 0.05  # of the smaller mode
 ALPHA = 0.01
 HALF_LOG_2_PI = 0.9189385332046727
 STRONG = (
@@ -23,7 +23,7 @@ STRONG = (
 
 @dataclass(frozen=True)
 class Modes:
-    """Two modes: where their tops are (geometric means, ns), and the share of values that belong to the slower one."""
+    """Two modes: their centres (geometric means, ns), and the share of values that belong to the slower one."""
 
     fast_ns: int
     slow_ns: int
@@ -31,7 +31,7 @@ class Modes:
 
 
 def two_modes(times_ns: I64) -> Modes | None:
-    """The two modes of a distribution of times; None where there are not two for sure.
+    """The two modes of a distribution of times; None unless there are certainly two.
 
     A mixture of two normal distributions of log time is fitted (A. P. Dempster, N. M. Laird, D. B. Rubin, Journal of
     the Royal Statistical Society B 39 (1977)). There are two modes where it fits better than one by more than 10 in
@@ -67,7 +67,7 @@ def _fit(x: F64, n: F64, width: float) -> tuple[F64, F64, F64, float]:
     """Means (ascending), standard deviations and weights of two normals, and the log likelihood; by EM on a histogram."""
     best = None
     at = np.cumsum(n) / n.sum()
-    for split in (0.5, 0.8, 0.95, 0.2):  # EM finds the nearest summit only
+    for split in (0.5, 0.8, 0.95, 0.2):  # EM finds only the nearest maximum
         low = at <= split
         if not low.any() or low.all() or n[~low].sum() == 0:
             continue
@@ -82,7 +82,7 @@ def _fit(x: F64, n: F64, width: float) -> tuple[F64, F64, F64, float]:
 
 @kernel
 def _climb(x, n, width, low):
-    """At most ROUNDS of EM from the cells `low` being of the first normal: means, standard deviations, weights, log likelihood."""
+    """At most ROUNDS of EM, starting with the cells `low` in the first normal: means, standard deviations, weights, log likelihood."""
     cells, total = x.size, n.sum()
     share = np.empty((2, cells))
     share[0] = np.where(low, 0.99, 0.01)
@@ -104,7 +104,7 @@ def _climb(x, n, width, low):
             likelihood += n[i] * both
             for k in range(2):
                 share[k, i] = np.exp(log[k] - both)
-        if abs(likelihood - before) < SUMMIT * abs(likelihood):
+        if abs(likelihood - before) < CONVERGED * abs(likelihood):
             break
     return mean, sd, weight, likelihood
 

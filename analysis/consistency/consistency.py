@@ -22,19 +22,19 @@ from overbudget.kernels.arrow import numbers, row_of
 
 S = TypeVar("S", bound="Spread")
 
-WINDOWS = 20  # that the time of the dataset is parted into
-LEAST_IN_WINDOW = 20  # requests that a window is judged by
+WINDOWS = 20  # that the time of the dataset is divided into
+LEAST_IN_WINDOW = 20  # requests, to judge a window
 HOUR_NS = 3_600_000_000_000
 MOST_ROWS = 200  # routes, or hours
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How one stage, model, route or hour spreads.
+    """How the times of one stage, model, route or hour spread.
 
-    Of a stage the times are its own, else those of whole requests. `p95_ns` and `p99_ns` are None where the requests
-    are too few to tell. `within_budget` is a share (None without a cap), `good` the share of good answers among those
-    that are judged. `windows_over_budget` of `windows` have a p95 over the cap. `bimodal` where there are two modes.
+    A stage's times are its own, all others are those of whole requests. `p95_ns` and `p99_ns` are None with too few
+    requests. `within_budget` is a share (None without a cap), `good` the share of good answers among those that are
+    judged. `windows_over_budget` of `windows` have a p95 over the cap. `bimodal` has the two modes where there are two.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Model(Spread):
-    """A model, with the time its answers take alone, and what they cost where that is recorded (means per request)."""
+    """A model, with the time of its answers alone, and their cost where that is recorded (means per request)."""
 
     inference_p50_ns: int
     inference_p95_ns: int | None
@@ -101,7 +101,7 @@ class Consistency:
 def consistency(
     connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None
 ) -> Consistency:
-    """How predictable the requests are that `filters` leave."""
+    """How predictable the requests are that pass `filters`."""
     every = read_requests(connection, budget)
     require_known(every, filters or Filters())
     return consistency_of(connection, every.select(filters), budget)
@@ -110,7 +110,7 @@ def consistency(
 def consistency_of(
     connection: duckdb.DuckDBPyConnection, table: RequestTable, budget: Budget | None = None
 ) -> Consistency:
-    """As `consistency`, of requests that have been read and chosen."""
+    """Like `consistency`, for requests that were read and selected already."""
     if len(table) == 0:
         return Consistency(None, (), (), (), (), (), None)
     budget = budget or Budget()
@@ -153,7 +153,7 @@ def _spread(
     p50, p95, p99 = quantiles(times, (50, 95, 99), weights=weight)[0]
     held = cap_of(caps)
     cap = held.ns if held else None
-    told = table.good[rows] != UNKNOWN
+    judged = table.good[rows] != UNKNOWN
     middle = p50.value_ns or 0
     known95, known99 = (one.value_ns if one.reached else None for one in (p95, p99))
     windows, over = _over_budget(window[rows], times, cap, weight)
@@ -167,7 +167,7 @@ def _spread(
         "p99_over_p50": round(known99 / middle, 3) if known99 is not None and middle else None,
         "budget_ns": cap,
         "within_budget": float(np.average(times <= cap, weights=weight)) if cap is not None and len(rows) else None,
-        "good": float(np.average(table.good[rows][told] == GOOD, weights=weight[told])) if told.any() else None,
+        "good": float(np.average(table.good[rows][judged] == GOOD, weights=weight[judged])) if judged.any() else None,
         "windows": windows,
         "windows_over_budget": over,
         "bimodal": two_modes(times),
@@ -193,7 +193,7 @@ def _models(
         rows = np.flatnonzero(table.model.codes == code)
         inference = table.stage_ns[rows, place] if place is not None else np.zeros(len(rows), np.int64)
         p50, p95 = quantiles(inference, (50, 95), weights=table.weight[rows])[0]
-        told = table.good[rows] != UNKNOWN
+        judged = table.good[rows] != UNKNOWN
         slow = p95.value_ns if p95.reached else None
         both = (table.good[rows] == GOOD) & (table.latency_ns[rows] <= (cap or 0))
         means: dict[str, Any] = {name: _mean(values[rows]) for name, values in recorded.items()}
@@ -203,8 +203,8 @@ def _models(
                 inference_p50_ns=p50.value_ns or 0,
                 inference_p95_ns=slow,
                 inference_p95_over_p50=round(slow / p50.value_ns, 3) if slow is not None and p50.value_ns else None,
-                good_within_budget=float(np.average(both[told], weights=table.weight[rows][told]))
-                if cap is not None and told.any()
+                good_within_budget=float(np.average(both[judged], weights=table.weight[rows][judged]))
+                if cap is not None and judged.any()
                 else None,
                 **means,
                 **_streaming(table, rows, inference, recorded["output_tokens"][rows]),
@@ -216,14 +216,14 @@ def _models(
 def _streaming(table: RequestTable, rows: I64, inference: I64, tokens: F64) -> dict[str, Any]:
     """Time to the first token, and from token to token after it, of the answers that record them.
 
-    Time per output token leaves the first one out, as usual: (inference - time to first token) / (tokens - 1).
+    Time per output token leaves out the first one, as usual: (inference - time to first token) / (tokens - 1).
     """
     first, before = table.ttft_ns[rows], table.first_token_ns[rows]
-    told = (first >= 0) & (tokens > 1) & (inference > before)
-    each = ((inference - before)[told] / (tokens[told] - 1)).astype(np.int64)
+    recorded = (first >= 0) & (tokens > 1) & (inference > before)
+    each = ((inference - before)[recorded] / (tokens[recorded] - 1)).astype(np.int64)
     found: dict[str, Any] = {}
     weight = table.weight[rows]
-    for name, values, of in (("ttft", first[first >= 0], first >= 0), ("time_per_output_token", each, told)):
+    for name, values, of in (("ttft", first[first >= 0], first >= 0), ("time_per_output_token", each, recorded)):
         for quantile in quantiles(values, (50, 95), weights=weight[of])[0]:
             found[f"{name}_p{quantile.percentile}_ns"] = quantile.value_ns if quantile.reached else None
     return found
@@ -236,7 +236,7 @@ def _mean(values: F64) -> float | None:
 
 def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dict[str, F64]:
     """Tokens and cost of each request, NaN where none is recorded; each model call counts once, however often it is recorded."""
-    if table.entry_span_no is not None:  # other requests than the stored ones
+    if table.entry_span_no is not None:  # requests other than the stored ones
         return {name: np.full(len(table), np.nan) for name in ("input_tokens", "output_tokens", "cost")}
     rows = connection.sql(
         """SELECT request_no, coalesce(input_tokens, 'nan'::DOUBLE) AS input_tokens,
@@ -255,7 +255,7 @@ def _window_of(table: RequestTable) -> npt.NDArray[np.int64]:
 
 
 def _over_budget(window: I64, times: I64, cap: int | None, weight: F64) -> tuple[int | None, int | None]:
-    """How many windows have requests enough, and how many of them a p95 over the cap."""
+    """How many windows have enough requests, and how many of those a p95 over the cap."""
     if cap is None:
         return None, None
     judged = [(times[here], weight[here]) for here in (window == number for number in range(WINDOWS))]
@@ -268,7 +268,7 @@ def _p95(times: I64, weight: F64) -> int:
 
 
 def windows_of(table: RequestTable, caps: Caps) -> tuple[Window, ...]:
-    """Twenty stretches of time of equal length, each with its percentiles, and whether p95 is over its cap."""
+    """Twenty windows of equal length, each with its percentiles, and whether p95 is over its cap."""
     if len(table) == 0:
         return ()
     window = _window_of(table)

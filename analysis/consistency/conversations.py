@@ -1,4 +1,4 @@
-"""How long until a good answer? A conversation that takes three asks to get there took all three."""
+"""How long until a good answer? A conversation that needs three requests to get there took the time of all three."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from overbudget.kernels.arrow import coded, numbers, row_of
 
 @dataclass(frozen=True)
 class Conversations:
-    """Conversations with judged answers, how many got a good one, and the time from first ask to first good answer.
+    """Conversations with judged answers, how many got a good one, and the time from first request to first good answer.
 
-    `asks` is the mean number of requests it took. Percentiles are None where the conversations are too few to tell.
+    `asks` is the mean number of requests it took. Percentiles are None with too few conversations.
     """
 
     conversations: int
@@ -25,12 +25,12 @@ class Conversations:
 
 
 def conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Conversations | None:
-    """The time from the first ask of a conversation to the end of its first good answer; None where none is recorded.
+    """The time from a conversation's first request to the end of its first good answer; None where none is recorded.
 
     Conversations none of whose answers is judged are left out.
     """
     if table.entry_span_no is not None:
-        return None  # whose requests these are is recorded of the stored ones only
+        return None  # conversations are recorded for the stored requests only
     rows = connection.sql(
         "SELECT request_no, conversation_id FROM requests WHERE conversation_id IS NOT NULL"
     ).to_arrow_table()

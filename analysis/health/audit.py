@@ -10,11 +10,11 @@ from overbudget.analysis.health.runs import CUT, fragments, session_roots
 from overbudget.stages.attribute_keys import OUTPUT_TOKEN_KEYS, REQUEST_ID_KEYS
 from overbudget.stages.names import MISSING_SCOPE, MUCH_UNATTRIBUTED, UNATTRIBUTED
 
-REGULAR_SHARE = 0.9  # the share of a route's requests that has a stage that is then expected in all
-LEAST_REQUESTS = 20  # of a route, to expect anything of the others
-MOST_OPERATIONS = 3  # told with the ids in their names
+REGULAR_SHARE = 0.9  # a stage that so many of a route's requests have is expected in all of them
+LEAST_REQUESTS = 20  # of a route, to expect a stage in all of them
+MOST_OPERATIONS = 3  # with ids in their names, that are named
 STREAMING_KEY = r"(^|[._])(is_)?stream(ing)?$"  # gen_ai.request.stream, gen_ai.request.is_stream, llm.is_streaming, …
-COVERS = 0.9  # of its parent, by a span that may be a heartbeat
+COVERS = 0.9  # of its parent: a span that covers more may be a heartbeat
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class _Check:
-    """`sql` gives a row for each case: trace_id, span_id (or NULL), and the service behind it (or NULL)."""
+    """`sql` gives a row for each case: trace_id, span_id (or NULL), and the service responsible (or NULL)."""
 
     code: str
     sql: str
@@ -61,7 +61,7 @@ _CHECKS = (
         "orphan_span",
         f"""{_NODE} LEFT JOIN requests r ON r.request_no = t.request_no AND r.trace_id = s.trace_id AND r.span_id = s.span_id
             WHERE t.parent = -2 AND r.request_no IS NULL""",
-        "Spans name a parent that is not in the data: what they did is seen, who waited for it is not.",
+        "Spans name a parent that is not in the data: their work is known, but not what waited for it.",
         "Export every service that takes part, and sample by trace (parent-based or tail sampling), never by span.",
     ),
     _Check(
@@ -75,15 +75,15 @@ _CHECKS = (
     _Check(
         "clipped",
         f"{_NODE} LEFT JOIN data.skew k USING (span_no) WHERE t.start_ns <> s.start_ns + coalesce(k.skew_ns, 0)",
-        "Spans start before their parent in the same service: what lies before the parent's start is cut off.",
-        "Start the span of the parent before the work that it stands for, or give late spans the parent that waited for them.",
+        "Spans start before their parent in the same service: their time before the parent's start is cut off.",
+        "Start the parent's span before the work it covers, or give late spans the parent that waited for them.",
     ),
     _Check(
         "multiple_roots",
         f"""{_NODE} WHERE t.parent = -1 AND t.trace_no IN
             (SELECT trace_no FROM data.tree WHERE parent = -1 GROUP BY trace_no HAVING count(*) > 1)""",
         "Traces have several root spans, and each counts as a request of its own.",
-        "Start one span for the whole request and make the others its children; a new trace for work that is not part of it.",
+        "Start one span for the whole request and make the others its children; start a new trace for unrelated work.",
     ),
     _Check(
         "lost_context",
@@ -91,7 +91,7 @@ _CHECKS = (
         "Requests carry the request id of a longer one in another trace: the trace was cut where its context did not reach the "
         "next service, and each piece counts as a request of its own.",
         "Pass the traceparent header on with every call, and extract it in the service that is called. "
-        "What is cut already can be joined: overbudget audit DATASET --stitch.",
+        "Traces that are cut already can be joined: overbudget audit DATASET --stitch.",
     ),
     _Check(
         "request_id_stops",
@@ -116,13 +116,13 @@ _CHECKS = (
     _Check(
         "negative_duration",
         f"{_SPAN} WHERE s.end_ns < s.start_ns",
-        "Spans end before they start: a clock was set back. They are taken as if they had no length.",
+        "Spans end before they start: a clock was set back. They count as having no length.",
         "Take the times of one span from a monotonic clock, as the SDKs do by default.",
     ),
     _Check(
         "clock_skew",
         f"{_SPAN} JOIN data.skew USING (span_no)",
-        "Spans lie outside their parents in another service: the clocks of the two differ. They were shifted.",
+        "Spans lie outside their parents in another service, so the clocks of the two differ. They were shifted.",
         "Synchronise the clocks of the machines (NTP or PTP).",
     ),
     _Check(
@@ -153,7 +153,7 @@ _CHECKS = (
         "adopted_tool",
         f"""{_NODE} JOIN data.tree p ON p.node = t.parent JOIN data.spans above ON above.span_no = p.span_no
             WHERE above.span_id <> s.parent_span_id""",
-        "Tool calls are recorded beside the model call that waited for them: they were taken as its children.",
+        "Tool calls are recorded as siblings of the model call that waited for them: they count as its children.",
         "Start the tool's span in the context of the model call that asked for it.",
     ),
     _Check(
@@ -167,15 +167,15 @@ _CHECKS = (
                             WHERE c.parent = t.parent AND k.stage IS NOT NULL)""",
         f"Spans without a stage or children of their own cover more than {COVERS:.0%} of a parent whose other children have "
         "stages: they take the time that no other child explains.",
-        "Where nobody waits for them, as for a heartbeat, name them in the budget file: [background] match = { name = \"…\" }.",
+        "If nothing waits for them, as for a heartbeat, name them in the budget file: [background] match = { name = \"…\" }.",
     ),
     _Check(
         "stream_not_covered",
         _STREAM_NOT_COVERED,
-        "Model calls marked as streaming end without output tokens, and their requests run on for longer than they took with "
-        "nothing recorded: the stream is not covered by the call's span, and its time shows as nobody's.",
-        "End the span of a streamed call when its last token has arrived, not when the stream is handed back: "
-        "see whether a newer version of the instrumentation does.",
+        "Model calls marked as streaming end without output tokens, and then their requests run longer than the calls did, with "
+        "nothing recorded: the call's span does not cover the stream, so its time is unattributed.",
+        "End the span of a streamed call when its last token has arrived, not when the stream is returned: "
+        "check whether a newer version of the instrumentation does so.",
     ),
     _Check(
         "outlived_request",
@@ -183,8 +183,8 @@ _CHECKS = (
             JOIN requests r USING (request_no) JOIN data.spans s USING (span_no)
             JOIN operations o ON o.operation_id = t.operation_id
             WHERE t.end_ns > r.start_ns + r.duration_ns""",
-        "Spans run on after their request has ended: background work, or an answer that streams on.",
-        "Nothing, where it is meant; where the user waits for it, end the request's span when the answer is complete.",
+        "Spans continue after their request has ended: background work, or an answer that is still streaming.",
+        "Nothing, if that is intended; if the user waits for it, end the request's span when the answer is complete.",
     ),
 )  # fmt: skip
 
@@ -212,7 +212,7 @@ def _found(connection: duckdb.DuckDBPyConnection, check: _Check) -> Problem:
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection) -> Problem:
-    """Spans that were sent twice are gone from the data; the ingest counted them."""
+    """Spans that were sent twice are stored once; ingest counted them."""
     rows = connection.execute(
         """SELECT w.count, w.example FROM (SELECT unnest(warnings) AS w FROM ingest_report)
            WHERE w.code IN ('duplicate_span', 'conflicting_duplicate') ORDER BY w.count DESC"""
@@ -222,13 +222,13 @@ def _duplicates(connection: duckdb.DuckDBPyConnection) -> Problem:
         sum(count for count, _ in rows),
         rows[0][1] if rows else "",
         (),
-        "Spans came more than once, and are stored once.",
-        "See whether two collectors or exporters send the same spans; retries after a timeout do so now and then.",
+        "Spans were sent more than once; they are stored once.",
+        "Check whether two collectors or exporters send the same spans; retries after a timeout can do so too.",
     )
 
 
 def _ids_in_names(connection: duckdb.DuckDBPyConnection) -> Problem:
-    """Names that were masked, the operations that have most of them first."""
+    """Names whose ids were masked, the operations that have most of them first."""
     names, example, services, operations = connection.execute(
         f"""WITH masked AS (
                 SELECT o.service_name, o.name AS operation, s.name, min((s.trace_id, s.span_id)) AS seen
@@ -248,7 +248,7 @@ def _ids_in_names(connection: duckdb.DuckDBPyConnection) -> Problem:
         names,
         example or "",
         tuple(services or ()),
-        "Span names carry ids, such as numbers, UUIDs or addresses. They are masked as {id}, so that what is alike counts as one "
+        "Span names carry ids, such as numbers, UUIDs or addresses. They are masked as {id}, so that equal work counts as one "
         f"operation: {', '.join(operations or ())}{' and others' if len(operations or ()) == MOST_OPERATIONS else ''}.",
         "Name spans by what they do, as in `GET /orders/{order}`, and put the id into an attribute: tools that do not mask "
         "names count an operation for every id.",

@@ -1,4 +1,4 @@
-"""Are the requests that lost spans the slow ones? Then what is said of complete requests alone is too fast."""
+"""Are the requests that lost spans the slow ones? Then figures over complete requests alone are too fast."""
 
 import math
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ LEAST = 5  # requests on either side
 
 @dataclass(frozen=True)
 class IncompleteCompared:
-    """Incomplete requests whose entry span is whole, set against complete ones, each route against itself.
+    """Incomplete requests whose entry span is whole, compared with complete ones, route by route.
 
-    `slower` where that is beyond chance (`p_value` < 1 %, one-sided); the medians are over all routes, in ns.
+    `slower` where they are slower beyond chance (`p_value` < 1 %, one-sided); medians are over all routes, in ns.
     """
 
     incomplete: int
@@ -36,8 +36,8 @@ def compare_incomplete(table: RequestTable) -> IncompleteCompared | None:
     `RequestTable.select(filters, whole_entries=True)`. Requests whose entry span is open or missing are left out, because
     how long they took is not known.
 
-    Method: the rank-sum test (Wilcoxon; Mann and Whitney) with the correction for ties, the statistics and variances of
-    the routes added up (van Elteren, without weights), so that a route which loses spans more often does not count as slow.
+    Method: the rank-sum test (Wilcoxon; Mann and Whitney) corrected for ties, with statistics and variances summed over
+    routes (van Elteren, without weights), so that a slow route that loses spans more often does not bias the result.
     """
     known = ~table.open & ~table.missing
     lost, whole = known & ~table.complete, known & table.complete
@@ -59,7 +59,7 @@ def compare_incomplete(table: RequestTable) -> IncompleteCompared | None:
 
 
 def _rank_sum(latency_ns: I64, lost: Bool) -> tuple[float, float]:
-    """By how much the ranks of the lost ones exceed what chance gives, and the variance of that."""
+    """By how much the rank sum of the lost ones exceeds its expectation, and the variance of that."""
     n, m = len(latency_ns), int(np.count_nonzero(lost))
     _, place, ties = np.unique(latency_ns, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(ties) - (ties - 1) / 2)[place]

@@ -7,7 +7,7 @@ MOST_SERVICES = 10  # named
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of problem. `count` is of what `means` speaks of; `example` names a trace and a span."""
+    """One kind of problem. `count` counts what `means` describes; `example` names a trace and a span."""
 
     code: str
     count: int
@@ -19,7 +19,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Warned:
-    """How many requests have a problem of the audit that makes percentiles speak of something else than whole requests."""
+    """How many requests have a problem that makes percentiles describe something other than whole requests."""
 
     code: str
     count: int

@@ -1,4 +1,4 @@
-"""Traces that are less than one run, and traces that are many (docs/reference/method.md, Trace health)."""
+"""Traces that are less than one run, and traces that are many runs (docs/reference/method.md, Trace health)."""
 
 import json
 
@@ -7,8 +7,8 @@ import duckdb
 from overbudget.analysis.health.problem import MOST_SERVICES, Problem, Warned
 from overbudget.stages.entry_spans import FOLLOWS_NS, STEPS
 
-LEAST_TURNS = 3  # that show a session
-WAITS = 0.5  # of its time, in which nothing of a session runs
+LEAST_TURNS = 3  # of a session
+WAITS = 0.5  # least share of a session's time in which nothing runs
 
 _FRAGMENTS = f"""
 WITH {STEPS}, traces AS (
@@ -30,7 +30,7 @@ WHERE ((f.trace_id, f.conversation_id) IN (SELECT (trace_id, conversation_id) FR
        OR f.request_no IN (FROM linked))
     AND f.request_no NOT IN (SELECT request_no FROM requests JOIN cut USING (request_id))
 """
-# Sessions wait: between turns of one kind, a second and more apart and each with a model call, nothing of them runs.
+# Sessions wait: turns of one kind, each with a model call, are a second or more apart, and nothing runs between them.
 _SESSIONS = f"""
 WITH slow AS (
     SELECT request_no, trace_id, span_id, service_name, start_ns, duration_ns FROM requests
@@ -53,13 +53,13 @@ HAVING count(*) >= {LEAST_TURNS} AND median(pause_ns) >= {FOLLOWS_NS} AND min(pa
 """
 
 
-# Requests whose request id a longer one has, in another trace.
+# Requests whose request id a longer request in another trace has too.
 CUT = """SELECT trace_id, span_id, service_name FROM requests WHERE request_id IS NOT NULL
     QUALIFY trace_id <> first(trace_id) OVER (PARTITION BY request_id ORDER BY duration_ns DESC, request_no)"""
 
 
 def warned_of_runs(connection: duckdb.DuckDBPyConnection) -> tuple[Warned, ...]:
-    """Of how many requests it is known that they are no whole run, or more than one: percentiles speak of them all the same.
+    """How many requests are known to be less than one run, or more than one; percentiles include them anyway.
 
     The codes are those of the audit: `fragments`, `lost_context`, `session_root`; only what occurs.
     """
@@ -73,7 +73,7 @@ def warned_of_runs(connection: duckdb.DuckDBPyConnection) -> tuple[Warned, ...]:
 
 
 def fragments(connection: duckdb.DuckDBPyConnection) -> Problem:
-    """Model and tool calls that are traces of their own and pieces of one run.
+    """Model and tool calls that are separate traces although they are parts of one run.
 
     They share a conversation with another trace, or link to a span of one, and follow it within a second.
     """
@@ -81,16 +81,16 @@ def fragments(connection: duckdb.DuckDBPyConnection) -> Problem:
         connection,
         _FRAGMENTS,
         "fragments",
-        "Single model and tool calls are traces of their own, though they belong to one run: they share a conversation with "
+        "Single model and tool calls are separate traces although they belong to one run: they share a conversation with "
         "another trace, or link to it, and follow it within a second. Each counts as a request, so percentiles of the whole "
-        "request speak of single steps.",
+        "request are those of single steps.",
         "Run the steps in the context of the run's span, also across threads and tasks (in Python: contextvars.copy_context, "
         "opentelemetry.context.attach). What is cut already can be joined: overbudget audit DATASET --stitch --by conversation.",
     )
 
 
 def session_roots(connection: duckdb.DuckDBPyConnection) -> Problem:
-    """Root spans that last for a session of many turns, so that a request is as long as the person stayed."""
+    """Root spans that last for a session of many turns, so that a request lasts as long as the session."""
     found = connection.sql(_SESSIONS).fetchall()
     turn = (
         max({row[3] for row in found}, key=lambda name: (sum(row[3] == name for row in found), name)) if found else ""
@@ -100,9 +100,9 @@ def session_roots(connection: duckdb.DuckDBPyConnection) -> Problem:
         connection,
         f"SELECT DISTINCT trace_id, span_id, service_name FROM ({_SESSIONS})",
         "session_root",
-        f"Requests look like whole sessions (a websocket, a call): {LEAST_TURNS} or more turns with a second and more between them, "
-        "in which nothing runs. Their latency is how long somebody stayed.",
-        f"Say in the budget file that each turn is a request: {rule}",
+        f"Requests look like whole sessions (a websocket, a call): {LEAST_TURNS} or more turns with a second or more between them, "
+        "in which nothing runs. Their latency is the length of the session.",
+        f"Make each turn a request in the budget file: {rule}",
     )
 
 

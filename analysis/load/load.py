@@ -22,8 +22,8 @@ from overbudget.stages.attribute_keys import QUEUE_KEY
 
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1)  # finer at the top, where a service breaks
 LEAST_IN_BIN = 20  # requests
-GROWN = 1.2  # times as long as under the least load is growth
-LEAST_PART = 0.02  # of a request's time that a growth must make up
+GROWN = 1.2  # times the time under the least load counts as growth
+LEAST_PART = 0.02  # of a request's time: smaller growth does not count
 ALPHA = 0.05
 ARRIVALS = 20  # arrivals that the window of the arrival rate holds on average
 WINDOW_NS = (1_000_000_000, 60_000_000_000)  # the least and the longest
@@ -32,9 +32,9 @@ MODEL_KEYS = ("gen_ai.latency.time_in_model_prefill", "gen_ai.latency.time_in_mo
 
 @dataclass(frozen=True)
 class Bin:
-    """Requests under a like load. Intervals are of 95 %, None where the requests are too few for one.
+    """Requests under similar load, with 95 % intervals, None where the requests are too few for one.
 
-    `server` holds the mean seconds the inference server reports, as ns per request, for the keys that occur.
+    `server` has the mean times that the inference server reports, in ns per request, for the keys that occur.
     """
 
     low: float
@@ -55,9 +55,9 @@ class Bin:
 class Load:
     """Latency against load.
 
-    `breaks_at`: the requests in flight from which on p95 is over the cap for sure; `may_break_at`: from which on that
-    cannot be excluded. Both None without a cap, or where it is kept. `first_to_grow`: the stage whose time grows under
-    the least load; `grows_at` that load. `rate_window_ns`: over how long before a request its arrivals are counted.
+    `breaks_at`: the number of requests in flight from which on p95 is certainly over the cap; `may_break_at`: from which
+    on it may be. Both None without a cap, or where it is met. `first_to_grow`: the stage whose time grows at the lowest
+    load, `grows_at`. `rate_window_ns`: arrivals are counted over this long before each request.
     """
 
     bins: tuple[Bin, ...]
@@ -68,7 +68,7 @@ class Load:
     breaks_at: int | None
     may_break_at: int | None
     budget_ns: int | None
-    sampled: str | None = None  # why nothing is told, where only some traces were kept
+    sampled: str | None = None  # why there is no answer, where only some traces were kept
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
@@ -82,7 +82,7 @@ class Load:
 
 
 def load(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None) -> Load:
-    """How latency depends on load, of the requests that `filters` leave; all requests make the load."""
+    """How latency depends on load, for the requests that pass `filters`; all requests count as load."""
     everyone = read_requests(connection, budget)
     require_known(everyone, filters or Filters())
     return load_of(connection, everyone, budget, filters)
@@ -94,7 +94,7 @@ def load_of(
     budget: Budget | None = None,
     filters: Filters | None = None,
 ) -> Load:
-    """As `load`, of requests that have been read."""
+    """Like `load`, for requests that were read already."""
     sampling = sampling_of(connection)
     if sampling.sampled:
         return Load((), (), 0, None, None, None, None, _cap(budget, everyone.select(filters)), sampling.sentence)
@@ -121,7 +121,7 @@ def load_of(
 
 
 def arrival_rate(start_ns: I64) -> tuple[F64, int]:
-    """Per request the arrivals per second in the window that ends with it, itself included, and that window in ns."""
+    """Per request the arrivals per second in the window that ends with it, itself included; and the window's length in ns."""
     ordered = np.sort(start_ns)
     span = int(ordered[-1] - ordered[0]) if len(ordered) else 0
     window = int(np.clip(ARRIVALS * span / max(len(ordered), 1), *WINDOW_NS))
@@ -132,7 +132,7 @@ def arrival_rate(start_ns: I64) -> tuple[F64, int]:
 
 
 def bin_cuts(load_of_each: npt.NDArray[np.floating[Any]]) -> list[float]:
-    """The loads at which bins begin, ascending; equal loads are never parted, no bin has fewer than 20 requests."""
+    """The loads at which bins begin, ascending; equal loads are never split, and no bin has fewer than 20 requests."""
     values, count = np.unique(load_of_each, return_counts=True)
     if len(values) == 0:
         return []
@@ -177,7 +177,7 @@ def _bin(table: RequestTable, load_of_each: F64, server: dict[str, F64], rows: I
 
 def _verdict(p50: Quantile, p95: Quantile, cap: int | None) -> Verdict | None:
     """The verdict on p95 of a bin; where its requests are too few or too alike for an interval, `over` still holds if even
-    half of them exceed the cap: requests under one load are often one stretch of time, as when traffic ramps up."""
+    half of them exceed the cap: requests under one load often come from one stretch of time, as when traffic ramps up."""
     found = verdict(p95, cap)
     if found == "unknown" and cap is not None and p95.independence in ("assumed", "unknown"):
         return "over" if (p50.value_ns or 0) > cap else found
@@ -185,7 +185,7 @@ def _verdict(p50: Quantile, p95: Quantile, cap: int | None) -> Verdict | None:
 
 
 def first_to_grow(table: RequestTable, place: I64, loads: list[int]) -> tuple[str | None, int | None]:
-    """The stage that grows under the least load, and that load; of several in one bin the one that grows most.
+    """The stage that grows at the lowest load, and that load; of several in one bin, the one that grows most.
 
     `place` is each request's bin, `loads` the load from which on each bin is. A stage has grown in a bin where its mean
     is 20 % above that of the first bin, the difference is 2 % of the request at least, and Welch's test (B. L. Welch,
@@ -213,7 +213,7 @@ def first_to_grow(table: RequestTable, place: I64, loads: list[int]) -> tuple[st
 
 
 def welch(mean: F64, variance: F64, n: F64, mean0: F64, variance0: F64, n0: F64) -> F64:
-    """The chance that a mean is so far above `mean0` by chance alone: Welch's t-test, one-sided, of summaries."""
+    """The probability that a mean is so far above `mean0` by chance: Welch's t-test, one-sided, from summaries."""
     a, b = variance / n, variance0 / n0
     error = np.sqrt(a + b)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -224,7 +224,7 @@ def welch(mean: F64, variance: F64, n: F64, mean0: F64, variance0: F64, n0: F64)
 
 
 def holm(p: F64) -> F64:
-    """Chances corrected for how many were looked at (Holm 1979)."""
+    """P-values corrected for the number of tests (Holm 1979)."""
     order = np.argsort(p)
     corrected = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
     found = np.empty_like(p)
@@ -233,7 +233,7 @@ def holm(p: F64) -> F64:
 
 
 def _cap(budget: Budget | None, table: RequestTable) -> int | None:
-    """The cap on p95 that holds for the requests chosen; one that is borrowed from a lower percentile judges no p95."""
+    """The cap on p95 for the selected requests; None where it would be borrowed from a lower percentile."""
     cap = total_cap(budget, table.routes)
     return cap.ns if cap and not cap.borrowed else None
 
@@ -243,7 +243,7 @@ def _may_break(bin_: Bin, cap: int | None) -> bool:
 
 
 def _from_here_on(broken: list[bool], bins: tuple[Bin, ...]) -> int | None:
-    """The load of the first bin from which on no bin but a broken one follows."""
+    """The load of the first bin from which on all bins are broken."""
     first = len(bins)
     while first and broken[first - 1]:
         first -= 1

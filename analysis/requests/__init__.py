@@ -1,1 +1,1 @@
-"""Requests as columns: read, chosen, judged good, classified anew by a budget's rules."""
+"""Requests as columns: read, selected, judged good or not, reclassified by a budget's rules."""

@@ -1,4 +1,4 @@
-"""Any attribute of the requests' entry spans, or of their resources: read when a filter asks for it."""
+"""Any attribute of the requests' entry spans or their resources, read when a filter needs it."""
 
 from dataclasses import dataclass
 
@@ -25,22 +25,22 @@ SELECT q.request_no, s.span_no FROM requests q JOIN data.spans s ON s.trace_id =
 
 @dataclass(frozen=True)
 class EntryAttributes:
-    """Where the attributes of entry spans are read from; `own` numbers the entry span (span_no) of each request where a
-    budget's `[request] match` made other spans the requests."""
+    """Where the attributes of entry spans are read from; `own` has the entry span (span_no) of each request where a
+    budget's `[request] match` chose other spans as requests."""
 
     connection: duckdb.DuckDBPyConnection
     own: pa.Table | None = None  # request_no, span_no
 
     def of(self, key: str, request_no: I32) -> Coded:
-        """The value of the attribute `key` of each request, the entry span's before its resource's; none where neither has it."""
+        """Each request's value of the attribute `key`: the entry span's, else its resource's, else none."""
         return self._asked(_VALUES, request_no, {"key": key})
 
     def names(self, request_no: I32) -> Coded:
-        """The name of each request's entry span as it was recorded, ids and all."""
+        """The name of each request's entry span as recorded, with ids."""
         return self._asked(_NAMES, request_no, {})
 
     def _asked(self, query: str, request_no: I32, params: dict[str, str]) -> Coded:
-        cursor = self.connection.cursor()  # tables are shared between the threads of a dashboard
+        cursor = self.connection.cursor()  # the dashboard's threads share this object
         with passing(cursor, entries=cursor.sql(_STORED).to_arrow_table() if self.own is None else self.own):
             rows = cursor.sql(query, params=params).to_arrow_table()
         return coded(rows[1], none="").take(row_of(numbers(rows["request_no"]), request_no))

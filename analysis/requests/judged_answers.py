@@ -9,9 +9,9 @@ from overbudget.analysis.requests.table import BAD, GOOD, I8, I32, UNKNOWN, Requ
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.stages.attribute_keys import NAMED_SCORE_KEY
 
-# An evaluation names itself and its score on the same span or event (OpenTelemetry's gen_ai conventions: ….name and
-# ….score.value; OpenInference: evaluations.0.evaluation.name and ….score); else the score is an attribute that is called
-# what the budget calls it, or that and a prefix (Langfuse).
+# An evaluation has its name and its score on the same span or event (OpenTelemetry's gen_ai conventions: ….name and
+# ….score.value; OpenInference: evaluations.0.evaluation.name and ….score); else the score is an attribute with the
+# budget's name for it, or with that name after a prefix (Langfuse).
 _NAMED = r"""
 WITH said AS (
     SELECT span_no, start_ns AS time_ns, attributes FROM data.spans
@@ -32,10 +32,10 @@ FROM naming
 def judge_answers(
     connection: duckdb.DuckDBPyConnection, good: Good, table: RequestTable
 ) -> tuple[npt.NDArray[np.bool_], I8]:
-    """Per row of `table` whether its answer has the score that `good` speaks of, and GOOD, BAD or UNKNOWN.
+    """Per row of `table`: whether its answer has the score that `good` names, and GOOD, BAD or UNKNOWN.
 
-    Of several scores of one request the latest counts. Without a name any recorded score does, and where there is
-    none, the recorded label.
+    Of several scores of one request the latest counts. Without a name any recorded score counts, and where there is none,
+    the recorded label.
     """
     scored, verdicts = np.zeros(len(table), bool), np.full(len(table), UNKNOWN, np.int8)
     rows: I32

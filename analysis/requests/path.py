@@ -19,10 +19,10 @@ I64 = npt.NDArray[np.int64]
 class PathTable:
     """Critical-path segments by column, s rows.
 
-    `operation` numbers the rows of `service` and `name`, which say what an operation is called; `hop` is a place in
-    `places`, or -1 where the time is the span's own; `stage` a place in the request table's `stages`. Where `awaited` is
-    False the trace shows what ran then, not that the request waited for it; a span's own time while something ran that
-    goes on after the request's end is as good as any other of its own. `groups` are the names that are told together.
+    `operation` indexes the rows of `service` and `name`, the names of operations; `hop` indexes `places`, -1 where the
+    time is the span's own; `stage` indexes the request table's `stages`. Where `awaited` is False the trace shows what ran
+    then, not that the request waited for it; a span's self time while something ran past the request's end counts as
+    awaited. `groups` are the names that are treated as one.
     """
 
     request_no: I32
@@ -39,11 +39,11 @@ class PathTable:
     groups: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def members(self) -> dict[str, str]:
-        """The services and places that are treated as one because they differ in numbers alone, and what they are called."""
+        """The group name of each service and place that differs from others of the group only in numbers."""
         return {member: group.place for group in self.siblings.values() for member in group.members}
 
-    def told_as(self, groups: Mapping[tuple[str, str], str]) -> "PathTable":
-        """The same with operations called by their group: `groups[service, name]`."""
+    def renamed(self, groups: Mapping[tuple[str, str], str]) -> "PathTable":
+        """The same with operations named by their group: `groups[service, name]`."""
         if not groups:
             return self
         names = [
@@ -54,7 +54,7 @@ class PathTable:
 
 
 def load_places(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """The names behind `hop`."""
+    """The names that `hop` indexes."""
     return tuple(name for (name,) in connection.sql("SELECT place FROM data.places ORDER BY place_id").fetchall())
 
 

@@ -1,4 +1,4 @@
-"""The requests of a dataset, by the rules of a budget."""
+"""The requests of a dataset, under the rules of a budget."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def load_requests(
     filters: Filters | None = None,
     include_incomplete: bool = False,
 ) -> RequestTable:
-    """The requests that `filters` leave, with their stage times by the rules of `budget`.
+    """The requests that pass `filters`, with their stage times under the rules of `budget`.
 
     Incomplete requests are counted and left out unless they are asked for (docs/reference/method.md, "From spans to requests").
     """
@@ -33,7 +33,7 @@ def load_requests(
 def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None) -> RequestTable:
     """Every request of a dataset, incomplete ones too. Depends on the dataset and `budget.reading` alone.
 
-    Where the budget brings rules of its own, the stages (and, with `[request] match`, the requests) are computed anew.
+    Where the budget has its own rules, the stages (and, with `[request] match`, the requests) are computed again.
     """
     budget = budget or Budget()
     if budget.rules or budget.request_match or budget.background:
@@ -58,10 +58,10 @@ def _own_entries(table: RequestTable) -> pa.Table | None:
 
 
 def require_known(table: RequestTable, filters: Filters) -> None:
-    """Refuse filters that ask for a route, service, model, status, version, environment or attribute that no request of
-    `table` (all of them) has.
+    """Refuse filters on a route, service, model, status, version, environment or attribute that no request of `table` (the
+    whole dataset's) has.
 
-    Errors: OverbudgetError that says which there are.
+    Errors: OverbudgetError that names the existing ones.
     """
     for name in NAMED:
         choice = getattr(filters, name)

@@ -1,7 +1,7 @@
-"""Stages, and with `[request] match` requests, by the rules of a budget file instead of those stored in the dataset.
+"""Stages, and with `[request] match` requests, under the rules of a budget file instead of the stored ones.
 
-Trees are not built anew: data.tree holds them as the kernels need them. Operations are classified again, and spans
-count by their operation (see stages.rule_evidence for rules about attributes that operations do not record).
+Trees are not built again: data.tree has them as the kernels need them. Operations are classified again, and each span
+follows its operation (see stages.rule_evidence for rules about attributes that operations do not record).
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ import pyarrow as pa
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.path import PathTable, load_places
 from overbudget.analysis.requests.siblings import equal_siblings
-from overbudget.analysis.requests.stored import read_stored, told_together
+from overbudget.analysis.requests.stored import read_stored, siblings_grouped
 from overbudget.analysis.requests.table import I16, I32, I64, UNKNOWN, Bool, RequestTable
 from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
 from overbudget.kernels.columns import Requests, Segments, Tree
@@ -59,11 +59,11 @@ def ruled_tree(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Ruled:
 
 
 def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> RequestTable:
-    """Every request of the dataset with its stage times by the budget's rules, and the critical path they come from."""
+    """Every request of the dataset with its stage times under the budget's rules, and the critical path they come from."""
     tree, stored_request_of, operations, split, catalogue = ruled_tree(connection, budget)
     stored = read_stored(connection)
-    anew = budget.request_match or budget.background  # paths are walked anew
-    if anew:
+    walk_again = budget.request_match or budget.background
+    if walk_again:
         tree = tree._replace(span_id=span_ids(connection, tree.row))
     requests, request_of = stored_requests(tree, stored_request_of, stored.complete), stored_request_of
     if budget.request_match:
@@ -75,7 +75,7 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
     stage_of = stage_of_nodes(tree, catalogue.columns, len(catalogue.stages) - 1)
     waits = reported_waits(connection).of_nodes(tree.row, tree, stage_of)
     siblings = equal_siblings(connection)
-    if not anew:
+    if not walk_again:
         segments, places = _stored_segments(connection, tree.row), load_places(connection)
         found = staged(stored.request_no, segments, places, catalogue, stage_of, tree, stored_request_of, waits)
         return replace(
@@ -85,13 +85,13 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
             user_ns=found.stage_ns[:, USER].copy(),
             latency_ns=stored.duration_ns - found.stage_ns[:, USER],
             stage_ns=found.stage_ns,
-            path=told_together(found.path, operations, siblings),
+            path=siblings_grouped(found.path, operations, siblings),
             stage_of_node=stage_of,
         )
     segments = critical_path(tree, requests, catalogue.columns, request_of)
     numbered = np.arange(len(requests.entry), dtype=np.int32)
     found = staged(numbered, segments, catalogue.places, catalogue, stage_of, tree, request_of, waits)
-    found = replace(found, path=told_together(found.path, operations, siblings))
+    found = replace(found, path=siblings_grouped(found.path, operations, siblings))
     parent = tree.parent if budget.background else None
     if not budget.request_match:
         return replace(
@@ -111,7 +111,7 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
 
 
 def _matched(operations: pa.Table, rules: tuple[Rule, ...], split: Split) -> Bool:
-    """bool[operations]: which ones a rule without a stage (of requests, of the background) names."""
+    """bool[operations]: which ones a rule for requests or for the background matches."""
     return np.array([decision.stage == "" for decision in classify(operations, rules, split.evidence)], bool)
 
 
@@ -149,9 +149,9 @@ def span_ids(connection: duckdb.DuckDBPyConnection, span_of_node: I32) -> npt.ND
 
 
 def _complete_traces(tree: Tree, stored_request_of: I32, stored: RequestTable) -> npt.NDArray[np.bool_]:
-    """Per trace whether its requests are complete: it is decided for a whole trace, and stored with each of its requests.
+    """Per trace, whether its requests are complete: decided for the whole trace and stored with each of its requests.
 
-    A trace without any stored request has none because its entry span is missing.
+    A trace without any stored request has none, because its entry span is missing.
     """
     complete = np.zeros(int(tree.trace[-1]) + 1 if len(tree.trace) else 0, np.bool_)
     row = row_of(stored.request_no, stored_request_of)
@@ -162,7 +162,7 @@ def _complete_traces(tree: Tree, stored_request_of: I32, stored: RequestTable) -
 
 @dataclass(frozen=True)
 class Staged:
-    """The columns of a RequestTable that stages decide."""
+    """The columns of a RequestTable that depend on stages."""
 
     stages: tuple[str, ...]
     present: tuple[bool, ...]
@@ -208,7 +208,7 @@ def staged(
 
 @dataclass(frozen=True)
 class _Entries:
-    """What the entry spans themselves record."""
+    """What entry spans record."""
 
     status: Coded
     version: Coded
@@ -249,9 +249,9 @@ def _requests_at(
     stage_of: I16,
     request_of: I32,
 ) -> RequestTable:
-    """The requests that the budget names.
+    """The requests that the budget's `[request] match` names.
 
-    What a request says of itself (model, score) is that of the stored request its entry span is part of.
+    Their model and score are those of the stored request that the entry span is part of.
     """
     entry = requests.entry
     operation, entries = tree.operation[entry], _entries(connection, tree.row[entry])

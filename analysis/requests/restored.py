@@ -1,8 +1,8 @@
-"""Requests that lost spans in the middle: what hung below a lost span is hung where the span itself must have been.
+"""Requests that lost spans in the middle: the children of a lost span are attached where that span must have been.
 
-An exporter that drops a slow call's span leaves what the call did as orphans. Their times are known, and where such spans
-stand in whole requests is known too, so most of these requests can be broken down after all. Without them a band of slow
-requests would be told by the few that lost nothing, and the wrong stage blamed.
+An exporter that drops a slow call's span leaves the call's children as orphans. Their times are known, and so is where such
+spans are in whole requests, so most of these requests can be broken down after all. Without them only the few that lost
+nothing would represent a band of slow requests, and the wrong stage would be blamed.
 """
 
 from dataclasses import dataclass, replace
@@ -12,19 +12,19 @@ import numpy as np
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.path import PathTable, without_stage
-from overbudget.analysis.requests.stored import told_together
+from overbudget.analysis.requests.stored import siblings_grouped
 from overbudget.analysis.requests.table import I16, I32, Bool, RequestTable, without_waits_for_person
 from overbudget.kernels.arrow import numbers, table_of
 from overbudget.kernels.columns import ORPHAN, Tree
 from overbudget.stages.names import ASKS_PERSON
 from overbudget.store.tables import passing
 
-MOST_ORPHANS = 50  # in one trace: with more of them lost there is no telling what stood where
-DEEPEST = 8  # levels up to which an ancestor is looked for in whole requests
-LARGEST_REST = 0.1  # of the latency: more own time of an adopting span may be the lost span's, so that nothing is told
+MOST_ORPHANS = 50  # in one trace: with more, what belonged where is unknown
+DEEPEST = 8  # levels up which ancestors are looked for in whole requests
+LARGEST_REST = 0.1  # of the latency: more self time of an adopting span may be the lost span's, so nothing is restored
 
-# The innermost span of a request around each orphan (within a trace that has few), of the operations that stand above
-# such spans in whole requests.
+# The innermost span of a request around each orphan (in a trace that has few), whose operation is an ancestor of such
+# spans in whole requests.
 _PLACES = f"""
 WITH lost AS (
     SELECT node, trace_no, start_ns, end_ns, operation_id FROM data.tree
@@ -41,7 +41,7 @@ GROUP BY lost.node
 
 @dataclass(frozen=True)
 class Restored:
-    """The table and its paths with what could be restored; `rows` says which requests of the table that are."""
+    """The table and its paths with the restored requests; `rows` are their rows in the table."""
 
     table: RequestTable
     path: PathTable
@@ -49,12 +49,12 @@ class Restored:
 
 
 def restore(connection: duckdb.DuckDBPyConnection, table: RequestTable, path: PathTable, budget: Budget) -> Restored:
-    """Incomplete requests whose entry span is whole, with the paths that follow once their orphans are in their places.
+    """Incomplete requests whose entry span is whole, with the critical paths after their orphans are attached again.
 
-    An orphan's place is the innermost span around it whose operation stands above the orphan's in whole requests. A
-    request is restored where every orphan of its trace has a place, and the spans that took them in keep little time to
-    themselves, because that time may have been the lost span's own. `table` holds every request of the dataset, in the
-    order of request_no. Requests that the budget itself makes (`[request] match`, `[background]`) are never restored.
+    An orphan is attached to the innermost span around it whose operation is an ancestor of the orphan's in whole requests.
+    A request is restored where every orphan of its trace has such a span, and those spans keep little self time, because
+    that may have been the lost span's. `table` has every request of the dataset, in the order of request_no. Requests that
+    the budget defines (`[request] match`, `[background]`) are never restored.
     """
     nothing = Restored(table, path, np.zeros(len(table), bool))
     wanted = ~table.complete & ~table.open & ~table.missing
@@ -69,7 +69,7 @@ def restore(connection: duckdb.DuckDBPyConnection, table: RequestTable, path: Pa
 def _restore(
     connection: duckdb.DuckDBPyConnection, table: RequestTable, path: PathTable, budget: Budget, wanted: Bool
 ) -> Restored:
-    # loads compiled kernels, so it is imported where it is needed
+    # imported here because it loads compiled kernels
     from overbudget.analysis.requests.reclassify import ruled_tree, span_ids, staged, stored_requests
     from overbudget.kernels.critical_path import critical_path
     from overbudget.kernels.span_tree import _downwards
@@ -95,17 +95,17 @@ def _restore(
     parents = np.unique(parent[adopted])
     kept = np.isin(segments.node, parents)
     rest = np.bincount(segments.request[kept], (segments.end - segments.start)[kept], minlength=int(chosen.sum()))
-    told = rest <= LARGEST_REST * table.latency_ns[chosen]
+    certain = rest <= LARGEST_REST * table.latency_ns[chosen]
     found = staged(
-        np.arange(len(told), dtype=np.int32), segments, catalogue.places, catalogue, stage_of, tree, inside, waits
+        np.arange(len(certain), dtype=np.int32), segments, catalogue.places, catalogue, stage_of, tree, inside, waits
     )
-    rows = np.flatnonzero(chosen)[told]
-    new = without_stage(told_together(found.path, operations, path.siblings), catalogue.stages.index(ASKS_PERSON))
-    return _merged(table, path, new, found.stages, found.stage_ns[told], rows, np.flatnonzero(chosen))
+    rows = np.flatnonzero(chosen)[certain]
+    new = without_stage(siblings_grouped(found.path, operations, path.siblings), catalogue.stages.index(ASKS_PERSON))
+    return _merged(table, path, new, found.stages, found.stage_ns[certain], rows, np.flatnonzero(chosen))
 
 
 def _hung(connection: duckdb.DuckDBPyConnection, tree: Tree, request_of: I32, complete: Bool) -> I32:
-    """The parent of every node, orphans with a place below it."""
+    """The parent of every node, with attached orphans below their new one."""
     stored = connection.sql("SELECT operation_id FROM data.tree ORDER BY node").to_arrow_table()
     operation = numbers(stored["operation_id"])
     lost = np.unique(operation[(tree.parent == ORPHAN) & (request_of < 0)])
@@ -129,7 +129,7 @@ def _hung(connection: duckdb.DuckDBPyConnection, tree: Tree, request_of: I32, co
 
 
 def _taken_along(request_of: I32, parent: I32) -> I32:
-    """The request of each node once the orphans hang below their new parents, with all that is below them."""
+    """The request of each node after orphans, with their subtrees, are attached to new parents."""
     out: I32 = request_of
     while True:
         joins = (out < 0) & (parent >= 0) & (out[parent] >= 0)
@@ -147,7 +147,7 @@ def _merged(
     rows: np.ndarray,
     numbered: np.ndarray,
 ) -> Restored:
-    """The requests at `rows` with their new stage times and paths; `new` numbers requests by places in `numbered`."""
+    """The requests at `rows` with their new stage times and paths; `new` identifies requests by index into `numbered`."""
     is_restored = np.zeros(len(table), bool)
     if not set(stages) <= set(table.stages):
         return Restored(table, path, is_restored)
@@ -178,7 +178,7 @@ def _merged(
     )
     present = tuple(was or bool(all_ns[rows, place].any()) for place, was in enumerate(table.present))
     merged_table = replace(table, stage_ns=all_ns, present=present)
-    if ASKS_PERSON in stages:  # how long the restored requests waited for a person is known anew
+    if ASKS_PERSON in stages:  # the restored requests' waits for a person are computed again
         user_ns = table.user_ns.copy()
         user_ns[rows] = stage_ns[:, stages.index(ASKS_PERSON)]
         merged_table = replace(merged_table, user_ns=user_ns, latency_ns=table.duration_ns - user_ns)

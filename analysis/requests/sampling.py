@@ -1,4 +1,4 @@
-"""Were only some of the traces kept? Then nothing tells who else was there, and percentiles are of what was kept."""
+"""Were only some traces kept? Then the other requests of that time are unknown, and percentiles are of the sample."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,15 +8,15 @@ import duckdb
 from overbudget.stages.attribute_keys import TAIL_SAMPLING_PREFIXES
 
 How = Literal["none", "recorded", "said", "tail", "looks_sampled"]
-LEAST_TRACES = 100  # whose ids tell
-MOST_SHARE = 0.4  # of all ids, below which (or above the rest of which) every one lies; some ids have 63 random bits
+LEAST_TRACES = 100  # to judge by their ids
+MOST_SHARE = 0.4  # of all possible ids, within which all ids must lie; some ids have 63 random bits
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """`how` the traces of a dataset were chosen: `none` (all were kept, as far as can be told), `recorded` (spans record the
-    probability), `said` (whoever read the dump said it), `tail` (by what was in them), `looks_sampled` (all trace ids are on one
-    side, as samplers by id leave them). `share`: of the requests that there were, those kept, estimated; None where not known.
+    """`how` the traces of a dataset were sampled: `none` (all were kept, as far as is known), `recorded` (spans record the
+    probability), `said` (given with --sampled), `tail` (by their content), `looks_sampled` (all trace ids are on one side, as
+    samplers by id leave them). `share`: the estimated share of requests that were kept; None where unknown.
     """
 
     how: How
@@ -29,21 +29,21 @@ class Sampling:
 
     @property
     def sentence(self) -> str:
-        """That only some were kept, and how that is known; empty where all were."""
+        """Says that only some were kept, and how that is known; empty where all were."""
         kept = f"about {self.share:.2g} of all" if self.share is not None and self.share < 0.1 else ""
         if self.share is not None and not kept:
             kept = f"about {self.share:.0%} of all"
         return {
             "none": "",
             "recorded": f"Only some traces were kept ({kept}, by the probability that they record)",
-            "said": f"Only some traces were kept ({kept}, as said with --sampled)",
+            "said": f"Only some traces were kept ({kept}, as given with --sampled)",
             "tail": "Only some traces were kept, and which ones depended on what was in them (tail sampling)",
             "looks_sampled": f"Only some traces seem to be kept ({kept}, judged by their ids)",
         }[self.how]
 
 
 def sampling_of(connection: duckdb.DuckDBPyConnection) -> Sampling:
-    """How the traces of a dataset were chosen (docs/reference/method.md, From spans to requests)."""
+    """How the traces of a dataset were sampled (docs/reference/method.md, From spans to requests)."""
     requests, weight, said_tail, said = connection.execute(
         """SELECT count(*), coalesce(sum(weight), 0),
                (SELECT coalesce(bool_or(sampled = 'tail'), false) FROM ingest_report),
@@ -70,7 +70,7 @@ def _share_by_ids(connection: duckdb.DuckDBPyConnection) -> float | None:
     """The share of ids that a sampler by trace id kept; None where they do not look like that.
 
     SDKs keep a trace whose last 64 bits (or 63 of them) are below a bound, consistent probability samplers one whose last 56 bits
-    are above one. Ids that are counted up lie below any bound, but at the very bottom.
+    are above one. Ids from a counter lie below any bound too, but at the very bottom.
     """
     n, low64, mean64, low63, mean63, high56, mean56 = connection.execute(
         """WITH ids AS (SELECT DISTINCT ('0x' || right(trace_id, 16))::UBIGINT AS id FROM requests), parts AS (

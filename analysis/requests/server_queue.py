@@ -1,4 +1,4 @@
-"""How long each request waited in the queues of inference servers, as those report it."""
+"""How long each request waited in the queues of inference servers, as the servers report it."""
 
 import duckdb
 import numpy as np
@@ -10,7 +10,7 @@ from overbudget.stages.server_queue import QUEUE, reported_waits
 
 
 def waits_of_requests(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> I64 | None:
-    """int64[requests]: the waits that the spans of each request report, together; None where no span reports any."""
+    """int64[requests]: the sum of the waits that each request's spans report; None where no span reports any."""
     reported = reported_waits(connection)
     if not len(reported.span_no):
         return None

@@ -1,7 +1,7 @@
 """Equal siblings: calls of one operation that run at once under one parent and differ only in the host they go to.
 
-A search that asks twelve shards waits for the slowest; which one that is changes from request to request. Told host by
-host, each is a twelfth of the cause. They are one cause with a width.
+A search over twelve shards waits for the slowest, and which one that is changes from request to request. Listed host by
+host, each would be a twelfth of the cause. They are one cause with a width.
 """
 
 import re
@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import duckdb
 
 FEWEST_PLACES = 3
-AT_ONCE = 0.9  # of the parents with several such calls: in so many they must all run at the same time
-ALIKE = 3.0  # times as long as the group's median a host's median may be, or as short
+AT_ONCE = 0.9  # share of the parents with several such calls in which all must run at the same time
+ALIKE = 3.0  # greatest ratio of a host's median to the group's, or the other way round
 SEVERAL = "several places"
 
 
 @dataclass(frozen=True)
 class EqualSiblings:
-    """Of a group of operations that differ in their place alone: what the places are called together, how many calls run
-    at once (the median), and the places themselves where they differ in numbers alone (else none: they may be anything)."""
+    """A group of operations that differ only in where they go: the name for all places together, how many calls run at
+    once (the median), and the places themselves if they differ only in numbers (else none: they may be anything)."""
 
     place: str
     width: int
@@ -52,7 +52,7 @@ FROM fanned JOIN alike USING (service_name, name) JOIN calls USING (service_name
 
 
 def equal_siblings(connection: duckdb.DuckDBPyConnection) -> Mapping[int, EqualSiblings]:
-    """The operations (by id) that are equal siblings of others. No name is looked at to decide it, only to call them."""
+    """The operations (by id) that are equal siblings of others. Names do not decide it; they only name the groups."""
     several = connection.sql(
         "SELECT 1 FROM operations WHERE peer IS NOT NULL GROUP BY service_name, name "
         f"HAVING count(DISTINCT peer) >= {FEWEST_PLACES} LIMIT 1"

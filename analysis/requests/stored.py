@@ -60,7 +60,7 @@ def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
 
 
 def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> PathTable:
-    """The critical paths of a dataset, staged as in `table`, without waits for a person."""
+    """The critical paths of a dataset, with the stages of `table`, without waits for a person."""
     if table.path is not None:
         return table.path
     rows = connection.sql(
@@ -83,13 +83,13 @@ def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Pat
         places=load_places(connection),
     )
     path = without_stage(path, table.stages.index(ASKS_PERSON)) if ASKS_PERSON in table.stages else path
-    return told_together(path, operations, equal_siblings(connection))
+    return siblings_grouped(path, operations, equal_siblings(connection))
 
 
-def told_together(path: PathTable, operations: pa.Table, siblings: Mapping[int, EqualSiblings]) -> PathTable:
-    """The paths with one place for the hops of equal siblings, and one service for those that stand behind them.
+def siblings_grouped(path: PathTable, operations: pa.Table, siblings: Mapping[int, EqualSiblings]) -> PathTable:
+    """The paths with one place for the hops of equal siblings, and one service for the services they call.
 
-    `path.operation` numbers the rows of `operations`.
+    `path.operation` indexes the rows of `operations`.
     """
     if not siblings:
         return path
@@ -99,8 +99,8 @@ def told_together(path: PathTable, operations: pa.Table, siblings: Mapping[int, 
     ids = operations["operation_id"].to_pylist()
     group = np.array([places.index(siblings[number].place) if number in siblings else -1 for number in ids], np.int32)
     of_segment = group[path.operation]
-    told = np.array([*(places.index(members.get(place, place)) for place in places), -1], np.int32)
-    hop = np.where((path.hop >= 0) & (of_segment >= 0), of_segment, told[path.hop]).astype(np.int32)
+    new_place = np.array([*(places.index(members.get(place, place)) for place in places), -1], np.int32)
+    hop = np.where((path.hop >= 0) & (of_segment >= 0), of_segment, new_place[path.hop]).astype(np.int32)
     services = tuple(dict.fromkeys(members.get(name, name) for name in path.service.names))
     code = np.array([*(services.index(members.get(name, name)) for name in path.service.names), -1], np.int32)
     return replace(path, places=places, hop=hop, service=Coded(code[path.service.codes], services))

@@ -1,7 +1,7 @@
-"""Requests as columns: latency, what can be filtered by, and the time each stage took of each request.
+"""Requests as columns: latency, filterable fields, and each request's time per stage.
 
-Reading and choosing are apart: `read_requests` gives every request of a dataset (worth caching: it depends on the
-dataset and on `budget.reading` only), `RequestTable.select` the ones a filter leaves, in a few milliseconds.
+Reading and selecting are separate: `read_requests` gives every request of a dataset (worth caching: it depends only on
+the dataset and on `budget.reading`), `RequestTable.select` those that pass a filter, in a few milliseconds.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Filters:
     attributes: tuple[tuple[str, str], ...] = ()
 
     def as_dict(self) -> dict[str, str | list[str]]:
-        """The filters that are set; times as ISO text."""
+        """The filters that are set, times as ISO text."""
         found: dict[str, str | list[str]] = {}
         for name in ("route", "service", "start", "end", "model", "status", "version", "environment"):
             value = getattr(self, name)
@@ -65,7 +65,7 @@ class Filters:
         return found
 
     def by_attribute(self) -> dict[str, list[str]]:
-        """The accepted values of each attribute that is asked for."""
+        """The accepted values of each attribute that is filtered by."""
         found: dict[str, list[str]] = {}
         for key, value in self.attributes:
             found.setdefault(key, []).append(value)
@@ -143,9 +143,9 @@ class RequestTable:
 
     @property
     def first_token_ns(self) -> I64:
-        """How much of each request's inference passes before its first token, -1 where that is not recorded.
+        """How much of each request's inference is before its first token, -1 where that is not recorded.
 
-        A server's time to the first token counts from the arrival of the request; what it waited in the queue is no inference.
+        A server's time to the first token counts from the arrival of the request; its wait in the queue is not inference.
         """
         if self.waits_ns is None:
             return self.ttft_ns
@@ -158,11 +158,11 @@ class RequestTable:
         return self.entry_attributes.of(key, self.request_no)
 
     def recorded_names(self) -> Coded:
-        """The name of each request's entry span as it was recorded; the route where that is not known."""
+        """The name of each request's entry span as recorded; the route where that is unknown."""
         return self.route if self.entry_attributes is None else self.entry_attributes.names(self.request_no)
 
     def _route_among(self, choice: str | Sequence[str]) -> Bool:
-        """bool[n]: whether the route is among `choice`, or is named there as its entry span was, ids and all."""
+        """bool[n]: whether the route, or the recorded name of its entry span (with ids), is among `choice`."""
         among = self.route.among(choice)
         unknown = {choice} - {*self.route.names} if isinstance(choice, str) else {*choice} - {*self.route.names}
         return among | self.recorded_names().among(sorted(unknown)) if unknown else among
@@ -170,11 +170,11 @@ class RequestTable:
     def select(
         self, filters: Filters | None = None, include_incomplete: bool = False, whole_entries: bool = False
     ) -> "RequestTable":
-        """The requests that `filters` leave, and in `incomplete` how many of these were left out for not being all there.
+        """The requests that pass `filters`; `incomplete` counts those of them that were left out as incomplete.
 
-        Left out are the incomplete ones, because what they are made of is not known for sure. With `whole_entries` only
-        those whose entry span is `missing`: how long the others took is known however many of their spans are lost, and of
-        the `open` ones how long at least (docs/reference/method.md). With `include_incomplete` none.
+        Incomplete requests are left out, because where their time went is uncertain. With `whole_entries` only those whose
+        entry span is `missing` are: the latency of the others is known however many of their spans are lost, and of the
+        `open` ones a lower bound (docs/reference/method.md). With `include_incomplete` none are.
         """
         chosen = np.ones(len(self), bool)
         if filters is not None:
@@ -197,9 +197,9 @@ class RequestTable:
 
 
 def without_waits_for_person(table: RequestTable) -> RequestTable:
-    """The stages, and the paths where `table` has them, without what is no latency: they sum to `latency_ns`.
+    """The stages, and the paths where `table` has them, without waits for a person: they sum to `latency_ns`.
 
-    Who waits for a person waits for no stage: `user_ns` has that time, and no stage, cause or piece of advice counts it.
+    Waiting for a person is part of no stage: `user_ns` has that time, and no stage, cause or piece of advice counts it.
     """
     if ASKS_PERSON not in table.stages:
         return table

@@ -1,8 +1,8 @@
-"""Who is guilty of a band that is over its cap: docs/reference/method.md, "Budgets and verdicts".
+"""Which stage is the culprit of a band that is over its cap: docs/reference/method.md, "Budgets and verdicts".
 
-Stages over their own caps come first. Where there are none, growth over typical requests tells, but only while typical
-requests themselves keep the cap; where everything is slow nothing shows what changed, and the question is which part
-alone is as large as the time over the cap.
+Stages over their own caps come first. Where there are none, growth over typical requests decides, but only if typical
+requests meet the cap; where everything is slow, nothing shows what changed, and the question is which single part is as
+large as the time over the cap.
 """
 
 from collections.abc import Callable
@@ -20,18 +20,18 @@ from overbudget.analysis.review.measure import TYPICAL, BandMeans
 from overbudget.analysis.review.result import Basis, CauseOperation, Culprit, Suspect
 from overbudget.stages.names import UNATTRIBUTED
 
-TELLING = 0.2  # the share of an overrun that growth over typical requests must explain to be its cause
+LEAST_EXPLAINED = 0.2  # the share of an overrun that growth over typical requests must explain to be its cause
 SPREADS_MORE = (
     0.2  # how much its share of the growth must exceed its share of typical requests, to be no natural spread
 )
-MAINLY = 1 / 3  # of what slow requests take more: what a cause's count or size must make, to be no natural spread
+MAINLY = 1 / 3  # of slow requests' extra time: a cause's count or size must explain as much, else it is natural spread
 MOST_LISTED = 5
 
 Places = npt.NDArray[np.intp]
 
 
 class Part(NamedTuple):
-    """What is blamed as one: a classified stage, or one cause of the time that no stage explains."""
+    """A unit of blame: a classified stage, or one cause of the time that no stage explains."""
 
     stage: int
     cause: int | None
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Blame:
-    """Who is guilty. `overrun` is per stage; `any_of` lists the parts of which each alone is as large as the time over.
+    """The culprit. `overrun` is per stage; `any_of` lists the parts of which each alone is as large as the time over.
 
     `everything_slow`: typical requests are over the cap too. `natural_spread`: no part grows more than the others.
     """
@@ -55,8 +55,8 @@ class Blame:
 class Case:
     """What is known of a band: its means, those of typical requests, stage means in whole ns, caps (None: no cap).
 
-    `why` says for a cause, its stage and its growth in ns whether it runs more often, is larger or slower; `certain` whether it
-    is certain that it runs more often, and that it is larger.
+    `why` says for a cause, its stage and its growth in ns whether it runs more often, is larger or slower; `certain` says
+    whether it certainly runs more often, and whether it is certainly larger.
     """
 
     percentile: int
@@ -73,7 +73,7 @@ class Case:
 
     @property
     def is_typical(self) -> bool:
-        """Whether the band is one of typical requests itself, so that growth over them tells nothing."""
+        """Whether the band itself consists of typical requests, so that growth over them shows nothing."""
         half = min(5, self.percentile, 100 - self.percentile)
         return TYPICAL[0] <= self.percentile - half and self.percentile + half <= TYPICAL[1]
 
@@ -116,8 +116,8 @@ def _growth(case: Case) -> Blame:
 
 
 def _more_or_larger(case: Case, operation: CauseOperation | None) -> bool:
-    """Whether slow requests certainly call the cause more often, or with more tokens, and that alone makes a good part of what
-    they take more: where a loop runs longer every part of it grows alike, and that is no natural spread."""
+    """Whether slow requests certainly call the cause more often, or with more tokens, and that alone explains a good part of
+    their extra time: where a loop runs longer, all of its parts grow alike, and that is not natural spread."""
     assert case.typical is not None
     if operation is None or operation.why is None:
         return False
@@ -144,7 +144,7 @@ def _spreads_more(case: Case) -> bool:
 
 
 def everything_slow(case: Case) -> Blame:
-    """The one part that alone is as large as the time over the cap; else the largest if it makes half of the band."""
+    """The one part that alone is as large as the time over the cap; else the largest if it makes up half of the band."""
     over = case.band.latency_ns - (case.total_cap or 0)
     parts = _parts(case)
     means = np.array([_mean(case.band, part) for part in parts])
@@ -200,7 +200,7 @@ def _culprit(
 
 
 def _cause(case: Case, stage: str, overrun: int, grew: bool) -> CauseOperation | None:
-    """The operation or hop inside a stage: what grew most, where growth tells; else its largest part, told as no more."""
+    """The operation or hop inside a stage: the one that grew most, where growth decides; else just its largest part."""
     if stage not in case.names:
         return None
     inside = np.flatnonzero(case.causes.stage == case.names.index(stage))
@@ -209,7 +209,7 @@ def _cause(case: Case, stage: str, overrun: int, grew: bool) -> CauseOperation |
     mean = case.band.cause_ns[inside]
     if grew and case.typical is not None:
         excess = mean - case.typical.cause_ns[inside]
-        if float(excess.max()) >= TELLING * overrun and excess.max() > 0:
+        if float(excess.max()) >= LEAST_EXPLAINED * overrun and excess.max() > 0:
             return _describe(case, int(inside[np.argmax(excess)]), True)
     largest = int(np.argmax(mean))
     if mean[largest] <= 0:

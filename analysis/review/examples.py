@@ -1,4 +1,4 @@
-"""The requests behind a number: the slowest, those around a percentile of the whole request or of one stage, or of a latency."""
+"""Example requests: the slowest, those around a percentile of the whole request or of one stage, or near a latency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from overbudget.kernels.arrow import Coded, numbers, row_of
 
 @dataclass(frozen=True)
 class RequestInfo:
-    """One request: where to find it, what it was, and its stage times (ns; only the stages it has)."""
+    """One request: its ids, its description, and its stage times (ns; only the stages it has)."""
 
     trace_id: str
     span_id: str
@@ -35,7 +35,7 @@ def slowest(table: RequestTable, limit: int = 20, stage: str = TOTAL) -> npt.NDA
 
 
 def slowest_of(table: RequestTable, rows: npt.NDArray[np.intp], limit: int = 20) -> npt.NDArray[np.intp]:
-    """Of these rows those of the slowest requests, slowest first."""
+    """The slowest requests among these rows, slowest first."""
     return rows[np.lexsort((table.request_no[rows], -table.latency_ns[rows]))][:limit]
 
 
@@ -61,7 +61,7 @@ def _time_ns(table: RequestTable, stage: str) -> I64:
 def describe(
     connection: duckdb.DuckDBPyConnection, table: RequestTable, rows: Sequence[int] | npt.NDArray[np.integer]
 ) -> list[RequestInfo]:
-    """What a reader wants to know of the given rows, in their order."""
+    """A description of the given rows, in their order."""
     places = np.asarray(rows, np.intp)
     ids = _ids(connection, table, places)
 

@@ -1,4 +1,4 @@
-"""Requests counted by when they started and how long they took, and the requests behind each count."""
+"""Requests counted by start time and latency, and the requests of each cell."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ def grid_of(start_ns: I64, latency_ns: I64) -> Grid:
 
 
 def in_cell(grid: Grid, start_ns: I64, latency_ns: I64, row: int, column: int, limit: int = 20) -> npt.NDArray[np.intp]:
-    """Places of the requests of a cell, slowest first; none where the grid has no such cell."""
+    """Indices of the requests in a cell, slowest first; none where the grid has no such cell."""
     rows, columns = grid.counts.shape
     if not (0 <= row < rows and 0 <= column < columns):
         return np.zeros(0, np.intp)
@@ -43,7 +43,7 @@ def in_cell(grid: Grid, start_ns: I64, latency_ns: I64, row: int, column: int, l
         (start_ns, grid.starts_ns, column),
         (np.maximum(latency_ns, 1_000), grid.latencies_ns, row),
     ):
-        last = at == len(edges) - 2  # as in a histogram, the last bin has its upper edge
+        last = at == len(edges) - 2  # as in a histogram, the last bin includes its upper edge
         inside &= (values >= edges[at]) & ((values <= edges[at + 1]) if last else (values < edges[at + 1]))
     places = np.flatnonzero(inside)
     return places[np.argsort(-latency_ns[places], kind="stable")][:limit]

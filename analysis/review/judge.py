@@ -1,4 +1,4 @@
-"""Holding measured requests against a budget: docs/reference/method.md, "Percentiles" and "Budgets and verdicts"."""
+"""Judging measured requests against a budget: docs/reference/method.md, "Percentiles" and "Budgets and verdicts"."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -38,9 +38,9 @@ from overbudget.stages.names import stage_order
 
 
 def judge(measured: Measured, budget: Budget | None = None) -> Review:
-    """Measured requests against a budget. Takes a few milliseconds, however many requests were measured.
+    """Judge measured requests against a budget. Takes a few milliseconds, however many requests were measured.
 
-    Requests of one route alone are held to that route's budget, several routes together to the general one.
+    Requests of a single route are judged by that route's budget, several routes together by the general one.
     """
     whole = budget or Budget()
     routes_here = measured.table.routes
@@ -101,11 +101,11 @@ def _waited(measured: Measured) -> Waited | None:
 
 
 def verdict(quantile: Quantile, cap_ns: int | None) -> Verdict | None:
-    """The verdict on a percentile. One end of the interval is enough where it alone settles the matter.
+    """The verdict on a percentile. One end of the interval is enough where it alone decides.
 
-    Eighty requests cannot bound p99 from above, but where their lower bound exceeds the cap, so does p99. Requests that
-    are fewer than forty, whose independence nothing shows, settle nothing; those that are too alike for an interval
-    only what every single one of them agrees on.
+    Eighty requests cannot bound p99 from above, but where their lower bound exceeds the cap, so does p99. Fewer than forty
+    requests, whose independence cannot be checked, decide nothing; requests too alike for an interval decide only what
+    every single one of them agrees on.
     """
     if cap_ns is None:
         return None
@@ -130,9 +130,9 @@ def _unanimous(quantile: Quantile, cap_ns: int) -> Verdict:
 
 
 def failure_verdict(failed: Share | None, percentile: int) -> Verdict | None:
-    """`over` where more than 100 - p percent failed for certain, `at_risk` where they may; None where nothing is broken.
+    """`over` where certainly more than 100 - p percent failed, `at_risk` where that is possible; else None.
 
-    A failed request keeps no cap, however fast it failed.
+    A failed request counts as over every cap, however fast it failed.
     """
     if failed is None or failed.n_effective is None or failed.low is None:
         return None
@@ -168,7 +168,7 @@ def _row(quantile: Quantile, caps: Caps, failed: Share | None = None) -> Percent
 def _stage_row(measured: Measured, stage: str, quantile: Quantile, caps: Caps) -> StageRow:
     row = asdict(_row(quantile, caps))
     if row["verdict"] is not None and not _present(measured, stage):
-        row["verdict"] = "unknown"  # no span says how long this stage takes: that it takes no time is not known
+        row["verdict"] = "unknown"  # no span shows how long this stage takes: 0 would be a guess
     return StageRow(**row, stage=stage)
 
 
@@ -204,7 +204,7 @@ def _breakdown(measured: Measured, budget: Budget, percentile: int, shown: list[
     case = _case(measured, band, measured.typical, caps, cap_of(budget.caps, percentile), percentile, value)
     found = blame(case)
     if too_many_lost(band.requests, missing):
-        found = Blame(found.overrun)  # what the others are made of says nothing of those that lost their spans
+        found = Blame(found.overrun)  # the others say nothing about those that lost their spans
     total = sum(found.overrun.values())
     stages = tuple(
         BandStage(
@@ -260,7 +260,7 @@ def _case(
 
 
 def _all_slow(measured: Measured, budget: Budget) -> AllSlow | None:
-    """What the requests are made of where every one of them exceeds the cap at p95, however few they are."""
+    """What the requests are made of, where every one of them exceeds the cap at p95, however few they are."""
     cap, everyone = cap_of(budget.caps), measured.overall
     if cap is None or everyone is None or int(measured.table.latency_ns.min()) <= cap.ns:
         return None
@@ -296,8 +296,8 @@ def _services(causes: Causes, band: BandMeans) -> tuple[ServicePart, ...]:
     np.add.at(means, [names.index(name) for name in called], band.cause_ns)
     latency = round(band.latency_ns)
     parts = zip(names, whole_parts(means, latency), strict=True)
-    told = [ServicePart(name, ns, ns / latency if latency else 0.0) for name, ns in parts if ns > 0]
-    return tuple(sorted(told, key=lambda part: (-part.mean_ns, part.service_name)))
+    found = [ServicePart(name, ns, ns / latency if latency else 0.0) for name, ns in parts if ns > 0]
+    return tuple(sorted(found, key=lambda part: (-part.mean_ns, part.service_name)))
 
 
 def _mean_request(measured: Measured, band: BandMeans | None, shown: list[str]) -> MeanRequest | None:
@@ -314,7 +314,7 @@ def _mean_request(measured: Measured, band: BandMeans | None, shown: list[str]) 
 
 
 def _routes(measured: Measured, budget: Budget) -> tuple[RouteReview, ...]:
-    """Each route; those that the budget names are held to what holds for them, the others to nothing of their own."""
+    """Each route; only those that the budget names are judged by caps of their own."""
     found = []
     for route in measured.routes:
         held_to = budget.for_route(route.route) if budget.own_of(route.route) else Budget()
@@ -335,17 +335,17 @@ def _good(measured: Measured, budget: Budget) -> GoodAnswers | None:
     if scored == 0:
         return None
     is_good = table.good == GOOD
-    told_apart = bool((table.good != UNKNOWN).any())
+    judgeable = bool((table.good != UNKNOWN).any())
     caps = caps_by_route(budget, table.route.names)
     cap_of_row = caps[table.route.codes]
     capped = is_good & (cap_of_row >= 0)
     within = int(np.count_nonzero(capped & (table.latency_ns <= cap_of_row))) if (caps >= 0).any() else None
     here = set(cap_of_row.tolist())
-    rows = quantiles(table.latency_ns[is_good], measured.percentiles, table.start_ns[is_good])[0] if told_apart else []
+    rows = quantiles(table.latency_ns[is_good], measured.percentiles, table.start_ns[is_good])[0] if judgeable else []
     return GoodAnswers(
         requests_scored=scored,
-        good=int(np.count_nonzero(is_good)) if told_apart else None,
-        good_within_budget=within if told_apart else None,
+        good=int(np.count_nonzero(is_good)) if judgeable else None,
+        good_within_budget=within if judgeable else None,
         budget_ns=here.pop() if len(here) == 1 and min(here) >= 0 else None,
         end_to_end=tuple(_row(quantile, {}) for quantile in rows),
     )

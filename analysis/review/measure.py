@@ -1,7 +1,7 @@
-"""What a review measures, whatever the budget: percentiles, bands, and how long each cause took in them.
+"""What a review measures, independent of caps: percentiles, bands, and how long each cause took in them.
 
-Three steps, so that a screen redoes only what a change asks for: `read_evidence` (the dataset, and rules of the
-budget's own), `measure` (filters), `analysis.review.judge` (caps).
+Three steps, so that a page repeats only what a change affects: `read_evidence` (the dataset, and the budget's rules),
+`measure` (filters), `analysis.review.judge` (caps).
 """
 
 from collections.abc import Callable, Sequence
@@ -32,13 +32,13 @@ from overbudget.kernels.arrow import row_of
 from overbudget.stages.name_template import template
 from overbudget.store.errors import OverbudgetError
 
-TYPICAL = (40, 60)  # the band that stands for a typical request
-MOST_ROUTES = 50  # routes kept apart; the busiest, and those the budget names
+TYPICAL = (40, 60)  # percentiles of typical requests
+MOST_ROUTES = 50  # that are shown separately: the busiest, and those the budget names
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """How much there is in a dataset, and from when; `start` and `end` None where there are no spans."""
+    """The size of a dataset and its time range; `start` and `end` are None without spans."""
 
     spans: int
     traces: int
@@ -46,16 +46,16 @@ class DatasetFacts:
     incomplete: int
     start: str | None
     end: str | None
-    sampled: str | None = None  # that only some traces were kept, and how that is known
-    warnings: tuple[Warned, ...] = ()  # requests that are no whole run, or more than one
+    sampled: str | None = None  # says that only some traces were kept, and how that is known
+    warnings: tuple[Warned, ...] = ()  # requests that are less than one run, or several
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Everything a review reads from a dataset: all requests, and what their critical paths are made of.
 
-    `restored` says of each request whether it lost spans and can be broken down all the same. `spending` reads which calls
-    they made, when a culprit asks for it, and `costs` what tokens cost each cause; None where there is no dataset to ask.
+    `restored` says for each request whether it lost spans and can still be broken down. `spending` reads the calls that
+    requests made, when a culprit needs it, and `costs` what tokens cost each cause; None without a dataset.
     """
 
     facts: DatasetFacts
@@ -68,8 +68,8 @@ class Evidence:
 
 @dataclass(frozen=True)
 class LostSpans:
-    """Requests with lost spans: how many, how many without an end, whether they are slower than the whole ones (rank test,
-    1 %), both medians, and of how many what is left still tells what they are made of."""
+    """Requests with lost spans: how many, how many without an end, whether they are slower than whole ones (rank test,
+    1 %), both medians, and how many can still be broken down."""
 
     requests: int
     open: int
@@ -83,8 +83,8 @@ class LostSpans:
 class BandMeans:
     """Weighted means over a band of requests: latency, float64[stages], float64[causes] and what of those was awaited, in ns.
 
-    `streaming` parts the inference of the requests that record a time to the first token into the wait for it and the
-    writing of the answer, and that of the others; None where none does.
+    `streaming` has the inference time before the first token, the time of writing the answer, and the time of requests that
+    record no first token; None where none records one.
     """
 
     requests: int
@@ -94,7 +94,7 @@ class BandMeans:
     awaited_ns: F64
     streaming: tuple[float, float, float] | None
     extreme: tuple[int, float] | None = (
-        None  # latency of a request that makes more than a third of the spread, its share
+        None  # latency of a request that makes up more than a third of the spread, and its share
     )
 
 
@@ -114,8 +114,8 @@ class Measured:
     """A selection of requests, measured. `bands[p]` and `typical` are None with fewer than five requests in them.
 
     Percentiles of the whole request are over all whole entries (`table`); stages and bands need every span, so they are
-    over the complete ones among them, of which `band_incomplete[p]` are missing in a band. `failed` is the share of
-    failed requests before any were left out for having failed (`failures_apart`).
+    over the complete ones among them; `band_incomplete[p]` counts the others of a band. `failed` is the share of failed
+    requests before `failures_apart` leaves any out.
     """
 
     facts: DatasetFacts
@@ -142,7 +142,7 @@ class Measured:
     evidence: Evidence
 
     def why(self, percentile: int, cause: Cause, stage: int, excess_ns: int) -> Why | None:
-        """Why a cause takes `excess_ns` more at a percentile than in typical requests; None without a dataset to ask."""
+        """Why a cause takes `excess_ns` more at a percentile than in typical requests; None without a dataset."""
         if self.evidence.spending is None:
             return None
         spent = self.evidence.spending()
@@ -203,9 +203,9 @@ def measure(
     routes: Sequence[str] = (),
     failures_apart: bool = False,
 ) -> Measured:
-    """Percentiles and bands of the requests that `filters` leave; `routes` are kept apart in any case.
+    """Percentiles and bands of the requests that pass `filters`; `routes` are always measured separately.
 
-    With `failures_apart` failed requests count in the share that failed and nowhere else.
+    With `failures_apart`, failed requests count only in the share that failed.
 
     Errors: OverbudgetError for a percentile that is not a whole number from 1 to 99.
     """
@@ -231,7 +231,7 @@ def measure(
     typical_band = ranking.between(*TYPICAL).among(usable)
     everyone = np.flatnonzero(usable)
     whole = table if usable.all() else table.take(everyone)
-    told, other_routes = _routes(table, usable, percentiles, routes)
+    by_route, other_routes = _routes(table, usable, percentiles, routes)
     return Measured(
         facts=evidence.facts,
         filters=filters,
@@ -245,7 +245,7 @@ def measure(
         band_requests={p: len(band.rows) for p, band in bands.items()},
         typical=means(typical_band),
         overall=_means(_evenly(everyone, table), table, rows, evidence.causes) if len(everyone) else None,
-        routes=told,
+        routes=by_route,
         other_routes=other_routes,
         band_incomplete={p: len(band.rows) - len(bands[p].rows) for p, band in ranked.items()},
         failed=failed,
@@ -264,8 +264,8 @@ def _evenly(rows: npt.NDArray[np.integer], table: RequestTable) -> Band:
 
 
 def _whole_requests(table: RequestTable, percentiles: tuple[int, ...]) -> list[Quantile]:
-    """Percentiles of the whole request. One without an end took at least this long: where it may decide a percentile, that
-    is marked, and the upper end of the interval is that of the requests with all such ones slower than any."""
+    """Percentiles of the whole request. A request without an end took at least its known time: a percentile that it may
+    decide is marked, and the upper end of the interval assumes that all such requests are slower than any other."""
     latency_ns, start_ns, weight = table.latency_ns, table.start_ns, table.weight
     found = quantiles(latency_ns, percentiles, start_ns, weight)[0]
     if not table.open.any():
@@ -331,11 +331,11 @@ def _routes(
     called = {name for route in named for name in (route, template(route))}
     if len(codes) < 2 and not any(table.route.names[code] in called for code in codes):
         return [], 0
-    told = [code for place, code in enumerate(codes) if place < MOST_ROUTES or table.route.names[code] in called]
+    shown = [code for place, code in enumerate(codes) if place < MOST_ROUTES or table.route.names[code] in called]
     order = np.argsort(table.route.codes, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts)])
     measured = []
-    for code in told:
+    for code in shown:
         rows = order[starts[code] : starts[code + 1]]
         whole = rows[usable[rows]]
         measured.append(
@@ -347,4 +347,4 @@ def _routes(
                 failed=share_of(table.failed[rows], table.start_ns[rows], table.weight[rows]),
             )
         )
-    return measured, len(codes) - len(told)
+    return measured, len(codes) - len(shown)

@@ -1,4 +1,4 @@
-"""When a percentile cannot be judged because conditions only drift: in how much of the time it was over its cap."""
+"""For a percentile that cannot be judged because conditions drift: how much of the time it was over its cap."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from overbudget.analysis.requests.table import RequestTable, iso
 
 @dataclass(frozen=True)
 class PartsOver:
-    """Of `parts` runs of equal count, in order of arrival, in how many the percentile is over its cap.
+    """In how many of `parts` equal runs of requests, in order of arrival, the percentile is over its cap.
 
-    `last` counts those at the very end, one after the other; `since` is when the first of these begins (None for none).
+    `last` counts the consecutive ones at the very end; `since` is when the first of these begins (None for none).
     """
 
     percentile: int
@@ -25,9 +25,9 @@ class PartsOver:
 
 
 def parts_over(table: RequestTable, percentile: int, cap_ns: int) -> PartsOver | None:
-    """In which runs more than 100 - p percent of the requests take longer than the cap; None with fewer than 40 requests.
+    """The runs in which more than 100 - p percent of the requests exceed the cap; None with fewer than 40 requests.
 
-    It describes these requests and proves nothing of others: no interval is behind it.
+    It describes these requests only and has no interval.
     """
     n = len(table)
     if n < LEAST:

@@ -1,4 +1,4 @@
-"""What a review says, as data: the dataclasses mirror `overbudget review --json` (docs/reference/json.md)."""
+"""The result of a review: the dataclasses mirror `overbudget review --json` (docs/reference/json.md)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,19 +13,19 @@ from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 
 Verdict = Literal["over", "at_risk", "within", "unknown"]
 Basis = Literal["cap", "typical", "largest"]
-MOST_SERVICES = 7  # kept apart
+MOST_SERVICES = 7  # that are shown separately
 OTHER_SERVICES = "other services"
-TOTAL = "total"  # what `over` calls the whole request
+TOTAL = "total"  # the whole request, in `over`
 
 
 @dataclass(frozen=True)
 class PercentileRow:
-    """A percentile against its cap. `needs` is how many requests its interval takes, None where it exists.
+    """A percentile against its cap. `needs` is how many requests its interval needs, None where it exists.
 
-    `n_effective` is how many independent requests the n are worth, None where that is not known; `independence` how the
-    interval stands: `held`, `corrected`, `assumed` (fewer than 40: it holds only if they are independent) or `unknown`
-    (too alike for one). `at_least` where a request without an end decides the rank. `failed` where the verdict comes
-    from the share of failed requests, which keep no cap. `reached` tells whether so many requests reach that percentile.
+    `n_effective` is how many independent requests the n are worth, None where unknown; `independence` says what the
+    interval rests on: `held`, `corrected`, `assumed` (fewer than 40: valid only if they are independent) or `unknown` (too
+    alike for an interval). `at_least` where a request without an end decides the rank. `failed` where the verdict comes
+    from the share of failed requests. `reached` says whether the sample is large enough to reach that percentile.
 
     `budget_ns` is None, and with it `verdict`, where no cap is given for this percentile or a higher one.
     """
@@ -47,7 +47,7 @@ class PercentileRow:
 
 @dataclass(frozen=True)
 class StageRow(PercentileRow):
-    """The same of one stage's own time over all requests, 0 where a request has none of it."""
+    """The same for one stage's time over all requests, 0 where a request has none of it."""
 
     stage: str = ""
 
@@ -77,12 +77,12 @@ class ServicePart:
 
 @dataclass(frozen=True)
 class CauseOperation:
-    """An operation's own time, or with `hop_to` the time that passes before that place starts on its calls.
+    """An operation's self time, or with `hop_to` the time that passes before that service starts on its calls.
 
     `excess_ns` is what it takes beyond `typical_ns`, its mean in typical requests. `tail` says whether that growth is
-    the reason; else it takes about as long in every request and is the largest part of the stage.
-    `awaited_share` is the part of `mean_ns` that the request waited for; of the rest the trace shows only that it ran then.
-    `callee_ns` is the time the called place then takes itself, None where it is not instrumented. `why` says why it takes
+    the reason; else it takes about as long in every request and is merely the largest part of the stage.
+    `awaited_share` is the part of `mean_ns` that the request waited for; the rest is time in which it merely ran.
+    `callee_ns` is the time that the called service then takes, None where it is not instrumented. `why` says why it takes
     more, where growth is the reason.
     """
 
@@ -112,7 +112,7 @@ class Culprit:
 
 @dataclass(frozen=True)
 class Suspect:
-    """A part of a band that is slow as a whole: a stage, or an operation of the time that no stage explains."""
+    """A part of a band in which everything is slow: a stage, or an operation of the time that no stage explains."""
 
     stage: str
     mean_ns: int
@@ -121,7 +121,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Extreme:
-    """One request of a band that makes `share` of the band's spread, and its latency."""
+    """One request of a band that makes up `share` of the band's spread, and its latency."""
 
     latency_ns: int
     share: float
@@ -138,12 +138,13 @@ class Streaming:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """What a request at a percentile is made of; no stages where fewer than five requests stand for it.
+    """What a request at a percentile is made of; no stages with fewer than five requests in the band.
 
-    `band_incomplete` counts the requests of that rank left out because some of their spans are missing; where they are
-    more than a third there is no culprit, because it may be what they lost. Without a culprit otherwise, `any_of` lists the parts of which each alone would be enough (`everything_slow`: typical requests are over
-    the cap too), or the spread is a natural one. `extreme` is a request that makes more than a third of the band's spread.
-    `services` tell the same time by service, the largest first; they sum to it too.
+    `band_incomplete` counts the requests of that rank that were left out because spans are missing; if they are more than
+    a third, there is no culprit, because it may be what they lost. If there is no culprit for another reason, `any_of`
+    lists the parts of which each alone would be enough (`everything_slow`: typical requests are over the cap too), or the
+    spread is natural. `extreme` is a request that makes up more than a third of the band's spread. `services` divide the
+    same time by service, the largest first; they sum to it too.
     """
 
     percentile: int
@@ -162,7 +163,7 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class AllSlow:
-    """Every request looked at exceeds the cap at `percentile`, however few they are: what they are made of together."""
+    """Every selected request exceeds the cap at `percentile`, however few they are: what they are made of together."""
 
     percentile: int
     budget_ns: int
@@ -184,7 +185,7 @@ class MeanRequest:
 
 @dataclass(frozen=True)
 class RouteReview:
-    """One route against the budget that holds for it; `stages` only where the budget names the route."""
+    """One route against its budget; `stages` only where the budget names the route."""
 
     route: str
     requests: int
@@ -194,7 +195,7 @@ class RouteReview:
 
 @dataclass(frozen=True)
 class GoodAnswers:
-    """Answers that a score or label was recorded for. `good` is None where no threshold tells good from bad.
+    """Answers with a recorded score or label. `good` is None where no threshold separates good from bad.
 
     A request is within budget up to `budget_ns`, the cap at p95 (its route's own first).
     """
@@ -208,7 +209,7 @@ class GoodAnswers:
 
 @dataclass(frozen=True)
 class WithWait:
-    """The percentile of how long whole requests take with the time in which they wait for a person."""
+    """A percentile of the whole request including the time spent waiting for a person."""
 
     percentile: int
     duration_ns: int | None
@@ -216,8 +217,8 @@ class WithWait:
 
 @dataclass(frozen=True)
 class Waited:
-    """How many of the requests waited for a person, how long (median of those that did, the longest), and how long
-    requests take with it. Everything else in a review speaks of the time without."""
+    """How many requests waited for a person, how long (the median of those that did, and the longest), and how long
+    requests take including it. Everything else in a review excludes that time."""
 
     requests: int
     median_ns: int
@@ -229,9 +230,9 @@ class Waited:
 class Review:
     """A review; `as_dict` is what `overbudget review --json` prints.
 
-    `selected` counts the requests looked at after filters, and the incomplete ones left out of them. `unmatched` names
-    what the budget speaks of and the dataset does not have. `parts_over` tells, where requests are too alike for a verdict
-    at p95 (or the highest percentile below it that was asked for), in how much of the time they were over the cap there.
+    `selected` counts the requests that pass the filters, and the incomplete ones left out of them. `unmatched` lists what
+    the budget names and the dataset does not have. Where requests are too alike for a verdict at p95 (or at the highest
+    requested percentile below it), `parts_over` says how much of the time they were over the cap there.
     """
 
     dataset: DatasetFacts
@@ -278,7 +279,7 @@ class Review:
 
 
 class Over(NamedTuple):
-    """A cap that is broken: `stage` is TOTAL for the whole request, `route` None for all routes together."""
+    """A cap that is exceeded: `stage` is TOTAL for the whole request, `route` None for all routes together."""
 
     stage: str
     percentile: int
@@ -289,7 +290,7 @@ class Over(NamedTuple):
 
 
 def over(review: Review) -> list[Over]:
-    """Every cap that is broken for certain (verdict `over`), routes' own caps included."""
+    """Every cap that is certainly exceeded (verdict `over`), routes' own caps included."""
     return [
         Over(getattr(row, "stage", TOTAL), row.percentile, route, row.latency_ns or 0, row.budget_ns or 0, row.failed)
         for route, rows in [
@@ -319,24 +320,24 @@ def unjudged(review: Review) -> list[PercentileRow]:
 
 
 def too_many_lost(band_requests: int, band_incomplete: int) -> bool:
-    """Whether so many requests of a band (more than a third) cannot be broken down that nobody can be blamed for it."""
+    """Whether too many requests of a band (more than a third) cannot be broken down, so that no stage can be blamed."""
     return band_incomplete * 3 > band_requests + band_incomplete
 
 
 def service_times(breakdown: Sequence[Breakdown]) -> list[tuple[str, list[int]]]:
-    """The services with most time over all breakdowns, and their mean time (ns) in each; the others as OTHER_SERVICES."""
+    """The services with the most time over all breakdowns, and their mean time (ns) in each; others as OTHER_SERVICES."""
     times = [{part.service_name: part.mean_ns for part in made_of.services} for made_of in breakdown]
     names = sorted(
         {name for one in times for name in one}, key=lambda name: (-sum(one.get(name, 0) for one in times), name)
     )
-    told, rest = names[:MOST_SERVICES], names[MOST_SERVICES:]
-    found = [(name, [one.get(name, 0) for one in times]) for name in told]
+    shown, rest = names[:MOST_SERVICES], names[MOST_SERVICES:]
+    found = [(name, [one.get(name, 0) for one in times]) for name in shown]
     return [*found, (OTHER_SERVICES, [sum(one.get(name, 0) for name in rest) for one in times])] if rest else found
 
 
 def much_unattributed(review: Review) -> float | None:
-    """The share of time in no classified span where it is more than half: stages then explain little, and answers speak
-    of services and operations. None where it is less."""
+    """The share of time in no classified span, if more than half: stages then explain little, and answers are about
+    services and operations. Else None."""
     known = [made_of for made_of in review.breakdown if made_of.stages]
     spoken = next((one for one in reversed(known) if one.percentile <= MAIN_PERCENTILE), known[-1] if known else None)
     if spoken is not None:

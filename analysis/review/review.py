@@ -1,7 +1,7 @@
-"""The review: is a latency budget kept, at which percentile not, and which stage and operation are why.
+"""The review: is a latency budget met, at which percentile is it not, and which stage and operation are the cause.
 
-`review` does it all. A screen that redraws takes its three steps apart and keeps what has not changed: `read_evidence`
-(the dataset, and rules of the budget's own), `measure` (filters), `judge` (caps; milliseconds).
+`review` does it all. A page that redraws calls the three steps separately and keeps what has not changed:
+`read_evidence` (the dataset, and the budget's rules), `measure` (filters), `judge` (caps; milliseconds).
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def review(
     percentiles: Sequence[int] = PERCENTILES,
     include_incomplete: bool = False,
 ) -> Review:
-    """The review of the requests that `filters` leave. Without a budget verdicts are None and the rest still holds."""
+    """The review of the requests that pass `filters`. Without a budget, verdicts are None and the rest is the same."""
     evidence = read_evidence(connection, budget)
     routes = tuple(budget.routes) if budget else ()
     return judge(

@@ -1,1 +1,1 @@
-"""What slow requests have in common that typical ones have not."""
+"""What slow requests have in common that typical ones do not."""

@@ -16,24 +16,24 @@ from overbudget.analysis.tail.telling import REQUEST, Candidate, SlowAttribute, 
 from overbudget.kernels.arrow import Coded, numbers, row_of
 from overbudget.store.tables import passing
 
-LEAST_SLOW = 3  # slow requests an attribute must be seen in
-MOST_LOOKED_AT = 5_000  # requests of a cohort whose attributes are looked through
-LONGEST_VALUE = 120  # characters; longer ones are texts, which no two requests share
-MANY_VALUES = 12  # a number with more distinct values is told by thresholds
+LEAST_SLOW = 3  # slow requests that must have an attribute
+MOST_LOOKED_AT = 5_000  # requests of a cohort whose attributes are compared
+LONGEST_VALUE = 120  # characters; longer values are texts that no two requests share
+MANY_VALUES = 12  # a number with more distinct values is compared by thresholds
 THRESHOLDS = (0.5, 0.75, 0.9)  # where they are set: quantiles of the typical requests
 DURATION = re.compile(
     r"(?i)(time_(to|in|per)_|duration|latency|elapsed|_ms$|_ns$)"
 )  # keys of durations: the effect, not the cause
 
 
-OUTCOME = re.compile(r"(?i)status|error|exception")  # keys that tell that a request failed, not why
+OUTCOME = re.compile(r"(?i)status|error|exception")  # keys that say that a request failed, not why
 FROM, UNTIL, HOUR = "from", "until", "hour of the day (UTC)"
 HOUR_NS = 3_600_000_000_000
-INSTANTS = 20  # runs of arrivals between which a change is looked for
-LEAST_HOURS = 12  # that requests must span, for the hour of the day to tell something
+INSTANTS = 20  # quantiles of the arrivals at which a change is looked for
+LEAST_HOURS = 12  # that requests must span, for the hour of the day to mean something
 
 
-# `members` are the spans of the requests looked at (see `members`).
+# `members` are the spans of the requests that are compared (see the function `members`).
 _SEEN = f"""
 CREATE OR REPLACE TEMP TABLE seen_attributes AS
 WITH spans AS (
@@ -43,7 +43,7 @@ WITH spans AS (
 ), resources AS (
     SELECT service_name, resource_id, unnest(r.attributes, recursive := true)
     FROM (SELECT DISTINCT service_name, resource_id FROM spans) JOIN data.resources r USING (resource_id)
-), telling AS (  -- what all resources of a service have tells no more than its name
+), telling AS (  -- what all resources of a service have is no more than its name
     SELECT service_name, "key" FROM (SELECT *, count(DISTINCT resource_id) OVER (PARTITION BY service_name) AS all_of_it FROM resources)
     GROUP BY ALL HAVING count(DISTINCT "value") > 1 OR count(*) < any_value(all_of_it) OR "key" = 'service.name'
 ), pairs AS (
@@ -123,10 +123,10 @@ def telling_attributes(
     effects: re.Pattern[str] = DURATION,
 ) -> list[SlowAttribute]:
     """Attributes that the rows `slow` have more often than `typical`: Fisher's exact test (one-sided), Benjamini and Hochberg
-    over all. Keys that match `effects` are left out; of the first of `operations` calls are looked at, too.
+    over all. Keys that match `effects` are left out; for the first of `operations`, single calls are compared too.
 
-    (Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995).) What occurs in fewer than
-    LEAST_SLOW slow requests is not tested. At most MOST_LOOKED_AT requests of each cohort are looked at, evenly spread over
+    (Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995).) An attribute of fewer
+    than LEAST_SLOW slow requests is not tested. At most MOST_LOOKED_AT requests of each cohort are compared, evenly spread over
     its latencies.
     """
     slow, typical = (_spread(rows, table.latency_ns) for rows in (slow, typical))
@@ -144,7 +144,7 @@ def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable, effect
     """What spans and resources record, and how many requests were in flight."""
     members(connection, table)
     connection.execute(_SEEN)
-    if table.entry_span_no is None:  # else how many were in flight is recorded of other requests
+    if table.entry_span_no is None:  # else the recorded number in flight belongs to other requests
         connection.execute(_IN_FLIGHT)
     connection.execute(_OF_REQUESTS)
     keys = [key for (key,) in connection.execute('SELECT DISTINCT "key" FROM seen_attributes').fetchall()]
@@ -168,7 +168,7 @@ def _of_longest_calls(
     effects: re.Pattern[str],
     known: Sequence[Candidate],
 ) -> list[Candidate]:
-    """Attributes of the calls of `operation` that requests waited for longest, where those of all its calls tell less."""
+    """Attributes of each request's longest calls of `operation`, where those of all its calls show less."""
     with passing(connection, path_spans=_path_spans(connection, table, operation.name, operation.service_name)):
         rows = connection.execute(
             _LONGEST, {"effects": f"{DURATION.pattern}|{effects.pattern.removeprefix('(?i)')}"}
@@ -193,11 +193,11 @@ def _path_spans(connection: duckdb.DuckDBPyConnection, table: RequestTable, name
 
 
 def longest_calls(connection: duckdb.DuckDBPyConnection, table: RequestTable, attribute: SlowAttribute) -> I32:
-    """The request_no of every request of `table` that has an attribute of which `longest_of` is told."""
+    """The request_no of every request of `table` that has an attribute with `longest_of`."""
     every = pa.table({"request_no": table.request_no, "slow": np.ones(len(table), bool)})
-    told = {"on": attribute.on, "key": attribute.key, "value": attribute.value}
+    values = {"on": attribute.on, "key": attribute.key, "value": attribute.value}
     with passing(connection, cohort=every, path_spans=_path_spans(connection, table, attribute.longest_of or "", None)):
-        rows = connection.sql(f"{_PER_REQUEST} {_HAVING_IT}", params=told).to_arrow_table()
+        rows = connection.sql(f"{_PER_REQUEST} {_HAVING_IT}", params=values).to_arrow_table()
     return numbers(rows["request_no"])
 
 
@@ -222,8 +222,8 @@ def _of_requests(table: RequestTable, rows: npt.NDArray[np.int64]) -> pa.Table:
 
 
 def _of_time(table: RequestTable, rows: npt.NDArray[np.int64], slow: int) -> list[Candidate]:
-    """The instant from which on, or until which, most of the slow requests arrive: the most telling of some quantiles of the
-    arrivals, at most one. It has to stand against all that were tried."""
+    """The instant from which on, or until which, most of the slow requests arrive: the best of some quantiles of the
+    arrivals, at most one. Its test is corrected for all that were tried."""
     start = table.start_ns[rows]
     instants = np.unique(np.quantile(start, np.arange(1, INSTANTS) / INSTANTS, method="higher")).tolist()
     both_ways = [(key, instant, (start >= instant) == (key == FROM)) for instant in instants for key in (FROM, UNTIL)]

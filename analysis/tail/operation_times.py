@@ -1,4 +1,4 @@
-"""What an operation takes in each slow request, and in each typical one."""
+"""How long an operation takes in each slow request, and in each typical one."""
 
 import duckdb
 import numpy as np
@@ -15,9 +15,9 @@ from overbudget.kernels.arrow import row_of
 def operation_times(
     connection: duckdb.DuckDBPyConnection, table: RequestTable, found: Tail, operation: SlowOperation
 ) -> tuple[I64, I64]:
-    """ns of the critical path that `operation` (one of those in `found`) takes, per request: slow ones, typical ones.
+    """ns of the critical path that `operation` (one of `found`) takes, per request: of slow ones, of typical ones.
 
-    0 where a request has none of it. The means of both are those that `found` tells.
+    0 where a request has none of it. The means of both are those in `found`.
     """
     path = load_path(connection, table)
     called = _is(path.service.codes, path.service.names, operation.service_name) & _is(

@@ -16,9 +16,9 @@ from overbudget.analysis.requests.table import Bool, RequestTable
 
 @dataclass(frozen=True)
 class SlowOperation:
-    """An operation's own time, or its hops to a place, per request: means of both cohorts in ns, and why they differ.
+    """An operation's self time, or its hops to a service, per request: means of both cohorts in ns, and why they differ.
 
-    `share_of_excess` is its part of all that grew from a typical to a slow request, between 0 and 1; what shrank has none.
+    `share_of_excess` is its share of all growth from a typical to a slow request, between 0 and 1; 0 for what shrank.
     """
 
     service_name: str
@@ -60,11 +60,11 @@ def slow_operations(
 
 
 def _by_size(one: SlowOperation) -> tuple[int, int, float, str, str, str]:
-    """The largest excess first, then the longest, then the most frequent: names decide only where no number differs."""
+    """The largest excess first, then the longest, then the most frequent: names decide only at ties."""
     return -one.excess_ns, -one.slow_mean_ns, -one.why.calls_after, one.service_name, one.name, one.hop_to or ""
 
 
 def _of_cohort(cohort: Bool, weight: F64) -> F64:
-    """What each request counts for among its cohort: as many as it stands for."""
+    """The weight of each request in its cohort."""
     counts = np.where(cohort, weight, 0.0)
     return np.asarray(counts / max(float(counts.sum()), 1e-300))

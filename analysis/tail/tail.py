@@ -1,4 +1,4 @@
-"""What do the slow requests have in common that typical ones have not: operations, and attributes."""
+"""What the slow requests have in common that typical ones do not: operations and attributes."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -37,10 +37,10 @@ __all__ = ["REQUEST", "SlowAttribute", "Tail", "TooFew", "cohorts", "tail"]
 
 @dataclass(frozen=True)
 class Tail:
-    """Slow requests (from `threshold_ns` on) against typical ones (p40 to p60); lists strongest first.
+    """Slow requests (from `threshold_ns` on) against typical ones (p40 to p60); lists have the strongest first.
 
-    `failed` is what failed requests have more often than the others; `cap_ns` is the cap at `percentile` where the slow
-    requests are those over it.
+    `failed` has attributes that failed requests have more often than the others; `cap_ns` is the cap at `percentile` if
+    slow means over that cap.
     """
 
     percentile: int
@@ -60,14 +60,14 @@ class Tail:
 
 
 class TooFew(OverbudgetError):
-    """There are requests, but too few of them in a cohort to compare: an answer, not a mistake of the user."""
+    """There are too few requests in a cohort to compare: an answer, not a mistake of the user."""
 
     def __init__(self, sentence: str, slow: int = 0, typical: int = 0) -> None:
         super().__init__(sentence)
         self.slow, self.typical = slow, typical
 
     def as_dict(self, percentile: int) -> dict[str, Any]:
-        """The keys of docs/reference/json.md with nothing in them, and a `note` that says why."""
+        """The keys of docs/reference/json.md with empty values, and a `note` that says why."""
         nothing: dict[str, Any] = {"operations": [], "attributes": [], "failed": [], "note": str(self)}
         return {"percentile": percentile, "threshold_ns": None, "slow": self.slow, "typical": self.typical, **nothing}
 
@@ -82,7 +82,7 @@ def tail(
 ) -> Tail:
     """The slow requests, at or beyond `percentile` or beyond the budget's cap for it, against the typical ones.
 
-    `requests` are all requests by the rules of the budget, where they are at hand; else they are read.
+    `requests` are all requests under the rules of the budget; None to read them.
 
     Errors: TooFew where a cohort has too few requests; OverbudgetError where there is no cap, or no such request.
     """
@@ -90,7 +90,7 @@ def tail(
     require_known(every, filters or Filters())
     table = every.select(filters)
     if len(table) < 4 * LEAST_IN_BAND:
-        raise TooFew(f"Complete requests: {len(table)}. That is too few to tell slow from typical ones.")
+        raise TooFew(f"Complete requests: {len(table)}. That is too few to compare slow with typical ones.")
     threshold = quantiles(table.latency_ns, [percentile], weights=table.weight)[0][0].value_ns or 0
     if over_budget:
         cap = total_cap(budget, table.routes, percentile)
@@ -125,7 +125,7 @@ def tail(
 
 
 def _of_failed(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> list[SlowAttribute]:
-    """What failed requests share, besides that they failed."""
+    """What failed requests have in common, other than failing."""
     failed, fine = np.flatnonzero(table.failed), np.flatnonzero(~table.failed)
     if len(failed) < LEAST_SLOW or len(fine) < LEAST_IN_BAND:
         return []
@@ -135,7 +135,7 @@ def _of_failed(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> li
 def cohorts(
     connection: duckdb.DuckDBPyConnection, table: RequestTable, attribute: SlowAttribute
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows of `table` that have an attribute, and the others. Of a number `value` is a threshold such as `> 12.5`."""
+    """Rows of `table` that have an attribute, and the others. For a number, `value` is a threshold such as `> 12.5`."""
     has = np.zeros(len(table), bool)
     if attribute.on == REQUEST and attribute.key in ("route", "model", "status"):
         has = getattr(table, attribute.key).among(attribute.value)
@@ -155,13 +155,13 @@ def cohorts(
 def _carriers(connection: duckdb.DuckDBPyConnection, attribute: SlowAttribute) -> pa.Table:
     """The request_no of every request that has an attribute."""
     limit = float(attribute.value[2:].replace(",", "")) if attribute.value.startswith("> ") else None
-    told = {"on": attribute.on, "key": attribute.key, "value": limit if limit is not None else attribute.value}
+    values = {"on": attribute.on, "key": attribute.key, "value": limit if limit is not None else attribute.value}
     same = 'try_cast(e."value" AS DOUBLE) > $value' if limit is not None else 'e."value" = $value'
     if attribute.on == REQUEST:
-        del told["on"], told["key"]
+        del values["on"], values["key"]
         compared = ">" if limit is not None else "="
         return connection.sql(
-            f"SELECT request_no FROM requests WHERE in_flight {compared} $value::DOUBLE", params=told
+            f"SELECT request_no FROM requests WHERE in_flight {compared} $value::DOUBLE", params=values
         ).to_arrow_table()
     return connection.sql(
         f"""SELECT DISTINCT t.request_no FROM members t JOIN data.spans s USING (span_no)
@@ -169,5 +169,5 @@ def _carriers(connection: duckdb.DuckDBPyConnection, attribute: SlowAttribute) -
             WHERE t.request_no >= 0 AND (
                 (o.name = $on AND len(list_filter(s.attributes, lambda e: e."key" = $key AND {same})) > 0)
                 OR (o.service_name = $on AND len(list_filter(r.attributes, lambda e: e."key" = $key AND {same})) > 0))""",
-        params=told,
+        params=values,
     ).to_arrow_table()

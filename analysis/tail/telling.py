@@ -1,4 +1,4 @@
-"""Which of many attributes tell the slow requests from the typical: what chance hardly explains, nearest the cause first."""
+"""Which of many attributes distinguish slow from typical requests: beyond chance, the nearest to the cause first."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from overbudget.analysis.common.probability import false_discovery_shares, hyper
 from overbudget.analysis.requests.table import I64
 from overbudget.analysis.tail.operations import SlowOperation
 
-FALSE_DISCOVERIES = 0.02  # of the attributes that are named; a healthy world is to have none
+FALSE_DISCOVERIES = 0.02  # share among the reported attributes; a healthy system should have none
 REQUEST = "request"  # what attributes of the request as a whole are on
-# What every request of a kind has, and no cause: told last of the attributes of the same requests.
+# Attributes that every request of a kind has, and that are no cause: last among the attributes of the same requests.
 GENERAL = re.compile(
     r"(?i)^(http\.(request\.)?method|http\.(flavor|scheme)|url\.scheme|network\.protocol\..*|rpc\.system.*|status)$"
 )
@@ -23,9 +23,9 @@ class SlowAttribute:
     """An attribute that slow requests have more often. `on` is the operation, service or request that carries it.
 
     `lift` is slow_share over typical_share, None where no typical request has it. `q_value` is the share of false
-    discoveries among this and all stronger ones. `requests` have it, of those of both cohorts that were looked at. `also`
-    are attributes of exactly the same requests. `longest_of` is an operation of which calls with it take most of the time on
-    the critical path: of shards that every request asks, the one that it waited for.
+    discoveries among this and all stronger ones. `requests` counts those that have it, of the compared ones of both cohorts.
+    `also` has attributes of exactly the same requests. `longest_of` is an operation whose calls with this attribute take most
+    of its time on the critical path: of the shards that every request asks, the one that it waited for.
     """
 
     key: str
@@ -42,7 +42,7 @@ class SlowAttribute:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An attribute, and how many of the slow requests and of both cohorts have it; `signature` is the same of the same requests."""
+    """An attribute, and how many of the slow requests and of both cohorts have it; equal `signature`: the same requests."""
 
     on: str
     key: str
@@ -51,11 +51,11 @@ class Candidate:
     both: int
     signature: int
     longest_of: str | None = None
-    tried: int = 1  # values of the same number, or instants, of which the most telling is told
+    tried: int = 1  # values of the same number, or instants, of which the best is reported
 
     @property
     def number(self) -> tuple[str, str]:
-        """What the thresholds of a number have in common."""
+        """The same for all thresholds of one number."""
         return self.on, self.key
 
 
@@ -72,8 +72,8 @@ def excess_by_name(operations: Sequence[SlowOperation]) -> dict[str, int]:
 
 
 def strongest(found: Sequence[Candidate], n_slow: int, n_all: int, excess: dict[str, int]) -> list[SlowAttribute]:
-    """Those that chance hardly explains, one for each set of requests: the one nearest the cause."""
-    candidates = [one for one in found if one.both < n_all]  # what all have tells nothing
+    """The candidates that chance hardly explains, one for each set of requests: the one nearest to the cause."""
+    candidates = [one for one in found if one.both < n_all]  # what all requests have distinguishes none
     if not candidates:
         return []
     hits, _, both = of_each = counts(candidates, n_all)
@@ -84,16 +84,16 @@ def strongest(found: Sequence[Candidate], n_slow: int, n_all: int, excess: dict[
         key=lambda i: (p_value[i], -hits[i] / both[i], *_by_name(candidates[i])),
     )
     groups: dict[tuple[int, int], list[int]] = {}
-    told: set[tuple[str, ...]] = set()
+    reported: set[tuple[str, ...]] = set()
     for i in order:
         one = candidates[i]
         known = one.number if one.tried > 1 else (*one.number, one.value)
-        if known in told:
-            continue  # of several thresholds, and of calls and the longest of them, the most telling
-        told.add(known)
+        if known in reported:
+            continue  # only the best of several thresholds, and of all calls or the longest ones
+        reported.add(known)
         groups.setdefault((one.signature, one.both), []).append(i)
     return [
-        _told(
+        _reported(
             [candidates[i] for i in sorted(same, key=lambda i: _distance(candidates[i], excess))],
             q_value[same[0]],
             n_slow,
@@ -108,14 +108,14 @@ def _by_name(one: Candidate) -> tuple[bool, str, str, str]:
 
 
 def _distance(one: Candidate, excess: dict[str, int]) -> tuple[bool, bool, int, bool]:
-    """How far from the cause: what all requests of a kind have last; where the time went first; a route before what its
-    entry spans carry."""
+    """How far from the cause: attributes that all requests of a kind have come last, those of operations with the most
+    excess first, and a route before the attributes of its entry spans."""
     route = one.on == REQUEST and one.key == "route"
     carrier = one.value if route else one.on
     return GENERAL.match(one.key) is not None, one.longest_of is not None, -excess.get(carrier, 0), not route
 
 
-def _told(same: Sequence[Candidate], q_value: float, n_slow: int, n_all: int) -> SlowAttribute:
+def _reported(same: Sequence[Candidate], q_value: float, n_slow: int, n_all: int) -> SlowAttribute:
     one = same[0]
     slow_share, typical_share = one.slow / n_slow, (one.both - one.slow) / (n_all - n_slow)
     also = tuple(f"{other.key} = {other.value} on {other.on}" for other in same[1:])

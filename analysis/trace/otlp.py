@@ -1,4 +1,4 @@
-"""A trace as OTLP/JSON again: to hand to a colleague, to another tool, or to `overbudget ingest`."""
+"""A trace as OTLP/JSON: for a colleague, another tool, or `overbudget ingest`."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from overbudget.kernels.otlp import KINDS, STATUS_CODES, number_of
 def trace_otlp(connection: duckdb.DuckDBPyConnection, trace_id: str) -> dict[str, Any]:
     """Everything the dataset holds of a trace, as the JSON encoding of an ExportTraceServiceRequest.
 
-    Attribute values are text, as the relations hold them. Times are as recorded, before any shift of clocks. Without spans for a
-    trace that is not there.
+    Attribute values are text, as in the relations. Times are as recorded, before any shift of clocks. A trace that is not in
+    the dataset gives no spans.
     """
     resources: dict[tuple[int, int], dict[str, Any]] = {}
     events, links = _events(connection, trace_id), _links(connection, trace_id)

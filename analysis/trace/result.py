@@ -1,4 +1,4 @@
-"""One trace with everything that a waterfall shows of it."""
+"""One trace with everything that a waterfall shows."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,8 +9,8 @@ from typing import Any
 class Segment:
     """A critical-path segment of a request, ns since the epoch on the adjusted clock.
 
-    Where it is not `awaited` the trace shows what ran then, not that the request waited for it. `while_running` is the span
-    that ran then and went on after the request had ended: the time is not that span's.
+    Where it is not `awaited`, the trace shows what ran then, not that the request waited for it. `while_running` is a span
+    that ran then and ended after the request: the time is not that span's.
     """
 
     span_id: str
@@ -24,7 +24,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class TraceSpan:
-    """A span as a row of the waterfall. `parent` is a row, -1 at a top; times are on the adjusted clock; `first_token_ns` is
+    """A span as a row of the waterfall. `parent` is a row, -1 for none; times are on the adjusted clock; `first_token_ns` is
     from the start of a model call to its first token, -1 where that is not recorded."""
 
     span_id: str
@@ -70,7 +70,7 @@ class Trace:
     spans: list[TraceSpan]
     requests: list[TraceRequest]
 
-    @cached_property  # a look at every span: whoever draws them asks it of each
+    @cached_property  # computed over all spans, and needed for each one that is drawn
     def start_ns(self) -> int:
         return min(span.start_ns for span in self.spans)
 
@@ -80,7 +80,7 @@ class Trace:
 
     @property
     def meanwhile_ns(self) -> dict[str, int]:
-        """How much of a request passed while a span ran that went on after the request's end, by that span's id."""
+        """For each span that ended after its request, by id: how much of the request passed while it ran."""
         passed: dict[str, int] = {}
         for segment in (segment for request in self.requests for segment in request.critical_path):
             if segment.while_running is not None:

@@ -84,7 +84,7 @@ class _Row(NamedTuple):
 
 
 class _More(NamedTuple):
-    """What stands elsewhere about spans: ns on the critical path by span id; events and links by span_no."""
+    """Facts about spans from other relations: ns on the critical path by span id; events and links by span_no."""
 
     critical_ns: dict[str, int]
     events: dict[int, list[tuple[Any, ...]]]
@@ -123,7 +123,7 @@ def _span(row: _Row, parent: int, depth: int, more: _More) -> TraceSpan:
 
 
 def _first_of(names: tuple[str, ...], read: Callable[[str], str]) -> str:
-    """SQL for what the first of the attributes says that can be read."""
+    """SQL for the first of the attributes that has a readable value."""
     values = (f"map_from_entries(s.attributes)['{name}']" for name in names)
     return f"coalesce({', '.join(map(read, values))})"
 
@@ -155,7 +155,7 @@ _LINKS = "SELECT e.span_no, e.linked_trace_id, e.linked_span_id, map_from_entrie
 
 
 def _drawing_order(parent: list[int]) -> list[tuple[int, int]]:
-    """Rows, parents before their children and siblings as they come, each with its depth."""
+    """Rows, parents before their children and siblings in order, each with its depth."""
     children: dict[int, list[int]] = {}
     for row, up in enumerate(parent):
         children.setdefault(up, []).append(row)
@@ -201,7 +201,7 @@ def _requests(cursor: duckdb.DuckDBPyConnection, trace_id: str) -> tuple[list[Tr
 
 
 def retried(trace: Trace) -> set[str]:
-    """The spans that repeat a call which failed, as a what-if without retries knows them (`kernels/retries.py`)."""
+    """The spans that retry a failed call, as in a what-if without retries (`kernels/retries.py`)."""
     spans = trace.spans
     kinds: dict[tuple[str, str], int] = {}
     kind = [kinds.setdefault((span.service_name, span.name), len(kinds)) for span in spans]

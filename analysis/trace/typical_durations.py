@@ -1,4 +1,4 @@
-"""What is typical for an operation: how long it takes at the median, and where one span stands among its like."""
+"""An operation's typical duration: its median, and the rank of one span among all of its operation."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from overbudget.analysis.trace.result import Trace
 
 @dataclass(frozen=True)
 class Typical:
-    """A span among all spans of its operation that have an end: how many there are, their median (ns), and the share of
-    them that are shorter (equal ones count half)."""
+    """A span compared with all spans of its operation that have an end: their number, their median (ns), and the share
+    of them that is shorter (equal ones count half)."""
 
     spans: int
     median_ns: int

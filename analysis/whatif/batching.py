@@ -1,4 +1,4 @@
-"""Servers that work for several calls at once, each slower the more there are: what a replay of their lines cannot know."""
+"""Servers that work on several calls at once, more slowly the more there are: what a replay of their queues cannot know."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from overbudget.kernels.replay import NodeChanges
 def batching_doubts(
     changes: Sequence[Change], change: NodeChanges, lines: Sequence[Line], given: dict[int, int], nodes: Nodes
 ) -> tuple[Doubt, ...]:
-    """Of which batching servers the work or the waits are changed; `given` are the changed numbers of servers by place in
+    """The batching servers whose work or waits are changed; `given` has the changed numbers of servers by index into
     `lines`.
 
-    Calls that get shorter leave room for others, and all of them get faster: `batching`. Waits that are taken away bring more
-    calls at a time, and all of them get slower: `more_at_once`.
+    Shorter calls leave room for others, so all of them get faster: `batching`. Removed waits mean more calls at a time, so
+    all of them get slower: `more_at_once`.
     """
     replay_input = nodes.replay_input
     waits_only = all(isinstance(one, (Cap, Scale)) and one.what == "queue" for one in changes)

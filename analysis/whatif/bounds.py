@@ -1,4 +1,4 @@
-"""What a replay cannot know, and which side of the truth its answer is on then (docs/reference/method.md, Bounds)."""
+"""What a replay cannot know, and whether its answer is then an upper or a lower bound (docs/reference/method.md, Bounds)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -25,13 +25,13 @@ Why = Literal[
 LEAST_CALLS = 100
 LEAST_CORRELATION = 0.3
 LOOKED_AT = 5_000  # calls of an operation
-TOUCHED = 0.01  # of an operation's calls, that something must change for
-CLOSED = 0.7  # variance by mean of the requests in flight; below it arrivals wait for answers
+TOUCHED = 0.01  # share of an operation's calls that must change
+CLOSED = 0.7  # variance over mean of the requests in flight; below it, arrivals wait for answers
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why an answer is a bound, or (`upstream`) why not even a bound can be told; `operation` is its name, "" for all."""
+    """Why an answer is a bound, or (`upstream`) why there is not even a bound; `operation` is its name, "" for all."""
 
     why: Why
     operation: str
@@ -39,7 +39,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Unexplained:
-    """An operation whose wait ("gap") or own time ("own") grows with how many want the same, though no line explains it."""
+    """An operation whose wait ("gap") or self time ("own") grows with the number of concurrent calls, though no line explains it."""
 
     kind: int
     what: Literal["gap", "own"]
@@ -47,7 +47,7 @@ class Unexplained:
 
 
 def suspects(shape: Shape, system: System) -> tuple[Unexplained, ...]:
-    """The operations that no replayed line explains and that are slower when many want them."""
+    """The operations that are slower when many calls use them, though no replayed line explains it."""
     looked_at = shape.parent >= 0
     for line in system.lines:
         looked_at[line.node] = False
@@ -79,7 +79,7 @@ def _varies(x: I64) -> bool:
 
 
 def _grows(x: I64, load: I64) -> bool:
-    """Whether times go with the load: by rank, and by more than a millisecond and a half of themselves."""
+    """Whether times grow with the load: by rank, by more than a millisecond, and by more than half of themselves."""
     if load.max() < 2 or spearman(x, load) < LEAST_CORRELATION:
         return False
     quiet, busy = x[load <= np.quantile(load, 0.25)], x[load >= np.quantile(load, 0.75)]
@@ -87,7 +87,7 @@ def _grows(x: I64, load: I64) -> bool:
 
 
 def is_closed_loop(start: I64, end: I64) -> bool:
-    """Whether requests seem to arrive only as others are answered: then the number in flight hardly varies."""
+    """Whether requests seem to arrive only when others are answered: then the number in flight hardly varies."""
     if len(start) < LEAST_CALLS:
         return False
     low, high = np.quantile(start, (0.05, 0.95))
@@ -98,16 +98,16 @@ def is_closed_loop(start: I64, end: I64) -> bool:
 def doubts(
     shape: Shape, system: System, suspected: tuple[Unexplained, ...], names: tuple[str, ...], after: I64, closed: bool
 ) -> tuple[Doubt, ...]:
-    """What makes the events `after` a change uncertain. `names` are those of the kinds of operations."""
+    """What makes the events `after` a change uncertain. `names` are the names of the kinds of operations."""
     found: list[Doubt] = []
     watched: list[tuple[Why, str, I32]] = [
         ("unclear_line", line.name, line.node) for line in system.unclear if not line.batches
     ]
     watched += [("grows_with_load", names[one.kind], one.node) for one in suspected]
     for why, name, node in watched:
-        told = _touched(system.nothing, after, node, why)
-        if told is not None:
-            found.append(Doubt(told, name))
+        doubt = _touched(system.nothing, after, node, why)
+        if doubt is not None:
+            found.append(Doubt(doubt, name))
     for kind in np.unique(shape.kind[shape.lost]).tolist():
         node = np.flatnonzero(shape.kind == kind).astype(np.int32)
         if _touched(system.nothing, after, node, "hedged") == "hedged":
@@ -122,7 +122,7 @@ def _moved(before: I64, after: I64, node: I32) -> I64:
 
 
 def _touched(before: I64, after: I64, node: I32, why: Why) -> Why | None:
-    """`why` where the calls themselves take another time, "upstream" where they only begin at another time."""
+    """`why` where the calls' durations change, "upstream" where they only begin at another time."""
     length = (after[2 * node + 1] - after[2 * node]) - (before[2 * node + 1] - before[2 * node])
     least = max(1.0, TOUCHED * len(node))
     if np.count_nonzero(length) >= least:
@@ -131,13 +131,13 @@ def _touched(before: I64, after: I64, node: I32, why: Why) -> Why | None:
 
 
 def bound_of(found: tuple[Doubt, ...], before_ns: I64, after_ns: I64) -> Bound | None:
-    """On which side of the truth the percentiles after a change are; None where they are exact, or nothing is provable.
+    """Whether the percentiles after a change are an upper or a lower bound; None where they are exact, or nothing can be proved.
 
-    Waits that no line explains, and spans that were lost, are kept: what gets faster would wait less (at most this long), what gets slower more. Where
-    requests come only as others are answered, faster answers bring more requests: at least this long. So do waits that a server
-    no longer makes them wait, where it works for several at once. Of hedged calls the one
-    that answered first is replayed; another one may then be first: at most this long, faster or slower. So where the replay waits
-    for what was never the reason to wait.
+    Waits that no line explains, and the time of lost spans, are kept: faster calls would wait less (so: at most this long), slower
+    ones more. Where requests arrive only when others are answered, faster answers bring more requests: at least this long. The same
+    holds where waits for a server that works on several calls at once are removed. Of hedged calls, the one that answered first is
+    replayed; the other might then be first: at most this long, faster or slower. The same holds where the replay waits for something
+    that was never the reason to wait.
     """
     reasons = {doubt.why for doubt in found} - {"upstream"}
     if not reasons or (before_ns == after_ns).all():

@@ -1,4 +1,4 @@
-"""Where a limited number of servers may stand: sets of calls that may share them (docs/reference/method.md, Lines)."""
+"""Where there may be a limited number of servers: sets of calls that may share them (docs/reference/method.md, Lines)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ WITHIN = "within one request"  # the servers of a candidate are those of one par
 
 @dataclass(frozen=True)
 class Callers:
-    """Every span by node: what may stand in line, and what tells the servers apart (codes, -1 for not known)."""
+    """Every span by node: what may wait in line, and what distinguishes the servers (codes, -1 for unknown)."""
 
     shape: Shape
-    base: I64  # when all that the span waits for had happened
-    follows: I32  # operation of what it followed
+    base: I64  # when everything that the span waits for had happened
+    follows: I32  # operation of the call it followed
     service: I32
     pod: I32
     peer: I32
@@ -44,7 +44,7 @@ class Callers:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Calls that may share servers: by instance (`begins`), then start. `node` asks, the end of `last` gives back."""
+    """Calls that may share servers: by instance (`begins`), then start. `node` takes a server, the end of `last` releases it."""
 
     per: str  # "", "pod", "peer", "model", "caller", "rate" or WITHIN
     node: I32
@@ -53,12 +53,12 @@ class Candidate:
     start: I64
     end: I64
     base: I64
-    place: I64  # what the call is and what it followed
+    place: I64  # a number for the call's operation and what it followed
     period_ns: int = 0
 
 
 def callers_of(shape: Shape, graph: Graph, codes: tuple[I32, I32, I32, I32], at_once: Bool | None = None) -> Callers:
-    """`codes` are service, pod, peer and model of each node; `at_once` is `mostly_at_once`, where it is at hand."""
+    """`codes` are service, pod, peer and model of each node; `at_once` is the result of `mostly_at_once`, if computed already."""
     follows = np.where(graph.follows >= 0, shape.kind[np.maximum(graph.follows, 0)], -1).astype(np.int32)
     at_once = mostly_at_once(shape) if at_once is None else at_once
     return Callers(shape, shape.start - graph.lag[0::2], follows, *codes, at_once)
@@ -71,7 +71,7 @@ def mostly_at_once(shape: Shape) -> Bool:
 
 
 def candidates(callers: Callers) -> Iterator[Candidate]:
-    """All sets of calls that may share servers and some of which begin later than they might."""
+    """All sets of calls that may share servers, of which some begin later than they could."""
     shape = callers.shape
     late = _kinds_that_begin_late(callers)
     may = (shape.parent >= 0) & late[shape.kind]
@@ -95,7 +95,7 @@ def candidates(callers: Callers) -> Iterator[Candidate]:
 
 
 def _kinds_that_begin_late(callers: Callers) -> Bool:
-    """Operations of which enough calls begin later than the soonest do."""
+    """Operations of which enough calls begin later than the earliest ones do."""
     shape = callers.shape
     gap, late = shape.start - callers.base, np.zeros(shape.kinds, bool)
     for one in range(shape.kinds):
@@ -119,7 +119,7 @@ def _candidate(
 
 
 def _connections(callers: Callers, may: Bool) -> Iterator[Candidate]:
-    """What one pod of a service shares to reach a peer: for each call alone, and held from a parent's first call to its last."""
+    """What one pod of a service shares to reach a peer: held for each call, or from a parent's first call to its last."""
     shape = callers.shape
     calls = (callers.peer >= 0) & (shape.parent >= 0)
     for service in np.unique(callers.service[calls & may]).tolist():
@@ -142,7 +142,7 @@ def _connections(callers: Callers, may: Bool) -> Iterator[Candidate]:
 
 
 def _within_requests(callers: Callers) -> Iterator[Candidate]:
-    """Siblings that overlap, but never more than so many: a limit of each parent's own."""
+    """Siblings that overlap, but never more than some number: a limit within each parent."""
     shape = callers.shape
     at_once = callers.at_once
     member = np.flatnonzero(at_once).astype(np.int32)
@@ -155,7 +155,7 @@ def _within_requests(callers: Callers) -> Iterator[Candidate]:
 
 
 def _rates(alone: Sequence[Candidate]) -> Iterator[Candidate]:
-    """Operations that, when they begin late, begin at a constant distance: so many a second are let through."""
+    """Operations whose late calls begin at a constant interval: a rate limit."""
     for one in alone:
         gap = one.start - one.base
         late = gap > 3 * np.quantile(gap, 0.1) + 1_000_000

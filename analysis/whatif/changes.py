@@ -1,4 +1,4 @@
-"""The changes a what-if asks for, and how they are written on the command line."""
+"""The changes of a what-if, and how they are written on the command line."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from overbudget.store.errors import OverbudgetError
 
 @dataclass(frozen=True)
 class Cap:
-    """A stage takes at most this long in each request, or an operation each time."""
+    """A stage takes at most this long per request, or an operation per call."""
 
     what: str
     ns: int
@@ -45,7 +45,7 @@ class Parallel:
 
 @dataclass(frozen=True)
 class Cache:
-    """A call with the input of one that ended at most `ttl_ns` before is answered at once."""
+    """A call with the same input as one that ended at most `ttl_ns` before is answered at once."""
 
     operation: str
     ttl_ns: int
@@ -56,15 +56,15 @@ class Cache:
 
 @dataclass(frozen=True)
 class DropRetries:
-    """Failed calls that were made again, and the pause after them, are left out."""
+    """Failed calls that were retried, and the pause after them, are left out."""
 
     def __str__(self) -> str:
-        return "failed calls that were made again do not occur"
+        return "failed calls that were retried are left out"
 
 
 @dataclass(frozen=True)
 class Drop:
-    """An operation does not happen, nor the pause before it; with `after`, only its first so many calls of a request do."""
+    """An operation and the pause before it are left out; with `after`, its first so many calls per request are kept."""
 
     operation: str
     after: int | None = None
@@ -77,7 +77,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Servers:
-    """So many calls of an operation may run at once, where a limit on them is known."""
+    """This many calls of an operation may run at once, where a limit on them is known."""
 
     operation: str
     servers: int
@@ -168,21 +168,21 @@ def _tokens(text: str) -> Tokens:
     read = _TOKENS.fullmatch(text)
     if read is None or (read[2] == "<=" and "." in read[3]) or (read[2] == "=" and float(read[3]) > 1000):
         raise OverbudgetError(
-            f'--tokens {text} is not read; write it like "input=0.5", "input<=4000" or "output<=200", in quotes.'
+            f'--tokens {text} is not understood; write it like "input=0.5", "input<=4000" or "output<=200", in quotes.'
         )
     side: Literal["input", "output"] = "input" if read[1] == "input" else "output"
     return Tokens(side, most=int(read[3])) if read[2] == "<=" else Tokens(side, factor=float(read[3]))
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Names as `--parallel` reads them: with commas between, in double quotes where a name has some of its own."""
+    """Names as `--parallel` reads them: separated by commas, in double quotes where a name contains a comma."""
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(names)
     return text.getvalue()
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """The names that `join_names` joined; blanks around them do not count."""
+    """The names that `join_names` joined; blanks around them are ignored."""
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     return tuple(name.strip() for row in rows for name in row if name.strip())
 

@@ -1,4 +1,4 @@
-"""Whether calls stand in line for servers, and whether in the order in which they come (docs/reference/method.md, Lines)."""
+"""Whether calls wait in line for servers, and whether first come, first served (docs/reference/method.md, Lines)."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from overbudget.kernels.columns import I64, Bool
 from overbudget.kernels.replay import F64
 from overbudget.kernels.server_lines import all_taken, ready_times, same_one_lets_in, walk
 
-RECALL = 0.9  # of the calls that had to wait, how many began when a server was given back
-MOST_LATE = 0.05  # of those that found a server free and began late all the same
-MOST_OVERTAKEN = 0.05  # of those that stood in line
+RECALL = 0.9  # least share of the calls that had to wait that began when a server was released
+MOST_LATE = 0.05  # greatest share of those that found a server free and still began late
+MOST_OVERTAKEN = 0.05  # greatest share of those that waited
 SOONEST = 0.01
-SAME_ONE = 0.8  # more often let in by the same one: the order of code, not a line
+SAME_ONE = 0.8  # if the same call precedes more often than this, it is the order of the code, not a line
 
 
 @dataclass(frozen=True)
 class LineEvidence:
-    """What a candidate shows. `late`: share of calls that began late though a server was free; `overtaken`: share of those in
-    line."""
+    """What a candidate shows. `late`: share of calls that began late though a server was free; `overtaken`: share of those
+    that waited."""
 
     candidate: Candidate
     servers: I64  # of each instance
@@ -31,16 +31,16 @@ class LineEvidence:
     recall: float
     late: float
     overtaken: float
-    wait_ns: int  # all waiting together
+    wait_ns: int  # the sum of all waits
 
     @property
     def first_come(self) -> bool:
-        """Whether it is served first come, first served, as far as its traces tell."""
+        """Whether it is served first come, first served, as far as the traces show."""
         return self.late <= MOST_LATE and self.overtaken <= MOST_OVERTAKEN
 
 
 def evidence_of(one: Candidate) -> LineEvidence | None:
-    """What speaks for a line before these calls; None where too few wait, or they do not begin when a server is free."""
+    """The evidence for a line before these calls; None where too few wait, or they do not begin when a server is released."""
     if one.per == WITHIN:
         one = _crowded(one)
     if len(one.node) < LEAST_CALLS:
@@ -70,8 +70,8 @@ def evidence_of(one: Candidate) -> LineEvidence | None:
 
 
 def _lead(one: Candidate, free: Bool) -> tuple[I64, F64]:
-    """How long after its base a call begins that finds a server free, and how much that varies; per place where enough do. Where
-    nearly all wait, it is what the soonest take: whatever is more than that may be the wait."""
+    """How long after its base a call that finds a server free begins, and how much that varies; per place where enough do. If
+    nearly all calls wait, the soonest ones give it: anything more may be the wait."""
     gap = one.start - one.base
     n = len(gap)
     usual = float(np.median(gap[free])) if free.sum() >= LEAST_QUEUED else float(np.quantile(gap, SOONEST))
@@ -91,7 +91,7 @@ def _lead(one: Candidate, free: Bool) -> tuple[I64, F64]:
 
 
 def _crowded(one: Candidate) -> Candidate:
-    """The instances that have more members than run at once in any, if nearly all of them reach that many."""
+    """The instances with more members than ever run at once in any instance, if nearly all of them reach that number."""
     servers = walk(one.begins, one.start, one.end, one.base)[0]
     c, members = int(servers.max(initial=0)), np.diff(one.begins)
     large = members > c
@@ -104,13 +104,13 @@ def _crowded(one: Candidate) -> Candidate:
 
 
 def _anyone_lets_in(one: Candidate, queued: Bool, free_since: I64, servers: I64) -> bool:
-    """Whether it varies who lets whom in; in a fixed order of code it is always the same one."""
+    """Whether it varies which call's end lets which one start; in a fixed order of code it is always the same one."""
     kind = one.place  # of operation and what it followed
     place = _place_among_equals(one)
     by = same_one_lets_in(one.begins, queued, free_since, one.end, place, kind)
     whom = (kind << 20) + place
-    told = by >= 0
-    pairs, counts = np.unique(np.stack([whom[told], by[told]], axis=1), axis=0, return_counts=True)
+    known = by >= 0
+    pairs, counts = np.unique(np.stack([whom[known], by[known]], axis=1), axis=0, return_counts=True)
     _, of = np.unique(pairs[:, 0], return_inverse=True)
     most = np.zeros(of.max(initial=-1) + 1, np.int64)
     np.maximum.at(most, of, counts)
@@ -118,7 +118,7 @@ def _anyone_lets_in(one: Candidate, queued: Bool, free_since: I64, servers: I64)
 
 
 def _place_among_equals(one: Candidate) -> I64:
-    """The how-manieth of its kind each hold of an instance is."""
+    """The index of each hold of an instance among those of its kind."""
     instance = np.repeat(np.arange(len(one.begins) - 1), np.diff(one.begins))
     order = np.lexsort((one.start, one.place, instance))
     key_changes = np.append(

@@ -1,4 +1,4 @@
-"""Changes as factors and flags of every span, for the replay."""
+"""Changes as factors and flags per span, for the replay."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from overbudget.store.errors import OverbudgetError
 
 @dataclass(frozen=True)
 class Nodes:
-    """The spans of the requests looked at, which `table` holds: `request` is the row of the table each node belongs to, -1 for none."""
+    """The spans of the requests in `table`: `request` is each node's row of the table, -1 for none."""
 
     connection: duckdb.DuckDBPyConnection
     replay_input: ReplayInput
@@ -29,13 +29,13 @@ class Nodes:
 
 
 def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
-    """The changes together: factors multiply, caps hold before other changes.
+    """The changes together: factors multiply, caps apply before other changes.
 
     Errors: OverbudgetError where a change names no stage or operation, or one whose calls record no input.
     """
     factor, group, groups, at_once, _ = no_change(len(nodes.request))
     retry_of = nodes.replay_input.shape.retry_of
-    dropped = np.zeros(len(factor), bool)  # failed calls that do not occur: their repeat takes their place
+    dropped = np.zeros(len(factor), bool)  # failed calls that are left out: their retry takes their place
     for change in changes:
         match change:
             case Cap() | Scale():
@@ -66,7 +66,7 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
 
 
 def _dropped(change: Drop, nodes: Nodes) -> npt.NDArray[np.bool_]:
-    """The calls that do not happen: all of an operation, or those of each request after its first few."""
+    """The calls that are left out: all of an operation, or those of each request after its first few."""
     here = _is_operation(change.operation, nodes)
     if change.after is None:
         return here
@@ -106,7 +106,7 @@ def _time_factor(change: Cap | Scale, nodes: Nodes) -> F64:
 
 
 def _below(factor: F64, nodes: Nodes) -> F64:
-    """A factor for the spans that have one counts for all that is below them; below one, no other one counts."""
+    """A span's factor applies to all spans below it too; below such a span no other factor counts."""
     return np.asarray(spread(nodes.replay_input.shape.parent, nodes.replay_input.shape.downwards, factor))
 
 
@@ -118,7 +118,7 @@ def _hits(change: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
     here = replay_input.operation[node] == replay_input.names.index(change.operation)
     if not here.any():
         raise OverbudgetError(
-            f"No call of `{change.operation}` records its input (such as input.value), so nothing tells which of them repeat."
+            f"No call of `{change.operation}` records its input (such as input.value), so the repeated ones are unknown."
         )
     node, given = node[here], given[here]
     start, end = replay_input.tree.start, replay_input.tree.end
@@ -131,7 +131,7 @@ def _hits(change: Cache, nodes: Nodes) -> npt.NDArray[np.bool_]:
 
 @kernel
 def served(given, start, end, failed, ttl_ns):
-    """Which calls (those of equal input together, in the order of their starts) a cache answers.
+    """Which calls a cache answers; calls of equal input must be together, in order of start.
 
     The first call fills it when it ends; calls that start until then are made too, and so is the first one after the
     time to live, which fills it again. A call that fails fills nothing.
@@ -149,7 +149,7 @@ def served(given, start, end, failed, ttl_ns):
 
 
 def _grouped(change: Parallel, nodes: Nodes, group: I32, groups: int) -> tuple[I32, int]:
-    """Number the groups: the calls of the named operations under one parent."""
+    """Add groups: the calls of the named operations under one parent."""
     here = np.zeros(len(group), bool)
     for name in change.operations:
         here |= _is_operation(name, nodes)
@@ -161,7 +161,7 @@ def _grouped(change: Parallel, nodes: Nodes, group: I32, groups: int) -> tuple[I
 
 
 def servers_of(changes: Sequence[Change], lines: Sequence[Line]) -> dict[int, int]:
-    """The changed numbers of servers, by the place of the line.
+    """The changed numbers of servers, by index of the line.
 
     Errors: OverbudgetError where no limit is known before an operation.
     """
@@ -173,7 +173,7 @@ def servers_of(changes: Sequence[Change], lines: Sequence[Line]) -> dict[int, in
             ]
             if not here:
                 known = "; ".join(f"`{line.name}`" for line in lines)
-                rest = f" Limits are known of {known}." if known else " No limit at all shows in these traces."
-                raise OverbudgetError(f"No limit on `{change.operation}` is known that could be raised.{rest}")
+                rest = f" Known limits: {known}." if known else " These traces show no limit at all."
+                raise OverbudgetError(f"No limit on `{change.operation}` is known, so it cannot be changed.{rest}")
             found[here[0]] = change.servers
     return found

@@ -1,4 +1,4 @@
-"""The lines of a dataset: limited numbers of servers that its calls wait for, found from the traces and ready to be replayed."""
+"""Lines: queues in which calls wait for a limited number of servers, found in the traces and ready to be replayed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,12 +20,12 @@ PERCENTILES = (50, 90, 95)
 class Line:
     """Calls that wait for one of `servers` (of each instance of what they share).
 
-    `first_come` tells whether they are served in the order in which they come, as far as the traces tell: only then is it
-    replayed. `node` are the calls, `waited_ns` how long each stood in line.
+    `first_come` says whether they are served first come, first served, as far as the traces show: only then is it replayed.
+    `node` are the calls, `waited_ns` how long each waited in line.
     """
 
     operations: tuple[tuple[str, str], ...]
-    per: str  # what has servers of its own: "", "pod", "peer", "model", "caller", WITHIN; "rate": so many a second
+    per: str  # what has its own servers: "", "pod", "peer", "model", "caller", WITHIN; "rate": a rate limit
     servers: int
     instances: int
     node: I32
@@ -33,7 +33,7 @@ class Line:
     first_come: bool
     period_ns: int
     evidence: LineEvidence | OwnTime
-    batches: bool = False  # calls of a server that works for several at once: each takes longer the more there are
+    batches: bool = False  # the server works on several calls at once: each takes longer the more there are
 
     @property
     def name(self) -> str:
@@ -42,11 +42,11 @@ class Line:
 
     @property
     def within_calls(self) -> bool:
-        """Whether the calls wait within their own time, not before it."""
+        """Whether the calls wait during their self time, not before they start."""
         return isinstance(self.evidence, OwnTime)
 
     def waits(self) -> tuple[int, int, int]:
-        """How many calls waited, and p50 and p95 of what those waited (ns)."""
+        """How many calls waited, and p50 and p95 of their waits (ns)."""
         waited = self.waited_ns[self.waited_ns > 0]
         p50, p95 = (one.value_ns or 0 for one in quantiles(waited, (50, 95))[0]) if len(waited) else (0, 0)
         return len(waited), p50, p95
@@ -55,9 +55,9 @@ class Line:
 def find_lines(
     callers: Callers, kinds: Sequence[tuple[str, str]], own_time: Sequence[OwnTime] | None = None
 ) -> tuple[Line, ...]:
-    """The lines of all requests together, none sharing a call with another: those that are first come, first served before others,
-    then those that explain most of the waiting, then those of the fewest instances. `kinds` are service and name; `own_time`
-    are the waits within calls' own time, where they are at hand."""
+    """The lines of all requests together, no two with a common call: first those that are first come, first served, then those
+    that explain most of the waiting, then those of the fewest instances. `kinds` are service and name; `own_time` has the waits
+    during calls' self time, if computed already."""
     shape, found = callers.shape, []
     for own in waits_in_own_time(shape) if own_time is None else own_time:
         waited = np.maximum(own.grant - shape.start[own.node], 0)
@@ -98,7 +98,7 @@ def line_of_node(lines: Sequence[Line], nodes: int) -> I32:
 
 
 def queues_of(lines: Sequence[Line], shape: Shape, graph: Graph, servers: dict[int, int] | None = None) -> Queues:
-    """What the replay needs to know of the lines. `servers` replaces the number of servers of a line, by its place."""
+    """What the replay needs to know of the lines. `servers` replaces the number of servers of a line, by its index."""
     nodes, given = len(shape.parent), servers or {}
     queues = no_queues(nodes)
     if not lines:
@@ -131,20 +131,20 @@ def queues_of(lines: Sequence[Line], shape: Shape, graph: Graph, servers: dict[i
 
 @dataclass(frozen=True)
 class System:
-    """A dataset's replay with its lines. `nothing` are all events with nothing changed, `unlike` the lines that do not give the
-    percentiles of the observed durations back, and are left out."""
+    """A dataset's replay with its lines. `nothing` has all events with nothing changed, `unlike` the lines that are left out
+    because they do not reproduce the percentiles of the observed durations."""
 
     graph: Graph
     lines: tuple[Line, ...]  # replayed
-    unclear: tuple[Line, ...]  # known, but not replayed: their waits stay as they were
+    unclear: tuple[Line, ...]  # known, but not replayed: their waits stay as recorded
     nothing: I64
-    reproduced: float  # share of the requests whose duration the replay gives back, give or take 0.5 %
+    reproduced: float  # share of the requests whose duration the replay reproduces within 0.5 %
 
 
 def system_of(shape: Shape, found: Sequence[Line], entries: I32, plain: Graph | None = None) -> System:
     """The lines that the replay can serve. All of them together must reproduce p50, p90 and p95 of the entries' durations.
 
-    `plain` is the graph without lines, where it is at hand.
+    `plain` is the graph without lines, if computed already.
     """
     served = tuple(line for line in found if line.first_come)
     unclear = tuple(line for line in found if not line.first_come)
@@ -165,7 +165,7 @@ def system_of(shape: Shape, found: Sequence[Line], entries: I32, plain: Graph | 
 
 
 def without(system: System, places: Sequence[int], shape: Shape) -> System:
-    """The same system with the waits of some lines (by their places) kept as they were."""
+    """The same system with the waits of some lines (by index) kept as recorded."""
     left = tuple(line for place, line in enumerate(system.lines) if place not in places)
     kept = tuple(line for place, line in enumerate(system.lines) if place in places)
     nothing = replay(shape, system.graph, no_change(len(shape.parent)), queues_of(left, shape, system.graph))

@@ -1,4 +1,4 @@
-"""Calls that wait for a lock or for few slots within their own time (docs/reference/method.md, Lines)."""
+"""Calls that wait for a lock or for a few slots during their self time (docs/reference/method.md, Lines)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,13 +13,15 @@ from overbudget.kernels.server_lines import by_number, how_many_overlap, levels,
 LEAST_CALLS = 100
 SLOTS = (1, 2, 3, 4, 6, 8)
 MOST_OVERTAKEN = 0.05
-LEAST_TOLD = 0.4  # ns that a call takes longer for each ns of wait; 0.7 to 1 in simulated lines, 0 without one
-MOST_WITH_LOAD = 0.3  # rank correlation of what those that find a server free take with how many others do
+LEAST_SLOPE = 0.4  # ns that a call takes longer for each ns of wait; 0.7 to 1 in simulated lines, 0 without one
+MOST_WITH_LOAD = (
+    0.3  # rank correlation of the durations of calls that find a server free with the number of concurrent calls
+)
 
 
 @dataclass(frozen=True)
 class OwnTime:
-    """Leaf calls that hold one of `servers` from `grant` to their end; `before_ns` of work passes before they ask."""
+    """Leaf calls that hold one of `servers` from `grant` to their end; they work for `before_ns` before they ask for one."""
 
     node: I32
     servers: int
@@ -30,7 +32,7 @@ class OwnTime:
 
 
 def waits_in_own_time(shape: Shape) -> Iterator[OwnTime]:
-    """Leaf operations whose calls take longer by what remains of the one before, and are alike but for that."""
+    """Leaf operations whose calls take longer by the remaining time of the call before, and are otherwise alike."""
     leaf = (shape.parent >= 0) & (shape.first[1:] == shape.first[:-1])
     leaves, calls = (np.bincount(shape.kind[some], minlength=shape.kinds) for some in (leaf, shape.parent >= 0))
     begins, nodes = by_number(shape.kind, shape.kinds)
@@ -40,7 +42,7 @@ def waits_in_own_time(shape: Shape) -> Iterator[OwnTime]:
         start, end = shape.start[node], shape.end[node]
         by_start = np.argsort(start, kind="stable")
         if how_many_overlap(start[by_start], end[by_start]) < _least_queued(len(node)):
-            continue  # nobody can have waited
+            continue  # no call can have waited
         by_end = by_start[np.argsort(end[by_start], kind="stable")]
         order = by_end
         for servers in SLOTS:
@@ -58,7 +60,7 @@ def _least_queued(calls: int) -> float:
 
 
 def _told(node: I32, start: I64, end: I64, servers: int, order: I64) -> tuple[OwnTime | None, bool]:
-    """The line of so many slots, if the calls show it, taken in `order`; and whether more slots are worth a look."""
+    """The line with `servers` slots, if the calls show it, in `order`; and whether more slots are worth trying."""
     most_bad = int(0.01 * len(node))
     grant, bad = own_time_walk(order, start, end, servers, most_bad)
     if bad > most_bad:
@@ -79,17 +81,20 @@ def _told(node: I32, start: I64, end: I64, servers: int, order: I64) -> tuple[Ow
     if not alike or np.median(took[queued]) < 1.25 * np.median(took[~queued]):
         return None, True
     if spearman(levels(start, end, start), hold.astype(np.int64), ~queued) >= MOST_WITH_LOAD:
-        return None, True  # slower with each that works beside it, a server free or not: no line but shared capacity
-    if _told_by_waits(order, start, end, grant) < LEAST_TOLD:
+        return (
+            None,
+            True,
+        )  # slower with each concurrent call, whether or not a server is free: shared capacity, not a line
+    if _slope_by_waits(order, start, end, grant) < LEAST_SLOPE:
         return None, True
     rank = np.empty(len(node), np.int64)
     rank[order] = np.arange(len(node))
     return OwnTime(node, servers, grant, queued, max(0, int(mid_f - mid_q)), rank), False
 
 
-def _told_by_waits(order: I64, start: I64, end: I64, grant: I64) -> float:
-    """How much longer a call takes for each ns that its wait is longer than that of the last but one: about 1 where calls do wait,
-    about 0 where all of one time are slow for another reason. The last one itself is left out: what it took is part of both."""
+def _slope_by_waits(order: I64, start: I64, end: I64, grant: I64) -> float:
+    """How much longer a call takes per ns that its wait exceeds that of the last call but one: about 1 where calls do wait, about 0
+    where all calls of that time are slow for another reason. The last call is left out, because its duration is part of both."""
     took, wait = (end - start)[order].astype(np.float64), (grant - start)[order].astype(np.float64)
     both = (wait[2:] > 0) & (wait[:-2] > 0)
     longer, waited = (took[2:] - took[:-2])[both], (wait[2:] - wait[:-2])[both]
@@ -98,7 +103,7 @@ def _told_by_waits(order: I64, start: I64, end: I64, grant: I64) -> float:
 
 
 def _overtaken(order: I64, start: I64, grant: I64, queued: Bool) -> float:
-    """Of those that waited, the share let in well after one that came later."""
+    """Of those that waited, the share that started well after one that came later."""
     latest = np.maximum.accumulate(start[order])
     by = np.empty(len(start), np.int64)
     by[order] = latest - start[order]

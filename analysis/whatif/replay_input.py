@@ -1,4 +1,4 @@
-"""All of a dataset that replays need, whatever is changed and whichever requests are looked at."""
+"""Everything of a dataset that replays need, independent of the changes and of the selected requests."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -41,9 +41,9 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True)
 class ReplayInput:
-    """The spans of a dataset by node, ready for replays. Large, and the same for every filter: worth keeping.
+    """The spans of a dataset by node, ready for replays. Large, and the same for every filter: worth caching.
 
-    `requests` are all requests; `request_of` is the request_no of each node, -1 for none; `stage` a place in
+    `requests` are all requests; `request_of` is the request_no of each node, -1 for none; `stage` indexes
     `requests.stages`.
     """
 
@@ -54,15 +54,15 @@ class ReplayInput:
     request_of: I32
     stage: I16
     names: tuple[str, ...]  # of operations
-    operation: I32  # place in `names`
+    operation: I32  # index into `names`
     kinds: tuple[tuple[str, str], ...]  # service and name, by `shape.kind`
     failed: npt.NDArray[np.bool_]  # spans whose status is an error
-    queued: F64  # the share of each span that it begins with in its server's queue
-    sampling: Sampling  # where only some traces were kept, nothing tells who else stood in a line
+    queued: F64  # the share of each span at its start that is in its server's queue
+    sampling: Sampling  # if only some traces were kept, the other calls in a line are unknown
 
     @cached_property
     def system(self) -> System:
-        """What waits for what, and in which lines; looked for when first asked for."""
+        """What waits for what, and in which lines; computed on first use."""
         entries = np.flatnonzero((self.request_of >= 0) & (self.shape.parent < 0)).astype(np.int32)
         if self.sampling.sampled:
             return system_of(self.shape, (), entries)
@@ -76,20 +76,20 @@ class ReplayInput:
         return system_of(self.shape, found, entries, plain)
 
     def _batches(self, line: Line) -> bool:
-        """Whether calls wait within an inference server: these write for several at once, and what one of them holds is memory."""
+        """Whether calls wait in an inference server: it works on several calls at once, and what a call holds is memory."""
         if not line.within_calls or "inference" not in self.requests.stages:
             return False
         return bool((self.stage[line.node] == self.requests.stages.index("inference")).mean() > 0.5)
 
     def _codes(self) -> tuple[I32, I32, I32, I32]:
-        """Of each node: its service, and what it says of pod, peer and model."""
+        """Per node: its service, and the pod, peer and model that it names."""
         services = {name: place for place, name in enumerate(dict.fromkeys(service for service, _ in self.kinds))}
         service = np.array([services[name] for name, _ in self.kinds], np.int32)[self.shape.kind]
         return service, *servers_named(self.connection.cursor(), self.tree)
 
     @cached_property
     def suspects(self) -> tuple[Unexplained, ...]:
-        """Operations that get slower when many want them, though no line explains it."""
+        """Operations that get slower when many calls use them, though no line explains it."""
         return suspects(self.shape, self.system)
 
     @cached_property
@@ -99,18 +99,18 @@ class ReplayInput:
 
     @cached_property
     def model_calls(self) -> ModelCalls:
-        """What model calls read and wrote, and what that costs in time."""
+        """The tokens that model calls read and wrote, and what they cost in time."""
         return read_model_calls(self.connection, self.tree, self.shape.parent)
 
     @cached_property
     def inputs(self) -> Inputs:
-        """Read when first asked for."""
+        """Read on first use."""
         rows = self.connection.cursor().sql(_INPUTS).to_arrow_table()
         return Inputs(numbers(rows["node"]), numbers(rows["input"]))
 
 
 def read_replay_input(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None) -> ReplayInput:
-    """Read the spans of a dataset, with stages and requests by the rules of `budget` (`budget.reading`)."""
+    """Read the spans of a dataset, with stages and requests under the rules of `budget` (`budget.reading`)."""
     (requests, (tree, request_of), sampling), _ = together(
         lambda: (read_requests(connection, budget), load_tree(connection), sampling_of(connection)), warm_up
     )
@@ -157,7 +157,7 @@ def _failures(connection: duckdb.DuckDBPyConnection, nodes: int) -> npt.NDArray[
 def _operations_of(
     connection: duckdb.DuckDBPyConnection, operation_id: I32
 ) -> tuple[tuple[str, ...], I32, tuple[tuple[str, str], ...], I32]:
-    """The distinct names of operations and each node's place among them; the same of services and names together."""
+    """The distinct names of operations and each node's index into them; the same for pairs of service and name."""
     rows: pa.Table = connection.sql(
         "SELECT operation_id, service_name, name FROM operations ORDER BY operation_id"
     ).to_arrow_table()
@@ -170,6 +170,6 @@ def _operations_of(
 
 
 def _numbered(values: list[Name]) -> tuple[list[Name], I32]:
-    """The distinct values, and the place of each value among them."""
+    """The distinct values, and the index of each value among them."""
     place = {value: number for number, value in enumerate(dict.fromkeys(values))}
     return list(place), np.array([place[value] for value in values], np.int32)

@@ -1,4 +1,4 @@
-"""What spans say of where they run and what they call: what tells the servers of a line apart."""
+"""Where spans run and what they call, as they record it: this distinguishes the servers of a line."""
 
 import duckdb
 import numpy as np
@@ -11,7 +11,7 @@ MODEL_KEYS = ("gen_ai.request.model", "llm.model_name", "gen_ai.response.model")
 
 
 def servers_named(connection: duckdb.DuckDBPyConnection, tree: Tree) -> tuple[I32, I32, I32]:
-    """int32[nodes], -1 where not said: the pod, the peer that is called, the model."""
+    """int32[nodes], -1 where not recorded: the pod, the called peer, the model."""
     return _pods(connection, tree), _peers(connection, tree), _models(connection, tree)
 
 

@@ -1,4 +1,4 @@
-"""What fewer tokens would save: calls that read and write, and what their tokens cost."""
+"""What fewer tokens would save: model calls, and what their tokens cost in time."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ from overbudget.store.errors import OverbudgetError
 _INFERENCE = (
     "SELECT span_no FROM data.spans JOIN operations USING (operation_id) WHERE stage = 'inference' ORDER BY span_no"
 )
-MOST_RESIDUAL = 0.98  # of the squares of residuals; larger ones count as that
+MOST_RESIDUAL = 0.98  # quantile of the squared residuals; larger ones count as this
 
 
 @dataclass(frozen=True)
 class ModelCalls:
-    """The model calls that record tokens, by node; `input` without those from the cache. `cost` is ns per token read and per
-    token written, 0 where it is not told; `spent` the ns that each call read and wrote for, at its own pace."""
+    """The model calls that record tokens, by node; `input` excludes tokens from the cache. `cost` is ns per token read and per
+    token written, 0 where unknown; `spent` is the ns that each call spent reading and writing, at its own pace."""
 
     node: I32
     took: I64
@@ -51,8 +51,8 @@ def read_model_calls(connection: duckdb.DuckDBPyConnection, tree: Tree, parent: 
 
 
 def spent_on_tokens(calls: TokenCalls, rows: I64, cost: F64) -> F64:
-    """float64[rows, 2]: what calls of one model read and wrote for (ns), each at its own pace: its tokens' usual time, and of
-    what it took besides the usual the share that goes with that time."""
+    """float64[rows, 2]: how long calls of one model spent reading and writing (ns), each at its own pace: the usual time for
+    its tokens, plus the share of its deviation from the usual duration that scales with that time."""
     usual = cost * np.stack([calls.prompt[rows], calls.answer[rows]], axis=1)
     took, first = calls.took_ns[rows].astype(np.float64), calls.first_ns[rows]
     known, spent = (first >= 0) & (first <= took), np.empty_like(usual)
@@ -71,13 +71,11 @@ def spent_on_tokens(calls: TokenCalls, rows: I64, cost: F64) -> F64:
 
 
 def _share(x: F64, left: F64) -> F64:
-    """The share of each residual that goes with x: the best linear guess where the square of residuals is a + b * x ** 2."""
+    """The share of each residual that scales with x: the best linear estimate if squared residuals are a + b * x ** 2."""
     square = x * x
     if len(x) < LEAST_FITTED or not square.var():
         return np.zeros(len(x))
-    residual = np.minimum(
-        left * left, np.quantile(left * left, MOST_RESIDUAL)
-    )  # a few calls that stall must not decide
+    residual = np.minimum(left * left, np.quantile(left * left, MOST_RESIDUAL))  # a few stalled calls must not decide
     slope = float(np.mean((square - square.mean()) * (residual - residual.mean())) / square.var())
     slope = min(max(slope, 0.0), float(residual.mean() / square.mean()))
     rest = float(residual.mean()) - slope * float(square.mean())
@@ -89,16 +87,16 @@ def _ns(cost: ModelCost) -> tuple[float, float]:
 
 
 def token_factor(change: Tokens, calls: ModelCalls, nodes: int) -> F64:
-    """What every span's time is multiplied by when its calls read or write other numbers of tokens; 1 for all others.
+    """The factor of every span's time when its calls read or write another number of tokens; 1 for all others.
 
-    Errors: OverbudgetError where the traces do not tell what a token costs.
+    Errors: OverbudgetError where the traces do not show what a token costs.
     """
     side = 0 if change.side == "input" else 1
     tokens, cost = (calls.input, calls.output)[side], calls.cost[:, side]
     if not (cost > 0).any():
         what = "read" if side == 0 else "written"
         raise OverbudgetError(
-            f"--tokens {change.side}: these traces do not tell what a token {what} costs: tokens are not recorded, hardly vary, "
+            f"--tokens {change.side}: these traces do not show what a token {what} costs: tokens are not recorded, hardly vary, "
             "or explain little of how long model calls take."
         )
     wanted = np.minimum(tokens, change.most) if change.most is not None else tokens * (change.factor or 0.0)

@@ -34,8 +34,8 @@ class WhatIf:
     """Percentiles before and after, in ns. `within` are the shares of requests within `budget_ns`, the cap at
     p95; None without a cap.
 
-    `lines` are the limits that were replayed, `kept` those whose waits stay as they were; `bound` tells on which side of the
-    truth `after` is where `doubts` say that it is not exact. With doubts and no bound nothing is provable. `at_least` are the
+    `lines` are the limits that were replayed, `kept` those whose waits stay as recorded; `bound` says whether `after` is at
+    most or at least the truth, where `doubts` say that it is not exact. With doubts and no bound nothing can be proved. `at_least` are the
     percentiles without the waits that `after`, at most so long, keeps; None where that is not known.
     """
 
@@ -51,7 +51,7 @@ class WhatIf:
     bound: Bound | None = None
     doubts: tuple[Doubt, ...] = ()
     at_least: tuple[tuple[int, int | None], ...] | None = None
-    sampled: str | None = None  # why no line is replayed, where only some traces were kept
+    sampled: str | None = None  # why no limit is replayed, where only some traces were kept
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts with the keys of docs/reference/json.md."""
@@ -98,7 +98,7 @@ class _Replayed(NamedTuple):
 class Workbench:
     """The requests of a dataset, ready to be replayed with one change after another.
 
-    `table` are the requests, in the order of what `durations` returns; `nodes` their spans.
+    `table` has the requests, in the order of `durations`; `nodes` has their spans.
     """
 
     def __init__(
@@ -125,14 +125,14 @@ class Workbench:
         self._known: dict[tuple[Change, ...], _Replayed] = {}
 
     def _cap_of(self, budget: Budget | None) -> int | None:
-        """The cap at p95 for these requests, up to which one of them is within budget."""
+        """The cap at p95 for these requests: one of them is within budget up to it."""
         cap = total_cap(budget, self.table.routes)
         return cap.ns if cap else None
 
     def durations(self, changes: Sequence[Change]) -> I64:
         """int64[requests]: how long each request takes with the changes made.
 
-        Errors: OverbudgetError where a change names what is not there.
+        Errors: OverbudgetError where a change names something that does not occur.
         """
         return self._replayed(changes).latency_ns
 
@@ -197,9 +197,9 @@ class Workbench:
         )  # fmt: skip
 
     def what_if(self, changes: Sequence[Change], budget: Budget | None = None) -> WhatIf:
-        """The distribution before and after; `budget` says what counts as within budget, instead of the one given before.
+        """The distribution before and after; `budget` decides what is within budget, instead of the one given before.
 
-        Errors: OverbudgetError where a change names what is not there.
+        Errors: OverbudgetError where a change names something that does not occur.
         """
         before, (after, doubted, system, at_least) = self.table.latency_ns, self._replayed(changes)
         cap = self._cap_of(budget) if budget else self._cap_ns

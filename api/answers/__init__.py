@@ -1,1 +1,1 @@
-"""The answers of the Python API, one file for each question: how it is asked, said, tabled and drawn."""
+"""The answers of the Python API, one file per question: how to compute it, its sentences, tables and chart."""

@@ -22,7 +22,7 @@ def ask(
     filters: Filters,
     budget_file: str | None,
 ) -> Answer[list[Advice]]:
-    """What to change, the largest effect first; its chart is what the first does to the distribution.
+    """What to change, the largest effect first; the chart is the first one's effect on the distribution.
 
     `dataset` and `budget_file` are named in the commands.
     """
@@ -40,6 +40,6 @@ def ask(
 
 
 def form(found: list[Advice]) -> Form:
-    """What to do, what it would bring, and the command that shows it."""
+    """What to do, its effect, and the command that shows it."""
     shown = [{"what": title(one), "effect": effect_text(one), "try": one.command} for one in found]
     return Form(summary(found)[: 2 if found else 1], {"advice": [one.as_dict() for one in found]}, shown)

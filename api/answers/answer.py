@@ -1,4 +1,4 @@
-"""An answer of an analysis as a notebook, a script and a data frame want it."""
+"""An analysis' answer for notebooks, scripts and data frames."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class Form:
 
 
 class Answer(Generic[T]):
-    """What an analysis found. `result` is the analysis' own dataclass; in a notebook the answer shows itself.
+    """The answer of an analysis. `result` is the analysis' dataclass; a notebook shows the answer with its tables.
 
-    `str(answer)` are the sentences that the dashboard and the command line say.
+    `str(answer)` gives the same sentences as the dashboard and the command line.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Answer(Generic[T]):
         return str(self)
 
     def _repr_html_(self) -> str:
-        """The first sentence, the others, and the main table. Every text is escaped; colours are the notebook's own."""
+        """The sentences and the main table. Every text is escaped; colours are the notebook's."""
         form = self._form()
         said = [prose(sentence) for sentence in form.sentences]
         parts = [f"<p><strong>{said[0]}</strong></p>"] if said else []
@@ -91,7 +91,7 @@ class Answer(Generic[T]):
 
 
 def form_of(sentences: Sequence[str], said: Mapping[str, Any], main: str) -> Form:
-    """The form of an answer that is shown as it is in JSON, the list `main` as its table."""
+    """The form of an answer whose table is the list `main` of its JSON."""
     found = tables_in(said)
     rows = found.pop(main, ())
     return Form(sentences, {main: rows, **found}, readable(rows))

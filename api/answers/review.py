@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def ask(
     connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters: Filters, include_incomplete: bool
 ) -> Answer[Review]:
-    """The review of the requests that `filters` leave."""
+    """The review of the requests that pass `filters`."""
     evidence = read_evidence(connection, budget)
     require_known(evidence.requests, filters)
     routes = tuple(budget.routes) if budget else ()

@@ -26,7 +26,7 @@ NOT_KNOWN = ("", "–", "too few", "no spans")
 
 
 def tables_in(said: Mapping[str, Any]) -> dict[str, Rows]:
-    """What is a list of objects in a JSON answer, by name."""
+    """The lists of objects in a JSON answer, by name."""
     return {
         name: tuple(rows)
         for name, rows in said.items()

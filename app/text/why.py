@@ -36,7 +36,7 @@ def why(review: Review, row: PercentileRow) -> str:
     if (said := unexplained(culprit, made_of)) is not None:
         return capital(said)
     mean = next(stage.mean_ns for stage in made_of.stages if stage.stage == culprit.stage)
-    takes = format_duration(mean, beside_ns=made_of.band_latency_ns)
+    takes = format_duration(mean, next_to_ns=made_of.band_latency_ns)
     over = f"{format_duration(culprit.overrun_ns)} {basis(culprit, made_of)}"
     text = f"{stage_name(culprit.stage)} takes {takes} of it, {over}{because(culprit)}."
     if culprit.basis == "typical" and any(stage.budget_ns is not None for stage in made_of.stages):
@@ -54,7 +54,7 @@ def unexplained(culprit: Culprit, made_of: Breakdown) -> str | None:
     operation = culprit.operation
     if culprit.stage != UNATTRIBUTED or culprit.basis != "typical" or operation is None or not operation.tail:
         return None
-    takes = format_duration(operation.mean_ns, beside_ns=made_of.band_latency_ns)
+    takes = format_duration(operation.mean_ns, next_to_ns=made_of.band_latency_ns)
     return (
         f"{operation_text(operation)} takes {takes} of it, {format_duration(operation.excess_ns)} more than in typical requests"
         f"{_only_ran(operation)}."
@@ -67,13 +67,13 @@ def largest(made_of: Breakdown) -> str:
     stage = max(made_of.stages, key=lambda found: found.mean_ns)
     if stage.stage == UNATTRIBUTED and stage.share > MUCH_UNATTRIBUTED and made_of.services:
         return _largest_service(made_of.services[0], made_of.band_latency_ns)
-    takes = format_duration(stage.mean_ns, beside_ns=made_of.band_latency_ns)
+    takes = format_duration(stage.mean_ns, next_to_ns=made_of.band_latency_ns)
     return capital(f"{stage_name(stage.stage)} takes the largest part of it, {takes} ({stage.share:.0%}).")
 
 
 def _largest_service(part: ServicePart, latency_ns: int | None) -> str:
     """Where no stage explains most of the time: the service that takes most of it."""
-    takes = format_duration(part.mean_ns, beside_ns=latency_ns)
+    takes = format_duration(part.mean_ns, next_to_ns=latency_ns)
     return f"No stage explains most of it; of the services {quoted(part.service_name)} takes most, {takes} ({part.share:.0%})."
 
 
@@ -135,7 +135,7 @@ def _largest_part(culprit: Culprit, latency_ns: int) -> str:
     of = format_duration(latency_ns)
     if operation is None:
         return f"{stage_name(culprit.stage)} is the largest part of the {of}"
-    takes = format_duration(operation.mean_ns, beside_ns=latency_ns)
+    takes = format_duration(operation.mean_ns, next_to_ns=latency_ns)
     inside = "" if culprit.stage == UNATTRIBUTED else f"in {stage_name(culprit.stage)}, "
     return f"{inside}{operation_text(operation)} is the largest part, {takes} of {of}{_only_ran(operation)}"
 
@@ -163,7 +163,7 @@ def overall(review: Review) -> str:
     stage = max(overall.stages, key=lambda found: found["mean_ns"])
     if stage["stage"] == UNATTRIBUTED and stage["share"] > MUCH_UNATTRIBUTED and overall.services:
         return _largest_service(overall.services[0], overall.latency_ns)
-    takes = format_duration(stage["mean_ns"], beside_ns=overall.latency_ns)
+    takes = format_duration(stage["mean_ns"], next_to_ns=overall.latency_ns)
     return capital(f"{stage_name(stage['stage'])} takes the largest part of it, {takes} ({stage['share']:.0%}).")
 
 

@@ -1,6 +1,6 @@
-"""Real faults, where a folder of them is at hand: `faults.json`, `normal.jsonl.gz` and one dump for each fault.
+"""Real faults, if there is a folder of them: `faults.json`, `normal.jsonl.gz` and one dump for each fault.
 
-`faults.json` is a list of {"file": name without suffix, "service": who is faulty, "inject_type": what was done}. The
+`faults.json` is a list of {"file": name without suffix, "service": the faulty one, "inject_type": what was done}. The
 project has no such folder and needs none.
 """
 

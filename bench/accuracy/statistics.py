@@ -1,4 +1,4 @@
-"""How sure: do intervals cover the truth, are systems told apart that differ, and not told apart that do not?"""
+"""How sure: do intervals cover the truth, and does compare distinguish systems exactly if they differ?"""
 
 import tempfile
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ PAIRS = 10  # of one system
 
 @dataclass(frozen=True)
 class Rate:
-    """How often something came out, of how many, and what is aimed at: at least so often, or with `most` at most."""
+    """How often something came out, of how many, and the aim: at least this often, or with `most` at most."""
 
     what: str
     of: int

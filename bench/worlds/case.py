@@ -1,4 +1,4 @@
-"""A world made ready to be asked: simulated with and without its cause, its dumps read, a budget set as a team would."""
+"""A world ready for questions: simulated with and without its cause, its dumps ingested, a budget set as a team would."""
 
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,8 @@ from overbudget.analysis.requests.read import read_requests
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
 
-ROOM = 1.25  # caps are so many times what healthy requests take at p95
-ABOVE_NOISE = 1.2  # a cause counts where it makes p50 or p95 so many times as long
+ROOM = 1.25  # caps are this many times the p95 of healthy requests
+ABOVE_NOISE = 1.2  # a cause counts if it makes p50 or p95 at least this many times as long
 
 
 class Case:

@@ -1,4 +1,4 @@
-"""Made-up words, so that no name of a service or an operation says who is guilty."""
+"""Made-up words, so that no name of a service or an operation hints at the culprit."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ SYLLABLES = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
 
 
 class Names:
-    """Words that are drawn once and never again."""
+    """Random words, each drawn only once."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random

@@ -1,8 +1,8 @@
-"""Tool calls that a model call made, recorded beside it instead of below it.
+"""Tool calls of a model call that are recorded as its siblings instead of its children.
 
 Some agents run tools while the model call's span is still open, and start both below the turn. The call waits for them,
-so they are its children (docs/reference/method.md, "Critical path"). Decided by what the conventions say of the spans
-alone, never by a budget's rules.
+so they are its children (docs/reference/method.md, "Critical path"). The semantic conventions alone decide this, never a
+budget's rules.
 """
 
 from typing import NamedTuple
@@ -61,13 +61,13 @@ ORDER BY span_no
 
 
 class Adopted(NamedTuple):
-    """Spans (by span_no, ascending) and the span id of the model call that each is to be a child of."""
+    """Spans (by span_no, ascending) and the span id of the model call that becomes the parent of each."""
 
     span_no: I32
     parent: U64
 
     def below_their_calls(self, columns: SpanColumns, span_no: I32) -> SpanColumns:
-        """`columns` with the adopted spans below their calls; `span_no` is the span behind each row."""
+        """`columns` with the adopted spans below their calls; `span_no` is the span of each row."""
         place = np.searchsorted(self.span_no, span_no)
         place[place == len(self.span_no)] = 0
         if not len(self.span_no):
@@ -79,9 +79,8 @@ class Adopted(NamedTuple):
 def adopted_tools(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Adopted:
     """The tool calls of a dataset that are recorded as siblings of the model call that encloses them.
 
-    Theirs is the call in whose recorded output the tool's call id occurs. Where ids or outputs are not recorded, it is the
-    call if exactly one of the same service and scope overlaps the tool at all, and it records no output after the tool's
-    start.
+    The call is the one whose recorded output contains the tool's call id. Where ids or outputs are not recorded, it is the
+    only call of the same service and scope that overlaps the tool at all, if it records no output before the tool ends.
     """
     operations = {
         stage: [

@@ -1,4 +1,4 @@
-"""Which model call each span's time belongs to, and on whose clock the first token of that time is told."""
+"""The model call that each span's time belongs to, and the span whose first token divides that time."""
 
 from typing import NamedTuple
 
@@ -12,19 +12,19 @@ INFERENCE, QUEUE = DEFAULT_STAGES.index("inference"), DEFAULT_STAGES.index("queu
 
 
 class Inference(NamedTuple):
-    """What is inference in some whole traces, by node."""
+    """Inference in some whole traces, by node."""
 
-    own: Bool  # its own rule says so
-    counts: Bool  # stands for a model call: the outermost record of one
+    own: Bool  # by its own rule
+    counts: Bool  # represents a model call: the outermost span that records it
     first_ns: I64  # from its start to its first token, -1 where it records none
     stage_of: I16  # of the innermost classified span at or above
-    waits: I64  # how long it waits in its server's queue first
+    waits: I64  # how long it first waits in its server's queue
 
 
 class CallTimes(NamedTuple):
-    """Per node: `call` is the node of the model call that it is or that stands nearest above it (-1: none), `clock` the node
-    whose first token parts its time (-1: none). `first_ns` and `aside_ns` are told at calls: from the call's start to its
-    first token (-1: none), and how long after that what runs inside it is no inference (tools that it waits for)."""
+    """Per node: `call` is the model call at or nearest above it (-1: none), `clock` the node whose first token divides its
+    time (-1: none). `first_ns` and `aside_ns` are set at calls: from the call's start to its first token (-1: none), and how
+    long after that other work runs inside it (tools that it waits for)."""
 
     call: I32
     clock: I32
@@ -34,8 +34,8 @@ class CallTimes(NamedTuple):
 
 @kernel(allocates=False)
 def _hand_down(parent, downwards, start, within, counts, first_ns, call, outer, inner):
-    """Set `call`, `outer` (the outermost node that tells a first token within the same stretch of inference) and `inner` (of
-    those below, the one whose token comes first)."""
+    """Set `call`, `outer` (the outermost node that records a first token within the same stretch of inference) and `inner`
+    (of those below, the one whose token comes first)."""
     for i in range(downwards.size):
         node = downwards[i]
         up = parent[node]
@@ -62,7 +62,7 @@ def _hand_down(parent, downwards, start, within, counts, first_ns, call, outer, 
 
 @kernel(allocates=False)
 def _other_work(parent, start, end, within, call, first_ns, reach, aside):
-    """Add to `aside` how long, after its first token, what a call holds is no inference; nodes are in order of their starts."""
+    """Add to `aside` how long other work than inference runs inside a call after its first token; nodes in order of start."""
     for node in range(parent.size):
         up = parent[node]
         if up < 0 or within[node] or not within[up] or call[up] < 0:
@@ -76,7 +76,7 @@ def _other_work(parent, start, end, within, call, first_ns, reach, aside):
 
 
 def call_times(tree: Tree, inference: Inference) -> CallTimes:
-    """Whose time is whose, in some whole traces."""
+    """The call times of some whole traces."""
     nodes = len(tree.parent)
     within = inference.stage_of == INFERENCE
     recorded = np.where(inference.own, inference.first_ns, -1)

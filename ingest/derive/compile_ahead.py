@@ -1,7 +1,7 @@
 """On a first run, a second process compiles the later half of the kernels while this one compiles the earlier half.
 
-The compiler takes one thread at a time, whatever the machine has: two processes halve what a first ingest waits for. They
-meet in the cache of machine code; what the second has not done yet, the first compiles itself.
+The compiler uses one thread at a time, however many cores there are: two processes halve the wait of a first ingest. They
+share the cache of machine code; the first process compiles itself what the second has not done yet.
 """
 
 import os
@@ -15,7 +15,7 @@ from overbudget.kernels.critical_path import compiled_before
 
 @contextmanager
 def paths_compiled_ahead() -> Iterator[None]:
-    """Inside, the kernels of critical paths are compiled by a process of its own, if there is a core for it and need of it."""
+    """Inside, a separate process compiles the kernels of critical paths, if that is needed and there is a core for it."""
     process = None if compiled_before() or (os.cpu_count() or 1) < 2 else _started()
     try:
         yield

@@ -42,7 +42,7 @@ DERIVED = [
 
 @dataclass
 class Derivation:
-    """What came of it: counts, and the spans (by span_no) of each warning code."""
+    """The outcome: counts, and the spans (by span_no) of each warning code."""
 
     traces: int = 0
     requests: int = 0
@@ -55,7 +55,7 @@ class Derivation:
 
 
 def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_clocks: bool = True) -> Derivation:
-    """As `_derive`; spans that set something up are requests only where the dataset holds no other request."""
+    """Like `_derive`; set-up spans are requests only where the dataset has no other request."""
     outcome = _derive(connection, catalogue, adjust_clocks)
     if outcome.requests or not catalogue.setup.any():
         return outcome
@@ -67,7 +67,7 @@ def derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_c
 def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_clocks: bool) -> Derivation:
     """Fill the relations in DERIVED from data.spans and the temporary table `facts` (see ingest.write.facts).
 
-    Spans that are stored twice are removed: the one that ended last stays. `catalogue` holds the operations with
+    Spans that are stored twice are removed: the one that ended last stays. `catalogue` has the operations with
     their stages. Clock skew between services is taken out unless `adjust_clocks` is off. Everything happens in the
     caller's transaction; the spans must have been committed before it.
     """
@@ -123,7 +123,7 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
 
 
 def _remove_duplicates(connection: duckdb.DuckDBPyConnection, part: Part, outcome: Derivation) -> None:
-    """Delete the spans that are stored already, and tell copies from spans that differ under the same ids."""
+    """Delete spans that are stored already, and distinguish copies from different spans with the same ids."""
     span_no, duplicates = part.row_span_no, part.duplicates
     if len(duplicates.row) == 0:
         return
@@ -228,7 +228,7 @@ def _insert_calls(
     failed: I32,
     first_request: int,
 ) -> None:
-    """The model calls of the part, and what its requests' time in inference is made of."""
+    """Insert the part's model calls, and the parts of its requests' time in inference."""
     tree, times = part.tree, call_times(part.tree, inference)
     calls = np.flatnonzero(inference.counts).astype(np.int32)
     said = Said(connection, tree, part.span_no, inference, times, calls)
@@ -250,7 +250,7 @@ def _note_warnings(tree: Tree, span_no: I32, requests: Requests, outcome: Deriva
     """The spans of each warning that only shows once the trees are built; `missing` are operations."""
     entries = requests.entry
     orphan = tree.parent == ORPHAN
-    orphan[entries] = False  # the entry of a trace whose caller is outside the dump is none
+    orphan[entries] = False  # the entry of a trace whose caller is outside the dump is not an orphan
     outcome.note("orphan_span", span_no[orphan])
     outcome.note("clock_skew", span_no[tree.skew != 0])
     recorded = ~missing[tree.operation]

@@ -30,7 +30,7 @@ _KEEP = "UPDATE data.segments SET stage_id = stage_id - {stages} WHERE stage_id 
 
 
 class HopStages:
-    """What the parts of a dataset tell of its calls, and the segments whose stage that decides."""
+    """What the parts of a dataset show about its calls, and the segments whose stage that decides."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._operations, self._stages = catalogue.columns, len(catalogue.stages)
@@ -38,7 +38,7 @@ class HopStages:
         self._any_open = False
 
     def yet(self, tree: Tree, segments: Segments, stage: I16, stage_of: I16) -> I16:
-        """The stage to store for each segment of a part until `settle`: that of an open hop is kept beyond all stages."""
+        """The stage to store for each segment of a part until `settle`: of an open hop, its stage plus the number of stages."""
         still_open = open_hops(tree, self._operations, segments, stage, stage_of)
         add_times(self._times, callee_times(tree, self._operations, segments, stage, self._stages))
         self._any_open |= bool(still_open.any())

@@ -1,4 +1,4 @@
-"""What is inference in some whole traces, which of it stands for a model call, and when each gave its first token."""
+"""Inference spans in some whole traces, which of them represent model calls, and when each gave its first token."""
 
 import duckdb
 import numpy as np

@@ -1,7 +1,7 @@
-"""Parents that are in no dump, put in the place where their children name them, where nothing else could be the request.
+"""Spans added for parents that are in no dump, where nothing else could be the request.
 
-An exporter that loses the root of every trace (or never writes it) leaves children that name a parent nobody has. What is
-known of the request is then what its children tell: it began with the first of them and took at least until the last.
+An exporter that loses the root of every trace (or never writes it) leaves children that name a missing parent. The children
+are then all that is known of the request: it began with the first of them and lasted at least until the end of the last.
 """
 
 import duckdb
@@ -15,8 +15,8 @@ from overbudget.stages.names import MISSING_SCOPE
 from overbudget.stages.operation_table import catalogue_of
 from overbudget.store.tables import passing
 
-# Traces whose only roots set something up (see `setup` of the catalogue), or that have none; of their topmost spans, where
-# none of those is of kind SERVER or CONSUMER, the parents.
+# Traces without roots other than set-up spans (see `setup` of the catalogue): the parents of their topmost spans, unless one
+# of those is of kind SERVER or CONSUMER.
 _MISSING = """
 WITH setting_up AS (
     SELECT operation_id FROM operations_now WHERE setup
@@ -40,7 +40,7 @@ _OPERATION = f"SELECT operation_id FROM operations WHERE scope_name = '{MISSING_
 
 
 def replace_missing_parents(connection: duckdb.DuckDBPyConnection, writer: Writer) -> None:
-    """Add a span for every missing parent that is the only request its trace could have, instead of those added before.
+    """Add a span for every missing parent that is the only possible request of its trace, replacing those added before.
 
     Such a span has the scope MISSING_SCOPE, the service of its first child, the name "(missing) " and that child's, and no
     end. An appended dump may have brought the parent, so the ones of an older dataset go first.

@@ -1,4 +1,4 @@
-"""Rows of the relation `model_calls`: how long each call took, its part of the critical path, its tokens and its cost."""
+"""Rows of the relation `model_calls`: each call's duration, time on the critical path, tokens and cost."""
 
 import duckdb
 import numpy as np
@@ -29,7 +29,7 @@ def _phase(name: str) -> str:
     return settled_sql(f"try_cast({_outermost(f'{name}_s')} AS DOUBLE) * 1e9", "min(took_ns)")
 
 
-# What the spans of a call record: of each fact what the outermost says. `call` and `node` are nodes.
+# The facts of each call: for each fact the value of the outermost span that records it. `call` and `node` are nodes.
 _SAID = f"""
 SELECT call, {", ".join(f"nullif({_outermost(name)}, '') AS {name}" for name in _TEXTS)},
     {", ".join(f"try_cast({_outermost(name)} AS BIGINT) AS {name}" for name in _COUNTS)},
@@ -40,7 +40,7 @@ FROM facts JOIN spans_of_calls USING (span_no) WHERE fact IN ({_ASKED}) GROUP BY
 
 
 class Said:
-    """What the model calls of some whole traces record: a row each, `calls[i]` the node of row i."""
+    """The facts that model calls of some whole traces record: one row each, `calls[i]` is the node of row i."""
 
     def __init__(
         self,
@@ -67,11 +67,11 @@ class Said:
         self._take = pa.array(row, mask=row < 0)
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """What the calls say of one thing, null where they say nothing."""
+        """One fact of all calls, null where it is not recorded."""
         return self._rows[name].take(self._take)
 
     def length(self, name: str) -> I64:
-        """How long a phase of the calls took in ns, 0 where they do not say."""
+        """How long a phase of each call took in ns, 0 where it is not recorded."""
         return numbers(self.column(f"{name}_ns").fill_null(0))
 
 
@@ -139,7 +139,7 @@ def _in_queues(tree: Tree, catalogue: Catalogue, call: I32) -> I64:
 
 
 def _repeats(tree: Tree, calls: I32, catalogue: Catalogue, failed: Bool) -> I64:
-    """The place of the failed call that each one repeats, -1 for none."""
+    """The index of the failed call that each call retries, -1 for none."""
     if not failed[calls].any():
         return np.full(len(calls), -1, np.int64)
     operation = tree.operation[calls]

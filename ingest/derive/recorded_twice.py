@@ -9,7 +9,7 @@ from overbudget.kernels.arrow import numbers
 from overbudget.kernels.columns import I32, I64, Bool, Tree
 from overbudget.store.tables import passing
 
-ALIKE = 0.9  # of the longer of two calls must be shared, for their intervals to be the same
+ALIKE = 0.9  # share of the longer of two calls that must overlap, for their intervals to count as the same
 
 _TOKENS = f"fact IN ({FACT_NAMES.index('input_tokens')}, {FACT_NAMES.index('output_tokens')})"
 _RECORDS = f"SELECT DISTINCT node FROM facts JOIN calls USING (span_no) WHERE {_TOKENS}"
@@ -47,10 +47,10 @@ def calls_that_count(
 ) -> Bool:
     """bool[nodes]: the inference spans whose tokens count, one for each call (docs/reference/method.md, From spans to requests).
 
-    Of nested spans it is the outermost that records tokens, or, where none does, the outermost; calls inside a tool's call
-    (`tools`) are others than those around it. Of others in one request that overlap, those with the same
-    response id are one call, and those from different scopes with the same model, interval and tokens. Needs the temporary
-    table `facts`.
+    Of nested spans the outermost that records tokens counts, or, where none does, the outermost; calls inside a tool call
+    (`tools`) are separate from those around it. Of other spans of one request that overlap, those with the same response id
+    are one call, and so are those from different scopes with the same model, interval and tokens. Needs the temporary table
+    `facts`.
     """
     counts = inference.copy()
     calls, cluster = _overlapping(
@@ -86,7 +86,7 @@ def calls_that_count(
 
 
 def _overlapping(start: I64, end: I64, request_of: I32, calls: I32) -> tuple[I32, I32]:
-    """The `calls` that overlap another one of their request, and the number of the run of overlapping calls each is in."""
+    """The `calls` that overlap another one of their request, and the number of each one's group of overlapping calls."""
     calls = calls[np.lexsort((start[calls], request_of[calls]))]
     request = request_of[calls].astype(np.int64)
     if len(calls) == 0:
@@ -103,7 +103,7 @@ def _overlapping(start: I64, end: I64, request_of: I32, calls: I32) -> tuple[I32
 
 
 def _below_another(parent: I32, calls: I32, records: Bool) -> I32:
-    """Of the `calls` those below a span that `records` tokens."""
+    """The `calls` below a span that `records` tokens."""
     found = [np.zeros(0, np.int32)]
     here, above = calls, parent[calls]
     while len(here):

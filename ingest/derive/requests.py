@@ -1,4 +1,4 @@
-"""Rows of the relation `requests`: what the kernels found, joined with what the spans of a request say of it."""
+"""Rows of the relation `requests`: the kernels' results joined with the facts that a request's spans record."""
 
 import duckdb
 import numpy as np
@@ -15,7 +15,7 @@ from overbudget.store.tables import passing
 
 GOOD_LABELS = ("good", "pass", "passed", "correct", "positive", "relevant", "true", "yes", "thumbs_up")
 BAD_LABELS = ("bad", "fail", "failed", "incorrect", "negative", "irrelevant", "false", "no", "thumbs_down")
-MOST_SHAPE_NAMES = 40  # a shape of more operations than this is cut, its rest told by a hash
+MOST_SHAPE_NAMES = 40  # operations that a shape names; the rest is only counted
 
 
 class RequestRows:
@@ -116,10 +116,10 @@ def _tokens(name: str) -> str:
 
 
 _TOKENS = " OR ".join(map(_fact, ("input_tokens", "output_tokens", "cached_tokens")))
-# A header's value is a list in OTLP: its first entry is the id, as others record it.
+# A header's value is a list in OTLP: its first entry is the id as recorded elsewhere.
 _FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
 
-# Values are cast for the facts that need it alone: casts that fail are slow, and a FILTER comes after them.
+# Only facts that need it are cast: failing casts are slow, and a FILTER would come after them.
 _FOLD = f"""
 WITH said AS (
     SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value,

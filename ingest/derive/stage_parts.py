@@ -1,7 +1,7 @@
-"""Rows of the relation `stage_parts`: how much of a request's path in inference is of which part.
+"""Rows of the relation `stage_parts`: a request's path time in inference, by part.
 
-Before the first token or writing after it, by the clock of the outermost span that records a first token; and prefill or
-decode, where a server tells them by spans or as attributes (docs/reference/method.md, "Inside a model call").
+The parts are the time before the first token and the writing after it, by the outermost span that records a first token; and
+prefill and decode, where a server records them as spans or attributes (docs/reference/method.md, "Inside a model call").
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ def part_rows(
 def _phases(
     tree: Tree, inference: Inference, times: CallTimes, calls: I32, said: Said, node: I32, start: I64, end: I64
 ) -> tuple[I64, I64]:
-    """Of each segment what is prefill and what is decode by what its call reports: queue, prefill and decode in this order."""
+    """Each segment's prefill and decode time, as its call reports them: queue, prefill and decode in this order."""
     lengths = [np.zeros(len(tree.parent), np.int64) for _ in range(2)]
     for length, name in zip(lengths, (PREFILL, DECODE), strict=True):
         length[calls] = said.length(name)

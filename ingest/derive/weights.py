@@ -1,12 +1,12 @@
-"""How many requests each one stands for, where the user says how the traces of a dump were chosen."""
+"""How many requests each one stands for, where the user gives the sampling probability of a dump."""
 
 import duckdb
 
 
 def weigh_as_said(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give the requests of dumps that were sampled with a said probability the weight 1 / probability.
+    """Give the requests of dumps with a given sampling probability the weight 1 / probability.
 
-    What spans record of their own sampling goes first.
+    What spans record about their own sampling takes precedence.
     """
     connection.execute(
         """UPDATE requests SET weight = 1 / i.probability

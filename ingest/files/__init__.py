@@ -1,1 +1,1 @@
-"""Dump files: found, decompressed, taken out of archives."""
+"""Dump files: finding, decompressing and unpacking them."""

@@ -15,10 +15,10 @@ class _End:
 
 
 class prefetch(Generic[T], Iterator[T]):
-    """The items of an iterable, made by a thread from the call on, up to `ahead` of them in advance.
+    """The items of an iterable, made by a thread that starts at once, up to `ahead` of them in advance.
 
-    What the iterable raises is raised here, in its place. `close` it where it may be left before its end: the thread
-    stops at its next item.
+    Exceptions of the iterable are raised here, in order. `close` it if it may be abandoned before its end: the thread stops
+    at its next item.
     """
 
     def __init__(self, items: Iterable[T], ahead: int = 1) -> None:
@@ -42,7 +42,7 @@ class prefetch(Generic[T], Iterator[T]):
             for item in items:
                 if not self._offer(item):
                     break
-                del item  # or it would be held until the next one is there
+                del item  # or it would stay in memory until the next one is there
         except BaseException as raised:
             error = raised
         finally:
@@ -51,7 +51,7 @@ class prefetch(Generic[T], Iterator[T]):
         self._offer(_End(error))
 
     def _take(self) -> T | _End:
-        while not self._stopped.is_set():  # closed by whoever, while this waits: nothing comes any more
+        while not self._stopped.is_set():  # closed while this waits: nothing more comes
             try:
                 return self._slots.get(timeout=0.1)
             except queue.Empty:

@@ -26,9 +26,9 @@ else:
     from backports import zstd
 
 CHUNK = 1 << 20
-MOST = 16 * CHUNK  # bytes asked for at once: pieces of this size are then read without being put together
-ZSTD_STEP, ZIP_STEP = 1 << 12, 1 << 16  # bytes, compressed and not: of a step that meets damage nothing comes out
-LARGEST_RECORD = 1 << 28  # bytes of one of the collector's zstd records, which are held
+MOST = 16 * CHUNK  # bytes read at once, so that pieces of this size need no joining
+ZSTD_STEP, ZIP_STEP = 1 << 12, 1 << 16  # bytes, compressed and not: a step that hits damage yields nothing
+LARGEST_RECORD = 1 << 28  # bytes of one of the collector's zstd records, which are held in memory
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
 STDIN = "-"
 # What the archive modules raise over bytes that are wrong, over passwords and over methods they do not know.
@@ -47,7 +47,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Dump:
-    """One file to read. `named` tells whether the user named it, rather than the folder it is in."""
+    """One file to read. `named` says whether the user named it, rather than the folder it is in."""
 
     path: str
     named: bool
@@ -89,13 +89,13 @@ class Stream:
     """Bytes that can be looked at before they are read."""
 
     def __init__(self, more: Callable[[int], bytes]) -> None:
-        """`more` gives the next bytes, none at the end; it is told how many are wanted, and may give more or fewer."""
+        """`more(wanted)` gives the next bytes, maybe more or fewer than wanted; none at the end."""
         self._more = more
         self._kept, self._at = b"", 0
         self._ended = False
 
     def peek(self, size: int) -> bytes:
-        """The next `size` bytes (fewer at the end), left where they are."""
+        """The next `size` bytes (fewer at the end), without consuming them."""
         have = len(self._kept) - self._at
         if have < size and not self._ended:
             parts = [self._kept[self._at :]] if have else []
@@ -108,7 +108,7 @@ class Stream:
         return self._kept[self._at : self._at + size]
 
     def read(self, size: int = -1) -> bytes:
-        """Exactly `size` bytes; fewer only at the end. All that is left where `size` is negative."""
+        """Exactly `size` bytes; fewer only at the end. The whole rest if `size` is negative."""
         data = self.peek(sys.maxsize if size < 0 else size)
         self._at += len(data)
         if self._at == len(self._kept):
@@ -116,7 +116,7 @@ class Stream:
         return data
 
     def skip(self) -> None:
-        """Pass over all that is left, without holding it."""
+        """Skip the whole rest, without holding it in memory."""
         self._kept, self._at = b"", 0
         while not self._ended:
             self._ended = not self._more(CHUNK)
@@ -132,10 +132,10 @@ class Member:
 
 
 def members(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = lambda count: None) -> Iterator[Member]:
-    """The streams in a dump, one after the other: each must be read before the next is asked for.
+    """The streams in a dump, one after the other: each must be read before the next is taken.
 
-    `on_bytes` is told how many bytes of the file itself have been taken. A stream that ends early ends early here
-    too, and is reported (`cut_off`, or `damaged` where its bytes are wrong).
+    `on_bytes` is called with the number of bytes of the file that were read. A stream that ends early ends early here too,
+    and is reported (`cut_off`, or `damaged` where its bytes are wrong).
 
     Errors: OverbudgetError where the file cannot be read.
     """
@@ -157,10 +157,10 @@ def members(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = la
 def _open(
     stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None
 ) -> Iterator[Member]:
-    """Undo what the first bytes show, until they show nothing."""
+    """Undo each compression or archive that the first bytes show, until they show none."""
     head = stream.peek(512)
     if len(how) > 4:
-        raise OverbudgetError(f"{report.source} is compressed more than four times over; that is no dump.")
+        raise OverbudgetError(f"{report.source} is compressed more than four times over, so it is not a dump.")
     if head.startswith(GZIP):
         yield from _open(Stream(_gunzip(stream, report)), name, (*how, "gzip"), report, None)
     elif head.startswith(ZSTD):
@@ -208,7 +208,7 @@ def _gunzip(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
 
 
 def _up_to_the_damage(inflate: Any, data: bytes) -> bytes:
-    """What can be inflated of `data` before the byte that is wrong: zlib gives nothing of a call that fails."""
+    """What can be inflated of `data` before the wrong byte: zlib returns nothing from a call that fails."""
     out = []
     try:
         for at in range(len(data)):
@@ -284,7 +284,7 @@ def _unzip(
     stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None
 ) -> Iterator[Member]:
     with tempfile.TemporaryFile() as spool:
-        if file is None or how:  # a zip file's index is at its end: it must be at hand as a whole
+        if file is None or how:  # a zip file's index is at its end: the whole file is needed
             while data := stream.read(CHUNK):
                 spool.write(data)
             file = spool

@@ -1,1 +1,1 @@
-"""What a dump is, and its spans as columns."""
+"""Recognising a dump's format, and reading its spans as columns."""

@@ -1,4 +1,4 @@
-"""The columns that the kernels of the readers write to.
+"""The columns that the readers' kernels write to.
 
 One array for all text, one for all 32-bit and one for all 64-bit numbers: kernels take them as one argument, and they
 are used again for every piece of a dump.
@@ -46,7 +46,7 @@ class Columns(NamedTuple):
 
     @classmethod
     def for_text(cls, size: int, rows: int, names: int) -> "Columns":
-        """Columns for `size` bytes of input, less than `rows` of anything, and `names` distinct names and attribute keys.
+        """Columns for `size` bytes of input, fewer than `rows` rows of anything, and `names` distinct names and attribute keys.
 
         Memory that is never written to costs nothing.
         """
@@ -61,7 +61,7 @@ class Columns(NamedTuple):
 
 @jit
 def clear(out):
-    """Forget all rows."""
+    """Remove all rows."""
     out.counters[:] = 0
     out.slots[:] = -1
 

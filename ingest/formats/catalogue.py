@@ -1,6 +1,6 @@
-"""Every format that is recognised: one table, for those who read, for `overbudget ingest --formats`, for docs and messages.
+"""Every format that is recognised: one table for the readers, for `overbudget ingest --formats`, for docs and messages.
 
-A record is a JSON document, of which a dump holds one or many. The first row that fits tells what it is.
+A record is a JSON document, of which a dump has one or many. The first row that fits decides its format.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,8 +26,8 @@ Record = dict[str, Any]
 class Format:
     """A kind of dump, by its true name.
 
-    `is_one` tells it from a record; None where bytes tell it. `resource_spans` makes records of OTLP/JSON of its records; None
-    where a reader of its own does. `lacks` is what it does not carry of a span. What is not read has `instead`: what to do.
+    `is_one` recognises its records; None where bytes do. `resource_spans` turns its records into OTLP/JSON; None where it has
+    its own reader. `lacks` is what it does not carry of a span. A format that is not read has `instead`: what to do.
     """
 
     name: str
@@ -92,8 +92,8 @@ CLICKHOUSE = Format(
     "ClickHouse rows of otel_traces", "SELECT * FROM otel_traces FORMAT JSONEachRow, or FORMAT Parquet", clickhouse.is_clickhouse,
     clickhouse.of_clickhouse, lacks="flags, attributes of scopes",
 )  # fmt: skip
-OWN = Format("Parquet written by overbudget export", "spans.parquet, with the other files beside it")
-PARQUET = Format("a Parquet file", "")  # which of the formats it holds its columns tell
+OWN = Format("Parquet written by overbudget export", "spans.parquet, with the other files next to it")
+PARQUET = Format("a Parquet file", "")  # its columns decide which format its rows are in
 
 FORMATS: tuple[Format, ...] = (
     OTLP,

@@ -12,7 +12,7 @@ from overbudget.kernels.jit import READ_I32, READ_U8, kernel
 
 I32 = npt.NDArray[np.int32]
 
-# What an id turned out to be.
+# What an id is.
 ID_OK, ID_NONE, ID_BAD = range(3)
 
 
@@ -112,7 +112,7 @@ def keep_usable(
 ) -> SpanBatch:
     """The batch without the spans that cannot be kept: without ids, without a start.
 
-    The `_what` arrays say what each id turned out to be (see `check_ids`); `start_ns` is 0 where there is none, or one that
+    The `_what` arrays say what each id is (see `check_ids`); `start_ns` is 0 where there is none, or one that
     is `late`, as `lateness` tells of the first.
     """
     none = (trace_what == ID_NONE) | (span_what == ID_NONE)

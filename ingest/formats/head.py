@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
-SEVERAL = 20  # records that are looked at
+SEVERAL = 20  # records to look at
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]')
 _CLOSING = {"{": "}", "[": "]"}
 
 
 def first_records(text: bytes) -> Iterator[Any]:
-    """The first documents in JSON text, however they are framed; of one that is cut off what is there of it."""
+    """The first documents in JSON text, however they are framed; of one that is cut off, its beginning."""
     lines = text.split(b"\n", SEVERAL)
     if len(lines) > 1 and _whole(lines[0]) is not None:
         yield from (found for line in lines[:SEVERAL] if (found := _whole(line)) is not None)
@@ -41,7 +41,7 @@ def _whole(line: bytes) -> Any:
 
 
 def _begun(text: str) -> Any:
-    """What is there of a document that is cut off: up to the last comma, with what is open closed. None where it is none."""
+    """The beginning of a document that is cut off: up to the last comma, with all brackets closed. None if that is not JSON."""
     opened: list[str] = []
     best = 0, ""
     for match in _TOKEN.finditer(text):

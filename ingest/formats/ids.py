@@ -1,4 +1,4 @@
-"""Ids as they are stored, whatever form a dump writes them in. What was written is kept where it cannot be told from the id."""
+"""Ids as they are stored, whatever form a dump writes them in. The original text is kept where the id does not show it."""
 
 from typing import NamedTuple
 

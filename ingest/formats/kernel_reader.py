@@ -12,7 +12,7 @@ from overbudget.ingest.formats.to_batch import batch_of
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.words import SLACK
 
-BYTES_PER_ROW = 64  # of a piece: where it has more spans, attributes, … the columns grow
+BYTES_PER_ROW = 64  # expected of a piece: where it has more spans or attributes per byte, the columns grow
 NAMES = 1 << 14
 
 Scan = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.int64], Columns], int]
@@ -63,9 +63,9 @@ class KernelReader:
 
 
 def batch_of_columns(columns: Columns, report: FileReport) -> SpanBatch:
-    """The spans in columns that are filled.
+    """The spans in filled columns.
 
-    Errors: pa.ArrowInvalid where a value is not what its kind says; then nothing is reported.
+    Errors: pa.ArrowInvalid where a value does not match its kind; then nothing is reported.
     """
     attempt = FileReport(report.source)
     batch = batch_of(columns, attempt)

@@ -1,4 +1,4 @@
-"""Attribute values that the kernels leave as they found them, as text."""
+"""Attribute values that the kernels copy undecoded, as text."""
 
 import base64
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from overbudget.ingest.formats.json.values import json_text
 def text_of_kind(values: pa.BinaryArray, kind: int) -> pa.StringArray:
     """Values of one kind (see ingest.formats.buffers), without nulls, as text.
 
-    Errors: pa.ArrowInvalid where one is not what its kind says.
+    Errors: pa.ArrowInvalid where one does not match its kind.
     """
     if kind == DOUBLE:
         return text_of_doubles(values.cast(pa.string()).cast(pa.float64()))

@@ -15,9 +15,9 @@ from overbudget.store.errors import OverbudgetError
 def read_dump(
     dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = lambda count: None
 ) -> Iterator[SpanBatch]:
-    """The spans of all that is in a dump file. What is odd about it goes into `report`.
+    """The spans of everything in a dump file. Warnings go into `report`.
 
-    Errors: OverbudgetError where nothing in it is a dump of traces. In an archive, what is none is passed over.
+    Errors: OverbudgetError where nothing in it is a dump of traces. In an archive, other files are skipped.
     """
     refused: OverbudgetError | None = None
     read = 0

@@ -1,4 +1,4 @@
-"""What is this file? Decided from its first bytes; what is no dump of traces is refused by name."""
+"""The format of a file, decided from its first bytes; files that are not dumps of traces are refused by name."""
 
 import re
 import struct
@@ -28,7 +28,7 @@ from overbudget.ingest.formats.protobuf.wire import (
 from overbudget.store.errors import OverbudgetError
 
 CSV, CONSOLE = "CSV", "console"
-HEAD = 1 << 18  # bytes that are looked at
+HEAD = 1 << 18  # bytes to look at
 
 
 class Recognised(NamedTuple):
@@ -51,9 +51,9 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def recognise(head: bytes, source: str) -> Recognised:
-    """The format of the dump that begins with `head`. JSON that nothing fits counts as OTLP, whose reader says what it is.
+    """The format of the dump that begins with `head`. JSON of no known format counts as OTLP, whose reader reports what is wrong.
 
-    Errors: OverbudgetError that says what `source` is instead of a dump of traces.
+    Errors: OverbudgetError that says what `source` is if it is not a dump of traces.
     """
     if not head:
         raise OverbudgetError(f"{source} is empty.")
@@ -197,7 +197,7 @@ def _tolerant(data: bytes, start: int, end: int) -> list[Field]:
 
 
 def _kind(data: bytes, record: Field, stop: int) -> str | None:
-    """Span, log record or metric: their fields have the same numbers and other types; None where it cannot be told."""
+    """Span, log record or metric: their fields have the same numbers and other types; None where it is unclear."""
     found = {field.number: field for field in _tolerant(data, record.start, min(record.end, stop))}
     wires = {number: field.wire for number, field in found.items()}
     if not found or any(number > 16 for number in found):

@@ -1,4 +1,4 @@
-"""Which instants a span can have: one rule for what every reader has read."""
+"""Which times a span can have: one rule for all readers."""
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,12 @@ def usable_times(times: Times, what: str, report: FileReport) -> tuple[Times, np
 
 
 def told_late(times: Times, late: npt.NDArray[np.bool_]) -> str:
-    """What is said of the first time that is late."""
+    """The message about the first time that is too late."""
     return f"at {int(times[late][0].view(np.uint64))} is after the year 2261"
 
 
 def ends_that_can_be_meant(start: Times, end: Times, report: FileReport) -> Times:
-    """The ends, 0 where one comes so long after its start that it cannot be meant."""
+    """The ends, 0 where one is so long after its start that it must be wrong."""
     absurd = (start > 0) & (end - start > LONGEST)
     if not absurd.any():
         return end

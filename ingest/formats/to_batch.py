@@ -1,4 +1,4 @@
-"""The span batch that is made of the columns a reader's kernel has filled."""
+"""Span batches from the columns that a reader's kernel has filled."""
 
 import numpy as np
 import numpy.typing as npt

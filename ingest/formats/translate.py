@@ -1,4 +1,4 @@
-"""Records of any format as text of OTLP/JSON, for the reader of that."""
+"""Records of any format as OTLP/JSON text, for its reader."""
 
 import json
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ def wrapped(piece: bytes, form: Format) -> bytes | None:
 
 
 def translated(piece: bytes, form: Format, report: FileReport) -> bytes:
-    """Lines of JSON as lines of OTLP/JSON. Most are of `form`; what is of no format comes out as it is."""
+    """Lines of JSON as lines of OTLP/JSON. Most are of `form`; lines of no known format stay as they are."""
     by_format: dict[str, tuple[Format, list[Record]]] = {}
     out = []
     for line in piece.split(b"\n"):
@@ -43,7 +43,7 @@ def translated(piece: bytes, form: Format, report: FileReport) -> bytes:
 
 
 def resource_spans_of(record: Record, report: FileReport) -> Iterable[list[Record]]:
-    """The resource spans of a record that is not OTLP, in a list; none, and that is reported, where it has none to read."""
+    """The resource spans of a record that is not OTLP, in a list; empty, and reported, where it has none."""
     form = format_of(record)
     if form is None:
         report.warn("unreadable_record", f"no spans in an object with the keys {', '.join(list(record)[:6])}")
@@ -64,7 +64,7 @@ def _parsed(line: bytes) -> Any:
 
 
 def lines_of(form: Format, records: list[Record], report: FileReport) -> Iterable[bytes]:
-    """Documents of OTLP/JSON of records of one format: one of all; where one of them is hopeless, one for each of the others."""
+    """Records of one format as one OTLP/JSON document; if a record cannot be translated, one document for each of the others."""
     assert form.resource_spans is not None
     try:
         return [orjson.dumps({"resourceSpans": form.resource_spans(records)})]

@@ -1,4 +1,4 @@
-"""Two datasets put together: spans that both have are kept once."""
+"""Merging two datasets: spans that both have are kept once."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ _KEYS = ("service_name", "scope_name", "name", "kind", "keys")
 
 
 def merge(base: Path, other: Path, to: Path) -> None:
-    """Write `to` with the spans of both datasets; what is derived from them is computed anew.
+    """Write `to` with the spans of both datasets; everything derived is computed again.
 
-    Errors: OverbudgetError where one is no dataset, or `to` cannot be written.
+    Errors: OverbudgetError where one is not a dataset, or `to` cannot be written.
     """
     open_dataset(base).close()
     open_dataset(other).close()

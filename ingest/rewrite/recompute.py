@@ -1,4 +1,4 @@
-"""A dataset made of an older one whose stored spans are changed: everything derived from them is computed anew."""
+"""A dataset made from an older one with changed spans: everything derived from them is computed again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ def recompute(
             connection.execute(f"ATTACH '{quoted}' AS other (READ_ONLY)")
         connection.execute("BEGIN")
         change(connection)
-        connection.execute("COMMIT")  # readers over connections of their own follow; nobody else sees this file yet
+        connection.execute("COMMIT")  # readers over separate connections follow; no other process sees this file yet
         connection.execute("BEGIN")
         writer = Writer(connection)
         replace_missing_parents(connection, writer)

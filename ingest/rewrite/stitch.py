@@ -59,7 +59,7 @@ def find_joins(dataset: Path) -> list[Join]:
 
 
 def _joins(spans: Sequence[_Span]) -> Iterator[Join]:
-    """The requests of one request id, the longest first: each is called by a span of one before it, if any can be it."""
+    """The joins among requests of one request id, the longest first: each is joined to a span of one before it, if any fits."""
     requests = [list(those) for _, those in groupby(spans, key=lambda span: span.request)]
     outer = requests[0]
     trace_of = {requests[0][0].request: requests[0][0].trace_id}
@@ -81,7 +81,7 @@ def _joins(spans: Sequence[_Span]) -> Iterator[Join]:
 
 
 def _can_call(span: _Span, entry: _Span) -> bool:
-    """Whether `span` may have waited for `entry`: it lasts as long at least, and the two overlap."""
+    """Whether `span` may have waited for `entry`: it is at least as long, and the two overlap."""
     lasts = span.end - span.start >= entry.end - entry.start
     overlap = span.start < entry.end and entry.start < span.end
     return (
@@ -90,7 +90,7 @@ def _can_call(span: _Span, entry: _Span) -> bool:
 
 
 def _fit(span: _Span, entry: _Span) -> tuple[int, bool, bool, int, str]:
-    """How well `span` fits as the call behind `entry`, the smallest best: what sticks out, who it calls, its kind, its length."""
+    """How well `span` fits as the caller of `entry`, the smallest best: time outside it, peer, kind, duration."""
     sticks_out = max(0, span.start - entry.start) + max(0, entry.end - span.end)
     called = span.peer == entry.service
     return sticks_out, not called, span.kind not in ("CLIENT", "PRODUCER"), span.end - span.start, span.span_id
@@ -111,7 +111,7 @@ def stitch(dataset: Path, to: Path | None = None, by_conversation: bool = False)
     """Join what was cut, and compute everything anew; how many requests became part of another one's trace.
 
     Requests of other services are joined by their request id; pieces of a run by a request id, by links, and, because one
-    conversation may be several runs, by that only if asked. The dataset is replaced when that is complete (or written as `to`, and left as it was). Spans keep their ids, times
+    conversation may be several runs, by that only if asked. The dataset is replaced when that is complete (or left as it was, if `to` is given). Spans keep their ids, times
     and attributes; those of a joined request get the trace id of the other, and its entry span a parent and the attribute
     `overbudget.stitched_from`.
 

@@ -1,4 +1,4 @@
-"""Resources and scopes, each stored once however often a dump repeats them."""
+"""Resources and scopes, each stored once, however often a dump repeats them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from overbudget.kernels.content_hash import hash_lists, hash_strings
 
 
 class Dimension:
-    """Distinct rows met so far, recognised by content; `encode` numbers the rows of a batch."""
+    """The distinct rows so far, recognised by content; `encode` numbers the rows of a batch."""
 
     def __init__(self, first_id: int = 0) -> None:
         self._id_of_hash: dict[int, int] = {}

@@ -1,6 +1,6 @@
-"""What spans say about their request (model, tokens, ids, scores), picked from their attributes in one pass.
+"""Facts that spans record about their request (model, tokens, ids, scores), taken from their attributes in one pass.
 
-Facts are held aside while a dataset is built, one row per span and fact, and folded into the relation `requests`.
+While a dataset is built, facts are in a temporary table, one row per span and fact; they end up in `requests`.
 """
 
 import re
@@ -46,7 +46,7 @@ EVALUATION_EVENT = r"^gen_ai\.evaluation\."
 SCHEMA = pa.schema([("span_no", pa.int32()), ("fact", pa.int8()), ("value", pa.string())])
 
 _SLOT = {key: (slot, rank) for slot, keys in enumerate(FACTS.values()) for rank, key in enumerate(keys)}
-_BY_PATTERN = 100  # the rank of keys that are known by a pattern: after all others
+_BY_PATTERN = 100  # the rank of keys that match a pattern: after all others
 
 
 def _slot_of(key: str) -> tuple[int, int]:
@@ -127,7 +127,7 @@ _MODEL = r"""["']model["']\s*:\s*["'](?P<figure>[^"']+)["']"""
 
 
 def _with_figures(facts: pa.Table) -> pa.Table:
-    """The facts, with what texts that hold a call's whole usage say in place of the texts; a figure of its own is better."""
+    """The facts, with the numbers inside texts that hold a call's whole usage in place of these texts; separate numbers win."""
     known = facts["fact"].to_numpy()
     usage = facts.filter(pa.array(known == _USAGE))
     texts, spans = one_chunk(usage["value"]), usage["span_no"].to_numpy()
@@ -165,7 +165,7 @@ def _named(names: pa.ChunkedArray, expression: str) -> npt.NDArray[np.int64]:
 def of_events(
     names: pa.ChunkedArray, time_ns: pa.ChunkedArray, span_no: npt.NDArray[np.int32], start_ns: npt.NDArray[np.int64]
 ) -> pa.Table:
-    """Time to first token by the first event of a span that is named like one; one entry per event."""
+    """Time to first token from events with such a name; one entry per event."""
     rows = _named(names, attribute_keys.FIRST_TOKEN_EVENT)
     times = time_ns.take(pa.array(rows)).fill_null(0).to_numpy()
     rows, times = rows[times > 0], times[times > 0]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from overbudget.stages.operation_table import Catalogue
 
 
-# Spans that a dump holds: not those that stand for parents which are in none.
+# Spans from dumps, without those added for missing parents.
 RECORDED = f"""(SELECT * FROM data.spans ANTI JOIN
     (SELECT operation_id FROM operations WHERE scope_name = '{MISSING_SCOPE}') USING (operation_id))"""
 

@@ -1,4 +1,4 @@
-"""Which operation is each span? Batches go in, operation numbers come out, and the catalogue of operations grows.
+"""The operation of each span: batches go in, operation numbers come out, and the catalogue of operations grows.
 
 An operation is a distinct combination of what classification looks at (docs/reference/method.md, Operations and stages). Each span is hashed over
 that combination in one pass; only the first span of an operation is ever looked at as an object.
@@ -30,7 +30,7 @@ from overbudget.stages.names import UNKNOWN_SERVICE
 
 CALL_KINDS = ("CLIENT", "PRODUCER")
 
-# How an attribute key counts for the identity of an operation.
+# The role of an attribute key in the identity of an operation.
 IGNORED, BY_VALUE, BY_PRESENCE, BY_VALUE_OF_CALLS = range(4)
 
 OPERATIONS = pa.schema(
@@ -46,7 +46,7 @@ OPERATIONS = pa.schema(
 
 
 def role_of_key(key: str) -> int:
-    """How the attribute `key` counts for the identity of an operation (one of the four constants above)."""
+    """The role of the attribute `key` in the identity of an operation (one of the four constants above)."""
     if key in attribute_keys.CLASSIFY_KEYS:
         return BY_VALUE
     if key in attribute_keys.PEER_KEYS:
@@ -97,7 +97,7 @@ def service_names(resources: pa.Table) -> pa.StringArray:
 
 
 class OperationCatalog:
-    """All operations met so far; `encode` numbers the spans of a batch by them."""
+    """All operations so far; `encode` numbers the spans of a batch by them."""
 
     def __init__(self) -> None:
         self._id_of_hash: dict[int, int] = {}
@@ -176,8 +176,8 @@ class OperationCatalog:
 
 
 def _with_vector_queries(keys: pa.DictionaryArray, values: pa.StringArray) -> pa.DictionaryArray:
-    """The keys, those of queries that ask for vectors replaced by one that says so: what a query asks is not among what tells
-    operations apart otherwise."""
+    """The keys, with those of queries that ask for vectors replaced by a key that says so: the text of a query does not
+    distinguish operations otherwise."""
     known = keys.dictionary.to_pylist()
     codes = codes_of(keys)
     queries = [known.index(key) for key in attribute_keys.QUERY_KEYS if key in known]
@@ -195,10 +195,9 @@ def _with_vector_queries(keys: pa.DictionaryArray, values: pa.StringArray) -> pa
 
 
 def with_records(connection: duckdb.DuckDBPyConnection, operations: pa.Table) -> pa.Table:
-    """The operations with what their spans record added to their keys: a model, tokens.
+    """The operations, with keys added for what their spans record: a model, tokens.
 
-    It is not part of an operation's identity, for a call that fails may record less than one that does not. Needs the
-    temporary table `facts`.
+    These are not part of an operation's identity, because a failed call may record less. Needs the temporary table `facts`.
     """
     found = connection.execute(_RECORDS).fetchall()
     if not found:

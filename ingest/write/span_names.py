@@ -1,4 +1,4 @@
-"""What the spans of a batch are called: the template that names their operation, and the name as recorded."""
+"""The names of a batch's spans: the template that names their operation, and the name as recorded."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ ROUTE_KEY = "http.route"
 
 
 class SpanNames(NamedTuple):
-    """Dictionary arrays, one entry per span: `template`, and `raw` where that is another, null elsewhere."""
+    """Dictionary arrays, one entry per span: `template`, and `raw` where that differs, null elsewhere."""
 
     template: pa.DictionaryArray
     raw: pa.DictionaryArray
@@ -40,7 +40,7 @@ def names_of(batch: SpanBatch) -> SpanNames:
 def _with_routes(
     batch: SpanBatch, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], names: pa.StringArray
 ) -> pa.DictionaryArray:
-    """The `names` by `codes`, where the spans `rows` have the route that they record, if any."""
+    """The `names` by `codes`, with the recorded route, if any, in those of the spans `rows`."""
     lists, keys, values = list_parts(batch.spans["attributes"])
     key = keys.dictionary.to_pylist()
     if ROUTE_KEY not in key:

@@ -51,7 +51,7 @@ class Writer:
             self._recall_facts()
 
     def numbered(self, batches: Iterable[SpanBatch], source_id: int) -> Iterator["Numbered"]:
-        """Number the spans of batches, and pick the facts: everything but storing, so that a thread can run ahead."""
+        """Number the spans of batches and extract facts: everything except storing, so that a thread can run ahead."""
         for batch in batches:
             first, count = self.next_span_no, batch.spans.num_rows
             self.next_span_no += count
@@ -90,7 +90,7 @@ class Writer:
             insert(self._connection, relation, rows)
 
     def _recall_facts(self) -> None:
-        """Pick the facts of the spans that are stored already anew: they are not kept in a dataset."""
+        """Extract the facts of stored spans again, as a dataset does not keep them."""
         spans = self._connection.cursor().sql("SELECT span_no, attributes FROM data.spans").to_arrow_reader(ROWS)
         for rows in spans:
             self._store_facts(facts.of_attributes(coded_lists(rows["attributes"]), rows["span_no"].to_numpy()))

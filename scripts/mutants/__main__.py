@@ -1,4 +1,4 @@
-"""Whether the tests would notice a plausible fault: `make mutants`, or `make mutants N=20 SEED=1` for a short run.
+"""Mutation testing: would the tests notice a plausible fault? `make mutants`, or `make mutants N=20 SEED=1` for a short run.
 
 A seeded sample of faults is put into analysis/, kernels/ and ingest/derive/, one at a time, each against those tests of
 the folder that mirrors its own that run the function with the fault. Prints, room by room, how many were noticed, and
@@ -24,7 +24,7 @@ KEPT = ROOT / "build" / "mutants"  # which tests run which functions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; 1 where the tests fail without any fault, or no mutant could be tried."""
+    """Run it; returns 1 where tests fail without any fault, or no mutant could be tried."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
@@ -55,14 +55,14 @@ class _Tests(NamedTuple):
 
 
 class _Runner:
-    """Runs trials, so many at a time, until the time is over."""
+    """Runs trials, `jobs` at a time, until the time is over."""
 
     def __init__(self, folder: Path, jobs: int, end: float) -> None:
         self._folder, self._jobs, self._end, self._made = folder, jobs, end, 0
         self.all_pass = True  # the tests, without a fault
 
     def run(self, mutants: Sequence[Mutant]) -> list[Outcome]:
-        """What became of each mutant that there was time for; those whose tests fail without a fault are told as red."""
+        """The outcome of each mutant that there was time for; "red" where the tests fail without a fault."""
         asked = {mutant: _Tests(tuple(sorted(mirror(mutant.file))), mutant.without_jit) for mutant in mutants}
         reach = self._reach(set(asked.values()))
         outcomes, trials = list[Outcome](), list[Trial]()
@@ -89,9 +89,9 @@ class _Runner:
         return outcomes
 
     def _reach(self, kinds: set[_Tests]) -> dict[_Tests, Reach | None]:
-        """What the tests run without a fault; None where they fail then, nothing where the time was over.
+        """What the tests run without a fault; None where they fail then, absent where the time was over.
 
-        It is kept for the next run, as long as no source and no test changes.
+        It is cached for the next run, until a source or a test changes.
         """
         kept = {kind: KEPT / f"{digest(kind.files)}-{kind.without_jit:d}.json" for kind in kinds}
         found: dict[_Tests, Reach | None] = {kind: Reach.read(path) for kind, path in kept.items() if path.is_file()}

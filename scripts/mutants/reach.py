@@ -1,6 +1,6 @@
-"""Which tests run which function, and how long each test takes: a mutant is tried against the tests that could notice it.
+"""Which tests run which function, and how long each takes: a mutant is tried against the tests that could notice it.
 
-Tests are run once without a fault, and every call of a function of the rooms is written down with the test that made it.
+Tests are run once without a fault, and every call of a function of the rooms is recorded with the test that made it.
 What a fixture of a whole module calls counts for every test of that module; what is called on import counts for all.
 """
 

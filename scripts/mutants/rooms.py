@@ -1,4 +1,4 @@
-"""Which modules are mutated, which tests are beside each, and a seeded sample of the faults of all."""
+"""Which modules are mutated, which tests belong to each, and a seeded sample of all faults."""
 
 import hashlib
 import random
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KERNELS = "kernels"
 FOLDERS = ("kernels", "stages", "store", "ingest", "analysis", "app", "api", "sample_traces")  # of the package
 ROOMS = (KERNELS, "ingest/derive", "analysis")
-# How kernels are compiled, which is off while they are mutated, and what there is as machine code only.
+# How kernels are compiled (which is off while they are mutated), and functions that exist only as machine code.
 LEFT_OUT = ("kernels/jit.py", "kernels/machine_code.py", "kernels/words.py")
 TESTS_LEFT_OUT = ("tests/kernels/test_jit.py",)  # tests of how kernels are compiled
 LEAST_OF_A_ROOM = 12  # mutants of a room, so that its share says something
@@ -45,7 +45,7 @@ class Mutant:
 
 
 def mirror(file: str, root: Path = ROOT) -> list[str]:
-    """The tests beside a file: its own test file first, then the others of the folder that mirrors its own."""
+    """The tests of a file: its own test file first, then the others in the mirror folder."""
     folder = root / "tests" / Path(file).parent
     own = folder / f"test_{Path(file).stem}.py"
     found = ([own] if own.is_file() else []) + [path for path in sorted(folder.glob("test_*.py")) if path != own]
@@ -54,7 +54,7 @@ def mirror(file: str, root: Path = ROOT) -> list[str]:
 
 
 def digest(tests: Iterable[str], root: Path = ROOT) -> str:
-    """A name for the sources as they are, with these tests and what tests share."""
+    """A hash of the current sources, these tests, and the tests' shared modules."""
     hashed = hashlib.sha256()
     sources = (path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
     shared = (path for path in (root / "tests").rglob("*.py") if not path.name.startswith("test_"))

@@ -1,4 +1,4 @@
-"""Where a module can be changed by one plausible fault, and the module with that fault in it.
+"""Where a module can be changed by one plausible fault, and the module with that fault.
 
 The faults are those that people make: the wrong edge of a comparison, one too many, `and` for `or`, the least for the
 most, plus for minus, a forgotten statement, an answer that is always nothing. SQL in strings is code as well.
@@ -17,10 +17,10 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mod: ast.FloorDiv, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
 }  # fmt: skip
 CALLS = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "any": "all", "all": "any"}
-# Arguments of calls that change no answer: checks of what is so anyway, copies, sizes of caches, digits for show.
+# Arguments of calls that change no answer: redundant checks, copies, sizes of caches, digits for display.
 NO_ANSWER = ("strict", "copy", "maxsize", "stacklevel", "ndigits")
 TYPES = ("int", "float", "str", "bool", "bytes", "list", "dict", "tuple", "set")
-FAR = range(50, 64)  # powers of two that stand for never, or for no limit
+FAR = range(50, 64)  # exponents of powers of two that mean never, or no limit
 LARGE = 1000  # a whole number from here on gets a zero too many instead of one more, as units do
 SQL = re.compile(r"\b(SELECT|WHERE|FILTER|JOIN|GROUP BY|COALESCE|coalesce|CASE WHEN)\b")
 SQL_FAULTS = (

@@ -13,7 +13,7 @@ NOTICED = ("noticed", "too slow")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant. "too slow" is noticed as well: the tests did not end. "red": they fail without a fault."""
+    """The outcome of a mutant. "too slow" counts as noticed: the tests did not end. "red": they fail without a fault."""
 
     mutant: Mutant
     how: How

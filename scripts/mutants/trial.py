@@ -1,4 +1,4 @@
-"""One mutant against some tests, in a process of its own that is forked from one in which the libraries are loaded."""
+"""One mutant against some tests, in a process that is forked from one with the libraries loaded."""
 
 import ast
 import contextlib
@@ -22,12 +22,12 @@ from scripts.mutants.sites import mutated
 
 MEMORY = 6 << 30  # bytes that a mutant may reserve; one that never stops collecting is stopped
 PASSED, FAILED, NO_TESTS = 0, 1, 5  # exit statuses of pytest
-# One that did not end in time; a test that takes too much of the processor is stopped by the signal of its timer.
+# The status of one that did not end in time; a test that uses too much processor time is stopped by its timer's signal.
 STOPPED, TOO_MUCH_CPU = -signal.SIGKILL, -signal.SIGPROF
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-profile=mutants", "--no-header")
-# A test may use so many times as much of the processor as without the fault, and some seconds; so may importing.
+# A test may use this many times the processor time that it uses without the fault, plus some seconds; so may importing.
 SLOWEST, MORE_SECONDS = 3.0, 8.0
-LONGEST = 20.0  # times as long on the clock: what waits and never ends
+LONGEST = 20.0  # times as long on the clock: for tests that wait and never end
 
 
 @dataclass
@@ -128,7 +128,7 @@ def _plugin(trial: Trial) -> Chooser | Recorder:
 
 
 def _stop_after(seconds: float) -> None:
-    """End this process when it has used the processor for so long, however busy the machine is; 0: never."""
+    """End this process when it has used this much processor time, however busy the machine is; 0: never."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
@@ -164,4 +164,4 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return code
 
     def get_source(self, fullname: str) -> None:
-        """No source: kernels are compiled anew then, with the fault, instead of taken from what is kept."""
+        """No source: so kernels are compiled again, with the fault, instead of taken from the cache."""

@@ -21,7 +21,7 @@ match = { name = "POST /chat" }
 [good]                        # what counts as a good answer
 score = { name = "correctness", at_least = 0.7 }
 
-[stages.retrieval]            # caps of a stage, and what belongs to it besides what the default rules say
+[stages.retrieval]            # caps of a stage, and what belongs to it in addition to the default rules
 p50 = "200ms"
 p95 = "400ms"
 match = [
@@ -39,25 +39,25 @@ p95 = "500ms"
 stages.retrieval.p95 = "300ms"
 ```
 
-- Durations stand in quotes: `400ms`, `2s`, `1.5s`, `250us`, `1m30s`; the longest is 30 days.
-- The cap at a percentile is the one given for it, else that of the next higher one that is given.
-- A route that is named has its own caps where it gives any, for the whole request and for each stage; else the general ones.
-- Rules stand before the default ones, and the first that matches an operation decides. In patterns `*` is any text, `?` one character.
-- A misspelt key, an impossible duration or a cap that falls as percentiles rise is refused with its line, and what was meant.
-- A budget kept beside a dataset in the workspace as `NAME.budget.toml` is that dataset's budget for everyone who opens it on the
+- Write durations in quotes: `400ms`, `2s`, `1.5s`, `250us`, `1m30s`; the longest is 30 days.
+- The cap at a percentile is the one given for it, else the one given for the next higher percentile.
+- A route has its own caps if it sets any, separately for the whole request and for each stage; else the general ones.
+- Rules come before the default ones, and the first that matches an operation decides. In patterns `*` is any text, `?` one character.
+- A misspelt key, an impossible duration or a cap that falls as percentiles rise is refused with its line and the likely correction.
+- A budget file next to a dataset in the workspace, named `NAME.budget.toml` is that dataset's budget for everyone who opens it on the
   dashboard.
 
 ## In an editor
 
-[budget.schema.json](../../app/schemas/budget.schema.json) is a JSON Schema of the file: editors complete and check by it. It is
-installed with the package; put it beside your budget,
+[budget.schema.json](../../app/schemas/budget.schema.json) is a JSON Schema of the file, which editors use to complete and check it. It is
+installed with the package; copy it next to your budget,
 
 ```
 cp "$(python -c 'import overbudget.app.schemas as s; print(s.__path__[0])')/budget.schema.json" .
 ```
 
 and name it in the first line, as above: `#:schema ./budget.schema.json`. Editors with Taplo (Even Better TOML in VS Code, and
-others) read that line. `overbudget check` says more than a schema can: what was meant, and what contradicts what.
+others) read that line. `overbudget check` says more than a schema can: likely corrections and contradictions.
 
 ## Every key
 

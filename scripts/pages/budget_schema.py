@@ -1,7 +1,7 @@
 """app/schemas/budget.schema.json, which lets editors complete a budget file, and the tables of docs/reference/budget-file.md.
 
-The parser (analysis/budget/parse.py) decides what a budget is and says what is wrong in far better words; the schema
-says the keys and the form of their values. tests/analysis/budget/test_schema.py holds the two to each other.
+The parser (analysis/budget/parse.py) decides what is valid and explains mistakes far better; the schema lists the keys
+and the form of their values. tests/analysis/budget/test_schema.py checks that the two agree.
 """
 
 import json
@@ -42,7 +42,7 @@ STAGE_MEANS = {
     "shaping": "Parsing and formatting answers",
     "queue": "Waiting for a free slot",
     "orchestration": "Chains and agents themselves",
-    "user": "Waiting for a person: no part of latency; it can be matched, not capped",
+    "user": "Waiting for a person: not part of latency; it can be matched, not capped",
     UNATTRIBUTED: "Time in no classified span; it can be capped, not matched",
 }
 
@@ -77,10 +77,10 @@ def rules(of_stage: bool) -> Schema:
     if of_stage:
         rule["properties"]["weak"] = {
             "type": "boolean",
-            "description": "Counts only where no classified span stands above",
+            "description": "Counts only where no classified span is above",
         }
     return {
-        "description": "One rule, or several of which one must hold; in a rule every condition must",
+        "description": "One rule, or several of which one must match; in a rule every condition must hold",
         "anyOf": [rule, {"type": "array", "items": rule, "minItems": 1}],
     }
 
@@ -93,7 +93,7 @@ def _uncapped(what: str) -> Schema:
 
 
 def stages() -> Schema:
-    """The caps and rules of stages; a stage of one's own needs a rule."""
+    """The caps and rules of stages; a user's own stage needs a rule."""
     known = {}
     for name in (*DEFAULT_STAGES, UNATTRIBUTED):
         known[name] = caps(STAGE_MEANS[name]) if name != ASKS_PERSON else _uncapped(STAGE_MEANS[name])
@@ -115,7 +115,7 @@ def schema() -> Schema:
     route = caps("Caps for requests of this route, instead of those of [budget]")
     route["properties"]["stages"] = {
         "type": "object",
-        "description": "Caps of stages for this route; rules stand in [stages.NAME]",
+        "description": "Caps of stages for this route; rules belong in [stages.NAME]",
         "properties": {
             name: caps(STAGE_MEANS[name]) for name in (*DEFAULT_STAGES, UNATTRIBUTED) if name != ASKS_PERSON
         },
@@ -123,9 +123,9 @@ def schema() -> Schema:
     }
     score: Schema = {
         "type": "object",
-        "description": "The score that tells good answers from bad ones",
+        "description": "The score that separates good answers from bad ones",
         "properties": {
-            "name": {**TEXT, "description": "Name of the score; without it, whichever is recorded"},
+            "name": {**TEXT, "description": "Name of the score; without it, any recorded score"},
             "at_least": {"type": "number", "description": "Least score of a good answer"},
             "at_most": {"type": "number", "description": "Largest score of a good answer"},
         },
@@ -135,7 +135,7 @@ def schema() -> Schema:
     sections: dict[str, Schema] = {
         "budget": caps("Caps for the whole request"),
         "request": _section("Which spans are requests, when roots are not", match=rules(of_stage=False)),
-        "background": _section("Which spans nobody waits for: heartbeats, polls", match=rules(of_stage=False)),
+        "background": _section("Spans that nothing waits for: heartbeats, polls", match=rules(of_stage=False)),
         "good": _section("What counts as a good answer", score=score),
         "redact": _section(
             "What is never written to a dataset: overbudget ingest --budget FILE",

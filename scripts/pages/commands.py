@@ -9,8 +9,8 @@ HEAD = """# The commands
 
 Made from `overbudget COMMAND --help`. Names of commands and options change only with a note in CHANGELOG.md.
 
-Exit status: 0 fine; 1 the answer is "over budget" (`check`, and `compare` with `--fail-on-regression`); 2 wrong usage or
-unreadable input, said in one sentence on stderr. `--json` prints what [json.md](json.md) describes.
+Exit status: 0 means success; 1 means "over budget" (`check`), or slower or failing more (`compare --fail-on-regression`); 2 means
+wrong usage or unreadable input, with one sentence on stderr. `--json` prints what [json.md](json.md) describes.
 """
 
 

@@ -4,7 +4,7 @@ from overbudget.app.dashboard.cookbook import COOKBOOK
 
 HEAD = """# Asking a dataset in SQL
 
-A dataset is one DuckDB file. Any tool that speaks DuckDB reads it: `overbudget sql DATASET "SELECT …"`, the dashboard's SQL page,
+A dataset is one DuckDB file. Any DuckDB client reads it: `overbudget sql DATASET "SELECT …"`, the dashboard's SQL page,
 or `duckdb.connect("traces.duckdb", read_only=True)` in a notebook. Several may read it at the same time.
 
 | relation | one row per |
@@ -20,7 +20,7 @@ or `duckdb.connect("traces.duckdb", read_only=True)` in a notebook. Several may 
 Times are integers in ns; `start_time` and `end_time` are timestamps in UTC. [reference/relations.md](reference/relations.md) has
 every column, and so has the dataset: `SELECT table_name, column_name, comment FROM duckdb_columns()`.
 
-The same relations are Parquet files after `overbudget export DATASET --parquet DIR`: write `'DIR/requests.parquet'` where it says
+The same relations are Parquet files after `overbudget export DATASET --parquet DIR`: write `'DIR/requests.parquet'` instead of
 `requests`. Your own table joins like any other: `SELECT … FROM requests JOIN read_csv('tenants.csv') USING (tenant)` (in a notebook
 or DuckDB's own shell; the dashboard and `overbudget sql` have no access to files).
 

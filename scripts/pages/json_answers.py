@@ -13,7 +13,7 @@ from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 
 ROUTES = '[routes."POST /chat"]\np95 = "1s"\nstages.retrieval.p95 = "100ms"\n'
-BROKEN = "not a dump\n"  # a line that a dump may hold, so that ingest has something to warn of
+BROKEN = "not a dump\n"  # a line that a dump may contain, so that ingest has something to warn about
 SPAN = {
     "traceId": "1" * 32,
     "spanId": "2" * 16,

@@ -24,11 +24,11 @@ COMMANDS = (
 HEAD = """# The JSON that commands print
 
 `overbudget COMMAND … --json` prints one document to stdout. Keys may be added; none is renamed, removed or changes its meaning
-without a note in CHANGELOG.md, so a program should pass over keys that it does not know. Times that end in `_ns` are whole
-nanoseconds, shares lie between 0 and 1, and what cannot be known is null.
+without a note in CHANGELOG.md, so a program should ignore keys that it does not know. Times that end in `_ns` are whole
+nanoseconds, shares lie between 0 and 1, and unknown values are null.
 
 Each has a JSON Schema (draft 2020-12), installed with the package:
-`importlib.resources.files("overbudget.app.schemas") / "review.schema.json"`. Tests hold every command to it. `[]` stands for each
+`importlib.resources.files("overbudget.app.schemas") / "review.schema.json"`. Tests check every command against it. `[]` means each
 entry of a list. [method.md](method.md) defines the quantities.
 """
 OF_SQL = """A list with an object for each row, its keys the columns of the query. Integers stay integers, times become ISO 8601 text, maps
@@ -53,7 +53,7 @@ def _section(command: str) -> str:
 
 
 def _table(command: str, schema: Schema) -> str:
-    """A row for each key; the keys of an object like one before are not told again."""
+    """A row for each key; the keys of an object like an earlier one are not repeated."""
     rows: list[str] = []
     told: dict[str, str] = {}  # the keys of an object, and where they are told
     again: list[str] = ["check.review"]

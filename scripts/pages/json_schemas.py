@@ -1,7 +1,7 @@
-"""JSON Schemas of what the commands print, made from what they print and from the types of the results behind it.
+"""JSON Schemas of what the commands print, made from their output and from the types of the results.
 
-Which keys there are is seen in the answers; which values a key can have besides those seen is told by the dataclass
-whose fields the object has (a field that may be None is null in some answer), and by what is said of the key ("null where …").
+The answers show which keys there are; which other values a key can have follows from the dataclass with the object's
+fields (a field that may be None is null in some answer), and from the description of the key ("null where …").
 """
 
 import importlib
@@ -25,7 +25,7 @@ Schema = dict[str, Any]
 
 
 def schema_of(command: str, documents: Sequence[Any]) -> Schema:
-    """The schema that the documents of a command keep."""
+    """The schema of a command's documents."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"overbudget {command} --json",
@@ -34,7 +34,7 @@ def schema_of(command: str, documents: Sequence[Any]) -> Schema:
 
 
 def without_meaning(command: str, schema: Schema) -> list[str]:
-    """The paths of keys that nothing is said about."""
+    """The paths of keys without a description."""
     return [path for path, found in keys(command, schema) if "description" not in found and command != "sql"]
 
 
@@ -48,7 +48,7 @@ def keys(path: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
 
 
 def closed(schema: Schema) -> Schema:
-    """The same schema, and no other keys: what a test holds today's answers to."""
+    """The same schema without other keys: a test checks today's answers against it."""
     found = {key: closed(value) if key == "items" else value for key, value in schema.items()}
     if "properties" in schema:
         found["properties"] = {key: closed(value) for key, value in schema["properties"].items()}

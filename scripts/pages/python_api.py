@@ -14,7 +14,7 @@ import overbudget
 overbudget.ingest(["traces.jsonl.gz"], to="traces.duckdb")  # files, folders, patterns; what was read
 traces = overbudget.open("traces.duckdb")  # or: with overbudget.open(…) as traces:
 review = traces.review(budget="budget.toml", only={"route": "POST /chat"})
-review  # shows itself in a notebook; str(review) are its sentences
+review  # a notebook shows it with its tables; str(review) gives its sentences
 review.as_dict()  # what `overbudget review --json` prints
 review.frame()  # its main table as a pandas DataFrame; review.frame("breakdown") another one
 review.figure()  # its chart, a Plotly figure
@@ -29,7 +29,7 @@ review.result  # the dataclass of the analysis
 | `review(budget, only=, include_incomplete=)` | which stage blows the budget, at which percentile, why | what requests are made of |
 | `tail(percentile=95, budget, only=, over_budget=)` | what slow requests have in common | the worst operation in slow and typical requests |
 | `what_if(cap=, scale=, parallel=, cache=, drop_retries=, budget=, only=)` | latency with something changed: `cap={"retrieval": "400ms"}`, `scale={"inference": 0.5}`, `parallel=["tool a", "tool b"]`, `cache={"embed": "10m"}` | before and after |
-| `advise(budget, only=)` | what to change first | what the first does |
+| `advise(budget, only=)` | what to change first | effect of the first |
 | `load(budget, only=)` | whether requests stay fast under load | p50 and p95 against requests in flight |
 | `consistency(budget, only=)` | how predictable the latency is | spread by stage |
 | `audit()` | whether the traces can be trusted | |
@@ -38,9 +38,9 @@ review.result  # the dataclass of the analysis
 | `sql("SELECT …")` | a pandas DataFrame | |
 | `spans`, `requests`, … (the relations), `relation(name)` | a DuckDB relation: `traces.requests.filter("complete").df()` | |
 
-`budget` is a path, TOML text, a dict laid out like the budget file, or what `overbudget.load_budget` made of
-one. `only` says which requests, as `--only` does: `"model=big"`, a list of such conditions, a dict, or
-`overbudget.Filters`. Times are integers of nanoseconds. What a user can put right is raised as `overbudget.OverbudgetError`,
+`budget` is a path, TOML text, a dict laid out like the budget file, or the result of
+`overbudget.load_budget`. `only` selects requests, like `--only`: `"model=big"`, a list of such conditions, a dict, or
+`overbudget.Filters`. Times are integer nanoseconds. Errors that a user can fix are raised as `overbudget.OverbudgetError`,
 one sentence. `traces.connection` is DuckDB's own read-only connection; threads take a `cursor()` each.
 
 ## Every name

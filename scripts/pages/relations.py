@@ -8,9 +8,9 @@ from overbudget.store.relations import RELATIONS
 
 HEAD = """# The relations of a dataset
 
-Made from the comments that a dataset carries: `SELECT * FROM duckdb_columns()` says the same. Read them with `overbudget sql`,
+Made from the comments in a dataset: `SELECT * FROM duckdb_columns()` shows them too. Read them with `overbudget sql`,
 on the SQL page, in Python, with plain `duckdb`, or as Parquet files after `overbudget export`. Columns may be added; none is
-renamed or changes its meaning without a note in CHANGELOG.md. What lies in the schema `data` is the dataset's own affair.
+renamed or changes its meaning without a note in CHANGELOG.md. The tables in the schema `data` are internal.
 
 Times that end in `_ns` are integers in ns; of an instant, since 1970 in UTC. [method.md](method.md) defines the quantities,
 [../cookbook.md](../cookbook.md) has queries.

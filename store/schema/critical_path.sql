@@ -1,4 +1,4 @@
--- Who did each request wait for, at every instant?
+-- What did each request wait for, at every instant?
 -- One row per critical-path segment; a request's segments tile it exactly.
 CREATE VIEW critical_path AS
 SELECT r.trace_id, r.span_id AS request_span_id, s.span_id, g.start_ns, g.end_ns, g.end_ns - g.start_ns AS duration_ns,
@@ -21,6 +21,6 @@ COMMENT ON COLUMN critical_path.duration_ns IS 'Length of the segment in ns';
 COMMENT ON COLUMN critical_path.operation_id IS 'Operation of the span, in relation operations';
 COMMENT ON COLUMN critical_path.service_name IS 'Service of the span';
 COMMENT ON COLUMN critical_path.hop_to IS 'Where the request was passing to; NULL where the time is the span''s own';
-COMMENT ON COLUMN critical_path.stage IS 'Stage the segment counts for; unattributed where no classified span stands at or above it';
+COMMENT ON COLUMN critical_path.stage IS 'Stage of the segment; unattributed where neither its span nor one above is classified';
 COMMENT ON COLUMN critical_path.awaited IS 'Whether the request is known to have waited for it; false where the trace only shows what ran then';
-COMMENT ON COLUMN critical_path.while_running IS 'Span id of what ran then and went on after the request had ended; the time is not that span''s. NULL otherwise';
+COMMENT ON COLUMN critical_path.while_running IS 'Span id of a span that ran then and ended after the request; the time is not that span''s. NULL otherwise';

@@ -1,4 +1,4 @@
--- The spans as they are stored. Ask the view spans instead; this table saves space and time beneath it.
+-- The spans as they are stored. Ask the view spans instead; this table under it saves space and time.
 CREATE TABLE data.spans (
     span_no INTEGER NOT NULL,
     trace_id VARCHAR NOT NULL,

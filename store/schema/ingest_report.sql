@@ -1,4 +1,4 @@
--- What did each dump file hold, and what was odd about it?
+-- What did each dump file contain, and which warnings are there?
 CREATE TABLE ingest_report (
     source_id SMALLINT PRIMARY KEY,
     source VARCHAR NOT NULL,
@@ -20,5 +20,5 @@ COMMENT ON COLUMN ingest_report.spans IS 'Spans stored from this file';
 COMMENT ON COLUMN ingest_report.requests IS 'Requests whose entry span came from this file';
 COMMENT ON COLUMN ingest_report.duplicates IS 'Spans left out because the same span was stored already';
 COMMENT ON COLUMN ingest_report.rejected IS 'Spans that could not be kept: no usable ids or no start';
-COMMENT ON COLUMN ingest_report.sampled IS 'How its traces were chosen where --sampled said so: the probability of being kept, or tail';
+COMMENT ON COLUMN ingest_report.sampled IS 'How its traces were sampled, as given with --sampled: the probability of being kept, or tail';
 COMMENT ON COLUMN ingest_report.warnings IS 'Every kind of warning: its code, how often it occurred, and an example';

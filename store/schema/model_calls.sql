@@ -1,6 +1,6 @@
--- What did each model call take, read and write?
--- One row per model call of a request: of nested or doubled records of one call the outermost that records tokens. What
--- the spans inside it say of it counts where it says nothing itself.
+-- How long did each model call take, and how many tokens did it read and write?
+-- One row per model call of a request: if several nested or duplicate spans record one call, the outermost that records
+-- tokens. Where it lacks a fact, the spans inside it are used.
 CREATE VIEW model_calls AS
 SELECT r.trace_id, r.span_id AS request_span_id, s.span_id, o.service_name, c.model, c.provider,
     make_timestamp_ns(t.start_ns) AS start_time, c.duration_ns, c.on_path_ns, c.queue_ns, c.first_token_ns, c.writing_ns,
@@ -12,21 +12,21 @@ JOIN data.spans s ON s.span_no = c.span_no
 JOIN data.tree t ON t.span_no = c.span_no
 JOIN operations o ON o.operation_id = s.operation_id
 LEFT JOIN data.spans f ON f.span_no = c.retry_of;
-COMMENT ON VIEW model_calls IS 'One row per model call of a request, by the default rules; of several records of one call the outermost that records tokens';
+COMMENT ON VIEW model_calls IS 'One row per model call of a request, by the default rules; if several spans record one call, the outermost that records tokens';
 COMMENT ON COLUMN model_calls.trace_id IS 'Trace id of the request';
 COMMENT ON COLUMN model_calls.request_span_id IS 'Span id of the request''s entry span';
 COMMENT ON COLUMN model_calls.span_id IS 'Span id of the call';
 COMMENT ON COLUMN model_calls.service_name IS 'Service that makes the call';
 COMMENT ON COLUMN model_calls.model IS 'The model that answered, or that was asked; NULL where not recorded';
-COMMENT ON COLUMN model_calls.provider IS 'Who serves it, as recorded; NULL where not recorded';
+COMMENT ON COLUMN model_calls.provider IS 'Provider that serves it; NULL where not recorded';
 COMMENT ON COLUMN model_calls.start_time IS 'Start of the call, UTC, on the adjusted clock';
 COMMENT ON COLUMN model_calls.duration_ns IS 'From the start of the call to its end in ns, wait in a queue included';
-COMMENT ON COLUMN model_calls.on_path_ns IS 'How much of the critical path is this call''s in ns: time in inference, or in its server''s queue';
+COMMENT ON COLUMN model_calls.on_path_ns IS 'Time of the call on the critical path in ns: in inference, or in its server''s queue';
 COMMENT ON COLUMN model_calls.queue_ns IS 'Wait in the server''s queue in ns; NULL where not recorded';
 COMMENT ON COLUMN model_calls.first_token_ns IS 'From the start of the call to its first token in ns, wait in a queue included; NULL where not recorded';
 COMMENT ON COLUMN model_calls.writing_ns IS 'From the first token to the end of the call in ns, without tools that it waits for; NULL where no first token is recorded';
-COMMENT ON COLUMN model_calls.prefill_ns IS 'How long the server worked on the prompt in ns; NULL where it does not say';
-COMMENT ON COLUMN model_calls.decode_ns IS 'How long the server wrote in ns; NULL where it does not say';
+COMMENT ON COLUMN model_calls.prefill_ns IS 'How long the server worked on the prompt in ns; NULL where not recorded';
+COMMENT ON COLUMN model_calls.decode_ns IS 'How long the server wrote the answer in ns; NULL where not recorded';
 COMMENT ON COLUMN model_calls.input_tokens IS 'Input tokens, those from the provider''s cache included; NULL where not recorded';
 COMMENT ON COLUMN model_calls.cached_tokens IS 'Input tokens read from the provider''s cache; NULL where not recorded';
 COMMENT ON COLUMN model_calls.cache_write_tokens IS 'Input tokens written to the provider''s cache; NULL where not recorded';
@@ -34,4 +34,4 @@ COMMENT ON COLUMN model_calls.output_tokens IS 'Output tokens, those spent on re
 COMMENT ON COLUMN model_calls.reasoning_tokens IS 'Output tokens spent on reasoning; NULL where not recorded';
 COMMENT ON COLUMN model_calls.cost IS 'Cost as the framework recorded it, usually in US dollars; NULL where not recorded';
 COMMENT ON COLUMN model_calls.status_code IS 'Status of the call: UNSET, OK or ERROR';
-COMMENT ON COLUMN model_calls.retry_of IS 'Span id of the failed call that this one repeats; NULL where it is no retry';
+COMMENT ON COLUMN model_calls.retry_of IS 'Span id of the failed call that this one retries; NULL where it is not a retry';

@@ -1,5 +1,5 @@
 -- Which operations are there, and which stage does each belong to?
--- One row per distinct combination of what classification looks at. Rules classify operations, never spans.
+-- One row per distinct combination of what the rules look at. Rules classify operations, never spans.
 CREATE TABLE operations (
     operation_id INTEGER PRIMARY KEY,
     service_name VARCHAR NOT NULL,
@@ -20,8 +20,8 @@ COMMENT ON COLUMN operations.scope_name IS 'Name of the instrumentation scope, e
 COMMENT ON COLUMN operations.name IS 'Span name with every id in it (UUID, long number, hexadecimal digits, address, date) masked as {id}; spans.name has it as recorded';
 COMMENT ON COLUMN operations.kind IS 'UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER or CONSUMER';
 COMMENT ON COLUMN operations.stage IS 'Stage by the default rules; NULL where no rule applies';
-COMMENT ON COLUMN operations.weak IS 'True where the rule classifies a span only if no classified span stands above it';
+COMMENT ON COLUMN operations.weak IS 'True where the rule classifies a span only if no span above it is classified';
 COMMENT ON COLUMN operations.rule IS 'The rule that decided, in words; NULL where none applies';
 COMMENT ON COLUMN operations.span_count IS 'Spans of this operation in the dataset';
-COMMENT ON COLUMN operations.peer IS 'What a call span says it calls: server.address, peer.service, db.system.name or gen_ai.provider.name; NULL for other spans';
+COMMENT ON COLUMN operations.peer IS 'Where a call span goes, as recorded: server.address, peer.service, db.system.name or gen_ai.provider.name; NULL for other spans';
 COMMENT ON COLUMN operations.keys IS 'Semantic-convention attributes that classification looks at, as found on the spans';

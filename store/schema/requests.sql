@@ -47,7 +47,7 @@ COMMENT ON COLUMN requests.latency_ns IS 'End-to-end latency of the request in n
 COMMENT ON COLUMN requests.status_code IS 'Status of the entry span: UNSET, OK or ERROR';
 COMMENT ON COLUMN requests.failed IS 'Whether the entry span failed: status ERROR, or an HTTP response status of 500 and above';
 COMMENT ON COLUMN requests.entry IS 'The entry span: whole; open where it has no end, so that the request took at least this long; missing where it is not in the data and only its children are';
-COMMENT ON COLUMN requests.complete IS 'False where the trace has orphans or a span without an end: what the request is made of is not known for sure';
+COMMENT ON COLUMN requests.complete IS 'False where the trace has orphans or a span without an end: where the request''s time went is not certain';
 COMMENT ON COLUMN requests.weight IS 'How many requests this one stands for: 1 / probability of sampling, 1 where nothing is recorded';
 COMMENT ON COLUMN requests.span_count IS 'Spans of the request';
 COMMENT ON COLUMN requests.model IS 'Model of the longest inference span that names one';

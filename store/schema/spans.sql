@@ -1,5 +1,5 @@
 -- What did every span record?
--- One row per span, with what its operation, resource, scope and dump file say of it.
+-- One row per span, joined with its operation, resource, scope and dump file.
 CREATE VIEW spans AS
 SELECT
     s.trace_id, s.span_id, s.parent_span_id, s.trace_state, s.flags, coalesce(s.name, o.name) AS name, o.kind, o.service_name, c.name AS scope_name,
@@ -37,7 +37,7 @@ COMMENT ON COLUMN spans.attributes IS 'Span attributes as text; lists and maps a
 COMMENT ON COLUMN spans.resource_attributes IS 'Resource attributes as text; lists and maps as JSON';
 COMMENT ON COLUMN spans.scope_attributes IS 'Scope attributes as text; lists and maps as JSON';
 COMMENT ON COLUMN spans.operation_id IS 'The operation, in relation operations';
-COMMENT ON COLUMN spans.skew_ns IS 'ns that analysis adds to the recorded times to bring the span on its parent''s clock';
+COMMENT ON COLUMN spans.skew_ns IS 'ns that analysis adds to the recorded times to put the span on its parent''s clock';
 COMMENT ON COLUMN spans.source IS 'The dump file the span was read from';
 COMMENT ON COLUMN spans.dropped_attributes_count IS 'Attributes the exporter dropped';
 COMMENT ON COLUMN spans.dropped_events_count IS 'Events the exporter dropped';

@@ -1,4 +1,4 @@
--- How much of each request does each stage explain?
+-- How much of each request's time is in each stage?
 -- One row per request and stage that occurs in it; the stage times of a request sum to its duration.
 CREATE VIEW stage_time AS
 SELECT r.trace_id, r.span_id AS request_span_id, r.route, t.stage, s.stage_ns, s.busy_ns, s.span_count

@@ -60,8 +60,8 @@ STATUS_NAMES = {f"STATUS_CODE_{name}": number for number, name in enumerate(STAT
 def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Iterator[list[Record]]:
     """The resource spans of each record of traces in a piece of JSON lines, as `rows.columns_of` takes them.
 
-    What is no record of traces is reported (`unreadable_record`, `other_signals`); a span that cannot be read is
-    rejected, the rest of its record kept. Of a record that is broken the part before the break is kept.
+    Anything that is not a record of traces is reported (`unreadable_record`, `other_signals`); a span that cannot be read
+    is rejected, the rest of its record kept. Of a broken record the part before the break is kept.
     """
     for line in piece.split(b"\n"):
         if not line.strip():
@@ -80,9 +80,9 @@ def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Ite
 
 
 def _parsed(line: bytes, report: FileReport) -> Any:
-    """A JSON document. Numbers may be absurd (1e400, NaN, three hundred digits): their span is refused, not its record.
+    """A JSON document. Numbers may be absurd (1e400, NaN, three hundred digits): only their span is refused, not the record.
 
-    Errors: orjson.JSONDecodeError where it is none.
+    Errors: orjson.JSONDecodeError where it is not JSON.
     """
     try:
         return orjson.loads(line)
@@ -95,8 +95,8 @@ def _parsed(line: bytes, report: FileReport) -> Any:
 
 
 def _leniently(line: bytes, report: FileReport) -> Any:
-    """A JSON document by Python's own parser. Half a character, which could not be stored, is U+FFFD; an integer of more
-    digits than Python takes is infinite. Errors: ValueError, RecursionError.
+    """A JSON document by Python's own parser. A lone surrogate, which could not be stored, becomes U+FFFD; an integer of more
+    digits than Python accepts becomes infinite. Errors: ValueError, RecursionError.
     """
     record = json.loads(line, strict=False, parse_int=lambda digits: int(digits) if len(digits) < 400 else math.inf)
     text = json.dumps(record, ensure_ascii=False)
@@ -171,7 +171,7 @@ def _resource_spans(one: Record, report: FileReport) -> Record:
 
 
 def _around(value: Any, report: FileReport) -> list[Record]:
-    """The objects of a list that stands around spans. What is none is reported."""
+    """The objects of a list that contains spans. Items that are not objects are reported."""
     if not isinstance(value or [], list):
         report.warn("unreadable_record", f"around spans: {shown(value)[:40]} is not a list")
         return []
@@ -183,7 +183,7 @@ def _around(value: Any, report: FileReport) -> list[Record]:
 
 
 def _readable(read: Callable[[], T], otherwise: T, report: FileReport) -> T:
-    """What stands around spans, or `otherwise` where it is of the wrong type: that is reported, and costs no span."""
+    """A value around spans, or `otherwise` where it has the wrong type: that is reported and costs no span."""
     try:
         return read()
     except Unusable as error:
@@ -199,7 +199,7 @@ def _object(value: Any) -> Record:
 
 
 def _each(what: str, given: Any, read: Callable[[Record, FileReport], Record], report: FileReport) -> list[Record]:
-    """The events or links of a span. One that cannot be read is reported, and costs itself."""
+    """The events or links of a span. One that cannot be read is reported and left out."""
     if not isinstance(given or [], list):
         report.warn(f"unreadable_{what}", f"the {what}s of a span are not a list: {shown(given)[:40]}")
         return []
@@ -291,7 +291,7 @@ def _dropped(record: Record) -> int:
 
 
 def _attributes(attributes: Any, report: FileReport) -> list[Attribute]:
-    """An attribute list. What cannot be read in it is reported, and costs itself."""
+    """An attribute list. An attribute that cannot be read is reported and left empty."""
     if attributes is None:
         return []
     if not isinstance(attributes, list):

@@ -2,7 +2,7 @@
 
 JSON lines are cut at newlines. Everything else (pretty-printed, concatenated, arrays, one object of many gigabytes)
 goes through a scanner (ingest.formats.json.scanner) that knows strings and nesting; a document larger than a piece is cut between the elements of
-its resourceSpans, scopeSpans or spans, and what stands above them (the resource, the scope) is repeated.
+its resourceSpans, scopeSpans or spans, and what is above them (the resource, the scope) is repeated.
 """
 
 import codecs
@@ -19,10 +19,10 @@ _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 def pieces(stream: BinaryIO, report: FileReport) -> Iterator[list[bytes]]:
     """Pieces of JSON lines, each of whole documents, about PIECE bytes. White space and byte-order marks are gone.
-    A piece comes in fragments that follow on one another, because putting them together takes as long as reading them.
+    A piece comes as consecutive fragments, because joining them takes as long as reading them.
 
-    Text that is no document is reported as `unreadable_record`, a last document without an end as `cut_off`; what can
-    be saved of it comes as a piece. UTF-16 is recognised by its byte-order mark.
+    Text that is not JSON is reported as `unreadable_record`, a last document without an end as `cut_off`; the readable part
+    of it comes as a piece. UTF-16 is recognised by its byte-order mark.
     """
     source = _decoded(stream)
     head = next(source, b"")

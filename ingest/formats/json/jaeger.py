@@ -1,8 +1,8 @@
 """Traces as Jaeger's query API has always returned them (`data[].spans` with `processes`), as OTLP records.
 
 The translation is that of the OpenTelemetry collector: microseconds, the parent is the first CHILD_OF
-reference of the same trace or else its first FOLLOWS_FROM; other references become links. What is of the wrong type costs
-itself: it becomes OTLP of the wrong type, which `dialects` reports, or is reported here where OTLP has no place for it.
+reference of the same trace or else its first FOLLOWS_FROM; other references become links. Values of the wrong type become
+OTLP of the wrong type, which `dialects` reports, or are reported here where OTLP has no place for them.
 Ids are left as they are written: old Jaeger left out leading zeros, test cases name spans A and B (kernels/text_ids.py).
 Times that count from the start of the trace, as test cases have them, are put into the first days of 1970.
 """
@@ -70,7 +70,7 @@ def _plus(time: Any, offset: int) -> Any:
 
 
 def _list(value: Any, what: str, report: FileReport) -> list[Any]:
-    """A list; empty where it is absent or, and that is reported, none."""
+    """A list; empty where it is absent, or not a list (which is reported)."""
     if value is None or isinstance(value, list):
         return value or []
     report.warn("unreadable_record", f"{what}: {shown(value)} is not a list")
@@ -78,7 +78,7 @@ def _list(value: Any, what: str, report: FileReport) -> list[Any]:
 
 
 def _tags(value: Any, what: str, report: FileReport) -> list[Record]:
-    """The tags of a list of them; what is none is reported."""
+    """The tags in a list; items that are not objects are reported."""
     tags = []
     for tag in _list(value, what, report):
         if isinstance(tag, dict):
@@ -153,7 +153,7 @@ def _span(span: Record, given: list[Record], tags: Record, report: FileReport) -
 
 
 def _microseconds(value: Any) -> int:
-    """A time or a duration in microseconds, as ns; 0 where it is absent. Errors: Unusable where it is no number."""
+    """A time or a duration in microseconds, as ns; 0 where it is absent. Errors: Unusable where it is not a number."""
     return 1_000 * whole(value, "bad_time", 0, INT64 // 1_000)
 
 

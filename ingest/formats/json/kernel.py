@@ -1,8 +1,8 @@
 """One pass over canonical OTLP/JSON, from bytes to columns.
 
 `scan` fills the arrays of `Columns`. A level of OTLP is one function here:
-it takes the position of an object and returns the position after it. What canonical OTLP/JSON does not write is ODD,
-and the whole piece is left to the slow way (ingest.formats.json.dialects); a capacity that does not suffice is FULL.
+it takes the position of an object and returns the position after it. Anything that canonical OTLP/JSON does not write gives
+ODD, and the general reader (ingest.formats.json.dialects) reads the whole piece; too little room gives FULL.
 """
 
 import numpy as np
@@ -117,7 +117,7 @@ F_BOOL = field("boolValue")
 F_DOUBLE = field("doubleValue")
 F_BYTES = field("bytesValue")
 F_ARRAY = field("arrayValue")
-# Names that canonical OTLP/JSON does not have, and that the slow way knows what to do with.
+# Names that canonical OTLP/JSON does not have, but that the general reader knows.
 _ODD_FIELDS = tuple(
     field(name)
     for name in (
@@ -133,7 +133,7 @@ _ODD_FIELDS = tuple(
 
 @jit
 def _other(code, data, i):
-    """A field that its level does not know."""
+    """A field that is unknown at its level."""
     for odd in _ODD_FIELDS:
         if code == odd:
             return ODD
@@ -181,7 +181,7 @@ def _time(data, i, c, row, out):
 
 @jit
 def _name(data, i, table, out):
-    """A string of which there are few distinct ones: (position, code)."""
+    """A string of a column with few distinct values: (position, code)."""
     if data[i] != 34:
         return ODD, np.int64(ODD)
     end = plain_end(data, i + 1)
@@ -303,7 +303,7 @@ def _item(data, i, c, out):
 
 @jit
 def _six_bits(c):
-    """What a character of base64 stands for; ODD where it is none."""
+    """The value of a character of base64; ODD where it is none."""
     if 65 <= c <= 90:
         return c - 65
     if 97 <= c <= 122:
@@ -352,7 +352,7 @@ def _value(data, i, owner, entry, out):
         elif code == F_DOUBLE:
             end = number_end(data, i)
             if end < 0 or (end == i + 2 and data[i] == 45 and data[i + 1] == 48):
-                return ODD  # no number, or -0, which Python's parsers take for the integer
+                return ODD  # not a number, or -0, which Python's parsers read as an integer
             _copy_number(data, i, end, c, out)
             i = end
         elif code == F_BYTES:
@@ -715,7 +715,7 @@ def _record(data, i, out):
 
 @outer
 def scan(data, ends, out):
-    """Read the documents in data[:ends[-1]], which is followed by SLACK zeros, into columns, whatever is in them.
+    """Read the documents in data[:ends[-1]], which is followed by SLACK zeros, into columns, overwriting them.
 
     Returns how many bytes were read, or ODD where something is not canonical OTLP/JSON, or FULL where the columns have
     too few rows.

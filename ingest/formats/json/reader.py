@@ -2,8 +2,8 @@
 
 Canonical OTLP/JSON goes through a kernel (formats/json/kernel.py). A piece that holds anything the kernel does not
 understand (another dialect, nested values, a broken line) goes through the general reader (formats/json/dialects.py), which
-makes the same of canonical JSON and takes about six times as long. Where the kernel was never compiled on this machine, small
-dumps go through the general reader too: compiling takes as long as reading a hundred megabytes.
+gives the same result for canonical JSON and takes about six times as long. Where the kernel was never compiled on this machine,
+small dumps go through the general reader too: compiling takes as long as reading a hundred megabytes.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def read(stream: BinaryIO, report: FileReport, form: Format = OTLP) -> Iterator[
     Errors: OverbudgetError where nothing in the stream is a record of traces.
     """
     understood = False
-    texts = prefetch(_texts(stream, report))  # is being read while the kernels are loaded
+    texts = prefetch(_texts(stream, report))  # reads while the kernels are loaded
     try:
         from overbudget.ingest.formats.json.kernel import scan
         from overbudget.ingest.formats.kernel_reader import KernelReader, batch_of_columns
@@ -63,7 +63,7 @@ def read(stream: BinaryIO, report: FileReport, form: Format = OTLP) -> Iterator[
 
 
 def _worth_the_kernel(fragments: list[bytes]) -> bool:
-    """Whether the kernel is at hand, or so much is to be read that it is worth compiling."""
+    """Whether the kernel is compiled, or there is enough to read that compiling is worth it."""
     from overbudget.ingest.formats.json.kernel import scan
     from overbudget.kernels.jit import AS_PYTHON, is_compiled
 

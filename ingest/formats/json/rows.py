@@ -1,4 +1,4 @@
-"""Records of spans, as Python objects, as the columns that the kernel fills: what comes after is the same for both."""
+"""Span records as Python objects, turned into the columns that the kernel fills: all later steps are shared."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +21,7 @@ def columns_of(resource_spans: Iterable[Record]) -> Columns:
 
 
 class _Rows:
-    """Columns as lists, while they grow."""
+    """Columns as growing lists."""
 
     def __init__(self) -> None:
         self._text: list[list[str]] = [[] for _ in range(c.TEXTS)]

@@ -11,7 +11,7 @@ from overbudget.ingest.report import FileReport
 from overbudget.kernels.jit import READ_U8, kernel
 
 PIECE = 16 << 20  # bytes; a document larger than this is cut
-LARGEST = 256 << 20  # bytes; what cannot be cut and is larger than this is not read
+LARGEST = 256 << 20  # bytes; a larger document that cannot be cut is not read
 _LEVELS = 12  # nesting levels whose positions are kept; spans stand at most seven deep
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")
 _CUTTABLE = (b"resourceSpans", b"resource_spans", b"batches", b"scopeSpans", b"scope_spans", b"spans",
@@ -19,7 +19,7 @@ _CUTTABLE = (b"resourceSpans", b"resource_spans", b"batches", b"scopeSpans", b"s
 _NEEDS_RESOURCE = _CUTTABLE[3:]
 
 
-DEPTH, IN_STRING, ESCAPED, REACHED, GARBAGE, BROKEN_OFF = range(6)  # what of the scan's state is where
+DEPTH, IN_STRING, ESCAPED, REACHED, GARBAGE, BROKEN_OFF = range(6)  # indices into the scan's state
 _QUOTE, _BACKSLASH, _COMMA, _NEWLINE = (ord(c) for c in '"\\,\n')
 _BRACE, _BRACE_END, _BRACKET, _BRACKET_END = (ord(c) for c in "{}[]")
 
@@ -42,14 +42,14 @@ def _string_end(data, i, escaped):
 
 @kernel
 def _note_garbage(i, state):
-    """What stands at `i` is in no document; the first place counts."""
+    """Note that the byte at `i` is outside any document; the first position counts."""
     if state[GARBAGE] < 0:
         state[GARBAGE] = i
 
 
 @kernel
 def _between_documents(depth, kind):
-    """Whether what stands on level `depth` are documents: nothing is around them but arrays, at most two."""
+    """Whether values on level `depth` are documents: only arrays are around them, at most two."""
     return depth == 0 or (depth <= 2 and kind[0] == _BRACKET and (depth == 1 or kind[1] == _BRACKET))
 
 
@@ -68,9 +68,9 @@ def _close(c, i, depth, opened, kind, closed, document):
 def _scan(data, state, opened, kind, closed, documents):
     """Advance from state[REACHED]; returns how many documents (start, end) were completed.
 
-    state: nesting depth, whether in a string and after a backslash, position reached, where what is no document starts
-    (or -1), and where a document is broken off (or -1). Per nesting level: where the innermost container was opened,
-    its kind (the byte), and where the last container directly in it was closed. Stops early when `documents` is full.
+    state: nesting depth, whether in a string and after a backslash, position reached, where text outside any document starts
+    (or -1), and where a document breaks off (or -1). Per nesting level: where the innermost container was opened, its kind
+    (the byte), and where the last container directly in it was closed. Stops early when `documents` is full.
     """
     found, i, depth = 0, state[REACHED], state[DEPTH]
     in_string, escaped = state[IN_STRING] != 0, state[ESCAPED] != 0
@@ -161,16 +161,16 @@ class Scanner:
                 return
 
     def end(self) -> Iterator[bytes]:
-        """What can be saved of a document that never ends."""
+        """The readable part of a document that never ends."""
         rest = bytes(self._buffer).strip()
         if not rest.strip(b"[], \r\n\t"):
             return
         self._report.warn("cut_off", f"the last document ends early, after: …{rest[-60:].decode('utf-8', 'replace')}")
-        whole = list(self.saved())  # brackets that do not match hide where it breaks: then a parser must tell
+        whole = list(self.saved())  # unmatched brackets hide where it breaks: then a parser must find it
         yield from whole or [rest.translate(_NEWLINES) + b"\n"]
 
     def saved(self) -> Iterator[bytes]:
-        """The elements that are whole of a document that is not, as documents."""
+        """The complete elements of an incomplete document, as documents."""
         while piece := self._cut():
             yield piece
             yield from self.feed(b"")
@@ -219,7 +219,7 @@ class Scanner:
 
 
 def whole_part(text: bytes) -> Iterator[bytes]:
-    """What can be saved of a document that is broken at the end of `text`: its whole elements, as documents."""
-    scanner = Scanner(FileReport(""))  # whoever asks has reported it
+    """The readable part of a document that breaks off at the end of `text`: its complete elements, as documents."""
+    scanner = Scanner(FileReport(""))  # the caller has reported it
     yield from scanner.feed(text)
     yield from scanner.saved()

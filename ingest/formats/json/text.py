@@ -1,4 +1,4 @@
-"""Kernel words for JSON text: strings, integers, fields and elements, straight from the bytes.
+"""Kernel functions for JSON text: strings, integers, fields and elements, straight from the bytes.
 
 Every function takes the text and a position in it and returns the position after what it has read, or ODD where the
 text is not what it expects: not JSON, or JSON that canonical OTLP does not write. The text must end in SLACK zeros.
@@ -10,14 +10,14 @@ from overbudget.kernels.words import WORD, jit, load_word, store_word, trailing_
 
 ODD = -1
 
-# What `next_field` and `next_element` say besides the code of a field.
+# What `next_field` and `next_element` return other than the code of a field.
 START, END, ELEMENT = np.uint64(0), np.uint64(1), np.uint64(2)
 
 _K1, _K2 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 _HIGH, _ONES = np.uint64(0x8080808080808080), np.uint64(0x0101010101010101)
 _QUOTES, _SLASHES, _SPACES = (np.uint64(0x0101010101010101 * c) for c in b'"\\ ')
 _M1, _M2, _LARGEST = np.uint64(_K1), np.uint64(_K2), np.uint64(2**63 - 1)
-_DEEPEST = 60  # levels that skip_value follows
+_DEEPEST = 60  # nesting levels that skip_value follows
 
 
 def field(name: str) -> np.uint64:
@@ -108,7 +108,7 @@ def _four_digits(data, i):
 
 @jit
 def _unescape(data, i, text, at):
-    """Write what an escape (its backslash is at i - 1) stands for, as UTF-8."""
+    """Write the character of an escape (its backslash is at i - 1) as UTF-8."""
     c = data[i]
     if c == 34 or c == 92 or c == 47:
         text[at] = c
@@ -254,7 +254,7 @@ def _skip_name(data, i):
 
 @jit
 def skip_value(data, i):
-    """The position after any value: a field that nobody asks for. It must be JSON all the same: a broken record is reported as one."""
+    """The position after any value, of a field that is not read. It must still be JSON: a broken record is reported as such."""
     objects = np.uint64(0)  # one bit for each level: whether it is an object
     depth = 0
     while True:
@@ -304,7 +304,7 @@ def next_field(data, i, state):
     """The next field of an object that is not null: (position of its value, code).
 
     `state` is START before the object, then the code returned last. (position after the object, END) at its end,
-    (ODD, END) where it is no object or has names with escapes.
+    (ODD, END) where it is not an object or has names with escapes.
     """
     while True:
         i = space(data, i)

@@ -9,11 +9,11 @@ import orjson
 from overbudget.ingest.report import FileReport
 
 UINT32, INT64, UINT64 = 2**32, 2**63, 2**64
-MOST_LEVELS = 50  # of lists and maps in one another, as many as protobuf's decoders follow
+MOST_LEVELS = 50  # of nested lists and maps, as many as protobuf's decoders follow
 
 
 class Unusable(Exception):
-    """A span cannot be read; `code` is what it is reported under."""
+    """A span cannot be read; it is reported under `code`."""
 
     def __init__(self, code: str, said: str) -> None:
         super().__init__(said)
@@ -21,14 +21,14 @@ class Unusable(Exception):
 
 
 def shown(value: Any) -> str:
-    """A value of a document, fit for a message: text as it is, what holds other values by its type alone."""
+    """A value of a document, for a message: text as it is, objects and lists only by their type."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     return value if isinstance(value, str) else str(value)
 
 
 def whole(value: Any, code: str, lowest: int, beyond: int) -> int:
-    """An integer written as number or text, integral doubles such as 1.5e18 among them; null and "" mean 0."""
+    """An integer written as number or text, or as an integral double such as 1.5e18; null and "" mean 0."""
     if value is None or value == "":
         return 0
     try:
@@ -50,7 +50,7 @@ def whole(value: Any, code: str, lowest: int, beyond: int) -> int:
 def instant(value: Any) -> int:
     """A time in ns since the epoch, 0 where it is absent; from 2^63 on it is negative, as in the columns of the kernels.
 
-    Errors: Unusable where it is no number of 64 bits.
+    Errors: Unusable where it is not a 64-bit number.
     """
     number = whole(value, "bad_time", 0, UINT64)
     return number if number < INT64 else number - UINT64
@@ -90,7 +90,7 @@ def identifier(value: Any, size: int, report: FileReport) -> str:
 
 
 def text_of(plain: Any) -> str:
-    """A Python value, but for None and doubles, as it is stored: text; lists and maps as compact JSON."""
+    """A Python value other than None and doubles as it is stored: text; lists and maps as compact JSON."""
     if isinstance(plain, str):
         return plain
     if isinstance(plain, bool):

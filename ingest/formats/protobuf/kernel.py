@@ -1,8 +1,8 @@
 """One pass over OTLP/protobuf, from bytes to columns.
 
 `scan` fills the arrays of `Columns`. A level of OTLP is one function here: it takes where a message begins and ends and
-returns its end, or BAD where the bytes are no such message. Fields that nobody asks for, and known ones of another wire
-type, are skipped, as protobuf's own decoders do. Lists and maps are left as they are, for ingest.formats.nested_values.
+returns its end, or BAD where the bytes are not such a message. Fields that are not read, and known ones of another wire
+type, are skipped, as protobuf's own decoders do. Lists and maps are copied undecoded, for ingest.formats.nested_values.
 """
 
 import numpy as np
@@ -426,7 +426,7 @@ def _resource_spans(data, i, end, out):
 
 @outer
 def scan(data, ends, out):
-    """Read messages of TracesData into columns, whatever is in them: the first in data[:ends[0]], and so on.
+    """Read messages of TracesData into columns, overwriting them: the first in data[:ends[0]], and so on.
 
     SLACK zeros follow the last. Returns how many bytes were read, or BAD, or FULL where the columns have too few rows.
     """

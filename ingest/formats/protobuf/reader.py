@@ -97,10 +97,10 @@ def _message(stream: Stream, size: int, report: FileReport) -> Iterator[bytes]:
 
 
 def _apart(data: bytes, start: int, end: int, above: tuple[bytes, ...], report: FileReport) -> Iterator[bytes]:
-    """The spans that are whole of a message that is wrong or cut off, each as a message of its own.
+    """The complete spans of a message that is wrong or cut off, each as a separate message.
 
-    `above` are the headers of what encloses data[start:end]. Spans whose resource may be in what is missing are left
-    out: it could not be told whose they are.
+    `above` are the headers of the messages around data[start:end]. Spans whose resource may be in the missing part are
+    left out, because their service would be unknown.
     """
     depth, found, sound = len(above), list[Field](), False
     try:
@@ -134,7 +134,7 @@ _HEADER = ((), (1,), (1,))
 
 
 def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: FileReport) -> Iterator[bytes]:
-    """Parts of the message that the next `size` bytes of the stream are; `above` are the headers of its enclosing ones."""
+    """Parts of the message in the next `size` bytes of the stream; `above` are the headers of the enclosing messages."""
     repeated, headers = _REPEATED[len(above)], _HEADER[len(above)]
     header = b""
     while size is None or size > 0:
@@ -176,7 +176,7 @@ def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: F
 
 
 def _pass_over(stream: Stream, size: int | None) -> None:
-    """Leave out the next `size` bytes, or all that is left."""
+    """Skip the next `size` bytes, or the whole rest."""
     if size is None:
         stream.skip()
         return
@@ -185,7 +185,7 @@ def _pass_over(stream: Stream, size: int | None) -> None:
 
 
 def _wrapped(data: bytes, header: bytes, above: tuple[bytes, ...]) -> bytes:
-    """A part of a message with what encloses it."""
+    """A part of a message inside its enclosing messages."""
     headers = (*above, header)
     for depth in range(len(headers) - 1, -1, -1):
         data = headers[depth] + data
@@ -197,7 +197,7 @@ def _wrapped(data: bytes, header: bytes, above: tuple[bytes, ...]) -> bytes:
 def _decode(
     spans: KernelReader, messages: list[bytes], report: FileReport, code: str = "unreadable_record"
 ) -> Iterator[SpanBatch]:
-    """The spans of the messages. What cannot be decoded is taken apart, until the spans that are wrong stand alone."""
+    """The spans of the messages. Messages that cannot be decoded are split until the wrong spans are alone."""
     if not messages:
         return
     batch = spans.batch_of(messages, report, documents=True)

@@ -10,7 +10,7 @@ from overbudget.ingest.report import FileReport
 
 @cache
 def _lenient() -> Any:
-    """TracesData with every text field declared as bytes, so that nothing is refused."""
+    """TracesData with every text field declared as bytes, so that any bytes are accepted."""
     from opentelemetry.proto.common.v1 import common_pb2
     from opentelemetry.proto.resource.v1 import resource_pb2
     from opentelemetry.proto.trace.v1 import trace_pb2
@@ -35,7 +35,7 @@ def _loosen(message: Any) -> None:
 
 
 def repaired(data: bytes, report: FileReport) -> bytes | None:
-    """The message with U+FFFD where its text is not UTF-8; None where that is not what is wrong with it."""
+    """The message with U+FFFD where its text is not UTF-8; None where something else is wrong with it."""
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -49,7 +49,7 @@ def repaired(data: bytes, report: FileReport) -> bytes | None:
 
 
 def _replace(message: Any, strict: Any) -> int:
-    """Repair the text of a message in place, guided by the descriptor that tells text from bytes."""
+    """Repair the text of a message in place, guided by the descriptor that distinguishes text from bytes."""
     count = 0
     for field, value in message.ListFields():
         twin = strict.fields_by_number[field.number]

@@ -1,4 +1,4 @@
-"""The wire format of protobuf, as far as it takes to cut messages apart."""
+"""The wire format of protobuf, as far as cutting messages needs it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

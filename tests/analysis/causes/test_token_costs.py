@@ -138,7 +138,7 @@ def test_of_many_calls_some_are_chosen_evenly_and_always_the_same() -> None:
 
 def test_a_cost_is_told_while_its_interval_reaches_no_further_than_half_of_it() -> None:
     def told(**ends: Any) -> bool:
-        return Cost(**{"ns": 10.0, "low_ns": 5.0, "high_ns": 15.0, "explained": 0.1, **ends}).told
+        return Cost(**{"ns": 10.0, "low_ns": 5.0, "high_ns": 15.0, "explained": 0.1, **ends}).reliable
 
     assert told()
     assert not told(low_ns=4.9)

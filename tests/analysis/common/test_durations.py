@@ -57,9 +57,9 @@ def test_a_shown_duration_has_about_three_digits_and_the_unit_that_fits(ns: int 
 
 
 def test_a_large_part_of_seconds_is_shown_in_seconds_and_a_small_one_is_not() -> None:
-    assert format_duration(900_000_000, beside_ns=2_310_000_000) == "0.90 s"
-    assert format_duration(12_000_000, beside_ns=2_310_000_000) == "12 ms"
-    assert format_duration(900_000_000, beside_ns=990_000_000) == "900 ms"
+    assert format_duration(900_000_000, next_to_ns=2_310_000_000) == "0.90 s"
+    assert format_duration(12_000_000, next_to_ns=2_310_000_000) == "12 ms"
+    assert format_duration(900_000_000, next_to_ns=990_000_000) == "900 ms"
 
 
 @given(st.integers(0, LONGEST_NS), st.integers(0, LONGEST_NS))

@@ -140,7 +140,7 @@ def test_a_new_step_and_one_that_is_gone_are_growth_of_how_often(tmp_path: Path)
 
 def test_occurring_more_often_counts_only_beyond_two_errors() -> None:
     def of(often: float, error: float) -> float:
-        return Growth(("a", "x", None), 10.0, often, 0.0, error, 1.0, 1.0).told_ns
+        return Growth(("a", "x", None), 10.0, often, 0.0, error, 1.0, 1.0).ranked_ns
 
     assert of(50.0, 20.0) == 20.0
     assert of(40.0, 20.0) == 10.0
