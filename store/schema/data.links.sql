@@ -1,9 +1,9 @@
--- The span links as they are stored. Ask the view span_links instead.
+-- The span links as they are stored. Query the view span_links instead.
 CREATE TABLE data.links (
     span_no INTEGER NOT NULL, linked_trace_id VARCHAR NOT NULL, linked_span_id VARCHAR NOT NULL, trace_state VARCHAR NOT NULL,
     flags UINTEGER NOT NULL, attributes STRUCT("key" VARCHAR, "value" VARCHAR)[] NOT NULL, dropped_attributes_count UINTEGER NOT NULL
 );
-COMMENT ON TABLE data.links IS 'One row per span link, as stored; the view span_links is the one to ask';
+COMMENT ON TABLE data.links IS 'One row per span link, as stored; the view span_links is the one to query';
 COMMENT ON COLUMN data.links.span_no IS 'The span that links';
 COMMENT ON COLUMN data.links.linked_trace_id IS 'Trace id of the span linked to';
 COMMENT ON COLUMN data.links.linked_span_id IS 'Span id of the span linked to';

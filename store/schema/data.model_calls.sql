@@ -1,11 +1,11 @@
--- Model calls as they are stored. Ask the view model_calls instead.
+-- Model calls as they are stored. Query the view model_calls instead.
 CREATE TABLE data.model_calls (
     span_no INTEGER NOT NULL, request_no INTEGER NOT NULL, duration_ns BIGINT NOT NULL, on_path_ns BIGINT NOT NULL,
     queue_ns BIGINT, first_token_ns BIGINT, writing_ns BIGINT, prefill_ns BIGINT, decode_ns BIGINT,
     model VARCHAR, provider VARCHAR, input_tokens BIGINT, cached_tokens BIGINT, cache_write_tokens BIGINT, output_tokens BIGINT,
     reasoning_tokens BIGINT, cost DOUBLE, retry_of INTEGER
 );
-COMMENT ON TABLE data.model_calls IS 'One row per model call of a request; the view model_calls is the one to ask';
+COMMENT ON TABLE data.model_calls IS 'One row per model call of a request; the view model_calls is the one to query';
 COMMENT ON COLUMN data.model_calls.span_no IS 'The call''s span';
 COMMENT ON COLUMN data.model_calls.request_no IS 'The request';
 COMMENT ON COLUMN data.model_calls.duration_ns IS 'From the call''s start to its end in ns';

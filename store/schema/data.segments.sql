@@ -1,10 +1,10 @@
--- The critical path as it is stored. Ask the view critical_path instead.
+-- The critical path as it is stored. Query the view critical_path instead.
 CREATE TABLE data.segments (
     request_no INTEGER NOT NULL, span_no INTEGER NOT NULL, start_ns BIGINT NOT NULL, end_ns BIGINT NOT NULL,
     operation_id INTEGER NOT NULL, hop_to_id INTEGER NOT NULL, stage_id SMALLINT NOT NULL,
     awaited BOOLEAN NOT NULL, while_running INTEGER NOT NULL
 );
-COMMENT ON TABLE data.segments IS 'One row per critical-path segment, requests together, in time order; the view critical_path is the one to ask';
+COMMENT ON TABLE data.segments IS 'One row per critical-path segment, requests together, in time order; the view critical_path is the one to query';
 COMMENT ON COLUMN data.segments.request_no IS 'The request';
 COMMENT ON COLUMN data.segments.span_no IS 'The span that owns the segment';
 COMMENT ON COLUMN data.segments.start_ns IS 'Start of the segment, ns since the epoch, on the adjusted clock';

@@ -20,7 +20,7 @@ CREATE TABLE data.spans (
     dropped_events_count UINTEGER NOT NULL,
     dropped_links_count UINTEGER NOT NULL
 );
-COMMENT ON TABLE data.spans IS 'One row per span, as stored; the view spans is the one to ask';
+COMMENT ON TABLE data.spans IS 'One row per span, as stored; the view spans is the one to query';
 COMMENT ON COLUMN data.spans.span_no IS 'Number of the span within this dataset, in the order of reading';
 COMMENT ON COLUMN data.spans.trace_id IS 'Trace id, 32 lower-case hexadecimal digits';
 COMMENT ON COLUMN data.spans.span_id IS 'Span id, 16 lower-case hexadecimal digits; unique only together with trace_id';

@@ -1,8 +1,8 @@
--- Stage times as they are stored. Ask the view stage_time instead.
+-- Stage times as they are stored. Query the view stage_time instead.
 CREATE TABLE data.stage_time (
     request_no INTEGER NOT NULL, stage_id SMALLINT NOT NULL, stage_ns BIGINT NOT NULL, busy_ns BIGINT NOT NULL, span_count INTEGER NOT NULL
 );
-COMMENT ON TABLE data.stage_time IS 'One row per request and stage that occurs in it; the view stage_time is the one to ask';
+COMMENT ON TABLE data.stage_time IS 'One row per request and stage that occurs in it; the view stage_time is the one to query';
 COMMENT ON COLUMN data.stage_time.request_no IS 'The request';
 COMMENT ON COLUMN data.stage_time.stage_id IS 'The stage';
 COMMENT ON COLUMN data.stage_time.stage_ns IS 'Critical-path time of the stage in ns; a request''s stage times sum to its duration';
