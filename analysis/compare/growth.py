@@ -2,10 +2,9 @@
 
 Per route, weighted by the candidate's routes: with p the share of requests that have the cause on their critical
 path and m its mean time in those, slow = mean p * (m1 - m0) and often = (p1 - p0) * mean m. A side without the cause takes
-the other's m. Where only some traces were kept each request counts for as many as it stands for, and errors are those of
-as many requests of equal weight as would tell as much (L. Kish, "Survey Sampling", 1965). Errors are standard errors over
-requests, as if requests were independent; `tau` says how many times as much the cause's time varies from one run of
-requests to the next.
+the other's m. In a sample each request counts for as many as it stands for, and errors are those at the effective size
+(L. Kish, "Survey Sampling", 1965). Errors are standard errors over requests, as if requests were independent; `tau` is
+how many times as much as that the cause's time varies from one run of requests to the next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -133,9 +132,9 @@ def _side(spending: Spending, table: RequestTable, by_route: bool) -> _Side:
     route = table.route.codes[row].astype(np.int64) if by_route else np.zeros(len(row), np.int64)
     many = max(len(names), 1)
     cell, of_pair = numbered(cause * many + route, causes * many)
-    told = _cells(of_pair, len(cell), table.weight[row], time)
+    cells_of = _cells(of_pair, len(cell), table.weight[row], time)
     cells = {
-        (spending.causes[key // many], names[key % many]): one for key, one in zip(cell.tolist(), told, strict=True)
+        (spending.causes[key // many], names[key % many]): one for key, one in zip(cell.tolist(), cells_of, strict=True)
     }
     codes = table.route.codes.astype(np.int64) if by_route else np.zeros(len(table), np.int64)
     routes = _cells(codes, len(names), table.weight, np.zeros(len(table)))
@@ -143,7 +142,7 @@ def _side(spending: Spending, table: RequestTable, by_route: bool) -> _Side:
 
 
 def _cells(group: I64, groups: int, weight: F64, time: F64) -> list[_Cell]:
-    """What requests of each group stand for and tell; group, weight and time are those of each."""
+    """The cell of each group; `group`, `weight` and `time` are per request."""
     stand_for = np.bincount(group, weight, minlength=groups)
     known = np.where(stand_for > 0, stand_for, 1.0)
     requests = stand_for**2 / np.maximum(np.bincount(group, weight**2, minlength=groups), 1e-300)
@@ -157,8 +156,8 @@ def _cells(group: I64, groups: int, weight: F64, time: F64) -> list[_Cell]:
 def _runs(
     spending: Spending, table: RequestTable, row: I64, cause: I64, time: F64
 ) -> tuple[dict[Cause, float], dict[Cause, F64]]:
-    """Per cause how much more its time per request varies between 20 runs of requests than chance has it, and its mean in
-    each run; see `effective_size.variation`, here for all causes at once."""
+    """Per cause, how much more its time per request varies between 20 runs of requests than by chance, and its mean in each
+    run; like `effective_size.variation`, for all causes at once."""
     n, causes = len(table), len(spending.causes)
     if n < RUNS:
         return {}, {}
