@@ -54,7 +54,7 @@ def parse_duration(text: object) -> int:
     if position == 0:
         raise OverbudgetError(f"is empty; {_FORMS}")
     if total < 1:
-        raise OverbudgetError("is zero; it must be more than 0")
+        raise OverbudgetError("is less than 1 ns; a cap must be longer")
     if total > LONGEST_NS:
         raise OverbudgetError("is longer than 30 days; check its unit")
     return int(total)

@@ -75,7 +75,7 @@ def test_a_loop_is_to_end_as_the_typical_ones_do(tmp_path: Path) -> None:
     assert found.evidence[0].startswith(
         "`step` runs 12.0 times in slow requests (the slowest tenth) instead of 4.0 in typical ones"
     )
-    assert found.evidence[1].endswith("which end as typical ones do, after 4 calls")
+    assert found.evidence[1].endswith("that end as in typical requests, after 4 calls")
 
 
 @pytest.mark.parametrize(

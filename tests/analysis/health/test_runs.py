@@ -96,7 +96,7 @@ def test_a_root_over_many_turns_is_a_session_and_the_rule_to_paste_makes_turns_r
     found = problem(tmp_path, "session_root", *session(4, 5000))
     assert found is not None
     assert found.count == 1
-    rule = found.remedy.split("is a request: ")[1]
+    rule = found.remedy.split("in the budget file: ")[1]
     turns = read_requests(open_dataset(tmp_path / "d.duckdb"), parse_budget(rule))
     assert (turns.latency_ns // 10**6).tolist() == [1000] * 4
     assert turns.start_ns[0] == START
