@@ -55,14 +55,14 @@ def _section(command: str) -> str:
 def _table(command: str, schema: Schema) -> str:
     """A row for each key; the keys of an object like an earlier one are not repeated."""
     rows: list[str] = []
-    told: dict[str, str] = {}  # the keys of an object, and where they are told
+    seen: dict[str, str] = {}  # the keys of an object, and where they are told
     again: list[str] = ["check.review"]
     for path, found in keys(command, schema):
         if any(path.startswith(f"{done}.") for done in again):
             continue
         name, said = _with_lists(path.removeprefix(f"{command}."), schema), found.get("description", "")
         below = list(found.get("items", found).get("properties", {}))
-        first = told.setdefault(" ".join(below), name) if len(below) > 2 else name
+        first = seen.setdefault(" ".join(below), name) if len(below) > 2 else name
         if first != name:
             again.append(path)
             said += f"; keys as in `{first}`"

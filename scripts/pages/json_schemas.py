@@ -122,8 +122,8 @@ def _results() -> list[type]:
     if not _FOUND:
         _FOUND.extend((FileReport, DumpWarning))
         for module in sorted(one.name for one in pkgutil.walk_packages(analysis.__path__, "overbudget.analysis.")):
-            told = vars(importlib.import_module(module)).values()
-            own = [one for one in told if isinstance(one, type) and one.__module__ == module]
+            members = vars(importlib.import_module(module)).values()
+            own = [one for one in members if isinstance(one, type) and one.__module__ == module]
             _FOUND.extend(one for one in own if is_dataclass(one) or hasattr(one, "_fields"))
     return _FOUND
 
