@@ -12,4 +12,6 @@ try:
     import ensurepip  # noqa: F401
     import venv  # noqa: F401
 except ImportError:
-    sys.exit("This Python cannot create virtual environments. On Debian or Ubuntu type: sudo apt-get install python3-venv")
+    sys.exit(
+        "This Python cannot create virtual environments. On Debian or Ubuntu type: sudo apt-get install python3-venv"
+    )

@@ -5,7 +5,9 @@ evidence. A figure longer than the call cannot be right: if it is far longer, it
 duration determines; else it is wrong, and the next evidence counts.
 """
 
-OTHER_UNIT = 10  # times as long as the call: a wrong figure or an inexact clock is less far off, another unit is farther
+OTHER_UNIT = (
+    10  # times as long as the call: a wrong figure or an inexact clock is less far off, another unit is farther
+)
 _THOUSANDS = (1e3, 1e6, 1e9)
 
 

@@ -86,5 +86,5 @@ def _parsed(name: str, said: str) -> int:
     found = re.fullmatch(r"\s*([\d_]+(?:\.\d+)?)\s*([A-Za-z]*)\s*", said)
     factor = _FACTORS[unit].get(found.group(2).upper()) if found else None
     if found is None or factor is None:
-        raise OverbudgetError(f"The limit {name}={said} is not a {unit}: write it like {_EXAMPLES[unit]}.")
+        raise OverbudgetError(f"The limit {name}={said} cannot be read: write it like {_EXAMPLES[unit]}.")
     return int(float(found.group(1).replace("_", "")) * factor)

@@ -93,7 +93,9 @@ def release(descriptor: int, file: Path) -> None:
     """Release a lock and remove its file."""
     with suppress(OSError):
         file.unlink()
-    fcntl.flock(descriptor, fcntl.LOCK_UN)  # explicitly, as closing is not enough: a process started meanwhile may have the file open
+    fcntl.flock(
+        descriptor, fcntl.LOCK_UN
+    )  # explicitly, as closing is not enough: a process started meanwhile may have the file open
     os.close(descriptor)
 
 

@@ -28,7 +28,9 @@ else:
 CHUNK = 1 << 20
 MOST = 16 * CHUNK  # bytes read at once, so that pieces of this size need no joining
 ZSTD_STEP, ZIP_STEP = 1 << 12, 1 << 16  # bytes, compressed and not: a step that hits damage yields nothing
-LARGEST_RECORD = 1 << 28  # bytes of one of the collector's zstd records, which are held in memory in memory in memory in memory in memory in memory in memory
+LARGEST_RECORD = (
+    1 << 28
+)  # bytes of one of the collector's zstd records, which are held in memory in memory in memory in memory in memory in memory in memory
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
 STDIN = "-"
 # What the archive modules raise over bytes that are wrong, over passwords and over methods they do not know.

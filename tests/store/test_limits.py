@@ -31,7 +31,7 @@ def test_what_is_no_limit_is_said(said: str) -> None:
 
 def test_the_environment_that_is_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE + "LOCK_WAIT", "1 fortnight")
-    with pytest.raises(OverbudgetError, match="lock_wait=1 fortnight is no seconds: write it like 30s"):
+    with pytest.raises(OverbudgetError, match="lock_wait=1 fortnight cannot be read: write it like 30s"):
         limit("lock_wait")
 
 

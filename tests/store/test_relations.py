@@ -33,17 +33,17 @@ def test_an_ingested_dataset_holds_what_this_version_writes(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("ALTER TABLE operations DROP COLUMN weak", "its relation operations is another one. Make it again with: overbudget ingest"),
-        ("ALTER TABLE data.places ADD COLUMN more INTEGER", "its relation data.places is another one"),
-        ("ALTER TABLE ingest_report ALTER bytes TYPE VARCHAR", "its relation ingest_report is another one"),
-        ("CREATE OR REPLACE VIEW spans AS SELECT * FROM data.spans", "its relation spans is another one"),
-        ("CREATE OR REPLACE VIEW spans AS WITH RECURSIVE r AS (SELECT 1 UNION ALL SELECT 1 FROM r) FROM r", "another one"),
-        ("CREATE TABLE mine (a INTEGER)", "its relation mine is another one"),
+        ("ALTER TABLE operations DROP COLUMN weak", "its relation operations is different. Make it again with: overbudget ingest"),
+        ("ALTER TABLE data.places ADD COLUMN more INTEGER", "its relation data.places is different"),
+        ("ALTER TABLE ingest_report ALTER bytes TYPE VARCHAR", "its relation ingest_report is different"),
+        ("CREATE OR REPLACE VIEW spans AS SELECT * FROM data.spans", "its relation spans is different"),
+        ("CREATE OR REPLACE VIEW spans AS WITH RECURSIVE r AS (SELECT 1 UNION ALL SELECT 1 FROM r) FROM r", "different"),
+        ("CREATE TABLE mine (a INTEGER)", "its relation mine is different"),
         ("DROP VIEW critical_path", "its relation critical_path is missing. Make it again"),
         ("DROP TABLE ingest_report", "a DuckDB file but not a dataset of overbudget: it has no relation ingest_report"),
-        ("CREATE MACRO sum(x) AS 42", "it holds a macro, 'sum'. Do not trust this file"),
-        ("CREATE MACRO duckdb_tables() AS TABLE SELECT 1", "it holds a macro"),
-        ("CREATE MACRO duckdb_functions() AS TABLE SELECT 1", "it holds a macro"),
+        ("CREATE MACRO sum(x) AS 42", "it contains a macro, 'sum'. Do not trust this file"),
+        ("CREATE MACRO duckdb_tables() AS TABLE SELECT 1", "it contains a macro"),
+        ("CREATE MACRO duckdb_functions() AS TABLE SELECT 1", "it contains a macro"),
     ],
 )  # fmt: skip
 def test_a_file_that_holds_anything_else_is_refused_by_a_sentence(tmp_path: Path, statement: str, said: str) -> None:
