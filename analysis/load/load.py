@@ -19,6 +19,8 @@ from overbudget.analysis.review.result import Verdict
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.span_tree import in_flight
 from overbudget.stages.attribute_keys import QUEUE_KEY
+from overbudget.stages.names import ASKS_PERSON
+from overbudget.stages.waits_for_person import Waits, not_waiting_in_flight
 
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1)  # finer at the top, where a service breaks
 LEAST_IN_BIN = 20  # requests
@@ -98,7 +100,7 @@ def load_of(
     sampling = sampling_of(connection)
     if sampling.sampled:
         return Load((), (), 0, None, None, None, None, _cap(budget, everyone.select(filters)), sampling.sentence)
-    others = in_flight(everyone.start_ns, everyone.start_ns + everyone.latency_ns).astype(np.float64)
+    others = others_in_flight(connection, everyone).astype(np.float64)
     rate, window = arrival_rate(everyone.start_ns)
     table = everyone.select(filters)
     rows = row_of(everyone.request_no, table.request_no)
@@ -118,6 +120,27 @@ def load_of(
         may_break_at=_from_here_on([_may_break(bin_, cap) for bin_ in bins], bins),
         budget_ns=cap,
     )
+
+
+def others_in_flight(connection: duckdb.DuckDBPyConnection, everyone: RequestTable) -> npt.NDArray[np.integer[Any]]:
+    """Of each request how many others were in flight when it arrived; who waits for a person then is not in flight.
+
+    Where a budget's own rules say who waits, when they wait is not stored: they count as if they waited last.
+    """
+    finished = everyone.start_ns + everyone.latency_ns
+    if not everyone.user_ns.any():
+        return in_flight(everyone.start_ns, finished)
+    rows = connection.sql(
+        """SELECT request_no, start_ns, end_ns FROM data.segments JOIN data.stages USING (stage_id) WHERE stage = $person
+           ORDER BY request_no, start_ns""",
+        params={"person": ASKS_PERSON},
+    ).to_arrow_table()
+    request, since, until = (numbers(rows[name]) for name in ("request_no", "start_ns", "end_ns"))
+    row = row_of(everyone.request_no, request)
+    waits = Waits(row[row >= 0], since[row >= 0], until[row >= 0])
+    if everyone.entry_span_no is not None or not (waits.per_request(len(everyone)) == everyone.user_ns).all():
+        return in_flight(everyone.start_ns, finished)
+    return not_waiting_in_flight(everyone.start_ns, finished + everyone.user_ns, [waits])
 
 
 def arrival_rate(start_ns: I64) -> tuple[F64, int]:

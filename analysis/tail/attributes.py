@@ -122,11 +122,10 @@ def telling_attributes(
     operations: Sequence[SlowOperation] = (),
     effects: re.Pattern[str] = DURATION,
 ) -> list[SlowAttribute]:
-    """Attributes that the rows `slow` have more often than `typical`: Fisher's exact test (one-sided), Benjamini and Hochberg
-    over all. Keys that match `effects` are left out; for the first of `operations`, single calls are compared too.
+    """Attributes that the rows `slow` have more often than `typical`: Fisher's exact test (one-sided), each
+    against all that are tested. Keys that match `effects` are left out; for the first of `operations`, single calls are compared too.
 
-    (Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995).) An attribute of fewer
-    than LEAST_SLOW slow requests is not tested. At most MOST_LOOKED_AT requests of each cohort are compared, evenly spread over
+    An attribute of fewer than LEAST_SLOW slow requests is not tested. At most MOST_LOOKED_AT requests of each cohort are compared, evenly spread over
     its latencies.
     """
     slow, typical = (_spread(rows, table.latency_ns) for rows in (slow, typical))

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from overbudget.analysis.budget.file import parse_budget
-from overbudget.analysis.load.load import Load, arrival_rate, bin_cuts, holm, load, welch
+from overbudget.analysis.load.load import Load, arrival_rate, bin_cuts, holm, load, others_in_flight, welch
+from overbudget.analysis.requests.read import read_requests
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, S, Work
+from tests.span_dump import Span, dataset
 
 
 def service(seed: int, slots: int | None, seconds: int = 400) -> DatasetBuilder:
@@ -110,3 +112,29 @@ def test_welch_gives_what_scipy_gives() -> None:
 def test_holm_gives_the_known_corrections() -> None:
     # by hand: 4·0.005, 3·0.01, 2·0.03, and no less than the one before
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_who_waits_for_a_person_is_in_flight_before_and_after_that_and_not_meanwhile(tmp_path: Path) -> None:
+    """
+    asks     [==........==]      (from 1 s to 9 s it waits for a person)
+    meanwhile      [=]
+    after               [=]
+    """
+    asks = [Span("turn", 0, 10_000, kind="server"), Span("permission prompt", 1_000, 9_000, "turn", key="p")]
+    others = [[Span("turn", at, at + 200, kind="server")] for at in (500, 5_000, 9_500, 10_500)]
+    connection = dataset(tmp_path / "d.duckdb", [asks, *others], apart_ms=0)
+    everyone = read_requests(connection)
+    assert everyone.user_ns.tolist() == [8 * S, 0, 0, 0, 0]
+    expected = [0, 1, 0, 1, 0]
+    assert others_in_flight(connection, everyone).tolist() == expected
+    stored = connection.sql("SELECT in_flight FROM requests ORDER BY request_no").fetchall()
+    assert [one for (one,) in stored] == expected
+
+
+def test_a_wait_that_a_budgets_own_rules_name_counts_as_the_last_of_its_request(tmp_path: Path) -> None:
+    asks = [Span("turn", 0, 10_000, kind="server"), Span("sign off", 1_000, 9_000, "turn", key="p")]
+    connection = dataset(tmp_path / "d.duckdb", [asks, [Span("turn", 1_500, 1_600, kind="server")]], apart_ms=0)
+    budget = parse_budget("[stages.user]\nmatch = [{ name = 'sign off' }]")
+    everyone = read_requests(connection, budget)
+    assert everyone.user_ns.tolist() == [8 * S, 0]
+    assert others_in_flight(connection, everyone).tolist() == [0, 1]

@@ -10,7 +10,7 @@ from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.tail.attributes import FROM, HOUR, THRESHOLDS, UNTIL
 from overbudget.analysis.tail.tail import Tail, TooFew, cohorts, tail
-from overbudget.analysis.tail.telling import FALSE_DISCOVERIES, REQUEST, SlowAttribute
+from overbudget.analysis.tail.telling import FALSE_ALARMS, REQUEST, SlowAttribute
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
 
@@ -60,10 +60,10 @@ def test_a_number_pays_for_every_threshold_that_was_tried(
     def chance(hits: int) -> float:
         return float(hypergeom.sf(hits - 1, slow + typical, typical // 2 + hits, slow))
 
-    least = next(k for k in range(slow + 1) if len(THRESHOLDS) * chance(k) <= FALSE_DISCOVERIES)
+    least = next(k for k in range(slow + 1) if len(THRESHOLDS) * chance(k) <= FALSE_ALARMS)
     hits = least - 1 + more
-    assert chance(hits) <= FALSE_DISCOVERIES
-    assert (len(THRESHOLDS) * chance(hits) <= FALSE_DISCOVERIES) is bool(more)
+    assert chance(hits) <= FALSE_ALARMS
+    assert (len(THRESHOLDS) * chance(hits) <= FALSE_ALARMS) is bool(more)
     for number in range(300):
         if number < slow:  # above the median of the typical ones by two, and below their upper quartile
             took, rows = 900 + number, 131 if number < hits else 2 + number
