@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from overbudget.app.command_line import budgets, datasets, questions
+from overbudget.app.commands import own_process
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
 from overbudget.app.commands.first_run import first_run_progress
 from overbudget.store import versions
@@ -68,6 +69,7 @@ for command, example in COMMANDS.items():
 
 def main() -> None:
     """Run a command. An error that the user can fix is one sentence on stderr (exit status 2), never a traceback."""
+    own_process.Watching.allowed = True
     # numba asks scipy for linear algebra, which no kernel does: where it is installed that took 0.15 s of every first call.
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
     try:

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from overbudget.ingest.derive.weights import weigh_as_said
+from overbudget.ingest.files.bounds import LimitMet
 from overbudget.ingest.files.prefetch import prefetch
 from overbudget.ingest.files.source import Dump, expand
 from overbudget.ingest.formats.read import read_dump
@@ -19,6 +20,7 @@ from overbudget.ingest.write.operation_rows import RECORDED, store_counts, store
 from overbudget.stages.redaction import Redaction
 from overbudget.store.dataset import build, open_dataset
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.limits import how_to_raise, limit
 from overbudget.store.lock import writing, writing_new
 from overbudget.store.tables import insert, passing
 
@@ -211,10 +213,12 @@ def _read_all(
         try:
             for batch in batches:
                 writer.store(batch)
+                if writer.next_span_no > limit("spans"):
+                    raise LimitMet(f"There are too many spans in {file.path} for a dataset ({how_to_raise('spans')}).")
                 reading.report.warn("no_service_name", "a resource without service.name", batch.nameless)
                 tell(Progress(file.path, reading.taken, total, writer.next_span_no))
         except OverbudgetError as error:
-            if file.named:
+            if file.named or isinstance(error, LimitMet):
                 raise
             refused = refused or error
             if "not_a_dump" not in reading.report.warnings:  # the files of an archive were reported already

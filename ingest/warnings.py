@@ -33,6 +33,13 @@ WARNINGS: dict[str, Meaning] = {
         "Ingest spans.parquet where overbudget export wrote it, with span_events.parquet and span_links.parquet next to it.",
     ),
     "invalid_utf8": Meaning("Text that is not UTF-8; the wrong bytes are shown as U+FFFD.", "Find the instrumentation that cuts text by bytes."),
+    "long_value": Meaning(
+        "Attribute values that are longer than the limit value_bytes; they are cut, with a mark that says how long they were.",
+        "Raise the limit if the whole text is needed.",
+    ),
+    "many_attributes": Meaning(
+        "Lists of more attributes than the limit attributes; the first ones are kept.", "Raise the limit if all are needed."
+    ),
     "negative_duration": Meaning("Spans that end before they start; they count as having no length.", "Use a monotonic clock for durations."),
     "adopted_tool": Meaning(
         "Tool calls recorded as siblings of the model call that waited for them; they count as its children.",

@@ -25,6 +25,18 @@ class Limit(NamedTuple):
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 LIMITS: dict[str, Limit] = {
+    "unpacked_bytes": Limit(BYTES, 64 * GB, "what comes out of one compressed dump or archive"),
+    "unpacked_ratio": Limit(NUMBER, 100, "how many times its size a compressed dump may unpack to, above 32 MB"),
+    "spans": Limit(NUMBER, 100_000_000, "spans of a dataset"),
+    "attributes": Limit(
+        NUMBER, 1_000, "attributes of a span, event, link, resource or scope; those after it are left out"
+    ),
+    "value_bytes": Limit(
+        BYTES, MB, "an attribute's value; what is longer is cut, with a mark that says how long it was"
+    ),
+    "ingest_memory": Limit(
+        BYTES, 4 * GB, "memory of a process that reads dumps, and at most 80 % of what is free (Linux)"
+    ),
     "upload_bytes": Limit(BYTES, 2 * GB, "the size of one file that is dropped on the dashboard"),
     "upload_stall": Limit(SECONDS, 60, "how long an upload may pause before it is given up"),
     "open_uploads": Limit(NUMBER, 8, "files that are uploaded to a server at once"),

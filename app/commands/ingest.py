@@ -4,19 +4,23 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from dataclasses import replace as replace_fields
 from pathlib import Path
 
 from overbudget.app.commands.first_run import compiling
+from overbudget.app.commands.own_process import watched
 from overbudget.app.text.words import count
 from overbudget.ingest.pipeline import IngestResult, Progress, ingest
 from overbudget.ingest.warnings import meaning
 from overbudget.kernels.compiling import compile_progress
 from overbudget.stages.redaction import Redaction
+from overbudget.store.errors import OverbudgetError
+from overbudget.store.limits import how_to_raise, limit
+from overbudget.store.lock import writing
 
 DOING = {
     "reading": "Reading",
@@ -40,27 +44,28 @@ def run(
 ) -> None:
     """Read dumps into a dataset; a progress bar on a terminal, then what was read."""
     redaction = redaction_of(budget, no_content)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too removes unfinished files
-    if PARENT_VARIABLE in os.environ:
-        threading.Thread(target=_end_with, args=(int(os.environ[PARENT_VARIABLE]),), daemon=True).start()
+    parent = int(os.environ[PARENT_VARIABLE]) if PARENT_VARIABLE in os.environ else None
+    said = f"Reading took more than {{}} of memory, so it was stopped: nothing was written ({how_to_raise('ingest_memory')})."
+    with watched(limit("ingest_memory"), parent, lambda: _sweep(to), said):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too removes unfinished files
+        result = _read(lambda tell: ingest(dumps, to, append, tell, adjust_clocks, sampled, replace, redaction))
+        print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
 
-    def read(tell: Callable[[Progress], None] | None) -> IngestResult:
-        return ingest(dumps, to, append, tell, adjust_clocks, sampled, replace, redaction)
 
+def _sweep(to: Path) -> None:
+    """Remove what a reader that was killed left behind, under whichever name it wrote."""
+    from overbudget.store.dataset import sweep, sweep_folder
+
+    with suppress(OverbudgetError), writing(to, wait_s=0.0):
+        sweep(to)
+    sweep_folder(to.parent)
+
+
+def _read(read: Callable[[Callable[[Progress], None] | None], IngestResult]) -> IngestResult:
+    """What `read` returns, its progress shown where somebody looks."""
     if PROGRESS_VARIABLE in os.environ:
-        result = read(_progress_file(Path(os.environ[PROGRESS_VARIABLE])))
-    elif sys.stderr.isatty():
-        result = _with_bar(read)
-    else:
-        result = read(None)
-    print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
-
-
-def _end_with(parent: int) -> None:
-    """End this process when the one that started it is gone."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGTERM)
+        return read(_progress_file(Path(os.environ[PROGRESS_VARIABLE])))
+    return _with_bar(read) if sys.stderr.isatty() else read(None)
 
 
 def redaction_of(budget: Path | None, no_content: bool) -> Redaction:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from overbudget.ingest.files.bounds import LimitMet, Unpacked
 from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
 
@@ -141,38 +142,42 @@ def members(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = la
 
     Errors: OverbudgetError where the file cannot be read.
     """
+    unpacked = Unpacked(dump.path)
     try:
         with sys.stdin.buffer if dump.path == STDIN else open(dump.path, "rb") as file:
 
             def more(wanted: int) -> bytes:
                 data = file.read(wanted)
+                unpacked.taken += len(data)
                 on_bytes(len(data))
                 return data
 
             yield from _open(
-                Stream(more), os.path.basename(dump.path), (), report, file if dump.path != STDIN else None
+                Stream(more), os.path.basename(dump.path), (), report, file if dump.path != STDIN else None, unpacked
             )
     except OSError as error:
         raise OverbudgetError(f"Cannot read {dump.path}: {error.strerror or error}.") from error
 
 
 def _open(
-    stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None
+    stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None, unpacked: Unpacked
 ) -> Iterator[Member]:
     """Undo each compression or archive that the first bytes show, until they show none."""
     head = stream.peek(512)
     if len(how) > 4:
-        raise OverbudgetError(f"{report.source} is compressed more than four times over, so it is not a dump.")
+        raise LimitMet(f"{report.source} is compressed more than four times over, so it is not a dump.")
     if head.startswith(GZIP):
-        yield from _open(Stream(_gunzip(stream, report)), name, (*how, "gzip"), report, None)
+        gunzipped = Stream(unpacked.counted(_gunzip(stream, report)))
+        yield from _open(gunzipped, name, (*how, "gzip"), report, None, unpacked)
     elif head.startswith(ZSTD):
-        yield from _open(Stream(_unzstd(stream, report)), name, (*how, "zstd"), report, None)
+        unzstd = Stream(unpacked.counted(_unzstd(stream, report)))
+        yield from _open(unzstd, name, (*how, "zstd"), report, None, unpacked)
     elif head[4:8] == ZSTD and 0 < struct.unpack(">I", head[:4])[0] < 1 << 31:
-        yield Member(name, ", ".join((*how, "zstd records")), Stream(_zstd_records(stream, report)))
+        yield Member(name, ", ".join((*how, "zstd records")), Stream(unpacked.counted(_zstd_records(stream, report))))
     elif head.startswith(ZIP):
-        yield from _unzip(stream, name, how, report, file)
+        yield from _unzip(stream, name, how, report, file, unpacked)
     elif head[257:262] == b"ustar":
-        yield from _untar(stream, name, how, report)
+        yield from _untar(stream, name, how, report, unpacked)
     else:
         yield Member(name, ", ".join(how), stream)
 
@@ -283,13 +288,20 @@ def _zstd_records(stream: Stream, report: FileReport) -> Callable[[int], bytes]:
 
 
 def _unzip(
-    stream: Stream, name: str, how: tuple[str, ...], report: FileReport, file: BinaryIO | None
+    stream: Stream,
+    name: str,
+    how: tuple[str, ...],
+    report: FileReport,
+    file: BinaryIO | None,
+    unpacked: Unpacked,
 ) -> Iterator[Member]:
     with tempfile.TemporaryFile() as spool:
         if file is None or how:  # a zip file's index is at its end: the whole file is needed
             while data := stream.read(CHUNK):
                 spool.write(data)
             file = spool
+        else:
+            unpacked.taken = os.fstat(file.fileno()).st_size
         try:
             archive = zipfile.ZipFile(file)
         except _DAMAGE as error:
@@ -306,11 +318,16 @@ def _unzip(
                     continue
                 with inner:
                     yield from _open(
-                        Stream(_guarded(inner, report)), f"{name}/{entry.filename}", (*how, "zip"), report, None
+                        Stream(unpacked.counted(_guarded(inner, report))),
+                        f"{name}/{entry.filename}",
+                        (*how, "zip"),
+                        report,
+                        None,
+                        unpacked,
                     )
 
 
-def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport) -> Iterator[Member]:
+def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport, unpacked: Unpacked) -> Iterator[Member]:
     try:
         with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|") as archive:
             for entry in archive:
@@ -322,6 +339,7 @@ def _untar(stream: Stream, name: str, how: tuple[str, ...], report: FileReport) 
                         (*how, "tar"),
                         report,
                         None,
+                        unpacked,
                     )
     except _DAMAGE as error:
         report.warn("damaged", f"the tar archive cannot be read: {error}")

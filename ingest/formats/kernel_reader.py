@@ -14,6 +14,10 @@ from overbudget.kernels.words import SLACK
 
 BYTES_PER_ROW = 64  # expected of a piece: where it has more spans or attributes per byte, the columns grow
 NAMES = 1 << 14
+LEAST_ROWS, LEAST_BYTES = (
+    1 << 16,
+    16,
+)  # more rows than one for so many bytes are no traces: the columns would fill the memory
 
 Scan = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.int64], Columns], int]
 
@@ -52,6 +56,8 @@ class KernelReader:
         if not documents:
             ends = ends[-1:]
         while (reached := self._scan(self._data, ends, self._columns)) == FULL:
+            if 4 * self._rows > max(LEAST_ROWS, size // LEAST_BYTES):
+                return None
             self._rows, self._names = 4 * self._rows, 4 * self._names
             self._columns = self._new_columns()
         if reached < 0:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from overbudget.ingest.batch import SpanBatch
+from overbudget.ingest.files.bounds import LimitMet
 from overbudget.ingest.files.source import CHUNK, STDIN, Dump, Member, Stream, members
 from overbudget.ingest.formats.catalogue import JAVASCRIPT_CONSOLE, PARQUET, PROTOBUF
 from overbudget.ingest.formats.recognise import CONSOLE, CSV, HEAD, recognise
@@ -25,6 +26,8 @@ def read_dump(
         try:
             yield from read_member(member, report, None if dump.path == STDIN else Path(dump.path))
             read += 1
+        except LimitMet:
+            raise
         except OverbudgetError as error:
             refused = refused or error
             report.warn("not_a_dump", str(error).rstrip("."))

@@ -11,6 +11,7 @@ from overbudget.ingest.formats.buffers import Columns
 from overbudget.ingest.formats.cleaning import ID_OK, attribute_lists, keep_usable
 from overbudget.ingest.formats.ids import usable_ids, with_recorded_ids
 from overbudget.ingest.formats.nested_values import text_of_kind
+from overbudget.ingest.formats.sizes import cut_lists, cut_values
 from overbudget.ingest.formats.times import ends_that_can_be_meant, told_late, usable_times
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import KINDS, STATUS_CODES
@@ -143,7 +144,8 @@ def _attributes(out: Columns, owner: int, rows: int, report: FileReport) -> pa.L
     for kind in np.flatnonzero(np.bincount(kinds, minlength=c.TEXT + 1)[c.TEXT + 1 :]) + c.TEXT + 1:
         those = pa.array(kinds == kind)
         values = pc.replace_with_mask(values, those, text_of_kind(values.filter(those), int(kind)).cast(pa.binary()))
-    values = values.cast(pa.string())
-    lists, dropped = attribute_lists(out.codes[c.LISTS + owner, : rows + 1].copy(), keys, values)
+    values = cut_values(values.cast(pa.string()), report)
+    lists, keys, values = cut_lists(out.codes[c.LISTS + owner, : rows + 1].copy(), keys, values, report)
+    lists, dropped = attribute_lists(lists, keys, values)
     report.warn("repeated_key", "an attribute list names a key twice; the last one counts", dropped)
     return lists

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from overbudget.app.cli import app, main
+from overbudget.app.commands.own_process import Watching
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 from tests.app.test_pages import html, page
@@ -122,6 +123,7 @@ def test_a_command_says_so_in_a_sentence(
         return
     monkeypatch.setattr("sys.argv", ["overbudget", *arguments])
     monkeypatch.setattr("os._exit", lambda status: None)
+    monkeypatch.setattr(Watching, "allowed", False)  # main sets it: no test may fork
     main()
     said = capsys.readouterr().err
     assert "bug" not in said

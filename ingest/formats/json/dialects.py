@@ -55,6 +55,12 @@ _OTHER = (
 _OF_AN_ERROR = {"error", "errors", "code", "message", "status", "details", "data", "total", "limit", "offset"}
 KIND_NAMES = {f"SPAN_KIND_{name}": number for number, name in enumerate(KINDS)}
 STATUS_NAMES = {f"STATUS_CODE_{name}": number for number, name in enumerate(STATUS_CODES)}
+# What would fill the memory is no trace: each object takes a hundred bytes of it, however short it is in the dump.
+MOST_OBJECTS = 2_000_000  # of a record, which is 16 MB long unless it cannot be cut
+MANY_OBJECTS, LEAST_BYTES = (
+    500_000,
+    12,
+)  # of a piece, and of an object where there are so many: those of OTLP take eighteen
 
 
 def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Iterator[list[Record]]:
@@ -63,8 +69,17 @@ def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Ite
     Anything that is not a record of traces is reported (`unreadable_record`, `other_signals`); a span that cannot be read
     is rejected, the rest of its record kept. Of a broken record the part before the break is kept.
     """
-    for line in piece.split(b"\n"):
+    objects = piece.count(b"{")
+    if objects > MANY_OBJECTS and objects * LEAST_BYTES > len(piece):
+        report.warn("unreadable_record", f"{objects:,} objects in {len(piece) >> 20} MB are no traces")
+        return
+    for line in filter(None, piece.split(b"\n")):
         if not line.strip():
+            continue
+        if line.count(b"{") > MOST_OBJECTS or line.count(b"[") > MOST_OBJECTS:
+            report.warn(
+                "unreadable_record", f"more than {MOST_OBJECTS:,} objects in {len(line) >> 20} MB are no traces"
+            )
             continue
         try:
             record = _parsed(line, report)
