@@ -4,6 +4,7 @@ A reader of a format knows nothing of DuckDB; the pipeline knows nothing of form
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -63,12 +64,24 @@ LINKS = pa.schema(
 )
 
 
+class Evaluation(NamedTuple):
+    """What a log record says of the span with these ids, or, without them, of the call that gave the response; "" for no id."""
+
+    trace_id: str
+    span_id: str
+    response_id: str
+    time_ns: int  # 0 where absent
+    attributes: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True)
 class SpanBatch:
-    """Some spans of a dump (at most a few hundred thousand), each table with the schema of its name above."""
+    """Some spans of a dump (at most a few hundred thousand), each table with the schema of its name above. `evaluations` may be
+    of spans in other batches, and dumps."""
 
     spans: pa.Table
     resources: pa.Table
     scopes: pa.Table
     events: pa.Table
     links: pa.Table
+    evaluations: tuple[Evaluation, ...] = ()

@@ -122,6 +122,7 @@ def _ingest_locked(
     with closing(first), build(to, start_from=older) as connection:
         connection.execute("BEGIN")
         reports, writer = _read_all(first, files, connection, tell, redactor)
+        _join_evaluations(connection, reports, writer)
         from overbudget.ingest.derive.missing_parents import replace_missing_parents
 
         replace_missing_parents(connection, writer)
@@ -231,6 +232,18 @@ def _read_all(
     if writer.next_span_no == 0:
         raise refused or OverbudgetError(_nothing_kept([report for _, report in reports]))
     return reports, writer
+
+
+def _join_evaluations(
+    connection: duckdb.DuckDBPyConnection, reports: Sequence[tuple[int, FileReport]], writer: "Writer"
+) -> None:
+    """Give spans the evaluations that came as log records, of whatever file."""
+    if not writer.evaluations:
+        return
+    from overbudget.ingest.write.evaluations import store_evaluations
+
+    lost = store_evaluations(connection, writer.evaluations)
+    reports[0][1].warn("evaluation_without_span", "an evaluation among log records", lost)
 
 
 def _load_kernels() -> None:

@@ -38,6 +38,17 @@ class FileReport:
         else:
             self.warnings[code] = DumpWarning(code, count, _one_line(example)[:200])
 
+    def count_of(self, code: str) -> int:
+        """How often a code was warned of so far."""
+        return self.warnings[code].count if code in self.warnings else 0
+
+    def take_back(self, code: str, count: int) -> None:
+        """Some of what was warned of turned out to be of use."""
+        if count > 0 and code in self.warnings:
+            self.warnings[code].count -= count
+            if self.warnings[code].count <= 0:
+                del self.warnings[code]
+
     def reject(self, code: str, example: str, count: int = 1) -> None:
         """Count spans that cannot be kept (no usable ids, no start), as a warning `code`."""
         if count > 0:

@@ -28,6 +28,10 @@ WARNINGS: dict[str, Meaning] = {
     "damaged": Meaning("The compressed data is damaged from some point on; everything before was read.", "Copy the file again."),
     "duplicate_span": Meaning("Spans that were sent twice; each is stored once.", ""),
     "enum_names": Meaning("Names where OTLP/JSON requires numbers (kind, status code); they were read.", ""),
+    "evaluation_without_span": Meaning(
+        "Results of evaluations among log records that name no span of the dataset; they are left out.",
+        "Ingest them together with their traces, or write the ids of the span that is judged.",
+    ),
     "events_missing": Meaning(
         "The export of overbudget has spans without their events or links, which are separate files.",
         "Ingest spans.parquet where overbudget export wrote it, with span_events.parquet and span_links.parquet next to it.",
@@ -62,7 +66,7 @@ WARNINGS: dict[str, Meaning] = {
         "Spans whose parent is not in the data; their requests are incomplete and left out of percentiles.",
         "Check sampling and context propagation, or whether the dump was cut at a time boundary.",
     ),
-    "other_signals": Meaning("Records of metrics or logs between those of traces; they are skipped.", ""),
+    "other_signals": Meaning("Records of metrics or logs among those of traces; they are skipped, except results of evaluations.", ""),
     "partial_trace": Meaning("The query API returned only a part of a trace.", "Raise its limit, or export from the collector."),
     "relative_times": Meaning(
         "Traces whose times count from their own start instead of 1970. They were read as if they began on 1970-01-01: durations "

@@ -19,6 +19,8 @@ LEAST_ROWS, LEAST_BYTES = (
     16,
 )  # more rows than one for so many bytes are no traces: the columns would fill the memory
 
+OTHER_SIGNALS = ("other_signals", "records of metrics or logs among those of traces")  # code and example of the warning
+
 Scan = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.int64], Columns], int]
 
 
@@ -77,5 +79,5 @@ def batch_of_columns(columns: Columns, report: FileReport) -> SpanBatch:
     batch = batch_of(columns, attempt)
     report.absorb(attempt)
     others = int(columns.counters[OTHERS])
-    report.warn("other_signals", "records of metrics or logs among those of traces", others)
+    report.warn(*OTHER_SIGNALS, others)
     return batch

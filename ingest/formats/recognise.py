@@ -101,6 +101,9 @@ _SPANS_AMONG_TEXT = ((b'"resourceSpans"', OTLP), (b'"trace_id": "0x', PYTHON_CON
 _JAVASCRIPT = re.compile(rb"^\s*\{\s*resource: \{|^\s*traceId: '[0-9a-f]{32}'", re.MULTILINE)
 
 
+EVALUATION = b"gen_ai.evaluation.result"  # logs that hold one are read: it may judge a span of another file
+
+
 def _json(text: bytes, source: str) -> Recognised:
     """What JSON text is, by the first of its records that says so. Errors: OverbudgetError where it is of another tool."""
     refused: Format | None = None
@@ -109,7 +112,7 @@ def _json(text: bytes, source: str) -> Recognised:
         if form is not None and form.is_read:
             return Recognised(form)
         refused = refused or form
-    if refused is not None and b'"resourceSpans"' not in text:
+    if refused is not None and b'"resourceSpans"' not in text and EVALUATION not in text:
         raise OverbudgetError(f"{source} is {refusal(refused)}.")
     if refused is None and _JAVASCRIPT.search(text[:8192]):
         return Recognised(JAVASCRIPT_CONSOLE, CONSOLE)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from overbudget.ingest.batch import ATTRIBUTES, SpanBatch
+from overbudget.ingest.batch import ATTRIBUTES, Evaluation, SpanBatch
 from overbudget.ingest.write import facts
 from overbudget.ingest.write.dimensions import Dimension
 from overbudget.ingest.write.operations import OperationCatalog, service_names
@@ -46,6 +46,7 @@ class Writer:
         self.next_source_id: int = next_ids[3]
         self._resources = Dimension(next_ids[1])
         self._scopes = Dimension(next_ids[2])
+        self.evaluations: list[Evaluation] = []  # of spans that may be in any dump
         connection.execute("CREATE TEMP TABLE facts (span_no INTEGER, fact TINYINT, value VARCHAR)")
         if self.next_span_no:
             self._recall_facts()
@@ -53,6 +54,9 @@ class Writer:
     def numbered(self, batches: Iterable[SpanBatch], source_id: int) -> Iterator["Numbered"]:
         """Number the spans of batches and extract facts: everything except storing, so that a thread can run ahead."""
         for batch in batches:
+            self.evaluations += batch.evaluations
+            if not batch.spans.num_rows:
+                continue
             first, count = self.next_span_no, batch.spans.num_rows
             self.next_span_no += count
             resource = batch.spans["resource"].to_numpy()

@@ -25,6 +25,7 @@ from overbudget.ingest.formats.json.values import (
     shown,
     text_of,
 )
+from overbudget.ingest.formats.kernel_reader import OTHER_SIGNALS
 from overbudget.ingest.formats.translate import resource_spans_of
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import KINDS, STATUS_CODES
@@ -137,6 +138,8 @@ def _envelopes(record: Any, report: FileReport, levels: int = _ENVELOPES) -> Ite
         return
     for key in _RESOURCE_SPANS:
         if key in record:
+            if any(other in record for other in _OTHER):
+                report.warn(*OTHER_SIGNALS)
             found = record[key]
             if found is None:
                 found = []
@@ -161,7 +164,7 @@ def _envelopes(record: Any, report: FileReport, levels: int = _ENVELOPES) -> Ite
     elif "trace" in record and not record["trace"]:  # an empty trace of Tempo's API
         yield []
     elif any(key in record for key in _OTHER):
-        report.warn("other_signals", "records of metrics or logs among those of traces")
+        report.warn(*OTHER_SIGNALS)
     elif record:
         yield from resource_spans_of(record, report)
 

@@ -706,9 +706,11 @@ def _record(data, i, out):
             i = _other(code, data, i)
         if i < 0:
             return i
-    if traces == 0 and others > 0:
+    if others > 0:
         out.counters[OTHERS] += 1
-    elif traces != 1:
+    elif traces == 0:
+        return ODD
+    if traces > 1:
         return ODD
     return i
 

@@ -7,11 +7,13 @@ small dumps go through the general reader too: compiling takes as long as readin
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from overbudget.ingest.batch import SpanBatch
 from overbudget.ingest.files.prefetch import prefetch
 from overbudget.ingest.formats.catalogue import OTLP, Format
+from overbudget.ingest.formats.json.evaluations import evaluations_of
 from overbudget.ingest.formats.json.framing import pieces
 from overbudget.ingest.formats.translate import translated, wrapped
 from overbudget.ingest.report import FileReport
@@ -38,6 +40,7 @@ def read(stream: BinaryIO, report: FileReport, form: Format = OTLP) -> Iterator[
         spans = KernelReader(scan)
         for given in texts:
             fragments, batch = given, None
+            others = report.count_of("other_signals")
             kernel = _worth_the_kernel(given)
             if form.resource_spans is not None:
                 piece = b"".join(given)
@@ -53,8 +56,12 @@ def read(stream: BinaryIO, report: FileReport, form: Format = OTLP) -> Iterator[
                 found = list(records(b"".join(fragments), report))
                 understood = understood or bool(found)
                 batch = batch_of_columns(columns_of(one for record in found for one in record), report)
-            understood = understood or batch.spans.num_rows > 0
-            if batch.spans.num_rows:
+            if report.count_of("other_signals") > others:
+                judged, records_of_them = evaluations_of(b"".join(given), report)
+                report.take_back("other_signals", records_of_them)
+                batch = replace(batch, evaluations=tuple(judged))
+            understood = understood or batch.spans.num_rows > 0 or bool(batch.evaluations)
+            if batch.spans.num_rows or batch.evaluations:
                 yield batch
     finally:
         texts.close()
