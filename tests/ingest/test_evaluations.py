@@ -114,7 +114,8 @@ def test_other_log_records_are_still_passed_over(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_that_cannot_be_read_costs_itself_alone(tmp_path: Path) -> None:
-    result = ingested(tmp_path, traces(), logs(judged(0.1, trace="xyz"), judged(0.8)))
+    broken = {**judged(0.1), "traceId": 7}
+    result = ingested(tmp_path, traces(), logs(broken, judged(0.8)))
     assert codes(result)["unreadable_record"] == 1
     assert told(tmp_path)[0] == 0.8
 
@@ -142,5 +143,5 @@ def test_evaluations_alone_are_no_dataset(tmp_path: Path) -> None:
 
 
 def test_logs_without_evaluations_are_refused_by_what_they_are(tmp_path: Path) -> None:
-    with pytest.raises(OverbudgetError, match="metrics or logs, and no traces"):
+    with pytest.raises(OverbudgetError, match="is logs"):
         ingested(tmp_path, logs(judged(event="gen_ai.choice")))

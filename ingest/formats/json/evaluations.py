@@ -11,6 +11,7 @@ import orjson
 from overbudget.ingest.batch import Evaluation
 from overbudget.ingest.formats.json.values import Unusable, identifier, plain_of, text_of, time_or_none
 from overbudget.ingest.report import FileReport
+from overbudget.kernels.text_ids import id_of_text
 
 EVENT = "gen_ai.evaluation.result"
 MARK = EVENT.encode()
@@ -63,8 +64,8 @@ def _evaluation(log: dict[str, Any], report: FileReport) -> Evaluation | None:
         name = log.get("eventName") or log.get("event_name") or said.get("event.name")
         if name != EVENT:
             return None
-        trace_id = identifier(log.get("traceId") or log.get("trace_id"), 16, report)
-        span_id = identifier(log.get("spanId") or log.get("span_id"), 8, report)
+        trace_id = _id(log.get("traceId") or log.get("trace_id"), 16, report)
+        span_id = _id(log.get("spanId") or log.get("span_id"), 8, report)
         written = log.get("timeUnixNano") or log.get("time_unix_nano") or log.get("observedTimeUnixNano")
         time_ns = time_or_none(written, "an evaluation", report)
     except Unusable as error:
@@ -72,3 +73,9 @@ def _evaluation(log: dict[str, Any], report: FileReport) -> Evaluation | None:
         return None
     response_id = said.get("gen_ai.response.id", "")
     return Evaluation(trace_id, span_id, response_id, time_ns, tuple(sorted(said.items())))
+
+
+def _id(value: Any, size: int, report: FileReport) -> str:
+    """An id as those of spans are stored."""
+    written = identifier(value, size, report)
+    return id_of_text(written, 2 * size)[0] if written else ""
