@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from overbudget.ingest.batch import Evaluation
-from overbudget.ingest.formats.json.values import Unusable, identifier, plain_of, text_of, time_or_none
+from overbudget.ingest.formats.json.values import Unusable, identifier, instant, plain_of, text_of
 from overbudget.ingest.report import FileReport
+from overbudget.kernels.columns import TOO_LATE
 from overbudget.kernels.text_ids import id_of_text
 
 EVENT = "gen_ai.evaluation.result"
@@ -67,12 +68,14 @@ def _evaluation(log: dict[str, Any], report: FileReport) -> Evaluation | None:
         trace_id = _id(log.get("traceId") or log.get("trace_id"), 16, report)
         span_id = _id(log.get("spanId") or log.get("span_id"), 8, report)
         written = log.get("timeUnixNano") or log.get("time_unix_nano") or log.get("observedTimeUnixNano")
-        time_ns = time_or_none(written, "an evaluation", report)
+        time_ns = instant(written)
     except Unusable as error:
         report.warn("unreadable_record", f"an evaluation: {error}")
         return None
     response_id = said.get("gen_ai.response.id", "")
-    return Evaluation(trace_id, span_id, response_id, time_ns, tuple(sorted(said.items())))
+    return Evaluation(
+        trace_id, span_id, response_id, time_ns if 0 < time_ns < TOO_LATE else 0, tuple(sorted(said.items()))
+    )
 
 
 def _id(value: Any, size: int, report: FileReport) -> str:
