@@ -70,8 +70,9 @@ screenshots: $(VENV)/.dev browser ## Take pictures of every page, wide and narro
 samples: $(VENV)/.dev ## Rewrite sample_traces/dumps/, byte for byte
 	$(BIN)/python -m sample_traces
 
-frameworks: $(VENV)/.dev ## Record the fixtures of other libraries anew, each in an environment of its own; needs the network and Node.js
+frameworks: $(VENV)/.dev ## Record the output of other libraries anew, each in an environment of its own; needs the network and Node.js
 	$(BIN)/python -m scripts.record_formats
+	PATH="$(BIN):$$PATH" $(BIN)/python -m tests.frameworks.record
 
 golden: $(VENV)/.dev ## Record the golden files again; read the diff before you commit it
 	OVERBUDGET_GOLDEN=1 $(BIN)/python -m pytest -q -k golden

@@ -53,7 +53,7 @@ class Redaction:
 _CONTENT_KEY = re.compile(
     r"(?i)(?:^|[._\-])(?:prompts?|completions?|messages?|contents?|inputs?|outputs?|arguments|args|parameters?|params|responses?"
     r"|requests?|text|query|queries|answers?|questions?|body|documents?|instructions?|results?|statement|thinking|reasoning"
-    r"|stacktrace|values?|payload|definitions?|description|spaninputs|spanoutputs|summary|reply|transcript|tool_calls?)"
+    r"|stacktrace|values?|payload|definitions?|description|spaninputs|spanoutputs|explanation|summary|reply|transcript|tool_calls?)"
     r"(?:$|[._\-])"
 )
 # What such words are part of and what is no content all the same: names, kinds, ids, counts.
@@ -67,6 +67,8 @@ _KNOWN = {
     *keys.OUTPUT_TOKEN_KEYS, *keys.CACHED_TOKEN_KEYS, *keys.RESPONSE_ID_KEYS, *keys.TTFT_SECONDS_KEYS,
     *keys.TTFT_MILLISECONDS_KEYS, *keys.TTFT_TIMESTAMP_KEYS, *keys.CONVERSATION_KEYS, *keys.REQUEST_ID_KEYS, *keys.ONE_IN_KEYS,
     *keys.PROBABILITY_KEYS, *keys.HTTP_STATUS_KEYS, *keys.SCORE_VALUE_KEYS, *keys.SCORE_LABEL_KEYS, *keys.VERSION_KEYS,
+    *keys.CACHE_WRITE_TOKEN_KEYS, *keys.REASONING_TOKEN_KEYS, *keys.COST_KEYS, *keys.PROVIDER_KEYS, *keys.PREFILL_SECONDS_KEYS,
+    *keys.DECODE_SECONDS_KEYS, *keys.USAGE_KEYS, *keys.COST_DETAIL_KEYS,
     *keys.ENVIRONMENT_KEYS, keys.SAMPLER_KIND_KEY, "recorded.trace_id", "recorded.span_id",
 }  # fmt: skip
 _SAID = {*keys.INPUT_KEYS, *keys.OUTPUT_KEYS, *keys.PROMPT_KEYS, *keys.QUERY_KEYS}

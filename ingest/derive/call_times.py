@@ -16,6 +16,7 @@ class Inference(NamedTuple):
 
     own: Bool  # by its own rule
     counts: Bool  # represents a model call: the outermost span that records it
+    stands_for: I32  # of a second record of a call: the node that counts; -1 for others
     first_ns: I64  # from its start to its first token, -1 where it records none
     stage_of: I16  # of the innermost classified span at or above
     waits: I64  # how long it first waits in its server's queue
@@ -33,7 +34,7 @@ class CallTimes(NamedTuple):
 
 
 @kernel(allocates=False)
-def _hand_down(parent, downwards, start, within, counts, first_ns, call, outer, inner):
+def _hand_down(parent, downwards, start, within, counts, stands_for, first_ns, call, outer, inner):
     """Set `call`, `outer` (the outermost node that records a first token within the same stretch of inference) and `inner`
     (of those below, the one whose token comes first)."""
     for i in range(downwards.size):
@@ -41,6 +42,8 @@ def _hand_down(parent, downwards, start, within, counts, first_ns, call, outer, 
         up = parent[node]
         if counts[node]:
             call[node] = node
+        elif stands_for[node] >= 0:
+            call[node] = stands_for[node]
         elif up >= 0:
             call[node] = call[up]
         if within[node]:
@@ -81,14 +84,36 @@ def call_times(tree: Tree, inference: Inference) -> CallTimes:
     within = inference.stage_of == INFERENCE
     recorded = np.where(inference.own, inference.first_ns, -1)
     call, outer, inner = (np.full(nodes, -1, np.int32) for _ in range(3))
-    _hand_down(tree.parent, tree.downwards, tree.start, within, inference.counts, recorded, call, outer, inner)
+    _hand_down(
+        tree.parent,
+        tree.downwards,
+        tree.start,
+        within,
+        inference.counts,
+        inference.stands_for,
+        recorded,
+        call,
+        outer,
+        inner,
+    )
     clock = np.where(outer >= 0, outer, inner)
+    twins = _of_other_records(clock, inference.stands_for)
     first = np.full(nodes, -1, np.int64)
     calls = np.flatnonzero(inference.counts)
-    teller = inner[calls].copy()
-    teller[recorded[calls] >= 0] = calls[recorded[calls] >= 0]
+    teller = np.where(recorded[calls] >= 0, calls, np.where(inner[calls] >= 0, inner[calls], twins[calls]))
     told = teller >= 0
-    first[calls[told]] = tree.start[teller[told]] + recorded[teller[told]] - tree.start[calls[told]]
+    call_start, teller = tree.start[calls[told]], teller[told]
+    first_token = tree.start[teller] + recorded[teller] - call_start
+    first[calls[told]] = np.clip(first_token, 0, tree.end[calls[told]] - call_start)
     aside, reach = np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
     _other_work(tree.parent, tree.start, tree.end, within, call, first, reach, aside)
-    return CallTimes(call, clock, np.maximum(first, -1), aside)
+    clock = np.where((clock < 0) & (call >= 0), np.where(clock[call] >= 0, clock[call], twins[call]), clock)
+    return CallTimes(call, clock, first, aside)
+
+
+def _of_other_records(clock: I32, stands_for: I32) -> I32:
+    """Per node of a call that is recorded twice the node by which its other record tells a first token; -1 for none."""
+    twins = np.full(len(clock), -1, np.int32)
+    again = np.flatnonzero((stands_for >= 0) & (clock >= 0))
+    twins[stands_for[again]] = clock[again]
+    return twins

@@ -45,8 +45,10 @@ def inference_of(
     table `facts`."""
     stage = own_stages(tree, catalogue.columns)
     own = stage == INFERENCE
-    counts = calls_that_count(connection, tree, span_no, request_of, own, tools=stage == TOOLS)
-    return Inference(own, counts & (request_of >= 0), _first_tokens(connection, tree, span_no), stage_of, waits)
+    counts, stands_for = calls_that_count(connection, tree, span_no, request_of, own, tools=stage == TOOLS)
+    return Inference(
+        own, counts & (request_of >= 0), stands_for, _first_tokens(connection, tree, span_no), stage_of, waits
+    )
 
 
 def _first_tokens(connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32) -> I64:

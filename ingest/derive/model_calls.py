@@ -22,14 +22,15 @@ _ASKED = ", ".join(str(_CODE[name]) for name in (*_TEXTS, *_COUNTS, "cost", *(f"
 
 
 def _outermost(name: str) -> str:
-    return f"arg_min(value, node) FILTER (fact = {_CODE[name]})"
+    return f"arg_min(value, place) FILTER (fact = {_CODE[name]})"
 
 
 def _phase(name: str) -> str:
     return settled_sql(f"try_cast({_outermost(f'{name}_s')} AS DOUBLE) * 1e9", "min(took_ns)")
 
 
-# The facts of each call: for each fact the value of the outermost span that records it. `call` and `node` are nodes.
+# The facts of each call: for each fact the value of the call's own span, else of the outermost span that records it (the least
+# `place`). `call` is a node.
 _SAID = f"""
 SELECT call, {", ".join(f"nullif({_outermost(name)}, '') AS {name}" for name in _TEXTS)},
     {", ".join(f"try_cast({_outermost(name)} AS BIGINT) AS {name}" for name in _COUNTS)},
@@ -55,7 +56,7 @@ class Said:
         nodes = np.flatnonzero(inference.own & (times.call >= 0)).astype(np.int32)
         spans = {
             "span_no": span_no[nodes],
-            "node": nodes,
+            "place": np.where(nodes == times.call[nodes], -1, nodes).astype(np.int32),
             "call": times.call[nodes],
             "took_ns": tree.end[nodes] - tree.start[nodes],
         }

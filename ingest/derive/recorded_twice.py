@@ -28,36 +28,39 @@ WITH told AS (
 # Of the records of a call that of the scope whose calls end last stands for it, and of one scope the record that ends last: it
 # is the one that the critical path goes through. A response that comes from a cache carries the id of the call that first
 # gave it, but runs later: so records of one call overlap.
-_TWICE = f"""{_SAID}
-SELECT b.node FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
+_TWICE = f"""{_SAID}, twice AS (
+SELECT b.node, a.node AS stands_for FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
     AND a.response_id = b.response_id
 WHERE (a.scope_ends, a.end_ns, a.start_ns, a.node) > (b.scope_ends, b.end_ns, b.start_ns, b.node)
 UNION
-SELECT b.node FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
+SELECT b.node, a.node AS stands_for FROM outermost a JOIN outermost b ON a.request_no = b.request_no AND a.cluster = b.cluster
     AND a.input_tokens = b.input_tokens AND a.output_tokens = b.output_tokens
 WHERE a.scope_ends > b.scope_ends AND (a.response_id IS NULL OR b.response_id IS NULL)
     AND (starts_with(a.model, b.model) OR starts_with(b.model, a.model))
     AND least(a.end_ns, b.end_ns) - greatest(a.start_ns, b.start_ns)
         >= {ALIKE} * greatest(a.end_ns - a.start_ns, b.end_ns - b.start_ns)
+)
+SELECT node, min(stands_for) AS stands_for FROM twice WHERE stands_for NOT IN (SELECT node FROM twice) GROUP BY node
 """
 
 
 def calls_that_count(
     connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, inference: Bool, tools: Bool
-) -> Bool:
-    """bool[nodes]: the inference spans whose tokens count, one for each call (docs/reference/method.md, From spans to requests).
+) -> tuple[Bool, I32]:
+    """The inference spans whose tokens count, one for each call (docs/reference/method.md, From spans to requests): bool[nodes],
+    and for each other record of such a call the node that stands for it: int32[nodes], -1 for none.
 
     Of nested spans the outermost that records tokens counts, or, where none does, the outermost; calls inside a tool call
     (`tools`) are separate from those around it. Of other spans of one request that overlap, those with the same response id
     are one call, and so are those from different scopes with the same model, interval and tokens. Needs the temporary table
     `facts`.
     """
-    counts = inference.copy()
+    counts, stands_for = inference.copy(), np.full(len(inference), -1, np.int32)
     calls, cluster = _overlapping(
         tree.start, tree.end, request_of, np.flatnonzero(inference & (request_of >= 0)).astype(np.int32)
     )
     if len(calls) == 0:
-        return counts
+        return counts, stands_for
     columns = pa.table(
         {
             "node": calls,
@@ -81,8 +84,10 @@ def calls_that_count(
     outermost &= np.bincount(cluster[outermost], minlength=int(cluster.max()) + 1)[cluster] > 1
     if outermost.any():
         with passing(connection, calls=columns.filter(pa.array(outermost))):
-            counts[numbers(connection.sql(_TWICE).to_arrow_table()["node"])] = False
-    return counts
+            twice = connection.sql(_TWICE).to_arrow_table()
+        again = numbers(twice["node"])
+        counts[again], stands_for[again] = False, numbers(twice["stands_for"])
+    return counts, stands_for
 
 
 def _overlapping(start: I64, end: I64, request_of: I32, calls: I32) -> tuple[I32, I32]:

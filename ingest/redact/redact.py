@@ -3,7 +3,7 @@ once its operations are known: whether a query asks for vectors is told by its t
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from overbudget.ingest.batch import ATTRIBUTES, SpanBatch
+from overbudget.ingest.batch import ATTRIBUTES, Evaluation, SpanBatch
 from overbudget.ingest.redact.withheld import blotter, withholder
 from overbudget.kernels.content_hash import codes_of, list_parts, one_chunk
 from overbudget.stages.attribute_keys import QUERY_KEYS, QUERY_PLACEHOLDER
@@ -43,7 +43,7 @@ class Redactor:
             for name in columns:
                 rows = _with(rows, name, self._without_matches(one_chunk(rows[name])))
             tables[table] = _with(rows, "attributes", self._attributes(rows["attributes"]))
-        return replace(batch, **tables)
+        return replace(batch, **tables, evaluations=_changed(batch.evaluations, self._attributes))
 
     def of_content(self, batch: SpanBatch) -> SpanBatch:
         """With what people, models and tools said withheld: lengths and hashes stand in its place."""
@@ -55,7 +55,7 @@ class Redactor:
             name: _with(getattr(batch, name), "attributes", self._contents(getattr(batch, name)["attributes"]))
             for name in ("events", "links")
         }
-        return replace(batch, spans=spans, **inner)
+        return replace(batch, spans=spans, **inner, evaluations=_changed(batch.evaluations, self._contents))
 
     def _without_matches(self, texts: pa.Array) -> pa.Array:
         """A column of text, dictionary or not, with what the patterns match blotted out."""
@@ -99,6 +99,20 @@ class Redactor:
 
     def _withhold_all(self, texts: pa.StringArray) -> pa.StringArray:
         return _mapped(texts, pc.not_equal(texts, "").fill_null(False), self._withheld)
+
+
+def _changed(
+    evaluations: Sequence[Evaluation], change: Callable[[pa.ChunkedArray], pa.ListArray]
+) -> tuple[Evaluation, ...]:
+    """The evaluations with their attributes changed as those of spans are."""
+    if not evaluations:
+        return ()
+    pairs = [pair for one in evaluations for pair in one.attributes]
+    ends = np.cumsum([0, *(len(one.attributes) for one in evaluations)]).astype(np.int32)
+    keys, values = (pa.array([pair[place] for pair in pairs], pa.string()) for place in (0, 1))
+    found = change(pa.chunked_array([_lists(ends, keys.dictionary_encode(), values)])).to_pylist()
+    told = (tuple((pair["key"], pair["value"]) for pair in attributes) for attributes in found)
+    return tuple(one._replace(attributes=attributes) for one, attributes in zip(evaluations, told, strict=True))
 
 
 def _flags(column: pa.BooleanArray) -> npt.NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from overbudget.kernels.arrow import numbers
 from overbudget.store.tables import insert, passing
 
 _PAIRS = pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))
-# By the ids of the span; without them the call that gave the response that is named, if one alone did.
+# By the ids of the span, of each copy where one was sent twice: those that go take theirs along. Without ids the call that gave the response that is named, if one alone did.
 _JUDGED = f"""
 WITH answered AS (
     SELECT value AS response_id, any_value(span_no) AS span_no FROM facts
@@ -23,8 +23,7 @@ WITH answered AS (
 SELECT j.place, coalesce(s.span_no, a.span_no) AS span_no FROM judged j
 LEFT JOIN data.spans s ON s.trace_id = j.trace_id AND s.span_id = j.span_id
 LEFT JOIN answered a ON j.response_id <> '' AND a.response_id = j.response_id
-WHERE coalesce(s.span_no, a.span_no) IS NOT NULL
-QUALIFY row_number() OVER (PARTITION BY place ORDER BY s.span_no DESC) = 1 ORDER BY place
+WHERE coalesce(s.span_no, a.span_no) IS NOT NULL ORDER BY place, span_no
 """
 
 
@@ -55,4 +54,4 @@ def store_evaluations(connection: duckdb.DuckDBPyConnection, evaluations: Sequen
     insert(connection, "data.events", pa.table(rows))
     said = facts.of_evaluations(pa.chunked_array([names]), coded_lists(attributes), numbers(span_no))
     insert(connection, "facts", said)
-    return len(evaluations) - len(told)
+    return len(evaluations) - len(set(found["place"].to_pylist()))

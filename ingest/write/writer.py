@@ -54,8 +54,8 @@ class Writer:
     def numbered(self, batches: Iterable[SpanBatch], source_id: int) -> Iterator["Numbered"]:
         """Number the spans of batches and extract facts: everything except storing, so that a thread can run ahead."""
         for batch in batches:
-            self.evaluations += batch.evaluations
             if not batch.spans.num_rows:
+                self.evaluations += (self._withhold(batch) if self._withhold else batch).evaluations
                 continue
             first, count = self.next_span_no, batch.spans.num_rows
             self.next_span_no += count
@@ -66,6 +66,7 @@ class Writer:
                 "operation_id": self.operations.encode(batch, names.template),
             }
             batch = self._withhold(batch) if self._withhold else batch
+            self.evaluations += batch.evaluations
             numbers |= {
                 "resource_id": self._resources.encode(batch.resources)[resource],
                 "scope_id": self._scopes.encode(batch.scopes)[batch.spans["scope"].to_numpy()],

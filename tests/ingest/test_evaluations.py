@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from overbudget.ingest.pipeline import IngestResult, ingest
+from overbudget.stages.redaction import Redaction
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
 from tests.span_dump import Span, documents
@@ -145,3 +146,19 @@ def test_evaluations_alone_are_no_dataset(tmp_path: Path) -> None:
 def test_logs_without_evaluations_are_refused_by_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(OverbudgetError, match="is logs"):
         ingested(tmp_path, logs(judged(event="gen_ai.choice")))
+
+
+def test_what_a_budget_redacts_is_left_out_of_evaluations_too(tmp_path: Path) -> None:
+    record = judged(0.9)
+    record["attributes"] += [
+        {"key": "gen_ai.evaluation.explanation", "value": {"stringValue": "Ann asked for her balance"}},
+        {"key": "app.note", "value": {"stringValue": "of ann@example.org"}},
+    ]
+    dump = tmp_path / "d.jsonl"
+    for place in (logs(record), {**traces(), **logs(record)}):
+        dump.write_text(json.dumps(traces()) + "\n" + json.dumps(place) + "\n")
+        ingest([dump], tmp_path / "d.duckdb", redaction=Redaction(patterns=("[a-z]+@[a-z.]+",), no_content=True))
+        assert told(tmp_path)[0] == 0.9
+        said = str(open_dataset(tmp_path / "d.duckdb").execute("SELECT attributes FROM span_events").fetchall())
+        assert "Ann" not in said
+        assert "ann@" not in said

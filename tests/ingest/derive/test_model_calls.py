@@ -287,3 +287,26 @@ def grown(random_: random.Random) -> list[Span]:
             said["ttft_ms"] = str(random_.uniform(0, 1.2 * (end - start)))
         spans.append(Span("work", start, end, above.key, key=str(number), attributes=said))
     return spans
+
+
+def test_time_of_a_second_record_is_the_call_s_and_what_it_says_counts(tmp_path: Path) -> None:
+    """The client's record is the one on the path, the framework's tells the first token, or the other way round."""
+    said: dict[str, str | int] = {
+        "gen_ai.operation.name": "chat", "gen_ai.response.id": "r-1", "gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": 5,
+    }  # fmt: skip
+    for first in ("a", "b"):
+        spans = [
+            Span("chat", 11, 99, "POST /chat", key="a", scope="client", attributes={**said, **({"ttft_ms": 40} if first == "a" else {})}),
+            Span("chat", 10, 100, "POST /chat", key="b", scope="framework", attributes={**said, **({"ttft_ms": 40} if first == "b" else {})}),
+        ]  # fmt: skip
+        connection = dataset(tmp_path / f"{first}.duckdb", [[Span("POST /chat", 0, 110, kind="server"), *spans]])
+        rows = connection.execute(
+            "SELECT span_id[-1:], on_path_ns, first_token_ns, output_tokens FROM model_calls"
+        ).fetchall()
+        assert rows == [("3", 90 * MS, (41 if first == "a" else 40) * MS, 5)]  # the record that ends last
+        parts = dict(connection.execute("SELECT part, part_ns FROM stage_parts").fetchall())
+        assert parts == (
+            {"first_token": 41 * MS, "writing": 49 * MS}
+            if first == "a"
+            else {"first_token": 40 * MS, "writing": 50 * MS}
+        )
