@@ -23,7 +23,7 @@ class Known:
     session: str = ""
     requests: int = 1
     leaves_out: frozenset[str] = EMPTY
-    output_per_call: int | None = None  # where a library counts differently
+    outputs: tuple[int, ...] | None = None  # of each call, where a library counts differently
     token_calls: int | None = None  # calls that record tokens, where not all do
     cached_calls: int | None = None
     reasoning_calls: int | None = None
@@ -45,7 +45,8 @@ KNOWN: dict[str, Known] = {
     "openinference-openai": _known(2, "inference retrieval", 1, "ours"),
     "openlit-openai": _known(2, "inference retrieval", 2, leaves_out="reasoning"),
     # Anthropic's client: an answer, a streamed answer.
-    "openllmetry-anthropic": _known(2, "inference", 1, leaves_out="reasoning"),
+    # The first adds what a stream says of its output at the start and at the end.
+    "openllmetry-anthropic": _known(2, "inference", 1, leaves_out="reasoning", outputs=(30, 31)),
     "openinference-anthropic": _known(2, "inference", 1, leaves_out="reasoning"),
     # Decorated functions around OpenAI's client: a search, a tool, an answer, a streamed answer.
     "traceloop-sdk": _known(2, "inference retrieval tools", 1, "ours", reasoning_calls=1),
@@ -75,7 +76,7 @@ KNOWN: dict[str, Known] = {
     "logfire-pydantic-ai": _known(4, "inference tools", 2, "own", requests=2),
     "pydantic-ai-format-2": _known(4, "inference tools", leaves_out="tokens cached", requests=2),
     # ADK adds the reasoning tokens to an output that holds them.
-    "google-adk": _known(2, "inference tools", 0, "ours", models=frozenset({f"openai/{MODEL}"}), output_per_call=35),
+    "google-adk": _known(2, "inference tools", 0, "ours", models=frozenset({f"openai/{MODEL}"}), outputs=(35, 35)),
     "agent-framework": _known(2, "inference tools"),
     "semantic-kernel": _known(2, "inference tools", leaves_out="cached reasoning", models=_ASKED),
     "autogen": _known(2, "inference tools"),

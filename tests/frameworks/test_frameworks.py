@@ -73,7 +73,7 @@ def test_tokens_of_every_call_are_what_the_provider_said(framework: Framework) -
     telling = known.calls if known.token_calls is None else known.token_calls
     expected = {
         "input_tokens": [] if "tokens" in known.leaves_out else [INPUT] * telling,
-        "output_tokens": [] if "tokens" in known.leaves_out else [known.output_per_call or OUTPUT] * telling,
+        "output_tokens": [] if "tokens" in known.leaves_out else list(known.outputs or [OUTPUT] * telling),
         "cached_tokens": [] if "cached" in known.leaves_out else [CACHED] * (known.cached_calls or telling),
         "reasoning_tokens": [] if "reasoning" in known.leaves_out else [REASONING] * (known.reasoning_calls or telling),
     }
