@@ -523,6 +523,27 @@ def test_observations_side_by_side_stand_below_their_trace(tmp_path: Path) -> No
     assert requests.fetchall() == [("POST /chat", 1_505 * MS, "s-1", "mist-7b")]
 
 
+def test_an_event_of_langfuse_has_no_length_and_a_span_without_an_end_stays_open(tmp_path: Path) -> None:
+    whole = langfuse_traces(run())[0]
+    begun = whole["observations"][-1]["startTime"]
+    own = {
+        "traceId": whole["trace"]["id"],
+        "parentObservationId": whole["observations"][-1]["id"],
+        "startTime": begun,
+        "level": "DEFAULT",
+    }
+    whole["observations"] += [
+        {**own, "id": "e" * 16, "type": "EVENT", "name": "clicked", "endTime": None},
+        {**own, "id": "f" * 16, "type": "SPAN", "name": "lost", "endTime": None},
+    ]
+    (tmp_path / "dump").write_text(json.dumps(whole))
+    ingest([tmp_path / "dump"], tmp_path / "d.duckdb")
+    found = open_dataset(tmp_path / "d.duckdb").execute(
+        "SELECT name, duration_ns FROM spans WHERE name IN ('clicked', 'lost') ORDER BY name"
+    )
+    assert found.fetchall() == [("clicked", 0), ("lost", None)]
+
+
 def test_a_server_that_shares_its_clients_span_in_zipkin_gets_one_of_its_own(tmp_path: Path) -> None:
     client = {"traceId": "a" * 16, "id": "1" * 16, "kind": "CLIENT", "name": "get", "timestamp": 10**15, "duration": 1_000,
               "localEndpoint": {"serviceName": "web"}}  # fmt: skip
