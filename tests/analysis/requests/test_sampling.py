@@ -180,7 +180,7 @@ def test_where_traces_are_sampled_no_load_and_no_line_is_told_and_each_answer_sa
         "flight, or arrived, is not known, so latency cannot be shown against load."
     ]
     said = whatif_sentences(Workbench(connection).what_if([]))
-    assert any("no limit on what runs at once is replayed" in sentence for sentence in said)
+    assert any("no concurrency limit is replayed" in sentence for sentence in said)
 
 
 @pytest.fixture
