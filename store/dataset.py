@@ -157,14 +157,34 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
 
 
 def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Errors: OverbudgetError where the file is shorter than its header says: an incomplete copy."""
-    sizes = connection.execute("SELECT block_size * total_blocks FROM system.main.pragma_database_size()").fetchall()
-    size, whole = path.stat().st_size, HEADERS + sizes[0][0]
+    """Errors: OverbudgetError where the file ends before its last used block: an incomplete copy."""
+    sizes = connection.execute("SELECT block_size, total_blocks FROM system.main.pragma_database_size()").fetchall()
+    size, block, blocks = path.stat().st_size, *sizes[0]
+    if size >= HEADERS + block * blocks:
+        return
+    whole = HEADERS + block * min(blocks, _used_blocks(connection, blocks))
     if size < whole:
         raise OverbudgetError(
             f"{path} is cut off: only {size:,} of its {whole:,} bytes are there. "
             f"Copy it again, or make it again with: overbudget ingest DUMP --to {path}"
         )
+
+
+def _used_blocks(connection: duckdb.DuckDBPyConnection, otherwise: int) -> int:
+    """How many blocks a file has up to its last used one, as DuckDB counts free blocks too that it has cut off the end of
+    the file; `otherwise` where that cannot be read."""
+    try:
+        tables = connection.execute("SELECT schema_name, table_name FROM system.main.duckdb_tables()").fetchall()
+        used = connection.execute("SELECT max(block_id) FROM system.main.pragma_metadata_info()").fetchall()
+        for table in tables:
+            name = ".".join('"' + part.replace('"', '""') + '"' for part in table)
+            used += connection.execute(
+                "SELECT greatest(max(block_id), max(list_max(additional_block_ids))) FROM system.main.pragma_storage_info(?)",
+                [name],
+            ).fetchall()
+    except duckdb.Error:
+        return otherwise
+    return 1 + max((last for (last,) in used if last is not None), default=-1)
 
 
 def damage(error: BaseException) -> str | None:

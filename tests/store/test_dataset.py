@@ -185,3 +185,21 @@ def test_rows_are_inserted_by_the_names_of_their_columns() -> None:
     connection.execute('CREATE SCHEMA data; CREATE TABLE data.t (a INTEGER, "order" VARCHAR, c DOUBLE)')
     insert(connection, "data.t", pa.table({"order": ["x"], "a": [7]}))
     assert connection.execute("FROM data.t").fetchall() == [(7, "x", None)]
+
+
+def test_a_dataset_whose_last_blocks_were_freed_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "d.duckdb"
+    many = """INSERT INTO data.events BY NAME SELECT i::INTEGER AS span_no, hash(i)::VARCHAR AS name, [] AS attributes,
+        0 AS dropped_attributes_count FROM range(300_000) r(i)"""
+    with build(path) as connection:
+        connection.execute(many)
+    with build(path, start_from=path) as connection:
+        connection.execute(many)
+        connection.execute("DELETE FROM data.events")
+    block, blocks = (
+        duckdb.connect(str(path), read_only=True)
+        .execute("SELECT block_size, total_blocks FROM pragma_database_size()")
+        .fetchall()[0]
+    )
+    assert path.stat().st_size < block * blocks, "the file ends before blocks that DuckDB still counts"
+    open_dataset(path).close()
