@@ -159,7 +159,8 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
 def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Errors: OverbudgetError where the file ends before its last used block: an incomplete copy."""
     sizes = connection.execute("SELECT block_size, total_blocks FROM system.main.pragma_database_size()").fetchall()
-    size, block, blocks = path.stat().st_size, *sizes[0]
+    block, blocks = sizes[0]
+    size = path.stat().st_size
     if size >= HEADERS + block * blocks:
         return
     whole = HEADERS + block * min(blocks, _used_blocks(connection, blocks))
