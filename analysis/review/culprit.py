@@ -174,6 +174,21 @@ def _suspects(case: Case, parts: list[Part], means: F64, places: list[int]) -> t
     )
 
 
+def largest_unattributed(case: Case) -> Suspect | None:
+    """The operation, or wait for a place, that takes at least half of the band outside every stage; None where none does."""
+    if UNATTRIBUTED not in case.names:
+        return None
+    place = case.names.index(UNATTRIBUTED)
+    inside = np.flatnonzero(case.causes.stage == place)
+    if len(inside) == 0:
+        return None
+    cause = int(inside[np.argmax(case.band.cause_ns[inside])])
+    mean = float(case.band.cause_ns[cause])
+    if mean <= 0 or 2 * mean < case.band.latency_ns:
+        return None
+    return Suspect(UNATTRIBUTED, round(mean), _describe(case, cause, False))
+
+
 def _parts(case: Case) -> list[Part]:
     """Every classified stage, and every cause of unattributed time."""
     parts = [Part(place, None) for place, name in enumerate(case.names) if name != UNATTRIBUTED]

@@ -12,7 +12,7 @@ from overbudget.analysis.causes.causes import Causes
 from overbudget.analysis.common.bands import whole_parts
 from overbudget.analysis.common.percentiles import Quantile, Share, quantiles
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
-from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow
+from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow, largest_unattributed
 from overbudget.analysis.review.measure import BandMeans, Measured
 from overbudget.analysis.review.parts_over import PartsOver, parts_over
 from overbudget.analysis.review.result import (
@@ -231,6 +231,7 @@ def _breakdown(measured: Measured, budget: Budget, percentile: int, shown: list[
         found.any_of,
         Extreme(*band.extreme) if band.extreme else None,
         _services(measured.causes, band),
+        largest_unattributed(case),
     )
 
 

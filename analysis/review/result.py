@@ -159,6 +159,7 @@ class Breakdown:
     any_of: tuple[Suspect, ...] = ()
     extreme: Extreme | None = None
     services: tuple[ServicePart, ...] = ()
+    largest_unattributed: Suspect | None = None  # the operation that takes half of the band or more outside every stage
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,21 @@ def largest(made_of: Breakdown) -> str:
         return "They take no time at all."
     stage = max(made_of.stages, key=lambda found: found.mean_ns)
     if stage.stage == UNATTRIBUTED and stage.share > MUCH_UNATTRIBUTED and made_of.services:
+        found = made_of.largest_unattributed
+        if found is not None and found.operation is not None:
+            return _largest_operation(found.operation, made_of.band_latency_ns)
         return _largest_service(made_of.services[0], made_of.band_latency_ns)
     takes = format_duration(stage.mean_ns, next_to_ns=made_of.band_latency_ns)
     return capital(f"{stage_name(stage.stage)} takes the largest part of it, {takes} ({stage.share:.0%}).")
+
+
+def _largest_operation(operation: CauseOperation, latency_ns: int | None) -> str:
+    """Where no stage explains most of the time: the operation that takes most of it."""
+    takes = format_duration(operation.mean_ns, next_to_ns=latency_ns)
+    share = f" ({operation.mean_ns / latency_ns:.0%})" if latency_ns else ""
+    return (
+        f"No stage explains most of it; {operation_text(operation)} takes most, {takes}{share}{_only_ran(operation)}."
+    )
 
 
 def _largest_service(part: ServicePart, latency_ns: int | None) -> str:

@@ -104,6 +104,10 @@ MEANINGS = {
     "review.failures_apart": "Whether failed requests are left out of percentiles",
     "review.window_ns": "From the first request's start to the last one's, in ns: the time that intervals are about",
     "all_slow.any_of": "Parts of which each alone is as long as the time over the cap; none is the culprit",
+    "breakdown.largest_unattributed": "The operation that takes at least half of the time around the percentile, in no "
+    "classified span; null where none does",
+    "largest_unattributed.operation": "The operation",
+    "largest_unattributed.mean_ns": "Mean time per request, in ns",
     "any_of.operation": "The operation, where the time is in no classified span; else null",
     "any_of.mean_ns": "Mean time per request, in ns",
     "incomplete.open": "Those of them without an end",

@@ -442,3 +442,18 @@ def test_a_dataset_of_incomplete_requests_alone_is_not_called_one_of_no_requests
     assert facts_text(found).startswith("400 requests, ")
     none = replace(found, selected={**found.selected, "requests": 0, "incomplete_left_out": 400})
     assert facts_text(none).startswith("400 requests, none of them complete, ")
+
+
+@pytest.mark.parametrize(("own_ms", "named"), [(799, False), (800, True)])
+def test_where_no_stage_explains_most_the_operation_that_takes_half_of_it_is_named(
+    tmp_path: Path, own_ms: int, named: bool
+) -> None:
+    builder = DatasetBuilder()
+    for _ in range(60):
+        builder.request(
+            Work(None, own_ms * MS, "GET /orders/{id}"), Work(None, 400 * MS, "GET /users"), rest_ns=400 * MS
+        )
+    found = _review(builder.write(tmp_path / "d.duckdb"))
+    said = " ".join(headline(found))
+    assert ("`GET /orders/{id}` in `api` takes most, 0.80 s (50%)" in said) is named
+    assert ("of the services" in said) is not named
