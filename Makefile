@@ -10,7 +10,7 @@ PIP := --disable-pip-version-check --no-input
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs bench accuracy screenshots samples frameworks golden mutants notebook lint format lock dist clean browser port
+.PHONY: help run test docs bench accuracy screenshots samples frameworks golden mutants torture notebook lint format lock dist clean browser port
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ N ?= 400
 SEED ?= 1
 mutants: $(VENV)/.dev ## Mutation testing: how many of N plausible faults the tests notice, half an hour; N=20 SEED=2 for a short run
 	$(BIN)/python -m scripts.mutants --count $(N) --seed $(SEED) --jobs $(JOBS)
+
+MINUTES ?= 3
+torture: $(VENV)/.dev ## Spoil dumps, kill and crowd ingests for MINUTES=3; says cases, survived, lost
+	$(BIN)/python -m scripts.torture --minutes $(MINUTES) --seed $(SEED)
 
 notebook: $(VENV)/.dev ## Open the example notebooks
 	$(BIN)/python -m pip install $(PIP) -r requirements-notebook.lock

@@ -1,12 +1,12 @@
 """overbudget advise."""
 
-import json
 from pathlib import Path
 
 from overbudget.analysis.advice.advice import advise
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.requests.table import Filters
 from overbudget.app.text.advice import advice_blocks
+from overbudget.app.text.json_text import json_text
 from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
 
@@ -17,6 +17,6 @@ def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool
     named = str(budget_file) if budget_file else None
     found = advise(open_dataset(dataset), str(dataset), budget, filters, named)
     if as_json:
-        print(json.dumps({"advice": [advice.as_dict() for advice in found]}, indent=2, ensure_ascii=False))
+        print(json_text({"advice": [advice.as_dict() for advice in found]}))
     else:
         show(advice_blocks(found))

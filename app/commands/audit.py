@@ -1,10 +1,10 @@
 """overbudget audit."""
 
-import json
 from pathlib import Path
 
 from overbudget.analysis.health.audit import audit
 from overbudget.app.text.audit import audit_blocks
+from overbudget.app.text.json_text import json_text
 from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
@@ -24,6 +24,6 @@ def run(dataset: Path, stitch: bool, by_conversation: bool, to: Path | None, as_
     found = audit(open_dataset(to or dataset))
     if as_json:
         extra = {} if stitched is None else {"stitched": stitched}
-        print(json.dumps({**extra, **found.as_dict()}, indent=2, ensure_ascii=False))
+        print(json_text({**extra, **found.as_dict()}))
     else:
         show(audit_blocks(found, stitched))

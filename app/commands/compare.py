@@ -1,6 +1,5 @@
 """overbudget compare."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from overbudget.analysis.compare.compare import Side, compare
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
 from overbudget.app.commands.choice import filters_of
 from overbudget.app.text.compare import comparison_blocks
+from overbudget.app.text.json_text import json_text
 from overbudget.app.text.markdown import markdown
 from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
@@ -33,7 +33,7 @@ def run(
     found = compare(before, after, budget, margin)
     with until_the_reader_leaves():
         if form == "json":
-            print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+            print(json_text(found.as_dict()))
         elif form == "markdown":
             print(markdown(comparison_blocks(found)))
         else:

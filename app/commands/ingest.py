@@ -13,6 +13,7 @@ from pathlib import Path
 
 from overbudget.app.commands.first_run import compiling
 from overbudget.app.commands.own_process import watched
+from overbudget.app.text.json_text import json_text
 from overbudget.app.text.words import count
 from overbudget.ingest.pipeline import IngestResult, Progress, ingest
 from overbudget.ingest.warnings import meaning
@@ -49,7 +50,7 @@ def run(
     with watched(limit("ingest_memory"), parent, lambda: _sweep(to), said):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too removes unfinished files
         result = _read(lambda tell: ingest(dumps, to, append, tell, adjust_clocks, sampled, replace, redaction))
-        print(json.dumps(result.as_dict(), indent=2, ensure_ascii=False) if as_json else summary(result))
+        print(json_text(result.as_dict()) if as_json else summary(result))
 
 
 def _sweep(to: Path) -> None:

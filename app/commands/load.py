@@ -1,11 +1,11 @@
 """overbudget load."""
 
-import json
 from pathlib import Path
 
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.load.load import load
 from overbudget.analysis.requests.table import Filters
+from overbudget.app.text.json_text import json_text
 from overbudget.app.text.load import load_blocks
 from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
@@ -16,6 +16,6 @@ def run(dataset: Path, budget_file: Path | None, filters: Filters, as_json: bool
     budget = load_budget(budget_file) if budget_file else None
     found = load(open_dataset(dataset), budget, filters)
     if as_json:
-        print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+        print(json_text(found.as_dict()))
     else:
         show(load_blocks(found))

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from overbudget.app.text.blocks import Cell, Column, Table
+from overbudget.app.text.csv_cells import csv_cell
+from overbudget.app.text.json_text import json_text
 from overbudget.app.text.terminal import show
 from overbudget.store.query import Answer, run_sql
 
@@ -19,17 +21,11 @@ def run(dataset: Path, query: str, form: str) -> None:
     """Print the answer to a query as text, csv or json."""
     answer = run_sql(dataset, query, TEXT_ROWS if form == "text" else None)
     if form == "json":
-        print(
-            json.dumps(
-                [dict(zip(answer.columns, map(plain, row), strict=True)) for row in answer.rows],
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
+        print(json_text([dict(zip(answer.columns, map(plain, row), strict=True)) for row in answer.rows]))
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(answer.columns)
-        writer.writerows([_cell(value) for value in row] for row in answer.rows)
+        writer.writerow(map(csv_cell, answer.columns))
+        writer.writerows([csv_cell(_cell(value)) for value in row] for row in answer.rows)
     else:
         show([_table(answer)])
 

@@ -1,11 +1,11 @@
 """overbudget tail."""
 
-import json
 from pathlib import Path
 
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.tail.tail import TooFew, tail
+from overbudget.app.text.json_text import json_text
 from overbudget.app.text.tail import tail_blocks
 from overbudget.app.text.terminal import show
 from overbudget.store.dataset import open_dataset
@@ -19,9 +19,9 @@ def run(
     try:
         found = tail(open_dataset(dataset), budget, filters, percentile, over_budget)
     except TooFew as few:
-        print(json.dumps(few.as_dict(percentile), indent=2, ensure_ascii=False) if as_json else few)
+        print(json_text(few.as_dict(percentile)) if as_json else few)
         return
     if as_json:
-        print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+        print(json_text(found.as_dict()))
     else:
         show(tail_blocks(found))

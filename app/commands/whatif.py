@@ -1,6 +1,5 @@
 """overbudget whatif."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.whatif.changes import Change
 from overbudget.analysis.whatif.whatif import Workbench
+from overbudget.app.text.json_text import json_text
 from overbudget.app.text.terminal import show
 from overbudget.app.text.whatif import what_if_blocks
 from overbudget.store.dataset import open_dataset
@@ -18,6 +18,6 @@ def run(dataset: Path, budget_file: Path | None, filters: Filters, changes: Sequ
     budget = load_budget(budget_file) if budget_file else None
     found = Workbench(open_dataset(dataset), budget, filters).what_if(changes)
     if as_json:
-        print(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+        print(json_text(found.as_dict()))
     else:
         show(what_if_blocks(found))

@@ -14,6 +14,7 @@ from overbudget.app.dashboard.components.editor import editor
 from overbudget.app.dashboard.cookbook import COOKBOOK
 from overbudget.app.dashboard.sidebar import kept, to_url
 from overbudget.app.dashboard.view import View
+from overbudget.app.text.csv_cells import csv_cell
 from overbudget.app.text.words import count
 from overbudget.store.query import Answer
 from overbudget.store.relations import RELATIONS
@@ -106,10 +107,10 @@ def _as_csv(answer: Answer) -> str:
     """CSV in which no cell is a formula to a spreadsheet: such texts get a leading apostrophe."""
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(answer.columns)
+    writer.writerow(map(csv_cell, answer.columns))
     for row in answer.rows:
         values = [plain(value) for value in row]
-        writer.writerow([f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t\r" and v else v for v in values])
+        writer.writerow([csv_cell(value) if isinstance(value, str) else value for value in values])
     return file.getvalue()
 
 

@@ -1,13 +1,12 @@
 """The review for programs: the JSON that docs/reference/json.md describes."""
 
-import json
-
 from overbudget.analysis.review.result import Over, Review, unjudged
+from overbudget.app.text.json_text import json_text
 
 
 def review_json(review: Review) -> str:
     """The review as JSON text, two blanks to a level, names as they are (not escaped to ASCII)."""
-    return json.dumps(review.as_dict(), indent=2, ensure_ascii=False, default=str)
+    return json_text(review.as_dict())
 
 
 def check_json(review: Review, broken: list[Over]) -> str:
@@ -17,4 +16,4 @@ def check_json(review: Review, broken: list[Over]) -> str:
         "not_told": len(unjudged(review)),
         "review": review.as_dict(),
     }
-    return json.dumps(found, indent=2, ensure_ascii=False, default=str)
+    return json_text(found)
