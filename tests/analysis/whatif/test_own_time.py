@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from overbudget.analysis.whatif.own_time import OwnTime, waits_in_own_time
+from overbudget.analysis.whatif.own_time import SLOTS, OwnTime, waits_in_own_time
 from overbudget.kernels.replay import Shape
 
 MS = 1_000_000
@@ -76,3 +76,17 @@ def test_calls_that_wait_work_half_as_long_as_the_others_at_least_and_half_as_lo
     free: float, lines: int
 ) -> None:
     assert len(told(pairs(60, 4.0 if free < 10 else 19.0, free))) == lines
+
+
+@pytest.mark.parametrize("servers", SLOTS)
+def test_slots_are_told_by_the_number_with_which_waits_explain_most(servers: int) -> None:
+    """Calls come at random to slots that are busy for nine tenths of the time, and are served in the order in which they come."""
+    rng = np.random.default_rng(servers)
+    start = np.cumsum(rng.exponential(50 / servers / 0.9, 800))
+    free, calls = np.zeros(servers), []
+    for at in start:
+        slot = int(free.argmin())
+        free[slot] = max(at, free[slot]) + 50 * np.exp(0.3 * rng.standard_normal())
+        calls.append((float(at), float(free[slot])))
+    (found,) = told(calls)
+    assert found.servers == servers
