@@ -179,6 +179,21 @@ def test_every_test_is_asked_about_what_runs_on_import(function: str) -> None:
     assert REACH.tests("f.py", function, "own.py") == expected
 
 
+def test_what_is_known_of_each_test_file_is_kept_by_itself_and_put_together_again(tmp_path: Path) -> None:
+    parts = REACH.by_module()
+    assert list(parts) == ["a.py", "b.py", "own.py"]
+    assert parts["b.py"].tests("f.py", "f") == ["b.py::quick"]
+    assert sorted(parts["a.py"].tests("f.py", "h")) == ["a.py::far", "a.py::slow"]  # on import: all of it
+    read = []
+    for number, part in enumerate(parts.values()):
+        part.write(tmp_path / f"{number}.json")
+        read.append(Reach.read(tmp_path / f"{number}.json"))
+    whole = Reach.together(read)
+    assert whole.seconds == REACH.seconds
+    for function in ("f", "g", "h", "never_run"):
+        assert whole.tests("f.py", function) == REACH.tests("f.py", function)
+
+
 RECORDED = """
 import sys
 from pathlib import Path

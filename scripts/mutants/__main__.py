@@ -1,4 +1,4 @@
-"""Mutation testing: would the tests notice a plausible fault? `make mutants`, or `make mutants N=20 SEED=1` for a short run.
+"""Whether the tests would notice a plausible fault: `make mutants`, or `make mutants N=20 SEED=1` for a short run.
 
 A seeded sample of faults is put into analysis/, kernels/ and ingest/derive/, one at a time, each against those tests of
 the folder that mirrors its own that run the function with the fault. Prints, room by room, how many were noticed, and
@@ -7,7 +7,6 @@ every one that was not.
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -23,8 +22,12 @@ from scripts.mutants.trial import FAILED, NO_TESTS, PASSED, STOPPED, TOO_MUCH_CP
 KEPT = ROOT / "build" / "mutants"  # which tests run which functions
 
 
+def _kept(tests: "_Tests", file: str) -> Path:
+    return KEPT / f"{digest(file)}-{tests.without_jit:d}.json"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; returns 1 where tests fail without any fault, or no mutant could be tried."""
+    """Run it; 1 where the tests fail without any fault, or no mutant could be tried."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
@@ -55,14 +58,14 @@ class _Tests(NamedTuple):
 
 
 class _Runner:
-    """Runs trials, `jobs` at a time, until the time is over."""
+    """Runs trials, so many at a time, until the time is over."""
 
     def __init__(self, folder: Path, jobs: int, end: float) -> None:
         self._folder, self._jobs, self._end, self._made = folder, jobs, end, 0
         self.all_pass = True  # the tests, without a fault
 
     def run(self, mutants: Sequence[Mutant]) -> list[Outcome]:
-        """The outcome of each mutant that there was time for; "red" where the tests fail without a fault."""
+        """What became of each mutant that there was time for; those whose tests fail without a fault are told as red."""
         asked = {mutant: _Tests(tuple(sorted(mirror(mutant.file))), mutant.without_jit) for mutant in mutants}
         reach = self._reach(set(asked.values()))
         outcomes, trials = list[Outcome](), list[Trial]()
@@ -89,26 +92,34 @@ class _Runner:
         return outcomes
 
     def _reach(self, kinds: set[_Tests]) -> dict[_Tests, Reach | None]:
-        """What the tests run without a fault; None where they fail then, absent where the time was over.
+        """What the tests run without a fault; None where they cannot run, nothing where the time was over.
 
-        It is cached for the next run, until a source or a test changes.
+        What is known of a test file is kept for the next run, as long as no source and nothing in it changes.
         """
-        kept = {kind: KEPT / f"{digest(kind.files)}-{kind.without_jit:d}.json" for kind in kinds}
-        found: dict[_Tests, Reach | None] = {kind: Reach.read(path) for kind, path in kept.items() if path.is_file()}
-        missing = sorted(kinds - found.keys())
-        for trial, status in self._all([self._trial(kind.without_jit, kind.files) for kind in missing]):
-            kind = _Tests(tuple(trial.files), trial.without_jit)
-            found[kind] = known = Reach.read(trial.reach) if status in (PASSED, FAILED, NO_TESTS) else None
-            if known is not None and not known.failed:
-                KEPT.mkdir(parents=True, exist_ok=True)
-                shutil.copy(trial.reach, kept[kind])
-            print(f"without a fault {trial.cpu:6.1f} s  {Path(trial.files[0]).parent}", flush=True)
-            if known is None:
+        kept = {(kind, file): _kept(kind, file) for kind in kinds for file in kind.files}
+        known = {place: Reach.read(path) for place, path in kept.items() if path.is_file()}
+        missing = {kind: [file for file in kind.files if (kind, file) not in known] for kind in sorted(kinds)}
+        trials = {kind: self._trial(kind.without_jit, files) for kind, files in missing.items() if files}
+        done: dict[_Tests, bool] = dict.fromkeys(kinds - trials.keys(), True)
+        for trial, status in self._all(list(trials.values())):
+            kind = next(kind for kind, one in trials.items() if one is trial)
+            done[kind] = status in (PASSED, FAILED, NO_TESTS)
+            files = f"{len(trial.files)} files of {Path(kind.files[0]).parent}"
+            print(f"without a fault {trial.cpu:6.1f} s  {files}", flush=True)
+            if not done[kind]:
                 print(trial.said[-3000:], flush=True)
-            for test in known.failed if known else ():
-                print(f"fails without a fault, and is left out: {test}", flush=True)
-                self.all_pass = False
-        return found
+                continue
+            for file, part in Reach.read(trial.reach).by_module().items():
+                known[kind, file] = part
+                if not part.failed:
+                    part.write(kept[kind, file])
+                for test in part.failed:
+                    print(f"fails without a fault, and is left out: {test}", flush=True)
+                    self.all_pass = False
+        return {
+            kind: Reach.together(known[kind, file] for file in kind.files if (kind, file) in known) if ran else None
+            for kind, ran in done.items()
+        }
 
     def _trial(
         self,

@@ -55,11 +55,47 @@ class Reach:
 
         return sorted(chosen, key=place)
 
+    def by_module(self) -> dict[str, "Reach"]:
+        """What is known of the tests of each test file by itself."""
+        modules = dict.fromkeys(_module(test) for test in (*self.seconds, *self.failed))
+        return {module: self._of(module) for module in modules}
+
+    def _of(self, module: str) -> "Reach":
+        def its(tests: Iterable[str]) -> list[str]:
+            return [test for test in tests if _module(test) == module]
+
+        callers = {
+            file: {name: its(tests) + [test for test in tests if test == ON_IMPORT] for name, tests in by.items()}
+            for file, by in self.callers.items()
+        }
+        return Reach({test: self.seconds[test] for test in its(self.seconds)}, callers, its(self.failed))
+
+    @classmethod
+    def together(cls, parts: Iterable["Reach"]) -> "Reach":
+        """What is known of the tests of several test files."""
+        seconds, callers, failed = dict[str, float](), dict[str, dict[str, set[str]]](), list[str]()
+        for part in parts:
+            seconds |= part.seconds
+            failed += part.failed
+            for file, by in part.callers.items():
+                for name, tests in by.items():
+                    callers.setdefault(file, {}).setdefault(name, set()).update(tests)
+        return cls(seconds, callers, failed)
+
     @classmethod
     def read(cls, path: Path) -> "Reach":
-        """What `Recorder` wrote."""
+        """What `write` wrote."""
         said = json.loads(path.read_text(encoding="utf-8"))
         return cls(said["seconds"], said["callers"], said["failed"])
+
+    def write(self, path: Path) -> None:
+        """Keep it in a file."""
+        callers = {
+            file: {name: sorted(tests) for name, tests in by.items() if tests} for file, by in self.callers.items()
+        }
+        said = {"seconds": self.seconds, "callers": callers, "failed": list(self.failed)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(said), encoding="utf-8")
 
 
 class Recorder:
@@ -125,9 +161,7 @@ class Recorder:
             for code in self._called.get(test, set()) | (self._called.get(_module(test), set()) if test else set()):
                 by_function = callers.setdefault(self._files[code.co_filename], {})
                 by_function.setdefault(outermost(code.co_qualname), []).append(test)
-        self._path.write_text(
-            json.dumps({"seconds": seconds, "callers": callers, "failed": sorted(self._failed)}), encoding="utf-8"
-        )
+        Reach(seconds, callers, sorted(self._failed)).write(self._path)
 
 
 class _Files(dict[str, str]):

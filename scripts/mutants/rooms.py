@@ -1,9 +1,9 @@
-"""Which modules are mutated, which tests belong to each, and a seeded sample of all faults."""
+"""Which modules are mutated, which tests are beside each, and a seeded sample of the faults of all."""
 
 import hashlib
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from scripts.mutants.sites import Site, sites
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KERNELS = "kernels"
 FOLDERS = ("kernels", "stages", "store", "ingest", "analysis", "app", "api", "sample_traces")  # of the package
 ROOMS = (KERNELS, "ingest/derive", "analysis")
-# How kernels are compiled (which is off while they are mutated), and functions that exist only as machine code.
+# How kernels are compiled, which is off while they are mutated, and what there is as machine code only.
 LEFT_OUT = ("kernels/jit.py", "kernels/machine_code.py", "kernels/words.py")
 TESTS_LEFT_OUT = ("tests/kernels/test_jit.py",)  # tests of how kernels are compiled
 LEAST_OF_A_ROOM = 12  # mutants of a room, so that its share says something
@@ -45,7 +45,7 @@ class Mutant:
 
 
 def mirror(file: str, root: Path = ROOT) -> list[str]:
-    """The tests of a file: its own test file first, then the others in the mirror folder."""
+    """The tests beside a file: its own test file first, then the others of the folder that mirrors its own."""
     folder = root / "tests" / Path(file).parent
     own = folder / f"test_{Path(file).stem}.py"
     found = ([own] if own.is_file() else []) + [path for path in sorted(folder.glob("test_*.py")) if path != own]
@@ -53,14 +53,19 @@ def mirror(file: str, root: Path = ROOT) -> list[str]:
     return [name for name in names if name not in TESTS_LEFT_OUT]
 
 
-def digest(tests: Iterable[str], root: Path = ROOT) -> str:
-    """A hash of the current sources, these tests, and the tests' shared modules."""
+def digest(test: str, root: Path = ROOT) -> str:
+    """A name for a test file with the sources as they are, and with what tests share."""
+    return hashlib.sha256(_sources(root) + (root / test).read_bytes()).hexdigest()[:16]
+
+
+@cache
+def _sources(root: Path) -> bytes:
     hashed = hashlib.sha256()
-    sources = (path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
-    shared = (path for path in (root / "tests").rglob("*.py") if not path.name.startswith("test_"))
-    for path in sorted({*sources, *shared, *(root / test for test in tests)}):
+    sources = [path for folder in FOLDERS for path in (root / folder).rglob("*.py")]
+    shared = [path for path in (root / "tests").rglob("*.py") if not path.name.startswith("test_")]
+    for path in sorted(sources + shared):
         hashed.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
-    return hashed.hexdigest()[:16]
+    return hashed.digest()
 
 
 def all_mutants(root: Path = ROOT) -> list[Mutant]:

@@ -96,3 +96,4 @@ def test_names_with_commas_and_quotes_are_joined_and_split_again() -> None:
     names = ("a", 'say "b", c', "d e")
     assert split_names(join_names(names)) == names
     assert split_names(" a , ,b ") == ("a", "b")
+    assert split_names('a, "b, c"') == ("a", "b, c")
