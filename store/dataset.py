@@ -8,7 +8,7 @@ import glob
 import os
 import re
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,9 +43,11 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
 
 
 def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    folder = None
+    folder = (
+        path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
+    )  # named before it is made: who is stopped in between removes it
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        folder.mkdir(mode=0o700)
         part = folder / "dataset.duckdb"
         if start_from is not None:
             shutil.copyfile(start_from, part)
@@ -69,13 +71,12 @@ def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConne
             connection.close()
         os.replace(part, path)
     except OSError as error:
-        place = path if folder else path.parent
+        place = path if folder.exists() else path.parent
         raise OverbudgetError(f"Cannot write to {place}: {error.strerror or error}.") from error
     except duckdb.IOException as error:
         raise OverbudgetError(f"Cannot write {path}: {str(error).splitlines()[0]}") from error
     finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(path: Path) -> int:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from dataclasses import replace as replace_fields
 from pathlib import Path
 
 from overbudget.app.commands.first_run import compiling
-from overbudget.app.commands.own_process import watched
+from overbudget.app.commands.own_process import stop_once, watched
 from overbudget.app.text.json_text import json_text
 from overbudget.app.text.words import count
 from overbudget.ingest.pipeline import IngestResult, Progress, ingest
@@ -48,7 +47,7 @@ def run(
     parent = int(os.environ[PARENT_VARIABLE]) if PARENT_VARIABLE in os.environ else None
     said = f"Reading took more than {{}} of memory, so it was stopped: nothing was written ({how_to_raise('ingest_memory')})."
     with watched(limit("ingest_memory"), parent, lambda: _sweep(to), said):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too removes unfinished files
+        stop_once()  # and remove unfinished files
         result = _read(lambda tell: ingest(dumps, to, append, tell, adjust_clocks, sampled, replace, redaction))
         print(json_text(result.as_dict()) if as_json else summary(result))
 

@@ -51,10 +51,27 @@ def watched(most_bytes: int, parent: int | None, swept: Callable[[], None], said
     os._exit(status)
 
 
+def stop_once() -> None:
+    """From now on the first SIGINT or SIGTERM is a KeyboardInterrupt, and those that follow disturb no clearing up."""
+
+    def stop(*_: object) -> None:
+        for one in _heeded():
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for one in _heeded():
+        signal.signal(one, stop)
+
+
+def _heeded() -> list[signal.Signals]:
+    """Of the signals that stop a command, those that whoever started it did not have it ignore."""
+    return [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+
+
 def _wait(child: int, most: int, parent: int | None) -> int | None:
     """The exit status of a child; None where it was killed because it needed more than `most` bytes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the child as well
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    for one in _heeded():  # a terminal sends it to the child as well, who hears it once
+        signal.signal(one, lambda number, _frame: os.kill(child, number))
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:

@@ -1,6 +1,7 @@
 """Nothing behind the gate is reached without sign-in, from another site, or under another name."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ class Asked:
             sent.append(message)
 
         before = len(self.inner.reached)
-        asyncio.run(self.gate(scope, receive, send))
+        with ThreadPoolExecutor(1) as thread:  # with no event loop yet, whatever tests ran before in this one
+            thread.submit(asyncio.run, self.gate(scope, receive, send)).result()
         if kind == "websocket":
             return (101, {}) if len(self.inner.reached) > before else (403, {})
         start = next(message for message in sent if message["type"] == "http.response.start")
