@@ -1,7 +1,7 @@
 """Each page as a person uses it: follow a cell to its requests, a request to its path, advice to its effect, a link to a friend."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -248,6 +248,17 @@ def test_a_narrow_window_does_not_scroll_sideways(name: str, page: Page) -> None
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 392
 
 
+def again(page: Page, step: Callable[[], None], taken: Callable[[], bool]) -> None:
+    """Make a step until it is seen to have been taken, ten seconds each time."""
+    for _ in range(6):
+        step()
+        for _ in range(100):
+            if taken():
+                return
+            page.wait_for_timeout(100)
+    pytest.fail("a step was not taken, six times")
+
+
 def test_a_cap_that_contradicts_another_is_not_taken_and_one_that_holds_is_undone(page: Page) -> None:
     page.goto(f"/?{SLOW}")
     ready(page, "review")
@@ -255,16 +266,18 @@ def test_a_cap_that_contradicts_another_is_not_taken_and_one_that_holds_is_undon
     page.get_by_text("Set the budget").click()
     grid = page.locator("[data-testid=stDataFrame]").first
     grid.scroll_into_view_if_needed()
-    page.wait_for_timeout(3000)
-    for cap in ("5s", "2.25s"):  # p99 is capped at 2.3 s
+    over = "384 ms over its cap of 1.80 s"
+
+    def type_cap(cap: str) -> None:
         box = grid.bounding_box() or {}
+        page.keyboard.press("Escape")
         page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 50)
         page.wait_for_timeout(500)
         page.keyboard.type(cap, delay=60)
         page.keyboard.press("Enter")
-        if cap == "5s":
-            page.get_by_text("This was not taken").wait_for(timeout=WAIT)
-            expect(said).to_contain_text("384 ms over its cap of 1.80 s")
-    expect(said).not_to_contain_text("384 ms over its cap of 1.80 s", timeout=WAIT)
-    page.get_by_role("button", name="Undo").last.click()
-    expect(said).to_contain_text("384 ms over its cap of 1.80 s", timeout=WAIT)
+
+    # The grid is a canvas that says nothing of when it listens: a step is made again until it is seen to have been taken.
+    again(page, lambda: type_cap("5s"), page.get_by_text("This was not taken").is_visible)  # p99 is capped at 2.3 s
+    expect(said).to_contain_text(over)
+    again(page, lambda: type_cap("2.25s"), lambda: over not in said.inner_text())
+    again(page, page.get_by_role("button", name="Undo").last.click, lambda: over in said.inner_text())
