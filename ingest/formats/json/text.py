@@ -21,10 +21,13 @@ _DEEPEST = 60  # nesting levels that skip_value follows
 
 
 def field(name: str) -> np.uint64:
-    """The code of a field's name: what `next_field` returns for it."""
+    """The code of a field's name: what `next_field` returns for it. Of up to 32 bytes, more than any has, every byte counts."""
     text = name.encode()
     first, last = (int.from_bytes(part[:WORD], "little") for part in (text, text[-WORD:]))
-    return np.uint64((((first * _K1 % 2**64) ^ last) * _K2 + len(text)) % 2**64)
+    code = (((first * _K1 % 2**64) ^ last) * _K2 + len(text)) % 2**64
+    for at in range(WORD, min(len(text) - WORD, 3 * WORD), WORD):
+        code = ((code ^ int.from_bytes(text[at : at + WORD], "little")) * _K1) % 2**64
+    return np.uint64(code)
 
 
 @jit
@@ -36,7 +39,10 @@ def code_of(data, start, length):
         last = first
     else:
         last = load_word(data, start + length - 8)
-    return ((first * _M1) ^ last) * _M2 + np.uint64(length)
+    code = ((first * _M1) ^ last) * _M2 + np.uint64(length)
+    for at in range(8, min(length - 8, 24), 8):
+        code = (code ^ load_word(data, start + at)) * _M1
+    return code
 
 
 @jit

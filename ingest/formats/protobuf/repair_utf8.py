@@ -9,7 +9,7 @@ from overbudget.ingest.report import FileReport
 
 
 @cache
-def _lenient() -> Any:
+def lenient() -> Any:
     """TracesData with every text field declared as bytes, so that any bytes are accepted."""
     from opentelemetry.proto.common.v1 import common_pb2
     from opentelemetry.proto.resource.v1 import resource_pb2
@@ -40,7 +40,7 @@ def repaired(data: bytes, report: FileReport) -> bytes | None:
     from opentelemetry.proto.trace.v1 import trace_pb2
 
     try:
-        message = _lenient().FromString(data)
+        message = lenient().FromString(data)
     except DecodeError:
         return None
     replaced = _replace(message, trace_pb2.TracesData.DESCRIPTOR)

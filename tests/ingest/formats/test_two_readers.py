@@ -13,6 +13,7 @@ from overbudget.ingest.batch import SpanBatch
 from overbudget.ingest.formats.json.dialects import records
 from overbudget.ingest.formats.json.kernel import scan
 from overbudget.ingest.formats.json.rows import columns_of
+from overbudget.ingest.formats.json.text import field
 from overbudget.ingest.formats.kernel_reader import KernelReader, batch_of_columns
 from overbudget.ingest.report import FileReport
 from tests.ingest.formats.otlp_documents import TEXT, Style, messages
@@ -122,6 +123,24 @@ def odd_document(draw: st.DrawFn) -> str:
 @given(odd_document())
 def test_they_agree_on_odd_values_anywhere(document: str) -> None:
     check(document.encode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize("name", ["startTimeUnixNano", "droppedAttributesCount", "resourceSpans", "parentSpanId", "resourceMetrics",
+                                  "instrumentationLibrarySpans", "instrumentation_library_spans", "dropped_attributes_count"])  # fmt: skip
+def test_a_name_that_differs_in_one_letter_is_another_name(name: str) -> None:
+    codes = {int(field(name[:at] + "5" + name[at + 1 :])) for at in range(len(name))} | {int(field(name))}
+    assert len(codes) == len(name) + 1
+
+
+@pytest.mark.parametrize(
+    "name", ["startTimeUnixNano", "endTimeUnixNano", "droppedAttributesCount", "parentSpanId", "traceState"]
+)
+def test_a_field_whose_name_differs_in_one_letter_is_passed_over(name: str) -> None:
+    span = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "startTimeUnixNano": 5, "name": "n",
+            "endTimeUnixNano": 7, "droppedAttributesCount": 3, "parentSpanId": "b7ad6b7169203332", "traceState": "a=b"}  # fmt: skip
+    for at in range(len(name)):
+        document = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+        assert check(json.dumps(document).replace(f'"{name}"', f'"{name[:at]}5{name[at + 1 :]}"').encode())
 
 
 @settings(max_examples=300)
