@@ -67,9 +67,9 @@ def test_retries_are_dropped_last() -> None:
         ("servers", "a=0", "is not a number of servers; write it like a=5"),
         ("servers", "a=1000001", "is not a number of servers"),
         ("servers", "a=2.5", "is not a number of servers"),
-        ("tokens", "input<=1.5", "--tokens input<=1.5 is not read"),
-        ("tokens", "input=1001", "is not read"),
-        ("tokens", "prompt=1", "is not read"),
+        ("tokens", "input<=1.5", "--tokens input<=1.5 is not understood"),
+        ("tokens", "input=1001", "is not understood"),
+        ("tokens", "prompt=1", "is not understood"),
     ],
 )
 def test_what_is_no_change_is_told_with_its_option(option: str, text: str, message: str) -> None:
