@@ -2,6 +2,8 @@
 
 KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 STATUS_CODES = ("UNSET", "OK", "ERROR")
+KIND_NUMBERS = {name: number for number, name in enumerate(KINDS)}
+CODE_NUMBERS = {name: number for number, name in enumerate(STATUS_CODES)}
 
 
 def number_of(name: str, names: tuple[str, ...]) -> int:

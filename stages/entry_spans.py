@@ -25,13 +25,16 @@ VERSION = recorded("r", VERSION_KEYS)
 ENVIRONMENT = recorded("r", ENVIRONMENT_KEYS)
 ENTRY = f"CASE WHEN o.scope_name = '{MISSING_SCOPE}' THEN 'missing' WHEN s.end_ns IS NULL THEN 'open' ELSE 'whole' END"
 # The requests whose entry is a model or tool call that no server was asked for: pieces of a run, where they have company.
-STEPS = f"""steps AS MATERIALIZED (
-    SELECT r.request_no, r.trace_id, r.span_id, r.service_name, r.request_id, r.conversation_id, r.start_ns,
-        r.start_ns + r.duration_ns AS end_ns, t.span_no
+STEPS = f"""inner_entries AS MATERIALIZED (  -- few or none: only of these are spans read
+    SELECT t.request_no, t.span_no
     FROM data.tree t JOIN operations o USING (operation_id) LEFT JOIN data.tree p ON p.node = t.parent
-    JOIN requests r ON r.request_no = t.request_no JOIN data.spans s ON s.span_no = t.span_no
     WHERE o.stage IN ('inference', 'tools') AND o.kind NOT IN ('SERVER', 'CONSUMER') AND o.scope_name <> '{MISSING_SCOPE}'
-        AND p.request_no IS DISTINCT FROM t.request_no AND s.span_id = r.span_id
+        AND p.request_no IS DISTINCT FROM t.request_no
+), steps AS MATERIALIZED (
+    SELECT r.request_no, r.trace_id, r.span_id, r.service_name, r.request_id, r.conversation_id, r.start_ns,
+        r.start_ns + r.duration_ns AS end_ns, e.span_no
+    FROM inner_entries e JOIN requests r USING (request_no) JOIN data.spans s ON s.span_no = e.span_no
+    WHERE s.span_id = r.span_id
 )"""
 FOLLOWS_NS = 1_000_000_000  # a fragment of a run begins within this time after the one before ends
 

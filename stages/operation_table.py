@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from overbudget.kernels.columns import I32, OTHER_KIND, Bool, OperationColumns
-from overbudget.kernels.otlp import KINDS
+from overbudget.kernels.otlp import KIND_NUMBERS
 from overbudget.stages.assign import NOTHING_BELOW, NOTHING_BELOW_OR_TRANSPARENT, NOTHING_ELSE_BELOW
 from overbudget.stages.attribute_keys import PEER_KEYS
 from overbudget.stages.classify import Decision, classify
@@ -65,10 +65,9 @@ def catalogue_of(
     setup = np.array([(keys.get("gen_ai.operation.name") or "").strip('"') in SETUP for keys in keyed], bool)
     places = {place: number for number, place in enumerate(dict.fromkeys([*services, *filter(None, peers)]))}
     distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    kind_code = {kind: number for number, kind in enumerate(KINDS)}
     columns = OperationColumns(
         service=np.array([places[service] for service in services], np.int32),
-        kind=np.array([kind_code.get(kind, OTHER_KIND) for kind in kinds], np.int8),
+        kind=np.array([KIND_NUMBERS.get(kind, OTHER_KIND) for kind in kinds], np.int8),
         peer=np.array([places[peer] if peer else -1 for peer in peers], np.int32),
         stage=np.array([code.get(d.stage, -1) if d.stage else -1 for d in decided], np.int16),
         weak=np.array([d.weak for d in decided], bool),

@@ -99,3 +99,8 @@ def format_duration(ns: float | None, next_to_ns: float | None = None) -> str:
         return f"{whole // 60} min {whole % 60} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def format_change(ns: float) -> str:
+    """A difference as a person reads it, with its sign: `+412 ms`, `−1.20 s`."""
+    return ("+" if ns > 0 else "−" if ns < 0 else "") + format_duration(abs(round(ns)))

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from overbudget.analysis.causes.causes import aggregated
-from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.common.durations import format_change, format_duration
 from overbudget.analysis.compare.compare import Comparison, Side
 from overbudget.analysis.compare.percentile_change import PercentileChange
 from overbudget.analysis.requests.table import Filters, RequestTable
@@ -13,11 +13,11 @@ from overbudget.app.dashboard import cache, state
 from overbudget.app.dashboard.components.table import TableCell, table
 from overbudget.app.dashboard.sidebar import kept, label, to_url
 from overbudget.app.dashboard.view import View
+from overbudget.app.text.marks import CHANGE_MARKS
 
 WHOLE = "the whole dataset"
 KINDS = ("route", "model", "service", "status")
 MOST_ROWS = 12
-MARKS = {"slower": "▲ ", "faster": "▼ ", "same": "", "unknown": ""}
 LOOKS = {"slower": "over", "unknown": "unknown"}
 
 
@@ -85,15 +85,14 @@ def _cell(change: PercentileChange) -> TableCell:
     if change.change_ns is None:
         return TableCell("–", "unknown")
     if not change.deciding:
-        return TableCell(_signed(change.change_ns), "unknown")
+        return TableCell(format_change(change.change_ns), "unknown")
     if change.ci_low_ns is None or change.ci_high_ns is None:
-        return TableCell(f"{_signed(change.change_ns)}\ninterval unknown", "unknown")
-    interval = f"{_signed(change.ci_low_ns)} to {_signed(change.ci_high_ns)}"
-    return TableCell(f"{MARKS[change.verdict]}{_signed(change.change_ns)}\n{interval}", LOOKS.get(change.verdict, ""))
-
-
-def _signed(ns: float) -> str:
-    return ("+" if ns > 0 else "−" if ns < 0 else "") + format_duration(abs(round(ns)))
+        return TableCell(f"{format_change(change.change_ns)}\ninterval unknown", "unknown")
+    interval = f"{format_change(change.ci_low_ns)} to {format_change(change.ci_high_ns)}"
+    return TableCell(
+        f"{CHANGE_MARKS.get(change.verdict, '')}{format_change(change.change_ns)}\n{interval}",
+        LOOKS.get(change.verdict, ""),
+    )
 
 
 def services(found: Comparison) -> None:
@@ -129,7 +128,7 @@ def _means(one: Any) -> list[TableCell]:
     times = (
         format_duration(round(one.base_mean_ns)),
         format_duration(round(one.candidate_mean_ns)),
-        _signed(one.change_ns),
+        format_change(one.change_ns),
     )
     return list(map(TableCell, times))
 

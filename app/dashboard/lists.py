@@ -6,7 +6,7 @@ from typing import TypeVar
 import streamlit as st
 
 from overbudget.analysis.advice.advice import Advice
-from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.common.durations import format_change, format_duration
 from overbudget.analysis.health.audit import Audit
 from overbudget.analysis.health.problem import Problem
 from overbudget.analysis.tail.tail import Tail
@@ -102,9 +102,7 @@ def before_after(found: WhatIf) -> None:
     """Percentiles before and after, and the share of requests within the cap at p95."""
     rows = []
     for (percentile, before), (_, after) in zip(found.before, found.after, strict=True):
-        moved = (after or 0) - (before or 0)
-        sign = "+" if moved > 0 else "−" if moved < 0 else ""
-        times = (format_duration(before), format_duration(after), f"{sign}{format_duration(abs(moved))}")
+        times = format_duration(before), format_duration(after), format_change((after or 0) - (before or 0))
         rows.append([TableCell(f"p{percentile}"), *map(TableCell, times)])
     if found.within is not None:
         before_share, after_share = found.within

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.common.durations import format_change, format_duration
 from overbudget.analysis.compare.compare import Comparison
 from overbudget.analysis.compare.operations import OperationGrowth
 from overbudget.analysis.compare.percentile_change import PercentileChange
 from overbudget.analysis.compare.services import ServiceGrowth
 from overbudget.analysis.health.lost_spans import IncompleteCompared
 from overbudget.app.text.blocks import Block, Cell, Column, Notes, opening, table
+from overbudget.app.text.marks import CHANGE_MARKS
 from overbudget.app.text.words import count, quoted
 
 MOST_ROWS = 8
-MARKS = {"slower": "▲ ", "faster": "▼ "}
 
 
 def comparison_blocks(found: Comparison) -> list[Block]:
@@ -86,7 +86,7 @@ def _moved(change: PercentileChange) -> str:
 
 
 def _between(change: PercentileChange) -> str:
-    return f"between {_signed(change.ci_low_ns or 0)} and {_signed(change.ci_high_ns or 0)}"
+    return f"between {format_change(change.ci_low_ns or 0)} and {format_change(change.ci_high_ns or 0)}"
 
 
 def _within(deciding: Sequence[PercentileChange]) -> str:
@@ -161,15 +161,11 @@ def _cell(change: PercentileChange) -> Cell:
     if change.change_ns is None:
         return Cell("–", "soft")
     if not change.deciding:
-        return Cell(_signed(change.change_ns), "soft")
+        return Cell(format_change(change.change_ns), "soft")
     if change.ci_low_ns is None or change.ci_high_ns is None:
-        return Cell(_signed(change.change_ns), interval="unknown")
-    interval = f"{_signed(change.ci_low_ns)} … {_signed(change.ci_high_ns)}"
-    return Cell(f"{MARKS.get(change.verdict, '')}{_signed(change.change_ns)}", change.verdict, interval)
-
-
-def _signed(ns: float) -> str:
-    return ("+" if ns > 0 else "−" if ns < 0 else "") + format_duration(abs(round(ns)))
+        return Cell(format_change(change.change_ns), interval="unknown")
+    interval = f"{format_change(change.ci_low_ns)} … {format_change(change.ci_high_ns)}"
+    return Cell(f"{CHANGE_MARKS.get(change.verdict, '')}{format_change(change.change_ns)}", change.verdict, interval)
 
 
 def _services(found: Comparison) -> list[Block]:
@@ -193,7 +189,7 @@ def _operations(found: Comparison) -> list[Block]:
 
 
 def _means(base: float, candidate: float, change: float) -> Sequence[str]:
-    return format_duration(round(base)), format_duration(round(candidate)), _signed(change)
+    return format_duration(round(base)), format_duration(round(candidate)), format_change(change)
 
 
 def _notes(found: Comparison) -> list[str]:

@@ -1,7 +1,7 @@
 """A what-if in words and a table."""
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
-from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.common.durations import format_change, format_duration
 from overbudget.analysis.whatif.lines import Line
 from overbudget.analysis.whatif.whatif import WhatIf
 from overbudget.app.text.blocks import Block, opening, table
@@ -37,9 +37,9 @@ def what_if_blocks(found: WhatIf) -> list[Block]:
     rows = []
     for (percentile, before), (_, after) in zip(found.before, found.after, strict=True):
         if before is not None and after is not None:
-            sign = "+" if after > before else "−" if after < before else ""
-            change = f"{sign}{format_duration(abs(after - before))}"
-            rows.append([f"p{percentile}", format_duration(before), format_duration(after), change])
+            rows.append(
+                [f"p{percentile}", format_duration(before), format_duration(after), format_change(after - before)]
+            )
     if found.within is not None:
         points = f"{100 * (found.within[1] - found.within[0]):+.1f} points".replace("-", "−")
         rows.append([within_text(found), *(f"{share:.1%}" for share in found.within), points])

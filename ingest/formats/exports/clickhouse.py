@@ -3,12 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from overbudget.ingest.formats.exports.otlp import Grouped, Record, attributes, object_of, objects_of, text
+from overbudget.ingest.formats.exports.otlp import Grouped, Record, attributes, object_of, objects_of, rows_of, text
 from overbudget.ingest.formats.exports.times import ns_of
-from overbudget.kernels.otlp import KINDS, STATUS_CODES
-
-KIND_NUMBERS = {name: number for number, name in enumerate(KINDS)}
-CODE_NUMBERS = {name: number for number, name in enumerate(STATUS_CODES)}
+from overbudget.kernels.otlp import CODE_NUMBERS, KIND_NUMBERS
 
 
 def is_clickhouse(record: Record) -> bool:
@@ -22,7 +19,7 @@ def of_clickhouse(records: Iterable[Record]) -> list[Record]:
     """Resource spans of rows of `otel_traces`. It keeps no attributes of scopes and no flags."""
     grouped = Grouped()
     for record in records:
-        for row in objects_of(record["data"]) if isinstance(record.get("data"), list) else (record,):
+        for row in rows_of(record):
             resource = dict(object_of(row.get("ResourceAttributes")))
             if row.get("ServiceName"):
                 resource.setdefault("service.name", row["ServiceName"])

@@ -8,15 +8,13 @@ from overbudget.ingest.formats.exports.otlp import (
     Record,
     any_value,
     attributes,
+    events,
     object_of,
     objects_of,
     text,
 )
 from overbudget.ingest.formats.exports.times import ns_of, start_and_end
-from overbudget.kernels.otlp import KINDS
-
-_KINDS = {name: number for number, name in enumerate(KINDS)}
-_CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
+from overbudget.kernels.otlp import CODE_NUMBERS, KIND_NUMBERS
 
 
 def is_python(record: Record) -> bool:
@@ -40,22 +38,15 @@ def of_python(records: Iterable[Record]) -> list[Record]:
             "spanId": hex_id(context.get("span_id")),
             "parentSpanId": hex_id(record.get("parent_id")),
             "name": text(record.get("name")),
-            "kind": _KINDS.get(str(record.get("kind")).removeprefix("SpanKind."), 0),
+            "kind": KIND_NUMBERS.get(str(record.get("kind")).removeprefix("SpanKind."), 0),
             "startTimeUnixNano": ns_of(record.get("start_time")),
             "endTimeUnixNano": ns_of(record.get("end_time")),
             "status": {
-                "code": _CODES.get(str(status.get("status_code")).upper(), 0),
+                "code": CODE_NUMBERS.get(str(status.get("status_code")).upper(), 0),
                 "message": text(status.get("description")),
             },
             "attributes": attributes(record.get("attributes")),
-            "events": [
-                {
-                    "name": text(event.get("name")),
-                    "timeUnixNano": ns_of(event.get("timestamp")),
-                    "attributes": attributes(event.get("attributes")),
-                }
-                for event in objects_of(record.get("events"))
-            ],
+            "events": events(record.get("events"), "timestamp", ns_of),
             "links": [
                 {
                     "traceId": hex_id(object_of(link.get("context")).get("trace_id")),
@@ -92,11 +83,11 @@ def of_go(records: Iterable[Record]) -> list[Record]:
             "parentSpanId": object_of(record.get("Parent")).get("SpanID"),
             "traceState": text(context.get("TraceState")),
             "name": text(record.get("Name")),
-            "kind": kind if isinstance(kind, int) else _KINDS.get(str(kind).upper(), 0),
+            "kind": kind if isinstance(kind, int) else KIND_NUMBERS.get(str(kind).upper(), 0),
             "startTimeUnixNano": ns_of(record.get("StartTime")),
             "endTimeUnixNano": _go_end(record.get("EndTime")),
             "status": {
-                "code": _CODES.get(str(status.get("Code")).upper(), 0),
+                "code": CODE_NUMBERS.get(str(status.get("Code")).upper(), 0),
                 "message": text(status.get("Description")),
             },
             "attributes": _go_attributes(record.get("Attributes")),
@@ -171,14 +162,7 @@ def of_javascript(records: Iterable[Record]) -> list[Record]:
             "endTimeUnixNano": end,
             "status": {"code": status.get("code") or 0, "message": text(status.get("message"))},
             "attributes": attributes(record.get("attributes")),
-            "events": [
-                {
-                    "name": text(event.get("name")),
-                    "timeUnixNano": _hr_time(event.get("time")),
-                    "attributes": attributes(event.get("attributes")),
-                }
-                for event in objects_of(record.get("events"))
-            ],
+            "events": events(record.get("events"), "time", _hr_time),
             "links": [
                 {
                     "traceId": object_of(link.get("context")).get("traceId"),

@@ -16,6 +16,7 @@ from overbudget.ingest.formats.exports.otlp import (
     object_of,
     objects_of,
     only_one,
+    rows_of,
     text,
 )
 from overbudget.ingest.formats.exports.scores import evaluation
@@ -95,7 +96,7 @@ def of_langfuse(records: Iterable[Record]) -> list[Record]:
     traces: dict[str, Record] = {}
     observations: dict[str, list[Record]] = {}
     for record in records:
-        for one in objects_of(record["data"]) if isinstance(record.get("data"), list) else (record,):
+        for one in rows_of(record):
             trace = object_of(one.get("trace")) or (one if is_trace(one) else {})
             if trace:
                 traces[text(trace.get("id"))] = {**trace, "scores": one.get("scores") or trace.get("scores")}

@@ -6,11 +6,19 @@ from typing import Any
 import orjson
 
 from overbudget.ingest.formats.exports.console import hex_id
-from overbudget.ingest.formats.exports.otlp import Grouped, Record, attributes, object_of, objects_of, only_one, text
+from overbudget.ingest.formats.exports.otlp import (
+    Grouped,
+    Record,
+    attributes,
+    object_of,
+    objects_of,
+    only_one,
+    rows_of,
+    text,
+)
 from overbudget.ingest.formats.exports.scores import evaluation
 from overbudget.ingest.formats.exports.times import ns_of
-
-_CODES = {"STATUS_CODE_OK": 1, "OK": 1, "STATUS_CODE_ERROR": 2, "ERROR": 2}
+from overbudget.kernels.otlp import CODE_NUMBERS
 
 
 def is_mlflow(record: Record) -> bool:
@@ -27,7 +35,7 @@ def of_mlflow(records: Iterable[Record]) -> list[Record]:
     """Resource spans of MLflow's traces. MLflow keeps no resource and no scope."""
     grouped = Grouped()
     for record in records:
-        for trace in objects_of(record["traces"]) if isinstance(record.get("traces"), list) else (record,):
+        for trace in rows_of(record, "traces"):
             _add(trace, grouped)
     return grouped.resource_spans()
 
@@ -64,7 +72,7 @@ def _add(trace: Record, grouped: Grouped) -> None:
             "startTimeUnixNano": ns_of(only_one((one.get("start_time_unix_nano"), one.get("start_time")))),
             "endTimeUnixNano": ns_of(only_one((one.get("end_time_unix_nano"), one.get("end_time")))),
             "status": {
-                "code": _CODES.get(str(code).upper(), 0),
+                "code": CODE_NUMBERS.get(str(code).upper().removeprefix("STATUS_CODE_"), 0),
                 "message": text(only_one((one.get("status_message"), status.get("message")))),
             },
             "attributes": attributes({**({} if parent else of_trace), **given}),

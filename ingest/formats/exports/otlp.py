@@ -1,7 +1,7 @@
 """Records of OTLP/JSON made from Python values, for the readers of other formats."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -65,6 +65,23 @@ def object_of(value: Any) -> Record:
 def objects_of(value: Any) -> list[Record]:
     """The objects in a list; none where it is no list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def rows_of(record: Record, page: str = "data") -> list[Record]:
+    """The records of a page, which are in a list under `page`; the record itself where it is no page."""
+    return objects_of(record[page]) if isinstance(record.get(page), list) else [record]
+
+
+def events(given: Any, time: str, time_ns: Callable[[Any], Any]) -> list[Record]:
+    """Events with plain attributes; `time_ns` reads what stands under `time`."""
+    return [
+        {
+            "name": text(event.get("name")),
+            "timeUnixNano": time_ns(event.get(time)),
+            "attributes": attributes(event.get("attributes")),
+        }
+        for event in objects_of(given)
+    ]
 
 
 class Grouped:

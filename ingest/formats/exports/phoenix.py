@@ -16,13 +16,12 @@ from overbudget.ingest.formats.exports.otlp import (
     object_of,
     objects_of,
     only_one,
+    rows_of,
     text,
 )
 from overbudget.ingest.formats.exports.times import ns_of
-from overbudget.kernels.otlp import KINDS
+from overbudget.kernels.otlp import CODE_NUMBERS, KIND_NUMBERS
 
-_KINDS = {name: number for number, name in enumerate(KINDS)}
-_CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
 KIND_KEY = "openinference.span.kind"
 
 
@@ -39,13 +38,11 @@ def of_phoenix(records: Iterable[Record]) -> list[Record]:
 
 
 def _rows(record: Record) -> Iterable[Record]:
-    if isinstance(record.get("data"), list):
-        yield from objects_of(record["data"])
-    elif isinstance(record.get("context.trace_id"), dict):  # a table, column by column
+    if isinstance(record.get("context.trace_id"), dict):  # a table, column by column
         for row in record["context.trace_id"]:
             yield {key: column.get(row) for key, column in record.items() if isinstance(column, dict)}
     else:
-        yield record
+        yield from rows_of(record)
 
 
 def is_openinference(record: Record) -> bool:
@@ -79,11 +76,13 @@ def of_openinference(records: Iterable[Record]) -> list[Record]:
             "spanId": hex_id(_field(record, context, "span_id")),
             "parentSpanId": hex_id(only_one((record.get("parent_id"), record.get("parent_span_id")))),
             "name": text(record.get("name")),
-            "kind": _KINDS.get(str(record.get("kind")).upper().removeprefix("SPANKIND.").removeprefix("SPAN_KIND_"), 1),
+            "kind": KIND_NUMBERS.get(
+                str(record.get("kind")).upper().removeprefix("SPANKIND.").removeprefix("SPAN_KIND_"), 1
+            ),
             "startTimeUnixNano": ns_of(only_one((record.get("start_time"), record.get("start_time_unix_nano")))),
             "endTimeUnixNano": ns_of(only_one((record.get("end_time"), record.get("end_time_unix_nano")))),
             "status": {
-                "code": _CODES.get(str(code).upper().removeprefix("STATUS_CODE_").removeprefix("STATUSCODE."), 0),
+                "code": CODE_NUMBERS.get(str(code).upper().removeprefix("STATUS_CODE_").removeprefix("STATUSCODE."), 0),
                 "message": text(message),
             },
             "attributes": attributes(given),

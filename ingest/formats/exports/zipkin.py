@@ -10,10 +10,9 @@ import orjson
 
 from overbudget.ingest.formats.exports.otlp import Grouped, Record, attributes, object_of, objects_of, text
 from overbudget.ingest.formats.exports.times import start_and_end
-from overbudget.kernels.otlp import KINDS
+from overbudget.kernels.otlp import KIND_NUMBERS
 from overbudget.kernels.text_ids import id_of_text
 
-_KINDS = {name: number for number, name in enumerate(KINDS)}
 _CODES = {"OK": 1, "ERROR": 2}
 _TAKEN = (
     *("otel.status_code", "otel.status_description", "otel.library.name", "otel.library.version", "otel.scope.name"),
@@ -90,7 +89,7 @@ def _otlp(one: Record, tags: Record, shared: set[tuple[str, str, str]]) -> Recor
         "parentSpanId": parent,
         "traceState": text(tags.get("w3c.tracestate")),
         "name": text(one.get("name")),
-        "kind": _KINDS.get(str(one.get("kind")).upper(), 1),
+        "kind": KIND_NUMBERS.get(str(one.get("kind")).upper(), 1),
         "startTimeUnixNano": start,
         "endTimeUnixNano": end,
         "status": {

@@ -28,7 +28,7 @@ from overbudget.ingest.formats.json.values import (
 from overbudget.ingest.formats.kernel_reader import OTHER_SIGNALS
 from overbudget.ingest.formats.translate import resource_spans_of
 from overbudget.ingest.report import FileReport
-from overbudget.kernels.otlp import KINDS, STATUS_CODES
+from overbudget.kernels.otlp import CODE_NUMBERS, KIND_NUMBERS
 
 Record = dict[str, Any]
 Attribute = tuple[str, int, str]  # key, kind of value (see formats/buffers.py), text
@@ -54,8 +54,8 @@ _OTHER = (
     "resource_profiles",
 )
 _OF_AN_ERROR = {"error", "errors", "code", "message", "status", "details", "data", "total", "limit", "offset"}
-KIND_NAMES = {f"SPAN_KIND_{name}": number for number, name in enumerate(KINDS)}
-STATUS_NAMES = {f"STATUS_CODE_{name}": number for number, name in enumerate(STATUS_CODES)}
+KIND_NAMES = {f"SPAN_KIND_{name}": number for name, number in KIND_NUMBERS.items()}
+STATUS_NAMES = {f"STATUS_CODE_{name}": number for name, number in CODE_NUMBERS.items()}
 # What would fill the memory is no trace: each object takes a hundred bytes of it, however short it is in the dump.
 MOST_OBJECTS = 2_000_000  # of a record, which is 16 MB long unless it cannot be cut
 MANY_OBJECTS, LEAST_BYTES = (

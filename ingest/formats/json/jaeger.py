@@ -11,13 +11,13 @@ from typing import Any
 
 from overbudget.ingest.formats.json.values import INT64, Unusable, shown, whole
 from overbudget.ingest.report import FileReport
-from overbudget.kernels.otlp import KINDS
+from overbudget.kernels.otlp import KIND_NUMBERS
 from overbudget.kernels.text_ids import id_of_text
 
 Record = dict[str, Any]
 
 _RELATIVE, _SECOND = 10**12, 10**6  # microseconds; the first is in January 1970
-_KINDS = {kind.lower(): number for number, kind in enumerate(KINDS)}
+_KINDS = {kind.lower(): number for kind, number in KIND_NUMBERS.items()}
 _CODES = {"OK": 1, "ERROR": 2}
 _PROCESS_KEYS = {"hostname": "host.name", "jaeger.version": "opencensus.exporterversion"}
 
