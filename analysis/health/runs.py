@@ -53,9 +53,16 @@ HAVING count(*) >= {LEAST_TURNS} AND median(pause_ns) >= {FOLLOWS_NS} AND min(pa
 """
 
 
-# Requests whose request id a longer request in another trace has too.
-CUT = """SELECT trace_id, span_id, service_name FROM requests WHERE request_id IS NOT NULL
-    QUALIFY trace_id <> first(trace_id) OVER (PARTITION BY request_id ORDER BY duration_ns DESC, request_no)"""
+# Requests whose request id a longer request in another trace has too. Several like the longest (same service and route)
+# are no pieces of it: a client that tries again, or an id that is not one request's.
+CUT = f"""
+WITH {STEPS}
+SELECT trace_id, span_id, service_name FROM requests WHERE request_id IS NOT NULL
+WINDOW longest AS (PARTITION BY request_id ORDER BY duration_ns DESC, request_no)
+QUALIFY trace_id <> first(trace_id) OVER longest AND (
+    request_no IN (SELECT request_no FROM steps)
+    OR service_name <> first(service_name) OVER longest OR route <> first(route) OVER longest)
+"""
 
 
 def warned_of_runs(connection: duckdb.DuckDBPyConnection) -> tuple[Warned, ...]:

@@ -35,17 +35,22 @@ class _Span:
 
 _SPANS = """
 WITH cut AS (
-    SELECT request_id FROM requests WHERE request_id IS NOT NULL GROUP BY request_id HAVING count(DISTINCT trace_id) > 1
+    SELECT request_no, request_id, duration_ns, span_id,  -- of those with one id, only what runs at one time can be joined
+        count_if(apart) OVER (PARTITION BY request_id ORDER BY start_ns, request_no ROWS UNBOUNDED PRECEDING) AS run
+    FROM (SELECT *, coalesce(start_ns >= max(start_ns + duration_ns) OVER (PARTITION BY request_id ORDER BY start_ns, request_no
+              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false) AS apart
+          FROM requests WHERE request_id IS NOT NULL)
+    QUALIFY count(*) OVER (PARTITION BY request_id) > 1
 ), away AS (
     SELECT DISTINCT t.trace_no, t.parent FROM data.tree t JOIN operations o USING (operation_id)
     JOIN data.tree p ON p.node = t.parent JOIN operations q ON q.operation_id = p.operation_id
     WHERE q.service_name <> o.service_name
 )
-SELECT r.request_id, r.request_no, s.trace_id, s.span_id, t.start_ns, t.end_ns, o.service_name, o.kind, o.peer,
+SELECT (r.request_id, r.run), r.request_no, s.trace_id, s.span_id, t.start_ns, t.end_ns, o.service_name, o.kind, o.peer,
        away.parent IS NOT NULL, s.span_id = r.span_id
-FROM requests r JOIN cut USING (request_id) JOIN data.tree t USING (request_no) JOIN data.spans s USING (span_no)
+FROM cut r JOIN data.tree t USING (request_no) JOIN data.spans s USING (span_no)
 JOIN operations o ON o.operation_id = t.operation_id LEFT JOIN away ON away.parent = t.node AND away.trace_no = t.trace_no
-ORDER BY r.request_id, r.duration_ns DESC, r.request_no, t.node
+ORDER BY r.request_id, r.run, r.duration_ns DESC, r.request_no, t.node
 """
 
 

@@ -80,7 +80,10 @@ CASES: dict[str, tuple[list[dict[str, Any]], int]] = {
     "no_root": ([span(2, 1, 0, 100, about=LLM), span(3, 1, 20, 90, about=LLM)], 1),
     "clipped": ([*whole(1, 1), span(9, 1, -10, 20, about=LLM)], 1),
     "multiple_roots": ([*whole(1, 1), *whole(5, 1)], 2),
-    "lost_context": ([*whole(1, 1, REQUEST_ID), *whole(5, 2, REQUEST_ID)], 1),
+    "lost_context": (
+        [*whole(1, 1, REQUEST_ID), span(5, None, 10, 90, trace=2, service="model", kind=2, about={**LLM, **REQUEST_ID})],
+        1,
+    ),
     "request_id_stops": (
         [*whole(1, 1, REQUEST_ID), span(5, 2, 10, 90, service="model", kind=2, about=LLM)],
         1,

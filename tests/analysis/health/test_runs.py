@@ -78,6 +78,16 @@ def test_a_request_cut_in_two_is_one_problem(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("name", "count"), [("handle", 0), ("worker", 1)])
+def test_requests_alike_that_share_an_id_are_no_pieces_of_each_other(tmp_path: Path, name: str, count: int) -> None:
+    """A client that tries again under one id, an id of a session, a load test that sends the same ids."""
+    same = {"request.id": "r-1"}
+    spans = [span(n, None, 5000 * n, 5000 * n + 1000 - n, trace=n, about=same, name="handle") for n in (1, 2)]
+    last = span(3, None, 5100, 5200, trace=3, about=same, name=name)
+    found = problem(tmp_path, "lost_context", *spans, last)
+    assert (found.count if found else 0) == count
+
+
 def session(turns: int, pause: int, took: int = 1000, answers: bool = True) -> list[dict[str, Any]]:
     """
     websocket  [==========================]
@@ -124,7 +134,7 @@ def test_a_review_is_warned_of_pieces_and_of_sessions_and_of_nothing_else(tmp_pa
         step(102, 910, 1500, TOOL),
         step(103, 910, 1500, run="another"),
         span(201, None, 0, 1000, trace=201, about=cut),
-        span(202, None, 10, 900, trace=202, about=cut),
+        span(202, None, 10, 900, trace=202, about=cut, name="worker"),
     )
     warned = warned_of_runs(open_dataset(tmp_path / "d.duckdb"))
     assert warned == (Warned("fragments", 2), Warned("lost_context", 1), Warned("session_root", 1))
