@@ -148,6 +148,27 @@ RESPONSE_ID_KEYS = (
     "response_id",
     "langfuse.observation.metadata.response_id",
 )
+# How a model call ended, by the words of its provider, and what it wrote: either may tell that it asks for a tool.
+FINISH_KEYS = (
+    "gen_ai.response.finish_reasons",
+    "gen_ai.response.finish_reason",
+    "ai.response.finishReason",
+    "llm.finish_reason",
+    "llm.response.finish_reason",
+    "llm.response.stop_reason",
+    "gen_ai.completion.0.finish_reason",
+    "anthropic.message.stop_reason",
+    "langfuse.observation.metadata.finish_reason",
+    "finish_reason",
+)
+WRITTEN_KEYS = ("gen_ai.output.messages", "ai.response.toolCalls", "gen_ai.completion", "langfuse.observation.output")
+ASKS_TOOL_FINISH = r"(?i)tool[_ -]?(call|use)|function[_ -]?call"
+ASKS_TOOL_TEXT = (
+    r"""["'](tool_?calls|toolCalls)["']\s*:\s*\[\s*\{|["'](function_call|functionCall)["']\s*:\s*\{"""
+    r"""|["']type["']\s*:\s*["'](tool[_-]call|tool_use|function_call)["']|["']toolCallId["']"""
+)
+ASKS_TOOL_KEY = r"^(gen_ai\.completion|llm\.output_messages)\.\d+\.(message\.)?tool_calls\."  # its presence tells
+CHOICE_EVENT = r"^gen_ai\.(choice|client\.inference\.operation\.details)$"
 TTFT_SECONDS_KEYS = (
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.client.operation.time_to_first_chunk",

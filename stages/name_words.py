@@ -3,8 +3,8 @@
 import re
 from functools import lru_cache
 
-# Words are matched after `search_docs`, `searchDocs` and `search-docs` have become "search docs".
-WORD_BREAKS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+# Words are matched after `search_docs`, `searchDocs` and `search-docs` have become "search docs", and `RAGSearch` "rag search".
+WORD_BREAKS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 LONGEST_NAME = 200  # characters of a name that are looked at
 
 _BY_WORD: tuple[tuple[str, re.Pattern[str]], ...] = (

@@ -105,13 +105,21 @@ class DatasetBuilder:
                 )
             if piece.stage == "inference":
                 cost = piece.attributes.get("gen_ai.usage.cost")
+                first = piece.attributes.get("ttft_ms")
+                first_ns = None if first is None else int(first) * MS
+                tokens = piece.attributes.get("gen_ai.usage.output_tokens")
                 self.rows["data.model_calls"].append(
                     {
                         "span_no": node,
                         "request_no": number,
                         "duration_ns": end - at,
                         "on_path_ns": piece.ns,
+                        "first_token_ns": first_ns,
+                        "writing_ns": None if first_ns is None else end - at - first_ns,
+                        "output_tokens": None if tokens is None else int(tokens),
+                        "model": said.get("model"),
                         "cost": None if cost is None else float(cost),
+                        "may_answer": True,
                     }
                 )
             hop = self._place(piece.hop_to) if piece.hop_to else -1

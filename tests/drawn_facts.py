@@ -61,5 +61,14 @@ def saying(
     waits = np.zeros(len(tree.row), np.int64)
     for name, ms in (waits_ms or {}).items():
         waits[named[name]] = ms * MS
-    inference = inference_of(connection, tree, span_no, drawn.request_of, catalogue, stage_of, waits)  # type: ignore[arg-type]
+    inference = inference_of(
+        connection,
+        tree,
+        span_no,
+        drawn.requests.entry,
+        drawn.request_of,
+        catalogue,
+        stage_of,
+        waits,  # type: ignore[arg-type]
+    )
     return Saying(connection, drawn, span_no, catalogue, inference)

@@ -20,7 +20,7 @@ def evidence(
     stage_ns: np.ndarray,
     routes: list[str] | None = None,
     scored: np.ndarray | None = None,
-    ttft_ns: np.ndarray | None = None,
+    parts_ns: np.ndarray | None = None,
     arrival: np.ndarray | None = None,
 ) -> Evidence:
     """Requests with the given stage times (ns; columns as STAGES), one operation per stage, without any dataset.
@@ -52,7 +52,8 @@ def evidence(
         score=np.full(n, np.nan),
         scored=good != UNKNOWN,
         good=good,
-        ttft_ns=np.full(n, -1, np.int64) if ttft_ns is None else ttft_ns,
+        ttft_ns=np.full(n, -1, np.int64),
+        parts_ns=parts_ns,
         stages=STAGES,
         present=(True,) * len(STAGES),
         stage_ns=stage_ns,

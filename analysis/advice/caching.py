@@ -109,8 +109,8 @@ FROM (SELECT s.*, map_from_entries(s.attributes) AS m FROM data.spans s JOIN dat
 JOIN operations o USING (operation_id) WHERE length(prompt) > 0
 """
 _TOKENS = """
-SELECT sum(input_tokens)::BIGINT, sum(cached_tokens)::BIGINT, median(ttft_ns) FROM requests
-WHERE request_no IN (SELECT request_no FROM data.tree JOIN chosen USING (node))
+SELECT sum(input_tokens)::BIGINT, sum(cached_tokens)::BIGINT, median(first_token_ns) FROM data.model_calls
+WHERE span_no IN (SELECT span_no FROM data.tree JOIN chosen USING (node))
 """
 
 
@@ -120,8 +120,8 @@ def shared_prompt_beginnings(bench: Workbench) -> Iterator[Proposal]:
     if "inference" not in bench.table.stages:
         return
     calls = np.flatnonzero((nodes.request >= 0) & (nodes.replay_input.stage == bench.table.stages.index("inference")))
-    tokens, cached, ttft = ask(bench, _TOKENS, calls).fetchall()[0]
-    if not ttft:
+    tokens, cached, first_token = ask(bench, _TOKENS, calls).fetchall()[0]
+    if not first_token:
         return
     prompts: dict[tuple[str, str], list[tuple[str, int]]] = {}
     compared = _first_of_each(nodes.replay_input.tree.operation[calls], MOST_PROMPTS)
@@ -135,7 +135,7 @@ def shared_prompt_beginnings(bench: Workbench) -> Iterator[Proposal]:
         hit = (cached or 0) / tokens if tokens else 0.0
         if share < LEAST_REPEATS or hit >= 0.5 * share:
             continue
-        saved = min((share - hit) * ttft / float(np.median([took for _, took in those])), 0.9)
+        saved = min((share - hit) * first_token / float(np.median([took for _, took in those])), 0.9)
         evidence = (
             f"{share:.0%} of every prompt is the same beginning ({len(texts)} prompts compared)",
             f"{hit:.0%} of the input tokens came from the provider's cache"

@@ -18,7 +18,7 @@ from overbudget.analysis.consistency.bimodality import Modes, two_modes
 from overbudget.analysis.consistency.conversations import Conversations, conversations
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import GOOD, UNKNOWN, Filters, RequestTable, iso
-from overbudget.kernels.arrow import numbers, row_of
+from overbudget.kernels.arrow import coded, numbers, row_of
 
 S = TypeVar("S", bound="Spread")
 
@@ -185,7 +185,7 @@ def _models(
     if not names:
         return []
     place = table.stages.index("inference") if "inference" in table.stages else None
-    recorded = _recorded(connection, table)
+    recorded, calls = _recorded(connection, table), _token_times(connection, table)
     held = cap_of(budget.caps)
     cap = held.ns if held else None
     found = []
@@ -207,25 +207,43 @@ def _models(
                 if cap is not None and judged.any()
                 else None,
                 **means,
-                **_streaming(table, rows, inference, recorded["output_tokens"][rows]),
+                **_streaming(table, rows, calls.get(table.model.names[code])),
             )
         )
     return found
 
 
-def _streaming(table: RequestTable, rows: I64, inference: I64, tokens: F64) -> dict[str, Any]:
-    """Time to the first token, and from token to token after it, of the answers that record them.
+def _streaming(table: RequestTable, rows: I64, calls: tuple[I64, F64] | None) -> dict[str, Any]:
+    """Time to the first token of the answers that record it, and from token to token of the calls that do.
 
-    Time per output token leaves out the first one, as usual: (inference - time to first token) / (tokens - 1).
+    `calls` has the times per output token of a model's calls, and what each counts.
     """
-    first, before = table.ttft_ns[rows], table.first_token_ns[rows]
-    recorded = (first >= 0) & (tokens > 1) & (inference > before)
-    each = ((inference - before)[recorded] / (tokens[recorded] - 1)).astype(np.int64)
+    told = rows[table.ttft_ns[rows] >= 0]
+    per_token, weight = calls or (np.zeros(0, np.int64), np.zeros(0))
     found: dict[str, Any] = {}
-    weight = table.weight[rows]
-    for name, values, of in (("ttft", first[first >= 0], first >= 0), ("time_per_output_token", each, recorded)):
-        for quantile in quantiles(values, (50, 95), weights=weight[of])[0]:
+    for name, values, of in (
+        ("ttft", table.ttft_ns[told], table.weight[told]),
+        ("time_per_output_token", per_token, weight),
+    ):
+        for quantile in quantiles(values, (50, 95), weights=of)[0]:
             found[f"{name}_p{quantile.percentile}_ns"] = quantile.value_ns if quantile.reached else None
+    return found
+
+
+def _token_times(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dict[str, tuple[I64, F64]]:
+    """For each model: ns per output token after the first of its calls in the requests of `table`, and each call's weight."""
+    if table.entry_span_no is not None:  # requests other than the stored ones
+        return {}
+    rows = connection.sql(
+        """SELECT request_no, model, writing_ns // (output_tokens - 1) AS per_token_ns FROM data.model_calls
+           WHERE writing_ns > 0 AND output_tokens > 1 AND model IS NOT NULL"""
+    ).to_arrow_table()
+    place = row_of(table.request_no, numbers(rows["request_no"]))
+    model, per_token = coded(rows["model"]), numbers(rows["per_token_ns"])
+    found = {}
+    for code, name in enumerate(model.names):
+        here = (model.codes == code) & (place >= 0)
+        found[name] = per_token[here], table.weight[place[here]]
     return found
 
 

@@ -22,6 +22,7 @@ from overbudget.kernels.columns import Requests, Segments, Tree
 from overbudget.kernels.critical_path import critical_path
 from overbudget.kernels.path_items import without_background
 from overbudget.kernels.span_tree import find_requests
+from overbudget.stages.answers import call_at_or_above, first_tokens
 from overbudget.stages.assign import stage_of_nodes
 from overbudget.stages.classify import classify
 from overbudget.stages.entry_spans import ENTRY, ENVIRONMENT, FAILED, VERSION
@@ -93,9 +94,11 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
     found = staged(numbered, segments, catalogue.places, catalogue, stage_of, tree, request_of, waits)
     found = replace(found, path=siblings_grouped(found.path, operations, siblings))
     parent = tree.parent if budget.background else None
+    ttft_ns = _first_tokens(connection, tree, requests, segments)
     if not budget.request_match:
         return replace(
             stored,
+            ttft_ns=ttft_ns,
             stages=found.stages,
             present=found.present,
             user_ns=found.stage_ns[:, USER].copy(),
@@ -107,7 +110,20 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
             parent_of_node=parent,
         )
     table = _requests_at(connection, requests, found, tree, catalogue, stored_request_of, stored, stage_of, request_of)
-    return replace(table, parent_of_node=parent)
+    return replace(table, ttft_ns=ttft_ns, parent_of_node=parent)
+
+
+def _first_tokens(connection: duckdb.DuckDBPyConnection, tree: Tree, requests: Requests, segments: Segments) -> I64:
+    """From the start of each of these requests to the first token of its answer, -1 where none is recorded."""
+    rows = connection.sql(
+        """SELECT span_no, coalesce(first_token_ns, -1) AS first_ns, may_answer::TINYINT AS may_answer FROM data.model_calls"""
+    ).to_arrow_table()
+    node = row_of(tree.row, numbers(rows["span_no"]))
+    there = node >= 0
+    first_ns, answers = np.full(len(tree.row), -1, np.int64), np.zeros(len(tree.row), bool)
+    first_ns[node[there]] = numbers(rows["first_ns"])[there]
+    answers[node[there]] = flags(rows["may_answer"])[there]
+    return first_tokens(tree, requests, segments, call_at_or_above(tree, node[there]), answers, first_ns)
 
 
 def _matched(operations: pa.Table, rules: tuple[Rule, ...], split: Split) -> Bool:
@@ -281,7 +297,7 @@ def _requests_at(
         score=said(stored.score, np.nan),
         scored=said(stored.scored, False),
         good=said(stored.good, UNKNOWN),
-        ttft_ns=said(stored.ttft_ns, -1),
+        ttft_ns=np.full(len(entry), -1, np.int64),
         stages=found.stages,
         present=found.present,
         stage_ns=found.stage_ns,

@@ -81,8 +81,8 @@ class RequestTable:
     every span is there and has ended; `open` that the entry span has no end, so that the request took at least this long;
     `missing` that the entry span is not in the data and only its children are. `failed` tells that the entry span failed,
     `weight` how many requests a row stands for (1 unless sampled). `score` is the recorded score, NaN for none; `scored` tells whether a score
-    or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `ttft_ns` is the time to the first token
-    of its longest answer, -1 where none is recorded. `present` tells which stages any
+    or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `ttft_ns` is from the request's
+    start to the first token of its answer, -1 where the answer records none. `present` tells which stages any
     span of the dataset belongs to. `incomplete` counts the requests that were left out for being incomplete.
 
     `path` and `stage_of_node` (the stage of each row of data.tree) are there where the budget's own rules made the stored
@@ -90,7 +90,8 @@ class RequestTable:
     background, `entry_span_no` where it made other spans the requests, and `parent_of_node` where spans of the background
     were taken out of the trees.
     `entry_attributes` reads what filters by attribute ask for.
-    `waits_ns` is there where inference servers report how long each request waited in their queue.
+    `parts_ns`, int64[n, 2], is how much of a request's inference on the path is before and after a call's first token, by the
+    default rules; what is in neither has no recorded first token. None where no call records one.
     """
 
     request_no: I32
@@ -122,7 +123,7 @@ class RequestTable:
     parent_of_node: I32 | None = None
     stage_of_node: I16 | None = None
     entry_span_no: I32 | None = None
-    waits_ns: I64 | None = None
+    parts_ns: I64 | None = None
     entry_attributes: EntryAttributes | None = None
 
     def __len__(self) -> int:
@@ -138,18 +139,8 @@ class RequestTable:
         whole = {name: getattr(self, name)[rows] for name in _COLUMNS}
         coded = {name: getattr(self, name).take(rows) for name in NAMED}
         entries = None if self.entry_span_no is None else self.entry_span_no[rows]
-        waits = None if self.waits_ns is None else self.waits_ns[rows]
-        return replace(self, **whole, **coded, entry_span_no=entries, waits_ns=waits)
-
-    @property
-    def first_token_ns(self) -> I64:
-        """How much of each request's inference is before its first token, -1 where that is not recorded.
-
-        A server's time to the first token counts from the arrival of the request; its wait in the queue is not inference.
-        """
-        if self.waits_ns is None:
-            return self.ttft_ns
-        return np.where(self.ttft_ns < 0, self.ttft_ns, np.maximum(self.ttft_ns - self.waits_ns, 0))
+        parts = None if self.parts_ns is None else self.parts_ns[rows]
+        return replace(self, **whole, **coded, entry_span_no=entries, parts_ns=parts)
 
     def attribute(self, key: str) -> Coded:
         """The value of an attribute of each request's entry span or, where that has none, of its resource."""

@@ -311,12 +311,14 @@ def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) ->
 
 
 def _streaming(band: Band, table: RequestTable) -> tuple[float, float, float] | None:
-    first = table.first_token_ns[band.rows]
-    if "inference" not in table.stages or not (first >= 0).any():
+    if "inference" not in table.stages or table.parts_ns is None:
+        return None
+    parts = table.parts_ns[band.rows]
+    if not parts.any():
         return None
     inference = table.stage_ns[band.rows, table.stages.index("inference")]
-    waiting = np.where(first >= 0, np.minimum(first, inference), 0)
-    writing = np.where(first >= 0, inference - waiting, 0)
+    waiting = np.minimum(parts[:, 0], inference)
+    writing = np.minimum(parts[:, 1], inference - waiting)
     untold = inference - waiting - writing
     return float(band.weights @ waiting), float(band.weights @ writing), float(band.weights @ untold)
 

@@ -20,6 +20,7 @@ class Inference(NamedTuple):
     first_ns: I64  # from its start to its first token, -1 where it records none
     stage_of: I16  # of the innermost classified span at or above
     waits: I64  # how long it first waits in its server's queue
+    answers: Bool  # it may be a request's answer: it asks for no tool, and no guard or evaluation asks for it
 
 
 class CallTimes(NamedTuple):
@@ -117,3 +118,11 @@ def _of_other_records(clock: I32, stands_for: I32) -> I32:
     again = np.flatnonzero((stands_for >= 0) & (clock >= 0))
     twins[stands_for[again]] = clock[again]
     return twins
+
+
+def calls_that_answer(inference: Inference, call: I32) -> Bool:
+    """bool[nodes]: the model calls that may be a request's answer, by what they and the last span that records them say."""
+    records = np.flatnonzero(inference.own & (call >= 0))
+    last = np.full(len(call), -1, np.int32)
+    last[call[records]] = records  # in order of start: of several the last stays
+    return inference.counts & inference.answers & np.where(last >= 0, inference.answers[last], True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from overbudget.ingest.derive.adopted_tools import adopted_tools
-from overbudget.ingest.derive.call_times import Inference, call_times
+from overbudget.ingest.derive.call_times import CallTimes, Inference, call_times, calls_that_answer
 from overbudget.ingest.derive.hop_stages import HopStages
 from overbudget.ingest.derive.inference import inference_of
 from overbudget.ingest.derive.model_calls import Said, call_rows
@@ -30,6 +30,7 @@ from overbudget.kernels.columns import (
     Requests,
     Tree,
 )
+from overbudget.stages.answers import first_tokens
 from overbudget.stages.operation_table import Catalogue
 from overbudget.store.relations import schema_sql
 from overbudget.store.tables import insert, passing
@@ -108,10 +109,15 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
         )
         _insert_stage_time(connection, part, rows.count)
         _note_warnings(tree, span_no, requests, outcome, catalogue.missing)
-        inference = inference_of(connection, tree, span_no, part.request_of, catalogue, part.stage_of, part.waits)
-        facts = fold_facts(connection, tree, span_no, part.request_of, inference)
+        inference = inference_of(
+            connection, tree, span_no, requests.entry, part.request_of, catalogue, part.stage_of, part.waits
+        )
+        times = call_times(tree, inference)
+        answers = calls_that_answer(inference, times.call)
+        first_token_ns = first_tokens(tree, requests, part.segments, times.call, answers, times.first_ns)
+        facts = fold_facts(connection, tree, span_no, part.request_of, inference, first_token_ns)
         if inference.own.any():
-            _insert_calls(connection, part, inference, catalogue, failed, rows.count)
+            _insert_calls(connection, part, inference, times, answers, catalogue, failed, rows.count)
         rows.add(requests, tree, span_no, part.shapes, part.person, facts)
         outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
         nodes += len(tree.row)
@@ -224,19 +230,21 @@ def _insert_calls(
     connection: duckdb.DuckDBPyConnection,
     part: Part,
     inference: Inference,
+    times: CallTimes,
+    answers: Bool,
     catalogue: Catalogue,
     failed: I32,
     first_request: int,
 ) -> None:
-    """Insert the part's model calls, and the parts of its requests' time in inference."""
-    tree, times = part.tree, call_times(part.tree, inference)
+    """Insert the part's model calls, and the parts of its requests' time in inference; `answers` are the nodes that may be one."""
+    tree = part.tree
     calls = np.flatnonzero(inference.counts).astype(np.int32)
     said = Said(connection, tree, part.span_no, inference, times, calls)
     has_failed = np.isin(part.span_no, failed)
     found = {
         "data.model_calls": call_rows(
             tree, part.span_no, part.request_of, inference, times, part.segments, part.segment_stage, catalogue, has_failed,
-            calls, said,
+            calls, said, answers,
         ),
         "data.stage_parts": part_rows(tree, inference, times, part.segments, part.segment_stage, catalogue, calls, said),
     }  # fmt: skip

@@ -6,9 +6,10 @@ import pyarrow as pa
 
 from overbudget.ingest.derive.call_times import INFERENCE, Inference
 from overbudget.ingest.derive.recorded_twice import calls_that_count
-from overbudget.ingest.write.facts import FACT_NAMES
+from overbudget.ingest.write.facts import ASKS_TOOL, FACT_NAMES
 from overbudget.kernels.arrow import numbers
-from overbudget.kernels.columns import I16, I32, I64, Tree
+from overbudget.kernels.columns import I16, I32, I64, Bool, Tree
+from overbudget.stages.answers import JUDGING_MODEL, below_a_judge, judges
 from overbudget.stages.assign import own_stages
 from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.stages.names import DEFAULT_STAGES
@@ -31,24 +32,41 @@ SELECT node, coalesce({_FIRST_TOKEN}, -1) AS first_ns FROM facts JOIN nodes USIN
 GROUP BY node
 """
 
+_NO_ANSWERS = f"""
+SELECT DISTINCT node FROM facts JOIN nodes USING (span_no)
+WHERE fact = {ASKS_TOOL} OR fact = {FACT_NAMES.index("model")} AND regexp_matches(value, '{JUDGING_MODEL}')
+"""
+
 
 def inference_of(
     connection: duckdb.DuckDBPyConnection,
     tree: Tree,
     span_no: I32,
+    entry: I32,
     request_of: I32,
     catalogue: Catalogue,
     stage_of: I16,
     waits: I64,
 ) -> Inference:
-    """By node; `stage_of` is the stage of the innermost classified span, `waits` a reported wait in a queue. Needs the temporary
-    table `facts`."""
+    """By node; `entry` are the nodes of the entry spans, `stage_of` is the stage of the innermost classified span, `waits` a
+    reported wait in a queue. Needs the temporary table `facts`."""
     stage = own_stages(tree, catalogue.columns)
     own = stage == INFERENCE
     counts, stands_for = calls_that_count(connection, tree, span_no, request_of, own, tools=stage == TOOLS)
+    judging = np.array([judges(name) for name in catalogue.names], bool)[catalogue.name_codes[tree.operation]]
+    answers = own & ~below_a_judge(tree, entry, stage, judging) & ~_without_answer(connection, span_no)
     return Inference(
-        own, counts & (request_of >= 0), stands_for, _first_tokens(connection, tree, span_no), stage_of, waits
+        own, counts & (request_of >= 0), stands_for, _first_tokens(connection, tree, span_no), stage_of, waits, answers
     )
+
+
+def _without_answer(connection: duckdb.DuckDBPyConnection, span_no: I32) -> Bool:
+    """bool[nodes]: it asks for a tool, or its model judges."""
+    found = np.zeros(len(span_no), bool)
+    nodes = {"span_no": span_no, "node": np.arange(len(span_no), dtype=np.int32)}
+    with passing(connection, nodes=pa.table(nodes)):
+        found[numbers(connection.sql(_NO_ANSWERS).to_arrow_table()["node"])] = True
+    return found
 
 
 def _first_tokens(connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32) -> I64:

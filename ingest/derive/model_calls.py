@@ -88,8 +88,10 @@ def call_rows(
     failed: Bool,
     calls: I32,
     said: Said,
+    answers: Bool,
 ) -> pa.Table:
-    """Rows of data.model_calls whose request_no counts from 0; `failed` are the nodes that failed."""
+    """Rows of data.model_calls whose request_no counts from 0; `failed` are the nodes that failed, `answers` those that may be
+    an answer."""
     nodes = len(tree.parent)
     owner = times.call[segments.node]
     of_model = ((segment_stage == INFERENCE) | (segment_stage == QUEUE)) & (owner >= 0)
@@ -113,6 +115,7 @@ def call_rows(
             **{f"{name}_ns": _known(ns, ns > 0) for name, ns in phases.items()},
             **{name: said.column(name) for name in (*_TEXTS, *_COUNTS, "cost")},
             "retry_of": _known(span_no[calls][again], again >= 0),
+            "may_answer": answers[calls],
         }
     )
 

@@ -76,33 +76,31 @@ _INSERT = f"""INSERT INTO requests BY NAME
 
 
 def fold_facts(
-    connection: duckdb.DuckDBPyConnection, tree: Tree, span_no: I32, request_of: I32, inference: Inference
+    connection: duckdb.DuckDBPyConnection,
+    tree: Tree,
+    span_no: I32,
+    request_of: I32,
+    inference: Inference,
+    first_token_ns: I64,
 ) -> pa.Table:
     """One row per request that has any fact: request_no and its model, ids, tokens, time to first token, score.
 
     Tokens are summed over the model calls, each counted once however often it is recorded (see
-    `calls_that_count`); without such spans the largest number any span records counts. The model and the time
-    to first token are those of the longest span that records one, inference spans first.
+    `calls_that_count`); without such spans the largest number any span records counts. The model is that of the longest
+    span that records one, inference spans first. `first_token_ns` is of each request, -1 for none.
     """
     took = tree.end - tree.start
-    weight = took + np.where(inference.own, np.int64(1) << 60, 0)
     nodes = {
         "span_no": span_no,
         "request_no": request_of,
         "start_ns": tree.start,
-        "weight": weight,
+        "weight": took + np.where(inference.own, np.int64(1) << 60, 0),
         "counts": inference.counts,
     }
-    with passing(connection, nodes=pa.table(nodes), first=_first_of_requests(request_of, weight, inference.first_ns)):
+    told = np.flatnonzero(first_token_ns >= 0)
+    first = {"request_no": told.astype(np.int32), "ttft_ns": first_token_ns[told]}
+    with passing(connection, nodes=pa.table(nodes), first=pa.table(first)):
         return connection.sql(_FOLD).to_arrow_table()
-
-
-def _first_of_requests(request_of: I32, weight: I64, first_ns: I64) -> pa.Table:
-    """The time to first token of each request that has one: what its longest span says."""
-    telling = np.flatnonzero((first_ns >= 0) & (request_of >= 0))
-    telling = telling[np.lexsort((weight[telling], request_of[telling]))]
-    last = telling[np.diff(request_of[telling], append=-1) != 0]
-    return pa.table({"request_no": request_of[last], "ttft_ns": first_ns[last]})
 
 
 def _fact(name: str) -> str:

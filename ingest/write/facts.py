@@ -38,9 +38,13 @@ FACTS: dict[str, tuple[str, ...]] = {
     "label": attribute_keys.SCORE_LABEL_KEYS,
     "usage": attribute_keys.USAGE_KEYS,
     "cost_details": attribute_keys.COST_DETAIL_KEYS,
+    "finish": attribute_keys.FINISH_KEYS,
+    "written": attribute_keys.WRITTEN_KEYS,
+    "asks_tool": (),
 }
 FACT_NAMES = (*FACTS, "ttft_ns")
 
+ASKS_TOOL = FACT_NAMES.index("asks_tool")  # a model call whose answer is a call of a tool
 EVALUATION_EVENT = r"^gen_ai\.evaluation\."
 
 SCHEMA = pa.schema([("span_no", pa.int32()), ("fact", pa.int8()), ("value", pa.string())])
@@ -57,6 +61,8 @@ def _slot_of(key: str) -> tuple[int, int]:
         return FACT_NAMES.index(evaluation.group(1)), _BY_PATTERN
     if re.search(attribute_keys.NAMED_SCORE_KEY, key):
         return FACT_NAMES.index("score"), _BY_PATTERN
+    if re.search(attribute_keys.ASKS_TOOL_KEY, key):
+        return ASKS_TOOL, _BY_PATTERN
     return -1, 0
 
 
@@ -96,6 +102,7 @@ def facts_of(batch: SpanBatch, first_span_no: int) -> pa.Table:
         start_ns = batch.spans["start_ns"].to_numpy()[owner]
         tables.append(of_events(batch.events["name"], batch.events["time_ns"], span_no[owner], start_ns))
         tables.append(of_evaluations(batch.events["name"], batch.events["attributes"], span_no[owner]))
+        tables.append(_of_choices(batch.events["name"], batch.events["attributes"], span_no[owner]))
     return pa.concat_tables(tables)
 
 
@@ -109,7 +116,25 @@ def of_attributes(attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -
     rank = np.array([place[1] for place in places], np.int8)
     spans, facts, entries = _pick(lists, codes_of(keys), slot, rank, len(FACTS))
     table = pa.table([span_no[spans], facts, values.take(pa.array(entries))], schema=SCHEMA)
+    if np.isin(facts, [_FINISH, _WRITTEN]).any():
+        table = _with_tool_turns(table)
     return _with_figures(table) if np.isin(facts, [_USAGE, _COST_DETAILS]).any() else table
+
+
+_FINISH, _WRITTEN = FACT_NAMES.index("finish"), FACT_NAMES.index("written")
+
+
+def _with_tool_turns(facts: pa.Table) -> pa.Table:
+    """The facts, with one that a tool is asked for in place of the texts that tell it."""
+    known = facts["fact"].to_numpy()
+    tables = [facts.filter(pa.array((known != _FINISH) & (known != _WRITTEN)))]
+    for fact, expression in ((_FINISH, attribute_keys.ASKS_TOOL_FINISH), (_WRITTEN, attribute_keys.ASKS_TOOL_TEXT)):
+        said = facts.filter(pa.array(known == fact))
+        asks = pc.fill_null(pc.match_substring_regex(one_chunk(said["value"]), expression), False)
+        spans = said["span_no"].filter(asks)
+        columns = [spans, np.full(len(spans), ASKS_TOOL, np.int8), pa.nulls(len(spans), pa.string())]
+        tables.append(pa.table(columns, schema=SCHEMA))
+    return pa.concat_tables(tables)
 
 
 _USAGE, _COST_DETAILS = FACT_NAMES.index("usage"), FACT_NAMES.index("cost_details")
@@ -185,3 +210,12 @@ def of_evaluations(names: pa.ChunkedArray, attributes: pa.ChunkedArray, span_no:
     if len(rows) == 0:
         return SCHEMA.empty_table()
     return of_attributes(attributes.take(pa.array(rows)), span_no[rows])
+
+
+def _of_choices(names: pa.ChunkedArray, attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -> pa.Table:
+    """Calls of tools that events with a model's answer tell."""
+    rows = _named(names, attribute_keys.CHOICE_EVENT)
+    if len(rows) == 0:
+        return SCHEMA.empty_table()
+    found = of_attributes(attributes.take(pa.array(rows)), span_no[rows])
+    return found.filter(pc.equal(found["fact"], ASKS_TOOL))

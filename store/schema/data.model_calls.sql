@@ -3,7 +3,7 @@ CREATE TABLE data.model_calls (
     span_no INTEGER NOT NULL, request_no INTEGER NOT NULL, duration_ns BIGINT NOT NULL, on_path_ns BIGINT NOT NULL,
     queue_ns BIGINT, first_token_ns BIGINT, writing_ns BIGINT, prefill_ns BIGINT, decode_ns BIGINT,
     model VARCHAR, provider VARCHAR, input_tokens BIGINT, cached_tokens BIGINT, cache_write_tokens BIGINT, output_tokens BIGINT,
-    reasoning_tokens BIGINT, cost DOUBLE, retry_of INTEGER
+    reasoning_tokens BIGINT, cost DOUBLE, retry_of INTEGER, may_answer BOOLEAN NOT NULL
 );
 COMMENT ON TABLE data.model_calls IS 'One row per model call of a request; the view model_calls is the one to query';
 COMMENT ON COLUMN data.model_calls.span_no IS 'The call''s span';
@@ -24,3 +24,4 @@ COMMENT ON COLUMN data.model_calls.output_tokens IS 'Output tokens';
 COMMENT ON COLUMN data.model_calls.reasoning_tokens IS 'Output tokens spent on reasoning';
 COMMENT ON COLUMN data.model_calls.cost IS 'Cost as recorded';
 COMMENT ON COLUMN data.model_calls.retry_of IS 'Span of the failed call that it retries';
+COMMENT ON COLUMN data.model_calls.may_answer IS 'False for a turn that calls tools, a guard and an evaluation';

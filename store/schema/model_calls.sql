@@ -5,7 +5,7 @@ CREATE VIEW model_calls AS
 SELECT r.trace_id, r.span_id AS request_span_id, s.span_id, o.service_name, c.model, c.provider,
     make_timestamp_ns(t.start_ns) AS start_time, c.duration_ns, c.on_path_ns, c.queue_ns, c.first_token_ns, c.writing_ns,
     c.prefill_ns, c.decode_ns, c.input_tokens, c.cached_tokens, c.cache_write_tokens, c.output_tokens, c.reasoning_tokens,
-    c.cost, s.status_code, f.span_id AS retry_of
+    c.cost, s.status_code, f.span_id AS retry_of, c.may_answer
 FROM data.model_calls c
 JOIN requests r USING (request_no)
 JOIN data.spans s ON s.span_no = c.span_no
@@ -35,3 +35,4 @@ COMMENT ON COLUMN model_calls.reasoning_tokens IS 'Output tokens spent on reason
 COMMENT ON COLUMN model_calls.cost IS 'Cost as the framework recorded it, usually in US dollars; NULL where not recorded';
 COMMENT ON COLUMN model_calls.status_code IS 'Status of the call: UNSET, OK or ERROR';
 COMMENT ON COLUMN model_calls.retry_of IS 'Span id of the failed call that this one retries; NULL where it is not a retry';
+COMMENT ON COLUMN model_calls.may_answer IS 'Whether what it writes may be the request''s answer: false for a turn that calls tools, a guard and an evaluation';

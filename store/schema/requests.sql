@@ -58,7 +58,7 @@ COMMENT ON COLUMN requests.good IS 'Whether the answer was good; NULL where noth
 COMMENT ON COLUMN requests.input_tokens IS 'Input tokens of all model calls; NULL where not recorded';
 COMMENT ON COLUMN requests.output_tokens IS 'Output tokens of all model calls; NULL where not recorded';
 COMMENT ON COLUMN requests.cached_tokens IS 'Input tokens served from the provider''s cache; NULL where not recorded';
-COMMENT ON COLUMN requests.ttft_ns IS 'Time to first token in ns of the longest inference span that records one';
+COMMENT ON COLUMN requests.ttft_ns IS 'From the request''s start to the first token of its answer in ns: of the last model call on the path that is no tool-calling turn, guard or evaluation; NULL where that one records none';
 COMMENT ON COLUMN requests.in_flight IS 'Other requests of this dataset that were running when this one arrived';
 COMMENT ON COLUMN requests.version IS 'service.version of the entry span''s resource, where recorded';
 COMMENT ON COLUMN requests.environment IS 'deployment.environment.name of the entry span''s resource, where recorded';

@@ -8,6 +8,7 @@ import pytest
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.consistency.bimodality import two_modes
 from overbudget.analysis.consistency.consistency import Consistency, consistency
+from overbudget.analysis.requests.table import Filters
 from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, S, Work
 
@@ -149,7 +150,22 @@ def test_constant_times_and_few_have_no_humps() -> None:
 def test_time_to_first_token_and_per_output_token_of_a_model(tmp_path: Path) -> None:
     builder = DatasetBuilder()
     for _ in range(100):
-        builder.request(Work("inference", 1100 * MS), model="m", ttft_ns=100 * MS, output_tokens=101)
+        call = Work("inference", 1100 * MS, attributes={"ttft_ms": "100", "gen_ai.usage.output_tokens": "101"})
+        builder.request(call, rest_ns=50 * MS, model="m", ttft_ns=150 * MS)
     (model,) = told(tmp_path, builder).models
-    assert (model.ttft_p50_ns, model.ttft_p95_ns) == (100 * MS, 100 * MS)
+    assert (model.ttft_p50_ns, model.ttft_p95_ns) == (150 * MS, 150 * MS)
     assert (model.time_per_output_token_p50_ns, model.time_per_output_token_p95_ns) == (10 * MS, 10 * MS)
+
+
+def test_tokens_of_a_model_are_timed_by_its_own_calls_of_the_requests_that_are_selected(tmp_path: Path) -> None:
+    def call(ms: int, tokens: int) -> Work:
+        return Work("inference", ms * MS, attributes={"ttft_ms": "100", "gen_ai.usage.output_tokens": str(tokens)})
+
+    builder = DatasetBuilder()
+    for _ in range(40):
+        builder.request(call(300, 11), call(1, 1), model="m")  # one token: nothing to time
+        builder.request(call(900, 11), model="m", route="POST /slow")
+    with open_dataset(builder.write(tmp_path / "d.duckdb")) as connection:
+        (model,) = consistency(connection, filters=Filters(route="POST /chat")).models
+    assert model.time_per_output_token_p50_ns == 20 * MS
+    assert model.ttft_p50_ns is None

@@ -228,8 +228,9 @@ def test_stages_come_in_one_order_with_the_users_own_and_unattributed_last() -> 
 def test_inference_is_parted_into_the_wait_for_the_first_token_and_writing() -> None:
     stage_ns = times(n=400)
     inference = stage_ns[:, STAGES.index("inference")]
-    ttft = np.where(np.arange(400) % 4 == 0, -1, inference // 3)  # one answer in four records none
-    for made_of in of(stage_ns, ttft_ns=ttft).breakdown:
+    waiting = np.where(np.arange(400) % 4 == 0, 0, inference // 3)  # one answer in four records no first token
+    writing = np.where(waiting > 0, inference - waiting, 0)
+    for made_of in of(stage_ns, parts_ns=np.stack([waiting, writing], 1)).breakdown:
         parts = made_of.streaming
         whole = next(stage.mean_ns for stage in made_of.stages if stage.stage == "inference")
         assert parts is not None
@@ -238,9 +239,9 @@ def test_inference_is_parted_into_the_wait_for_the_first_token_and_writing() -> 
         assert parts.untold_ns > 0
 
 
-def test_an_answer_whose_first_token_comes_after_the_request_is_all_waiting() -> None:
+def test_parts_are_no_more_than_the_inference_that_a_budget_leaves() -> None:
     stage_ns = times(n=100)
-    made_of = of(stage_ns, ttft_ns=np.full(100, 100 * S)).breakdown[0]
+    made_of = of(stage_ns, parts_ns=np.full((100, 2), 100 * S)).breakdown[0]
     assert made_of.streaming is not None
     assert (made_of.streaming.writing_ns, made_of.streaming.untold_ns) == (0, 0)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from overbudget.ingest.derive.requests import fold_facts
@@ -19,7 +20,8 @@ request  [==================]
 def fold(facts: Facts, picture: str = PICTURE, skew_ns: dict[str, int] | None = None) -> list[dict[str, Any]]:
     """The rows of the requests that are drawn, given what each span says."""
     said = saying(picture, facts, skew_ns)
-    folded = fold_facts(said.connection, said.drawn.tree, said.span_no, said.drawn.request_of, said.inference)
+    none = np.full(len(said.drawn.requests.entry), -1, np.int64)
+    folded = fold_facts(said.connection, said.drawn.tree, said.span_no, said.drawn.request_of, said.inference, none)
     return folded.to_pylist()
 
 

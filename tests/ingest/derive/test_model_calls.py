@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from overbudget.ingest.derive.call_times import call_times
+from overbudget.ingest.derive.call_times import call_times, calls_that_answer
 from overbudget.ingest.derive.model_calls import Said, call_rows
 from overbudget.ingest.derive.stage_parts import part_rows
 from overbudget.stages.names import DEFAULT_STAGES
@@ -33,7 +33,8 @@ def derived(
     said = Said(said_by.connection, tree, said_by.span_no, inference, times, calls)
     has_failed = np.array([drawn.name(node) in failed for node in range(len(tree.row))])
     rows = call_rows(
-        tree, said_by.span_no, drawn.request_of, inference, times, segments, stage, said_by.catalogue, has_failed, calls, said
+        tree, said_by.span_no, drawn.request_of, inference, times, segments, stage, said_by.catalogue, has_failed, calls, said,
+        calls_that_answer(inference, times.call),
     )  # fmt: skip
     parts = part_rows(tree, inference, times, segments, stage, said_by.catalogue, calls, said)
     found = {}

@@ -173,3 +173,42 @@ def test_names_in_use_are_known(key: str, fact: str) -> None:
 def test_chunks_as_openllmetry_called_them_before_0_5_are_first_tokens() -> None:
     events = [{"span": 0, "time_ns": 3_000, "name": "llm.content.completion.chunk"}]
     assert said({"start_ns": 1_000}, events=events) == [(100, "ttft_ns", "2000")]
+
+
+ASKS = [(100, "asks_tool")]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"gen_ai.response.finish_reasons": '["tool_calls"]'}, ASKS),
+        ({"gen_ai.response.finish_reasons": '["tool_use"]'}, ASKS),
+        ({"ai.response.finishReason": "tool-calls"}, ASKS),
+        ({"gen_ai.response.finish_reason": "FinishReason.TOOL_CALLS"}, ASKS),
+        ({"gen_ai.response.finish_reasons": '["stop"]'}, []),
+        ({"gen_ai.completion.0.tool_calls.0.name": "weather"}, ASKS),
+        ({"llm.output_messages.0.message.tool_calls.0.tool_call.id": "c1"}, ASKS),
+        ({"llm.input_messages.2.message.tool_calls.0.tool_call.id": "c1"}, []),  # an earlier turn
+        ({"gen_ai.output.messages": '[{"parts": [{"type": "tool_call", "id": "c1", "name": "weather"}]}]'}, ASKS),
+        ({"gen_ai.output.messages": '[{"parts": [{"type": "text", "content": "call a tool"}]}]'}, []),
+        ({"gen_ai.completion": '{"content": "hi", "tool_calls": null, "function_call": null}'}, []),
+        ({"langfuse.observation.output": '{"tool_calls": [{"id": "c1"}]}'}, ASKS),
+        ({"langfuse.observation.output": '{"tool_calls": []}'}, []),
+    ],
+)  # fmt: skip
+def test_a_call_that_asks_for_a_tool_says_so_at_its_end_or_in_what_it_wrote(attributes: dict, told: list) -> None:
+    assert [one[:2] for one in said({"attributes": attributes})] == told
+
+
+def test_gemini_stops_and_yet_asks_for_a_tool() -> None:
+    both = {
+        "gen_ai.response.finish_reasons": '["STOP"]',
+        "gen_ai.output.messages": '[{"parts": [{"type": "tool_call"}]}]',
+    }
+    assert [one[:2] for one in said({"attributes": both})] == ASKS
+
+
+def test_an_event_with_the_choice_tells_that_a_tool_is_asked_for() -> None:
+    events = [{"span": 0, "time_ns": 3_000, "name": "gen_ai.choice", "attributes": {"finish_reason": "tool_use"}}]
+    assert [one[:2] for one in said({}, events=events)] == ASKS
+    assert said({}, events=[{**events[0], "name": "gen_ai.user.message"}]) == []
