@@ -485,10 +485,10 @@ CALLED = """SELECT DISTINCT model, conversation_id, input_tokens, output_tokens,
 @pytest.mark.parametrize(
     ("dump", "name", "called"),
     [
-        ("langsmith.runs.jsonl", "LangSmith", ("mist-7b", "s-1", 700, 90, 64, 300, 1_520)),
-        ("langsmith.tree.json", "LangSmith", ("mist-7b", "s-1", 700, 90, 64, 300, 1_520)),
-        ("mlflow.traces.jsonl", "MLflow", ("mist-7b", "s-1", 700, 90, None, 300, 1_520)),
-        ("mlflow.otlp.json", "OTLP JSON", ("mist-7b", None, 700, 90, None, 300, 1_520)),
+        ("langsmith.runs.jsonl", "LangSmith", ("mist-7b", "s-1", 700, 90, 64, 610, 1_520)),
+        ("langsmith.tree.json", "LangSmith", ("mist-7b", "s-1", 700, 90, 64, 610, 1_520)),
+        ("mlflow.traces.jsonl", "MLflow", ("mist-7b", "s-1", 700, 90, None, 610, 1_520)),
+        ("mlflow.otlp.json", "OTLP JSON", ("mist-7b", None, 700, 90, None, 610, 1_520)),
     ],
 )
 def test_what_a_library_recorded_is_what_its_script_did(
