@@ -155,7 +155,9 @@ def test_no_first_token_is_before_the_request_or_after_it() -> None:
 
 def test_under_a_budget_that_names_requests_the_first_token_counts_from_their_start(tmp_path: Path) -> None:
     def call(start: float, end: float, parent: str, **said: str | int) -> Span:
-        return Span("chat", start, end, parent, key=f"chat {start}", attributes={"gen_ai.operation.name": "chat", **said})
+        return Span(
+            "chat", start, end, parent, key=f"chat {start}", attributes={"gen_ai.operation.name": "chat", **said}
+        )
 
     connection = dataset(
         tmp_path / "d.duckdb",
