@@ -11,18 +11,34 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from overbudget.store.errors import OverbudgetError
+from overbudget.store.limits import limit
 from overbudget.store.lock import writing
 from overbudget.store.relations import lay_out, require_own
 from overbudget.store.versions import require_readable, write_versions
 
 BUILD_MEMORY = "350MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
 HEADERS = 3 << 12  # bytes of a DuckDB file before its first block
-READ_MEMORY = "2GB"
+
+
+@dataclass(frozen=True)
+class Space:
+    """What DuckDB may take while a dataset is read: memory, and disk for what does not fit, in the folder `spill_to`, or else
+    beside the dataset."""
+
+    memory_bytes: int
+    spill_bytes: int
+    spill_to: Path | None = None
+
+    def config(self) -> dict[str, str]:
+        """What DuckDB is opened with. `spill_bytes` is not among it: DuckDB 2.0 forgets that unless it is set afterwards."""
+        memory = {"memory_limit": f"{self.memory_bytes}B"}
+        return memory if self.spill_to is None else {**memory, "temp_directory": str(self.spill_to)}
 
 
 @contextmanager
@@ -120,14 +136,17 @@ def _require_replaceable(path: Path) -> None:
             raise OverbudgetError(f"{path} exists already and is not a dataset: remove it first, or name another file.")
 
 
-def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
-    """A read-only, sandboxed connection: no file or network access, limited memory, configuration locked.
+def open_dataset(path: str | os.PathLike[str], space: Space | None = None) -> duckdb.DuckDBPyConnection:
+    """A read-only, sandboxed connection: no file or network access, limited memory and disk, configuration locked.
+
+    `space` is what DuckDB may take, unless it is what the limits read_memory and read_spill say.
 
     Any number of processes may hold one at a time. Threads share it through `connection.cursor()`, one per call.
 
     Errors: OverbudgetError where the file is missing, not DuckDB, not a dataset of overbudget, or one of another version.
     """
     path = Path(path)
+    space = space or Space(limit("read_memory"), limit("read_spill"))
     if not path.is_file():
         raise OverbudgetError(f"There is no dataset {path}. Make one with: overbudget ingest DUMP --to {path}")
     try:
@@ -138,11 +157,11 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
                 "enable_external_access": "false",
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
-                "memory_limit": READ_MEMORY,
+                **space.config(),
                 "python_enable_replacements": False,
-                "lock_configuration": "true",
             },
         )
+        _lock(connection, space)
     except (duckdb.Error, RuntimeError) as error:
         raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
     try:
@@ -155,6 +174,17 @@ def open_dataset(path: str | os.PathLike[str]) -> duckdb.DuckDBPyConnection:
             raise
         raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
     return connection
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, space: Space) -> None:
+    """No setting changes any more. Where this process has the file open already, that is so already."""
+    try:
+        connection.execute(f"SET max_temp_directory_size = '{space.spill_bytes}B'")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.InvalidInputException:
+        locked = "SELECT value FROM system.main.duckdb_settings() WHERE name = 'lock_configuration'"
+        if connection.execute(locked).fetchall() != [("true",)]:
+            raise
 
 
 def _require_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

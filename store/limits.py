@@ -48,6 +48,23 @@ LIMITS: dict[str, Limit] = {
         BYTES, 200 * GB, "all datasets and uploads of a workspace, above which no upload is taken"
     ),
     "lock_wait": Limit(SECONDS, 600, "how long a writer waits for another one that writes the same dataset"),
+    "read_memory": Limit(BYTES, 2 * GB, "memory of DuckDB while a dataset is read; what needs more goes to disk"),
+    "read_spill": Limit(BYTES, 16 * GB, "disk that it takes for that, beside the dataset"),
+    "query_time": Limit(SECONDS, 20, "how long a query on the SQL page may take"),
+    "query_memory": Limit(
+        BYTES,
+        2 * GB,
+        "memory of the process that answers it, and at most 80 % of what is free (Linux); DuckDB has half",
+    ),
+    "query_spill": Limit(BYTES, 2 * GB, "disk that it takes for what does not fit into memory"),
+    "query_rows": Limit(NUMBER, 10_000, "rows of an answer on the SQL page; those after them are left out"),
+    "query_columns": Limit(NUMBER, 500, "columns of such an answer; those after them are left out"),
+    "query_bytes": Limit(BYTES, 10 * MB, "such an answer; rows after the one that passes it are left out"),
+    "query_cell": Limit(
+        NUMBER, 10_000, "characters of a cell; a longer one is cut, with a mark that says how long it was"
+    ),
+    "queries_at_once": Limit(NUMBER, 2, "queries of the SQL page that a server answers at once; others wait"),
+    "queries_waiting": Limit(NUMBER, 20, "queries that wait for that"),
 }
 _FACTORS = {
     BYTES: {"": 1, "B": 1, "KB": KB, "MB": MB, "GB": GB, "TB": 1 << 40},

@@ -1,4 +1,4 @@
-"""Any user's SQL over a dataset, bounded in time and rows."""
+"""Any user's SQL over a dataset, read-only and without access to files or the network."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ from overbudget.store.errors import OverbudgetError
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMEOUT_S = 60.0
+BATCH = 256  # rows that are fetched at once
 
 
 @dataclass(frozen=True)
@@ -31,33 +31,42 @@ def run_sql(
     dataset: str | os.PathLike[str] | duckdb.DuckDBPyConnection,
     query: str,
     most_rows: int | None = None,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float | None = None,
 ) -> Answer:
     """The answer to one query, read-only and without access to files or the network.
 
     Errors: OverbudgetError with DuckDB's first line where the query is wrong, or after `timeout_s`.
     """
-    with _asked(dataset, query, timeout_s) as cursor:
-        if cursor.description is None:
-            return Answer([], [], False)
-        columns = [column[0] for column in cursor.description]
+    with asked(dataset, query, timeout_s) as cursor:
         rows = cursor.fetchall() if most_rows is None else cursor.fetchmany(most_rows + 1)
+        columns = columns_of(cursor)
     more = most_rows is not None and len(rows) > most_rows
     return Answer(columns, rows[:most_rows] if more else rows, more)
 
 
 def sql_frame(connection: duckdb.DuckDBPyConnection, query: str, timeout_s: float | None = None) -> "pd.DataFrame":
     """The answer to one query as a pandas DataFrame. Errors: as run_sql."""
-    with _asked(connection, query, timeout_s) as cursor:
+    with asked(connection, query, timeout_s) as cursor:
         frame: pd.DataFrame = cursor.df()
         return frame
 
 
+def columns_of(cursor: duckdb.DuckDBPyConnection) -> list[str]:
+    """The names of an answer's columns."""
+    return [column[0] for column in cursor.description or ()]
+
+
+def rows_of(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """An answer's rows, fetched a few at a time: all of them need not fit into memory."""
+    while rows := cursor.fetchmany(BATCH):
+        yield from rows
+
+
 @contextmanager
-def _asked(
-    dataset: str | os.PathLike[str] | duckdb.DuckDBPyConnection, query: str, timeout_s: float | None
+def asked(
+    dataset: str | os.PathLike[str] | duckdb.DuckDBPyConnection, query: str, timeout_s: float | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A cursor that has run `query`, and is stopped after `timeout_s`, rows still to be fetched included."""
+    """A cursor that has run `query`, and is stopped after `timeout_s`, rows still to be fetched included. Errors: as run_sql."""
     connection = dataset if isinstance(dataset, duckdb.DuckDBPyConnection) else open_dataset(dataset)
     cursor = connection.cursor()
     late = threading.Event()
@@ -79,7 +88,10 @@ def _asked(
     except duckdb.Error as error:
         if late.is_set():
             raise OverbudgetError(f"The query took longer than {timeout_s:.0f} s and was stopped.") from error
-        raise OverbudgetError(f"The query failed: {_first_lines(str(error))}") from error
+        said = _first_lines(str(error))
+        if isinstance(error, duckdb.OutOfMemoryException):
+            said = f"{str(error).splitlines()[0]}. Ask for fewer rows or columns, or aggregate before you sort."
+        raise OverbudgetError(f"The query failed: {said}") from error
     finally:
         timer.cancel()
         cursor.close()

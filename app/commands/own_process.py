@@ -35,7 +35,7 @@ def watched(most_bytes: int, parent: int | None, swept: Callable[[], None], said
     if not Watching.allowed or not Path("/proc/self/statm").exists():
         yield
         return
-    most = min(most_bytes, int(SHARE * free_memory()))
+    most = most_memory(most_bytes)
     child = os.fork()
     if child == 0:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
@@ -84,6 +84,11 @@ def _wait(child: int, most: int, parent: int | None) -> int | None:
             os.kill(child, signal.SIGTERM)
             parent = None
         time.sleep(LOOK_S)
+
+
+def most_memory(named_bytes: int) -> int:
+    """What a process may take: what a limit says, and at most most of what is free now."""
+    return min(named_bytes, int(SHARE * free_memory()))
 
 
 def resident(process: int) -> int:

@@ -9,14 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import streamlit as st
 
-from overbudget.app.commands.sql import plain
+from overbudget.app.dashboard import asking
 from overbudget.app.dashboard.components.editor import editor
 from overbudget.app.dashboard.cookbook import COOKBOOK
 from overbudget.app.dashboard.sidebar import kept, to_url
 from overbudget.app.dashboard.view import View
+from overbudget.app.server.questions.bounded_answer import said_of
 from overbudget.app.text.csv_cells import csv_cell
-from overbudget.app.text.words import count
-from overbudget.store.query import Answer
 from overbudget.store.relations import RELATIONS
 
 KEY = "query"
@@ -46,12 +45,12 @@ def relations(view: View) -> None:
 
 
 def written() -> str:
-    """The query: an example or the user's own, kept in the URL."""
+    """The query in the editor: an example or the user's own, kept in the URL. A link fills it in, and runs nothing."""
     names = list(COOKBOOK)
     st.selectbox("Examples", names, None, key="example", placeholder="Choose a question", on_change=_take_example)
-    asked = kept(KEY)
-    text = COOKBOOK[names[0]] if asked is None else asked
-    editor(text, "editor", "Query", _take)
+    chosen = kept(KEY)
+    text = COOKBOOK[names[0]] if chosen is None else chosen
+    editor(text, "editor", "Query", _take, _run)
     to_url(KEY, text)
     return text
 
@@ -60,35 +59,28 @@ def _take(text: str) -> None:
     st.session_state[KEY] = text
 
 
+def _run(text: str) -> None:
+    _take(text)
+    asking.run(text)
+
+
 def _take_example() -> None:
     if name := st.session_state.get("example"):
         st.session_state[KEY] = COOKBOOK[name]
 
 
-def show(answer: Answer) -> None:
-    """Show the answer as a table and a chart, with downloads."""
-    frame = pd.DataFrame([[plain(value) for value in row] for row in answer.rows], columns=_distinct(answer.columns))
-    drawn = frame.map(lambda value: str(value) if isinstance(value, dict | list) else value)
+def show(answer: pa.Table) -> None:
+    """Show the answer as a table and a chart, with what was left out of it, and downloads."""
     table, picture = st.tabs(["Table", "Chart"])
     with table:
-        st.dataframe(drawn, hide_index=True, alt="The answer")
+        st.dataframe(answer, hide_index=True, alt="The answer")
     with picture:
-        _chart(drawn)
-    said = count(len(frame), "row") + (" (the first; --csv on the command line gives all)" if answer.more else "")
-    st.caption(said)
+        _chart(answer.slice(0, 5_000).to_pandas())
+    st.caption(" ".join(said_of(answer)))
     row = st.container(horizontal=True)
-    row.download_button("CSV", _as_csv(answer), "answer.csv", "text/csv")
-    row.download_button("Parquet", _as_parquet(drawn), "answer.parquet", "application/vnd.apache.parquet")
-
-
-def _distinct(columns: list[str]) -> list[str]:
-    """Column names, numbered where a query gives one twice."""
-    seen: dict[str, int] = {}
-    found = []
-    for name in columns:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return found
+    row.download_button("CSV", lambda: _as_csv(answer), "answer.csv", "text/csv", on_click="ignore")
+    kind = "application/vnd.apache.parquet"
+    row.download_button("Parquet", lambda: _as_parquet(answer), "answer.parquet", kind, on_click="ignore")
 
 
 def _chart(frame: pd.DataFrame) -> None:
@@ -103,20 +95,19 @@ def _chart(frame: pd.DataFrame) -> None:
         st.line_chart(frame.head(5_000), x=numbers[0] if len(numbers) > 1 else None, y=numbers[-1])
 
 
-def _as_csv(answer: Answer) -> str:
+def _as_csv(answer: pa.Table) -> str:
     """CSV in which no cell is a formula to a spreadsheet: such texts get a leading apostrophe."""
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(map(csv_cell, answer.columns))
-    for row in answer.rows:
-        values = [plain(value) for value in row]
-        writer.writerow([csv_cell(value) if isinstance(value, str) else value for value in values])
+    writer.writerow(map(csv_cell, answer.column_names))
+    for row in zip(*(column.to_pylist() for column in answer.columns), strict=True):
+        writer.writerow([csv_cell(value) if isinstance(value, str) else value for value in row])
     return file.getvalue()
 
 
-def _as_parquet(frame: pd.DataFrame) -> bytes:
+def _as_parquet(answer: pa.Table) -> bytes:
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_pandas(frame.convert_dtypes(), preserve_index=False), file)
+    pq.write_table(answer.replace_schema_metadata(None), file)
     return file.getvalue()
 
 

@@ -3,12 +3,16 @@
 import ast
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from overbudget.app.dashboard import queries
 from overbudget.app.dashboard.state import WORKSPACE_VARIABLE
+from overbudget.app.server.questions.queries import CANCELLED, Queries, queries_of_server
 from overbudget.app.server.workspace import SAMPLES, Workspace
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
@@ -16,6 +20,7 @@ from overbudget.store.errors import OverbudgetError
 
 MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
 PAGES = ("tail", "waterfall", "advice", "load", "compare", "health", "sql", "datasets")
+ENDLESS = "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range % 7 = b.range % 11"
 HOSTILE = "<script>alert(1)</script>\u202e\n=cmd()"
 
 
@@ -180,14 +185,76 @@ def test_trace_health_opens_an_example(workspace: Path, monkeypatch: pytest.Monk
     assert any("--stitch" in text.value for text in app.text)
 
 
+def answered(app: AppTest) -> AppTest:
+    """The SQL page after Run was pressed and the answer came."""
+    app.button("run").click().run()
+    while any("Running" in info.value for info in app.info):
+        app.run()
+    return app
+
+
+@pytest.fixture
+def run_button(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The editor's own button, which a headless page cannot press, as one of Streamlit's."""
+
+    def editor(text: str, key: str, label: str, on_written: object, on_run: Callable[[str], None]) -> None:
+        st.button("Run", "run", on_click=on_run, args=(text,))
+
+    monkeypatch.setattr(queries, "editor", editor)
+
+
+@pytest.mark.usefixtures("run_button")
 def test_every_example_on_the_sql_page_runs(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page(workspace, monkeypatch, "sql")
     for name in app.main.selectbox[0].options:
         app.main.selectbox[0].select(name).run()
+        assert not app.dataframe
+        answered(app)
         assert not app.exception
         assert not app.error, name
+        assert len(app.dataframe) == 1
 
 
+@pytest.mark.usefixtures("run_button")
+def test_a_link_fills_in_a_query_and_runs_nothing(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = Queries.ask
+    monkeypatch.setattr(Queries, "ask", lambda self, path, text: asked.append(text) or real(self, path, text))
+    app = page(workspace, monkeypatch, "sql", query="SELECT 41 + 1 AS n")
+    assert not app.exception
+    assert [info.value for info in app.info] == ["Press Run for the answer."]
+    assert "SELECT 41 + 1 AS n" in app.code[0].value
+    assert asked == []
+    answered(app)
+    assert asked == ["SELECT 41 + 1 AS n"]
+    assert app.dataframe[0].value["n"].tolist() == [42]
+    app.run()  # the answer stays while the page is drawn again, and is not asked for again
+    assert (len(app.dataframe), len(asked)) == (1, 1)
+
+
+@pytest.mark.usefixtures("run_button")
+def test_a_query_that_takes_long_is_cancelled(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page(workspace, monkeypatch, "sql", query=ENDLESS)
+    app.button("run").click().run()
+    assert "Running for" in app.info[0].value
+    next(button for button in app.button if button.label == "Cancel").click().run()
+    while not app.error:
+        app.run()
+    assert [error.value for error in app.error] == [CANCELLED]
+
+
+@pytest.mark.usefixtures("run_button")
+def test_what_an_answer_lacks_is_said(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERBUDGET_LIMIT_QUERY_ROWS", "3")
+    monkeypatch.setenv("OVERBUDGET_LIMIT_QUERY_CELL", "5")
+    queries_of_server.cache_clear()  # the spare process has the limits of before
+    app = answered(page(workspace, monkeypatch, "sql", query="SELECT 'abcdef' AS a FROM range(9)"))
+    assert app.dataframe[0].value["a"].tolist() == ["abcde… (6 characters)"] * 3
+    said = [caption.value for caption in app.caption]
+    assert any("The first 3 rows of more (the limit query_rows). 3 cells cut after 5 characters" in one for one in said)
+
+
+@pytest.mark.usefixtures("run_button")
 @pytest.mark.parametrize(
     ("query", "said"),
     [
@@ -199,7 +266,7 @@ def test_every_example_on_the_sql_page_runs(workspace: Path, monkeypatch: pytest
 def test_sql_that_is_wrong_or_not_allowed_is_refused_in_words(
     query: str, said: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = page(workspace, monkeypatch, "sql", query=query)
+    app = answered(page(workspace, monkeypatch, "sql", query=query))
     assert not app.exception
     assert said in app.error[0].value
 

@@ -93,6 +93,7 @@ def test_a_hostile_span_is_shown_as_it_is_named(uploaded: str, page: Page) -> No
 
 def test_a_spreadsheet_finds_no_formula_in_the_answer(uploaded: str, page: Page, tmp_path: Path) -> None:
     page.goto(f"/sql?{uploaded}&query=SELECT DISTINCT route FROM requests ORDER BY 1 DESC")
+    page.get_by_role("button", name="Run").click()
     page.get_by_text("2 rows").wait_for(timeout=WAIT)
     with page.expect_download(timeout=WAIT) as download:
         page.get_by_role("button", name="CSV").click()

@@ -150,12 +150,15 @@ def test_two_datasets_are_compared_and_the_link_shows_the_same(page: Page, frien
 
 
 def test_sql_answers_and_refuses_in_words(page: Page) -> None:
-    page.goto("/sql")
+    page.goto("/sql?query=SELECT 40 %2B 2 AS n")
     ready(page, "sql")
+    page.get_by_text("Press Run for the answer.").wait_for(timeout=WAIT)
+    page.get_by_role("button", name="Run").click()
+    page.get_by_text("1 row.").wait_for(timeout=WAIT)
     query = page.get_by_role("textbox", name="Query")
     query.fill("SELECT count(*) AS n FROM requests")
     query.press("Control+Enter")
-    page.get_by_text("1 row").wait_for(timeout=WAIT)
+    page.get_by_text("1 row.").wait_for(timeout=WAIT)
     assert "SELECT" in page.locator(".ob-editor pre .word").all_inner_texts()
     query.fill("COPY requests TO '/tmp/stolen.csv'")
     query.press("Control+Enter")

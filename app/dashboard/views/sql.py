@@ -1,21 +1,23 @@
-"""Any question, in SQL: read-only, without access to files or the network, limited in time and rows."""
+"""Any question, in SQL: read-only, without access to files or the network, within limits, and never from a link alone."""
 
 import streamlit as st
 
-from overbudget.app.dashboard import blocks, cache, queries, sidebar
-from overbudget.store.query import run_sql
+from overbudget.app.dashboard import asking, blocks, queries, sidebar
+from overbudget.app.dashboard.wording import literal
+from overbudget.store.limits import as_written, limit
 
 view = sidebar.view(filtered=False)
-blocks.say(["Ask the dataset in SQL", "Read-only DuckDB; a query may take 20 s and show 10,000 rows."], "sql")
+allowed = f"{as_written('query_time', limit('query_time'))} and show {limit('query_rows'):,} rows"
+blocks.say(["Ask the dataset in SQL", f"Read-only DuckDB; a query may take {allowed}."], "sql")
 main, side = st.columns([5, 2])
 with side:
     queries.relations(view)
 with main:
-    query = queries.written()
-    if not query.strip():
-        st.info("Write a query, or choose an example.")
-        st.stop()
-    answer = cache.ask("sql", view, lambda: run_sql(view.connection, query, 10_000, 20.0), query, capped=False)
-    queries.show(answer)
+    text = queries.written()
+    query = asking.answered(view.dataset, text)
+    if query is not None and query.table is not None:
+        queries.show(query.table)
+    elif query is not None:
+        st.error(literal(query.error))
     blocks.caption("The same as a notebook cell")
-    st.code(queries.notebook_cell(view.dataset, query), language="python", wrap_lines=True)
+    st.code(queries.notebook_cell(view.dataset, text), language="python", wrap_lines=True)

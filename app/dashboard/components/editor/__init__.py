@@ -8,10 +8,9 @@ import streamlit as st
 HERE = Path(__file__).parent
 
 
-def editor(text: str, key: str, label: str, on_written: Callable[[str], None]) -> None:
-    """Edit `text`; `on_written` is called with the new text before the page is drawn again.
-
-    The text is submitted by the button, by Ctrl+Enter, and when the editor loses focus.
+def editor(text: str, key: str, label: str, on_written: Callable[[str], None], on_run: Callable[[str], None]) -> None:
+    """Edit `text`; a callback is called with the new text before the page is drawn again: `on_written` when the editor
+    loses focus, `on_run` by its button and by Ctrl+Enter, which somebody must press: nothing else runs a query.
     """
     mount = st.components.v2.component(
         "overbudget_editor",
@@ -20,8 +19,17 @@ def editor(text: str, key: str, label: str, on_written: Callable[[str], None]) -
         js=(HERE / "editor.js").read_text(),
     )
 
-    def written() -> None:
-        if (found := st.session_state[key].get("written")) is not None:
-            on_written(found)
+    def told(name: str, to: Callable[[str], None]) -> Callable[[], None]:
+        def tell() -> None:
+            if (found := st.session_state[key].get(name)) is not None:
+                to(found)
 
-    mount(data={"text": text, "label": label}, key=key, height="content", on_written_change=written)
+        return tell
+
+    mount(
+        data={"text": text, "label": label},
+        key=key,
+        height="content",
+        on_written_change=told("written", on_written),
+        on_run_change=told("run", on_run),
+    )

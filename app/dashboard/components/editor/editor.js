@@ -11,7 +11,7 @@ const PARTS = /(--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|('(?:[^']|'')*(?:'|$))|("(?:[^"
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const root = parentElement.querySelector(".ob-editor");
-  root.written = (text) => { root.told = text; setTriggerValue("written", text); };
+  root.tell = (name) => { root.told = root.area.value; setTriggerValue(name, root.told); };
   if (!root.area) build(root, data.label);
   if (data.text !== root.told) { // an example, a link, or what was written before: not what stands here already
     root.told = data.text;
@@ -31,13 +31,12 @@ function build(root, label) {
   run.type = "button";
   run.textContent = "Run";
   hint.textContent = "or Ctrl+Enter";
-  const send = () => { if (root.area.value !== root.told) root.written(root.area.value); };
   root.area.addEventListener("input", () => paint(root));
-  root.area.addEventListener("blur", send);
+  root.area.addEventListener("blur", () => { if (root.area.value !== root.told) root.tell("written"); });
   root.area.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); send(); }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); root.tell("run"); }
   });
-  run.addEventListener("click", send);
+  run.addEventListener("click", () => root.tell("run"));
   paper.append(root.copy, root.area);
   root.append(paper, run, hint);
 }
