@@ -153,10 +153,7 @@ def _of_weighted(column: I64, percentiles: Sequence[int], weights: F64) -> list[
     their squares; it is smaller still where requests that arrive together are alike.
     """
     n, share = len(column), worth_of(weights)
-    order = np.argsort(column, kind="stable")
-    ordered, weight = column[order], weights[order]
-    upto = np.cumsum(weight)
-    place = (upto - weight) / (upto[-1] - weight[-1]) if n > 1 else np.zeros(1)
+    ordered, place, upto = _weighted_places(column, weights)
     at = {p: round(float(np.interp(p / 100, place, ordered))) for p in {*percentiles, *_DECIDING}}
     sizes = effective_sizes(column, at)
 
@@ -176,6 +173,23 @@ def _of_weighted(column: I64, percentiles: Sequence[int], weights: F64) -> list[
             )
         )  # fmt: skip
     return found
+
+
+def _weighted_places(column: I64, weights: F64) -> tuple[I64, F64, F64]:
+    """The values in order, the quantile each one is, and the sum of weights up to it."""
+    order = np.argsort(column, kind="stable")
+    ordered, weight = column[order], weights[order]
+    upto = np.cumsum(weight)
+    place = (upto - weight) / (upto[-1] - weight[-1]) if len(column) > 1 else np.zeros(1)
+    return ordered, place, upto
+
+
+def quantile_at(values: I64, share: float, weights: F64) -> float:
+    """The quantile of at least one value at any `share` from 0 to 1, without an interval."""
+    if (weights == weights[0]).all():
+        return float(np.quantile(values, share))
+    ordered, place, _ = _weighted_places(values, weights)
+    return float(np.interp(share, place, ordered))
 
 
 def worth_of(weights: F64) -> float:

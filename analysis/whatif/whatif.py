@@ -95,6 +95,15 @@ class _Replayed(NamedTuple):
     at_least_ns: I64 | None  # without the waits that were kept
 
 
+class _Run(NamedTuple):
+    given: dict[int, int]  # changed numbers of servers, by line
+    change: NodeChanges
+    graph: Graph
+    system: System
+    after: I64  # the events of all spans
+    of_batches: tuple[Doubt, ...]
+
+
 class Workbench:
     """The requests of a dataset, ready to be replayed with one change after another.
 
@@ -144,7 +153,12 @@ class Workbench:
             self._known[key] = self._replay(changes)
         return self._known[key]
 
-    def _replay(self, changes: Sequence[Change]) -> _Replayed:
+    def shortened(self, changes: Sequence[Change]) -> I64:
+        """int64[requests]: the same, without asking how far it can be relied on. For searches, which replay many times."""
+        found = self._run(changes)
+        return np.asarray(self.table.latency_ns + self._moved(found, found.after), np.int64)
+
+    def _run(self, changes: Sequence[Change]) -> "_Run":
         shape, system = self.nodes.replay_input.shape, self.nodes.replay_input.system
         given = servers_of(changes, system.lines)
         change, graph = change_of(changes, self.nodes), system.graph
@@ -160,18 +174,26 @@ class Workbench:
             graph = graph_of(shape, change.group, change.groups, line_of_node(system.lines, len(shape.parent)))
         queues = queues_of(system.lines, shape, system.graph, given)
         after, _ = together(lambda: replay(shape, graph, change, queues), self._known_doubts)
-        moved = (lengths(after) - lengths(system.nothing))[self._entry]
-        found = of_batches + self._doubts(system, graph, change, after) if changes else ()
+        return _Run(given, change, graph, system, after, of_batches)
+
+    def _moved(self, run: "_Run", after: I64) -> I64:
+        """How much longer each request takes than in a replay of nothing."""
+        return (lengths(after) - lengths(run.system.nothing))[self._entry]
+
+    def _replay(self, changes: Sequence[Change]) -> _Replayed:
+        shape, run = self.nodes.replay_input.shape, self._run(changes)
+        system, graph, change = run.system, run.graph, run.change
+        moved = self._moved(run, run.after)
+        found = run.of_batches + self._doubts(system, graph, change, run.after) if changes else ()
         if (moved != 0).any():
             found += self._lost_spans()
         latency_ns = np.asarray(self.table.latency_ns + moved, np.int64)
         at_least = None
         if may_be_told(bound_of(found, self.table.latency_ns, latency_ns), found, system):
             calls = self.nodes.replay_input.model_calls
-            gone = events_without_waits(shape, graph, system, given, change, changes, calls)
+            gone = events_without_waits(shape, graph, system, run.given, change, changes, calls)
             if gone is not None:
-                moved = (lengths(gone) - lengths(system.nothing))[self._entry]
-                at_least = np.minimum(self.table.latency_ns + moved, latency_ns)
+                at_least = np.minimum(self.table.latency_ns + self._moved(run, gone), latency_ns)
         return _Replayed(latency_ns, found, system, at_least)
 
     def _lost_spans(self) -> tuple[Doubt, ...]:

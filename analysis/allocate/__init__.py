@@ -1,0 +1,1 @@
+"""Limits for every stage from one total."""
