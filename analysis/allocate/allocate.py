@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from overbudget.analysis.allocate.search import STEPS, TYPICAL, Search, changes_of
+from overbudget.analysis.allocate.search import STEPS, TYPICAL, Search, changes_of, highest
 from overbudget.analysis.budget.problems import question
 from overbudget.analysis.common.percentiles import F64, PERCENTILES, quantile_at, quantiles
 from overbudget.analysis.requests.table import I64
@@ -38,7 +38,8 @@ class Allocation:
     all stages held to it the request keeps the total. Where that is not so even at the medians, it is not `feasible`, the
     limits are the medians, and the request is `over_ns` over with them; `typical_over_ns` is by how much half of the
     requests are over today (0 where they are not). `after` has the replayed percentiles, `after_high_ns` the upper end of
-    the interval of the one at `percentile`, None where it is unknown. `fixed` are the stages that keep their time.
+    the interval of the one at `percentile`: it is what keeps the total, so that other requests do. It is None where it is
+    unknown, and the limits are for these requests alone. `fixed` are the stages that keep their time.
     """
 
     percentile: int
@@ -94,7 +95,7 @@ class Allocation:
 def allocate(bench: Workbench, percentile: int, cap_ns: int, fixed: Sequence[str] = ()) -> Allocation:
     """Limits for every stage but the `fixed` ones from a cap on the whole request at `percentile`.
 
-    The level is found by bisection: every stage is held to the same quantile of its own times, over the requests that have
+    The level is found by bisection, down to the medians: every stage is held to the same quantile of its own times, over the requests that have
     it, and all requests are replayed with that.
 
     Errors: OverbudgetError where there are no requests, a fixed stage does not occur, or no stage is left.
@@ -129,7 +130,7 @@ def allocate(bench: Workbench, percentile: int, cap_ns: int, fixed: Sequence[str
         _percentiles(table.latency_ns, percentile, table.weight),
         _percentiles(bench.durations(changes_of(limits)), percentile, table.weight),
         at.high_ns if at.known else None,
-        max(0, (at.value_ns or 0) - cap_ns),
+        max(0, highest(at) - cap_ns),
         max(0, round(half_ns) - cap_ns),
         len(table),
         kept,

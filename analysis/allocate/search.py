@@ -57,15 +57,19 @@ class Search:
         return found
 
     def keeps(self, limits: Mapping[str, int]) -> bool:
-        """Whether the replayed requests keep the total."""
-        value = self.replayed(limits).value_ns
-        return value is not None and value <= self.cap_ns
+        """Whether the replayed requests keep the total, and others like them will."""
+        return highest(self.replayed(limits)) <= self.cap_ns
 
     def replayed(self, limits: Mapping[str, int]) -> Quantile:
         """Latency at the total's percentile with the limits enforced."""
         table = self.bench.table
         took = self.bench.shortened(changes_of(limits))
         return quantiles(took, (self.percentile,), table.start_ns, table.weight)[0][0]
+
+
+def highest(latency: Quantile) -> int:
+    """The percentile that other requests may have, in ns: the interval's upper end, or the sample's where none is known."""
+    return (latency.high_ns if latency.known else latency.value_ns) or 0
 
 
 def changes_of(limits: Mapping[str, int]) -> tuple[Cap, ...]:

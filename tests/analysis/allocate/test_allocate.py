@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from overbudget.analysis.allocate.allocate import Allocation, allocate
+from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
@@ -34,9 +35,13 @@ def limits_of(found: Allocation) -> dict[str, int]:
     return {one.stage: one.ns for one in found.limits}
 
 
-def p95_with(times: np.ndarray, limits: dict[str, int], rest_ns: int = 20 * MS) -> float:
+def latency(times: np.ndarray, limits: dict[str, int], rest_ns: int = 20 * MS) -> np.ndarray:
     held = [np.minimum(times[:, place], limits.get(stage, 10**18)) for place, stage in enumerate(STAGES)]
-    return float(np.quantile(np.sum(held, axis=0) + rest_ns, 0.95))
+    return np.sum(held, axis=0) + rest_ns
+
+
+def p95_with(times: np.ndarray, limits: dict[str, int]) -> float:
+    return float(np.quantile(latency(times, limits), 0.95))
 
 
 def test_the_limits_enforced_on_new_requests_keep_the_total(tmp_path: Path) -> None:
@@ -50,16 +55,28 @@ def test_the_limits_enforced_on_new_requests_keep_the_total(tmp_path: Path) -> N
         assert p95_with(fresh, limits_of(found)) <= 1.02 * 1400 * MS
 
 
-def test_the_level_is_the_largest_that_keeps_the_total(tmp_path: Path) -> None:
+def test_the_level_is_the_largest_at_which_the_total_is_kept_for_certain(tmp_path: Path) -> None:
     times, cap_ns = drawn(3), 1400 * MS
     found = allocate(bench(tmp_path, times), 95, cap_ns)
 
-    def held(level: float) -> float:
+    def highest(level: float) -> int:
         columns = zip(STAGES, times.T, strict=True)
-        return p95_with(times, {stage: int(np.quantile(took[took > 0], level)) for stage, took in columns})
+        limits = {stage: int(np.quantile(took[took > 0], level)) for stage, took in columns}
+        return quantiles(latency(times, limits), [95])[0][0].high_ns or 0
 
-    assert held(found.level) <= cap_ns < held(found.level + 0.001)
-    assert p95_with(times, limits_of(found)) <= cap_ns
+    assert highest(found.level) <= cap_ns < highest(found.level + 0.001)
+    assert found.after_high_ns is not None
+    assert found.after_high_ns <= cap_ns
+    assert dict(found.after)[95] == quantiles(latency(times, limits_of(found)), [95])[0][0].value_ns
+
+
+def test_of_few_requests_the_limits_are_for_these_alone(tmp_path: Path) -> None:
+    times = drawn(3, 30)
+    cap_ns = int(0.95 * np.quantile(latency(times, {}), 0.95))
+    found = allocate(bench(tmp_path, times), 95, cap_ns)
+    assert found.feasible
+    assert found.after_high_ns is None
+    assert dict(found.after)[95] <= cap_ns
 
 
 def test_a_stage_that_a_fifth_of_the_requests_have_is_held_to_what_those_take(tmp_path: Path) -> None:
@@ -87,17 +104,17 @@ def test_where_not_even_the_medians_fit_it_says_by_how_much(tmp_path: Path) -> N
     assert found.level == 0.5
     medians = {stage: int(np.quantile(took[took > 0], 0.5)) for stage, took in zip(STAGES, times.T, strict=True)}
     assert limits_of(found) == medians
-    assert found.over_ns == pytest.approx(p95_with(times, medians) - 500 * MS, abs=2)
+    assert found.over_ns == (quantiles(latency(times, medians), [95])[0][0].high_ns or 0) - 500 * MS
     assert found.typical_over_ns == pytest.approx(np.median(times.sum(1)) + 20 * MS - 500 * MS, abs=2)
 
 
 def test_what_keeps_the_total_today_is_cut_nowhere(tmp_path: Path) -> None:
     times = drawn(7)
-    exactly = int(np.ceil(np.quantile(times.sum(1) + 20 * MS, 0.95)))
+    exactly = quantiles(latency(times, {}), [95])[0][0].high_ns or 0
     found = allocate(bench(tmp_path, times), 95, exactly)
     assert found.kept_today
     assert all(one.cut == 0 for one in found.limits)
-    assert not allocate(bench(tmp_path, times), 95, exactly - 1 * MS).kept_today
+    assert not allocate(bench(tmp_path, times), 95, exactly - 1).kept_today
 
 
 def test_fixed_stages_keep_their_time_and_the_others_give_more(tmp_path: Path) -> None:
@@ -110,7 +127,7 @@ def test_fixed_stages_keep_their_time_and_the_others_give_more(tmp_path: Path) -
 
 def test_a_fixed_stage_that_does_not_occur_is_named_with_what_was_meant(tmp_path: Path) -> None:
     here = bench(tmp_path, drawn(9, 50))
-    with pytest.raises(OverbudgetError, match="no stage `retreival`.*`retrieval`"):
+    with pytest.raises(OverbudgetError, match=r"no stage `retreival`.*`retrieval`"):
         allocate(here, 95, 1500 * MS, fixed=["retreival"])
     with pytest.raises(OverbudgetError, match="No stage is left"):
         allocate(here, 95, 1500 * MS, fixed=list(STAGES))
