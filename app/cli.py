@@ -55,6 +55,7 @@ COMMANDS: dict[Callable[..., None], str] = {  # in the order of --help, each wit
     questions.load: "overbudget load traces.duckdb --budget budget.toml",
     questions.consistency: "overbudget consistency traces.duckdb --budget budget.toml",
     questions.audit: "overbudget audit traces.duckdb --stitch",
+    budgets.allocate: "overbudget allocate traces.duckdb --total p95=2s --fixed inference --write budget.toml",
     budgets.compare: "overbudget compare before.duckdb after.duckdb --fail-on-regression",
     questions.trace: "overbudget trace traces.duckdb 5b8efff798038103d269b633813fc60c",
     datasets.sql: 'overbudget sql traces.duckdb "SELECT route, count(*) FROM requests GROUP BY route"',

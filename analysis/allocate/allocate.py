@@ -139,6 +139,15 @@ def allocate(bench: Workbench, percentile: int, cap_ns: int, fixed: Sequence[str
     )
 
 
+def budget_changes(found: Allocation, route: str | None = None) -> dict[tuple[str, ...], int | None]:
+    """What the limits are in a budget file, for `analysis.budget.file.edit_budget`: of one route, or of all."""
+    total, stages = (
+        (("routes", route), ("routes", route, "stages")) if route is not None else (("budget",), ("stages",))
+    )
+    changes: dict[tuple[str, ...], int | None] = {(*total, f"p{found.percentile}"): found.cap_ns}
+    return changes | {(*stages, one.stage, "max"): one.ns for one in found.limits}
+
+
 def _limit(stage: str, ns: int, took: I64, percentile: int, weight: F64) -> Limit:
     has = took > 0
     now = round(quantile_at(took[has], percentile / 100, weight[has]))

@@ -102,3 +102,35 @@ def compare(
             fail_on_regression,
         )
     )
+
+
+def allocate(
+    dataset: Dataset,
+    total: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="p95=2s", help="The cap on the whole request; by default the budget's at p95.", show_default=False
+        ),
+    ] = None,
+    fixed: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="STAGE", help="A stage that keeps its time. Repeatable.", show_default=False),
+    ] = None,
+    budget: BudgetFile = None,
+    route: Route = None,
+    only: Only = None,
+    json: Json = False,
+    write: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="BUDGET",
+            help="Write the limits to this budget file, whose other lines stay; with --route, for that route.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Make limits for every stage from one total, and replay the requests with them."""
+    from overbudget.app.commands.allocate import run
+    from overbudget.app.commands.choice import filters_of
+
+    run(dataset, total, fixed or [], budget, route, filters_of(only or [], route), json, write)
