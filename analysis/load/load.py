@@ -1,6 +1,6 @@
 """Does the service stay fast under load? Latency and stage times against requests in flight and against arrivals."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import duckdb
@@ -11,16 +11,16 @@ from overbudget.analysis.budget.caps import total_cap
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import F64, I64, Quantile, quantiles
 from overbudget.analysis.common.probability import student_above
+from overbudget.analysis.load.goodput import Activity, Goodput, goodput_of, kept_all, peak_of
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.table import Filters, RequestTable
 from overbudget.analysis.review.judge import verdict
 from overbudget.analysis.review.result import Verdict
 from overbudget.kernels.arrow import numbers, row_of
-from overbudget.kernels.span_tree import in_flight
 from overbudget.stages.attribute_keys import QUEUE_KEY
 from overbudget.stages.names import ASKS_PERSON
-from overbudget.stages.waits_for_person import Waits, not_waiting_in_flight
+from overbudget.stages.waits_for_person import Waits
 
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1)  # finer at the top, where a service breaks
 LEAST_IN_BIN = 20  # requests
@@ -51,6 +51,7 @@ class Bin:
     verdict: str | None
     stages: tuple[dict[str, Any], ...]
     server: dict[str, int]
+    goodput: Goodput | None = None  # by requests in flight, with a budget
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Load:
     breaks_at: int | None
     may_break_at: int | None
     budget_ns: int | None
+    goodput_peaks_at: int | None = None  # requests in flight; None unless it certainly falls with more
     sampled: str | None = None  # why there is no answer, where only some traces were kept
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,8 +81,19 @@ class Load:
             ("bins", "in_flight_low", "in_flight_high", int),
             ("arrivals", "per_second_low", "per_second_high", float),
         ):
-            found[key] = [{low: kind(b.pop("low")), high: kind(b.pop("high")), **b} for b in found[key]]
+            found[key] = [{low: kind(b.pop("low")), high: kind(b.pop("high")), **_flat(b)} for b in found[key]]
         return found
+
+
+def _flat(of_bin: dict[str, Any]) -> dict[str, Any]:
+    goodput = of_bin.pop("goodput") or {}
+    return {
+        **of_bin,
+        "goodput": goodput.get("per_second"),
+        "goodput_ci_low": goodput.get("low"),
+        "goodput_ci_high": goodput.get("high"),
+        "goodput_requests": goodput.get("finished"),
+    }
 
 
 def load(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None) -> Load:
@@ -99,19 +112,28 @@ def load_of(
     """Like `load`, for requests that were read already."""
     sampling = sampling_of(connection)
     if sampling.sampled:
-        return Load((), (), 0, None, None, None, None, _cap(budget, everyone.select(filters)), sampling.sentence)
-    others = others_in_flight(connection, everyone).astype(np.float64)
+        return Load(
+            (), (), 0, None, None, None, None, _cap(budget, everyone.select(filters)), sampled=sampling.sentence
+        )
+    activity = activity_of(connection, everyone)
+    others = activity.others().astype(np.float64)
     rate, window = arrival_rate(everyone.start_ns)
     table = everyone.select(filters)
     rows = row_of(everyone.request_no, table.request_no)
     server = _server_times(connection, table)
     cap = _cap(budget, table)
     bins = _bins(table, others[rows], server, cap)
-    cuts = [bin_.low for bin_ in bins[1:]]
-    place = np.searchsorted(cuts, others[rows], side="right")
+    cuts = [bin_.low for bin_ in bins]
+    place = np.searchsorted(cuts[1:], others[rows], side="right")
+    goodput: list[Goodput | None] = [None] * len(bins)
+    if budget is not None and budget.has_caps():
+        counts = np.zeros(len(everyone), bool)
+        counts[rows] = kept_all(table, budget)
+        goodput = goodput_of(activity, counts, cuts)
+    peak = peak_of(goodput)
     stage, at = first_to_grow(table, place, [int(bin_.low) for bin_ in bins])
     return Load(
-        bins=bins,
+        bins=tuple(replace(bin_, goodput=one) for bin_, one in zip(bins, goodput, strict=True)),
         arrivals=_bins(table, rate[rows], server, cap),
         rate_window_ns=window,
         first_to_grow=stage,
@@ -119,17 +141,18 @@ def load_of(
         breaks_at=_from_here_on([bin_.verdict == "over" for bin_ in bins], bins),
         may_break_at=_from_here_on([_may_break(bin_, cap) for bin_ in bins], bins),
         budget_ns=cap,
+        goodput_peaks_at=None if peak is None else int(bins[peak].low),
     )
 
 
-def others_in_flight(connection: duckdb.DuckDBPyConnection, everyone: RequestTable) -> npt.NDArray[np.integer[Any]]:
-    """Of each request how many others were in flight when it arrived; who waits for a person then is not in flight.
+def activity_of(connection: duckdb.DuckDBPyConnection, everyone: RequestTable) -> Activity:
+    """When each request is in flight; who waits for a person is not.
 
     Where a budget's own rules say who waits, when they wait is not stored: they count as if they waited last.
     """
     finished = everyone.start_ns + everyone.latency_ns
     if not everyone.user_ns.any():
-        return in_flight(everyone.start_ns, finished)
+        return Activity(everyone.start_ns, finished, None)
     rows = connection.sql(
         """SELECT request_no, start_ns, end_ns FROM data.segments JOIN data.stages USING (stage_id) WHERE stage = $person
            ORDER BY request_no, start_ns""",
@@ -139,8 +162,13 @@ def others_in_flight(connection: duckdb.DuckDBPyConnection, everyone: RequestTab
     row = row_of(everyone.request_no, request)
     waits = Waits(row[row >= 0], since[row >= 0], until[row >= 0])
     if everyone.entry_span_no is not None or not (waits.per_request(len(everyone)) == everyone.user_ns).all():
-        return in_flight(everyone.start_ns, finished)
-    return not_waiting_in_flight(everyone.start_ns, finished + everyone.user_ns, [waits])
+        return Activity(everyone.start_ns, finished, None)
+    return Activity(everyone.start_ns, finished + everyone.user_ns, waits)
+
+
+def others_in_flight(connection: duckdb.DuckDBPyConnection, everyone: RequestTable) -> npt.NDArray[np.integer[Any]]:
+    """Of each request how many others were in flight when it arrived."""
+    return activity_of(connection, everyone).others()
 
 
 def arrival_rate(start_ns: I64) -> tuple[F64, int]:
