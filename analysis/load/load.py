@@ -14,7 +14,7 @@ from overbudget.analysis.common.probability import student_above
 from overbudget.analysis.load.goodput import Activity, Goodput, goodput_of, kept_all, peak_of
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.sampling import sampling_of
-from overbudget.analysis.requests.table import Filters, RequestTable
+from overbudget.analysis.requests.table import UNKNOWN, Filters, RequestTable
 from overbudget.analysis.review.judge import verdict
 from overbudget.analysis.review.result import Verdict
 from overbudget.kernels.arrow import numbers, row_of
@@ -72,6 +72,7 @@ class Load:
     may_break_at: int | None
     budget_ns: int | None
     goodput_peaks_at: int | None = None  # requests in flight; None unless it certainly falls with more
+    judged: bool = False  # whether goodness is recorded, so that goodput has good answers alone
     sampled: str | None = None  # why there is no answer, where only some traces were kept
 
     def as_dict(self) -> dict[str, Any]:
@@ -141,6 +142,7 @@ def load_of(
         breaks_at=_from_here_on([bin_.verdict == "over" for bin_ in bins], bins),
         may_break_at=_from_here_on([_may_break(bin_, cap) for bin_ in bins], bins),
         budget_ns=cap,
+        judged=bool((table.good != UNKNOWN).any()),
         goodput_peaks_at=None if peak is None else int(bins[peak].low),
     )
 

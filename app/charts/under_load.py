@@ -40,6 +40,32 @@ def under_load_figure(bins: Sequence[Bin], cap_ns: int | None, load: str) -> go.
     return figure
 
 
+def goodput_figure(bins: Sequence[Bin], load: str) -> go.Figure:
+    """Good answers a second against the mean load of each bin, with their intervals."""
+    figure = go.Figure()
+    told = [(bin_, bin_.goodput) for bin_ in bins if bin_.goodput is not None]
+    if not told:
+        return figure
+    rates = [one.per_second for _, one in told]
+    x = [(bin_.low + bin_.high) / 2 for bin_, _ in told]
+    figure.add_scatter(
+        x=x, y=rates, mode="lines+markers", line={"color": LINE, "width": 2}, marker={"size": 6},
+        customdata=[f"{range_text(bin_)}: {one.finished:,} in {one.seconds:,.0f} s" for bin_, one in told],
+        error_y={
+            "type": "data", "symmetric": False, "thickness": 1, "width": 3, "color": LINE,
+            "array": [one.high - one.per_second for _, one in told],
+            "arrayminus": [one.per_second - one.low for _, one in told],
+        },
+        hovertemplate=f"%{{y:,.3g}} a second<br>{load} %{{customdata}}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(
+        **layout(220),
+        xaxis=plain_axis(load, range=[0, max(x) * 1.08 + 0.5]),
+        yaxis=plain_axis(ticksuffix="/s", rangemode="tozero"),
+    )
+    return figure
+
+
 def stages_under_load_figure(bins: Sequence[Bin], load: str) -> go.Figure:
     """Mean stage times of each bin, stacked: what the growth is made of."""
     figure = go.Figure()

@@ -38,7 +38,7 @@ def sentences(found: Load) -> list[str]:
         f"p95 is {format_duration(low.p95_ns)} with {range_text(low)} other requests in flight "
         f"and {format_duration(high.p95_ns)} with {range_text(high)}."
     )
-    return [_breaks(found, first), _grows(found)]
+    return [_breaks(found, first), _grows(found), *_goodput(found)]
 
 
 def _breaks(found: Load, first: str) -> str:
@@ -60,6 +60,32 @@ def _grows(found: Load) -> str:
     return f"The first stage to grow is {stage_name(found.first_to_grow)}, from {found.grows_at:,} in flight on."
 
 
+def _goodput(found: Load) -> list[str]:
+    """How many good answers a second come out, and from where on fewer."""
+    known = [bin_ for bin_ in found.bins if bin_.goodput is not None]
+    if len(known) < 2:
+        return []
+    best = max(known, key=lambda bin_: bin_.goodput.per_second if bin_.goodput else 0)
+    good = f"Requests that keep every cap{', do not fail and are good' if found.judged else ' and do not fail'}"
+    if found.goodput_peaks_at is not None:
+        peak = next(bin_ for bin_ in known if bin_.low == found.goodput_peaks_at)
+        return [
+            f"{good} come at {rate_text(peak)} a second with {range_text(peak)} other requests in flight, and at "
+            f"{rate_text(known[-1])} with {range_text(known[-1])}: more load brings fewer of them."
+        ]
+    return [
+        f"{good} come at {rate_text(best)} a second with {range_text(best)} others in flight; no load shows where fewer come."
+    ]
+
+
+def rate_text(bin_: Bin) -> str:
+    """Goodput in a table or sentence: `5.4`, `0.31`; a dash where it is unknown."""
+    if bin_.goodput is None:
+        return "–"
+    rate = bin_.goodput.per_second
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
 def range_text(bin_: Bin) -> str:
     """The load of a bin: `3` or `3–7`."""
     low, high = (
@@ -75,6 +101,7 @@ def _bins(title: str, load: str, bins: Sequence[Bin]) -> list[Block]:
             largest[stage["stage"]] = max(largest.get(stage["stage"], 0), stage["mean_ns"])
     shown = sorted(largest, key=lambda stage: -largest[stage])[:MOST_STAGES]
     server = sorted({key for bin_ in bins for key in bin_.server})
+    goodput = any(bin_.goodput is not None for bin_ in bins)
     rows: list[list[str | Cell]] = []
     for bin_ in bins:
         means = {stage["stage"]: stage["mean_ns"] for stage in bin_.stages}
@@ -87,9 +114,19 @@ def _bins(title: str, load: str, bins: Sequence[Bin]) -> list[Block]:
                 format_duration(bin_.p50_ns),
                 Cell(MARKS.get(bin_.verdict, "") + format_duration(bin_.p95_ns), bin_.verdict),
                 interval,
+                *([rate_text(bin_)] if goodput else []),
                 *(format_duration(means.get(stage, 0)) for stage in shown),
                 *(format_duration(bin_.server.get(key, 0)) for key in server),
             ]
         )
-    columns = [load, "requests", "p50", "p95", "between (95 %)", *shown, *(key.split(".")[-1] for key in server)]
+    columns = [
+        load,
+        "requests",
+        "p50",
+        "p95",
+        "between (95 %)",
+        *(["goodput/s"] if goodput else []),
+        *shown,
+        *(key.split(".")[-1] for key in server),
+    ]
     return table(title, [Column(column) for column in columns], rows)

@@ -5,7 +5,7 @@ import streamlit as st
 from overbudget.analysis.consistency.consistency import consistency_of
 from overbudget.analysis.load.load import load_of
 from overbudget.app.charts.spread import spread_figure
-from overbudget.app.charts.under_load import stages_under_load_figure, under_load_figure
+from overbudget.app.charts.under_load import goodput_figure, stages_under_load_figure, under_load_figure
 from overbudget.app.dashboard import blocks, cache, sidebar, spreads
 from overbudget.app.text.consistency import sentences as consistency_sentences
 from overbudget.app.text.load import sentences as load_sentences
@@ -25,6 +25,11 @@ with right:
     blocks.caption("What a request is made of under that load")
     blocks.chart(stages_under_load_figure(bins, name), "stages under load", "Mean stage times against load")
     blocks.stage_key(part["stage"] for one in bins for part in one.stages if part["mean_ns"])
+if any(one.goodput for one in found.bins):
+    blocks.caption("Goodput: requests a second that keep every cap, do not fail, and are good where that is recorded")
+    blocks.chart(
+        goodput_figure(found.bins, "other requests in flight"), "goodput", "Good answers a second against load"
+    )
 steady = cache.ask("consistency", view, lambda: consistency_of(view.connection, view.table, view.budget))
 blocks.say(consistency_sentences(steady), "consistency")
 if steady.total is not None:
