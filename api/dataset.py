@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from overbudget.analysis.advice.advice import Advice
+    from overbudget.analysis.allocate.allocate import Allocation
     from overbudget.analysis.compare.compare import Comparison
     from overbudget.analysis.consistency.consistency import Consistency
     from overbudget.analysis.health.audit import Audit
@@ -197,6 +198,25 @@ class Dataset:
             pairs(cap), pairs(scale), together, pairs(cache), drop_retries, drop, pairs(servers), tokens
         )
         return what_if.ask(self.connection, optional_budget(budget), chosen(only), changes)
+
+    def allocate(
+        self,
+        total: str | None = None,
+        *,
+        fixed: Sequence[str] = (),
+        budget: "BudgetLike" = None,
+        only: "Only" = None,
+    ) -> "Answer[Allocation]":
+        """Limits for every stage, but the `fixed` ones, with which the whole request keeps `total`, such as `p95=2s`.
+
+        Without `total` it is the budget's cap at p95.
+
+        Errors: OverbudgetError where there is neither, or a fixed stage does not occur.
+        """
+        from overbudget.answers import allocate
+        from overbudget.choices import chosen, optional_budget
+
+        return allocate.ask(self.connection, total, list(fixed), optional_budget(budget), chosen(only))
 
     def advise(self, budget: "BudgetLike" = None, *, only: "Only" = None) -> "Answer[list[Advice]]":
         """What to change first, why, and what the effect would be."""

@@ -82,19 +82,16 @@ class Load:
             ("bins", "in_flight_low", "in_flight_high", int),
             ("arrivals", "per_second_low", "per_second_high", float),
         ):
-            found[key] = [{low: kind(b.pop("low")), high: kind(b.pop("high")), **_flat(b)} for b in found[key]]
+            goodput = [b.pop("goodput") for b in found[key]]
+            found[key] = [{low: kind(b.pop("low")), high: kind(b.pop("high")), **b} for b in found[key]]
+            if key == "bins":
+                found[key] = [{**b, **_flat(one or {})} for b, one in zip(found[key], goodput, strict=True)]
         return found
 
 
-def _flat(of_bin: dict[str, Any]) -> dict[str, Any]:
-    goodput = of_bin.pop("goodput") or {}
-    return {
-        **of_bin,
-        "goodput": goodput.get("per_second"),
-        "goodput_ci_low": goodput.get("low"),
-        "goodput_ci_high": goodput.get("high"),
-        "goodput_requests": goodput.get("finished"),
-    }
+def _flat(goodput: dict[str, Any]) -> dict[str, Any]:
+    keys = {"goodput": "per_second", "goodput_ci_low": "low", "goodput_ci_high": "high", "goodput_requests": "finished"}
+    return {key: goodput.get(name) for key, name in keys.items()}
 
 
 def load(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None, filters: Filters | None = None) -> Load:

@@ -60,7 +60,7 @@ def sentences(found: Allocation) -> list[str]:
     certain = (
         f"{format_duration(_after(found))}, at most {format_duration(found.after_high_ns)} of other requests like these"
         if found.after_high_ns is not None
-        else f"{format_duration(_after(found))}. These are too few requests to tell what it is of others"
+        else f"{format_duration(_after(found))}; of other requests these are too few, or too alike, to tell"
     )
     return [
         f"{total} is kept when every stage is held to what {found.level:.1%} of the requests that have it take.",
@@ -95,7 +95,8 @@ def _before(found: Allocation) -> int | None:
 
 def notes(found: Allocation) -> list[str]:
     """What else to know of the limits."""
-    said = [f"{capital(listed(list(map(stage_name, found.fixed))))} keep their time."] if found.fixed else []
+    kept = capital(listed([stage_name(stage) for stage in found.fixed])) if found.fixed else ""
+    said = [f"{kept} {'stay as they are' if len(found.fixed) > 1 else 'stays as it is'}."] if kept else []
     if found.feasible and not found.kept_today:
         said.append(
             "A limit is hard: a request that meets it is cut off, falls back or fails. Percentiles of stages, such as a cap on "

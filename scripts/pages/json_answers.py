@@ -69,6 +69,10 @@ def read_answers(folder: Path) -> Answers:
             found[command].append(printed(command, dataset, "--budget", held))
     found["compare"] = [printed("compare", tenant, other, "--budget", budget) for other in (several, one)]
     found["whatif"] += [printed("whatif", dataset, "--scale", "queue=0") for dataset in (ramp, some)]
+    found["allocate"] = [
+        printed("allocate", dataset, "--total", f"p95={total}")
+        for dataset, total in ((tenant, "1.9s"), (ramp, "2s"), (ramp, "1ms"))
+    ]
     found["audit"].append(printed("audit", cut, "--stitch", "--to", folder / "stitched.duckdb"))
     return found
 

@@ -17,6 +17,7 @@ COMMANDS = (
     "load",
     "consistency",
     "audit",
+    "allocate",
     "compare",
     "trace",
     "sql",

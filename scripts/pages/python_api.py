@@ -29,6 +29,7 @@ review.result  # the dataclass of the analysis
 | `review(budget, only=, include_incomplete=)` | which stage blows the budget, at which percentile, why | what requests are made of |
 | `tail(percentile=95, budget, only=, over_budget=)` | what slow requests have in common | the worst operation in slow and typical requests |
 | `what_if(cap=, scale=, parallel=, cache=, drop_retries=, budget=, only=)` | latency with something changed: `cap={"retrieval": "400ms"}`, `scale={"inference": 0.5}`, `parallel=["tool a", "tool b"]`, `cache={"embed": "10m"}` | before and after |
+| `allocate(total="p95=2s", fixed=, budget=, only=)` | limits for every stage from one total | before and after |
 | `advise(budget, only=)` | what to change first | effect of the first |
 | `load(budget, only=)` | whether requests stay fast under load | p50 and p95 against requests in flight |
 | `consistency(budget, only=)` | how predictable the latency is | spread by stage |

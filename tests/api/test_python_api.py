@@ -24,6 +24,10 @@ ANSWERS: dict[str, tuple[Ask, list[str]]] = {  # method → call, and the comman
         lambda traces, budget: traces.what_if(cap={"tools": "120ms"}, scale={"find": 0.5}, budget=budget),
         ["whatif", "D", "--cap", "tools=120ms", "--scale", "find=0.5", "--budget", "B"],
     ),
+    "allocate": (
+        lambda traces, budget: traces.allocate("p95=400ms", fixed=["tools"], budget=budget),
+        ["allocate", "D", "--total", "p95=400ms", "--fixed", "tools", "--budget", "B"],
+    ),
     "advise": (lambda traces, budget: traces.advise(budget), ["advise", "D", "--budget", "B"]),
     "load": (lambda traces, budget: traces.load(budget), ["load", "D", "--budget", "B"]),
     "consistency": (lambda traces, budget: traces.consistency(budget), ["consistency", "D", "--budget", "B"]),
@@ -203,7 +207,7 @@ def test_everything_public_is_there_and_documented() -> None:
         assert getattr(overbudget, name) is not None
         assert name in dir(overbudget)
     public = [value for name, value in vars(overbudget.Dataset).items() if callable(value) and name[0] != "_"]
-    assert len(public) == 12
+    assert len(public) == 13
     assert all(method.__doc__ for method in public)
     with pytest.raises(AttributeError, match="nonsense"):
         overbudget.nonsense  # type: ignore[attr-defined]  # noqa: B018

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from overbudget.app.cli import app
+from overbudget.store.errors import OverbudgetError
 from tests.dataset_builder import MS, DatasetBuilder, Work
 
 
@@ -62,3 +63,16 @@ def test_a_command_answers_whatever_little_there_is(
         assert (text.exit_code, found.exit_code) == (0, 0)
         assert text.stdout.strip()
         assert isinstance(json.loads(found.stdout, parse_constant=pytest.fail), dict)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_limits_are_made_or_a_sentence_says_why_not(dataset: Callable[[DatasetBuilder], None], tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    dataset(builder)
+    path = str(builder.write(tmp_path / "d.duckdb"))
+    found = CliRunner().invoke(app, ["allocate", path, "--total", "p95=5ms", "--json"])
+    if found.exception is None:
+        assert isinstance(json.loads(found.stdout, parse_constant=pytest.fail)["caps"], list)
+    else:
+        assert isinstance(found.exception, OverbudgetError)
+        assert dataset in (nothing, no_stages, only_incomplete_ones, no_time_at_all)

@@ -96,6 +96,7 @@ COMMANDS = {
     "review with a budget": ("review", "now.duckdb", "--budget", "budget.toml"),
     "tail": ("tail", "now.duckdb"),
     "whatif": ("whatif", "now.duckdb", "--scale", "inference=0.5"),
+    "allocate": ("allocate", "now.duckdb", "--total", "p95=800ms"),
     "advise": ("advise", "now.duckdb"),
     "load": ("load", "now.duckdb", "--budget", "budget.toml"),
     "consistency": ("consistency", "now.duckdb", "--budget", "budget.toml"),
