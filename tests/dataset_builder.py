@@ -107,7 +107,14 @@ class DatasetBuilder:
                 cost = piece.attributes.get("gen_ai.usage.cost")
                 first = piece.attributes.get("ttft_ms")
                 first_ns = None if first is None else int(first) * MS
-                tokens = piece.attributes.get("gen_ai.usage.output_tokens")
+                tokens = {
+                    f"{side}_tokens": None if (n := piece.attributes.get(f"gen_ai.usage.{key}")) is None else int(n)
+                    for side, key in (
+                        ("input", "input_tokens"),
+                        ("output", "output_tokens"),
+                        ("cached", "cache_read.input_tokens"),
+                    )
+                }
                 self.rows["data.model_calls"].append(
                     {
                         "span_no": node,
@@ -116,8 +123,8 @@ class DatasetBuilder:
                         "on_path_ns": piece.ns,
                         "first_token_ns": first_ns,
                         "writing_ns": None if first_ns is None else end - at - first_ns,
-                        "output_tokens": None if tokens is None else int(tokens),
-                        "model": said.get("model"),
+                        **tokens,
+                        "model": piece.attributes.get("gen_ai.request.model", said.get("model")),
                         "cost": None if cost is None else float(cost),
                         "may_answer": True,
                     }

@@ -10,54 +10,23 @@ import numpy.typing as npt
 from overbudget.analysis.causes.token_costs import CallSample
 from overbudget.kernels.arrow import Coded, coded, numbers, table_of
 from overbudget.kernels.columns import I32, I64
-from overbudget.stages import attribute_keys as keys
-from overbudget.stages.first_token import first_token_sql, instant_sql
-from overbudget.stages.recorded_numbers import tokens_sql
 from overbudget.store.tables import passing
 
 Bool = npt.NDArray[np.bool_]
 
-# The facts that a call records, and the keys that hold them, the best evidence first.
-_SAID = {
-    "model": keys.MODEL_KEYS,
-    "given": keys.INPUT_TOKEN_KEYS,
-    "answer": keys.OUTPUT_TOKEN_KEYS,
-    "cached": keys.CACHED_TOKEN_KEYS,
-    "first_s": keys.TTFT_SECONDS_KEYS,
-    "first_ms": keys.TTFT_MILLISECONDS_KEYS,
-    "first_at": keys.TTFT_TIMESTAMP_KEYS,
-}
-_FIRST = first_token_sql(
-    "try_cast(first_s AS DOUBLE)",
-    "try_cast(first_ms AS DOUBLE)",
-    instant_sql("first_at"),
-    "event_ns",
-    "start_ns",
-    "end_ns",
-)
-# `wanted` has the spans, `known` has which key records which fact, and its rank. Lists are unnested, because a map of
-# all attributes takes six times as long.
-_CALLS = f"""
-WITH pairs AS (
-    SELECT span_no, unnest(attributes, recursive := true) FROM data.spans SEMI JOIN wanted USING (span_no)
-), said AS (
-    SELECT span_no, {", ".join(f"arg_min(value, rank) FILTER (fact = '{fact}') AS {fact}" for fact in _SAID)}
-    FROM pairs JOIN known USING ("key") GROUP BY span_no
-), events AS (
-    SELECT span_no, min(time_ns) AS event_ns FROM data.events SEMI JOIN wanted USING (span_no)
-    WHERE time_ns > 0 AND regexp_matches(name, '{keys.FIRST_TOKEN_EVENT}') GROUP BY span_no
-)
-SELECT span_no, coalesce(model, '') AS model, coalesce({tokens_sql("given")}, -1) AS given,
-    coalesce({tokens_sql("answer")}, -1) AS answer, coalesce({tokens_sql("cached")}, 0) AS cached,
-    end_ns - start_ns AS took_ns, coalesce({_FIRST}, -1) AS first_ns, (status_code = 'ERROR')::TINYINT AS failed
-FROM said JOIN data.spans USING (span_no) LEFT JOIN events USING (span_no)
-WHERE end_ns >= start_ns AND (given IS NOT NULL OR answer IS NOT NULL) ORDER BY span_no
+# `wanted` has the spans.
+_CALLS = """
+SELECT span_no, coalesce(model, '') AS model, coalesce(input_tokens, -1) AS given, coalesce(output_tokens, -1) AS answer,
+    coalesce(cached_tokens, 0) AS cached, duration_ns AS took_ns, coalesce(first_token_ns, -1) AS first_ns,
+    (status_code = 'ERROR')::TINYINT AS failed
+FROM data.model_calls SEMI JOIN wanted USING (span_no) JOIN data.spans s USING (span_no)
+WHERE s.end_ns >= s.start_ns AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL) ORDER BY span_no
 """
 
 
 @dataclass(frozen=True)
 class TokenCalls:
-    """Spans that record tokens, one a row, ascending by `span_no`. `prompt` are the tokens that did not come from the
+    """Model calls that record tokens, one a row, ascending by `span_no`. `prompt` are the tokens that did not come from the
     provider's cache, `cached` those that did, `answer` those written (-1 for what is not recorded); `first_ns` the time to
     the first token, -1 where it is not recorded."""
 
@@ -93,12 +62,11 @@ def records_tokens(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(found[0][0])
 
 
-def read_token_calls(connection: duckdb.DuckDBPyConnection, span_no: I32) -> TokenCalls:
-    """The given spans that record tokens."""
-    known = [(key, fact, rank) for fact, those in _SAID.items() for rank, key in enumerate(those)]
-    key, fact, rank = zip(*known, strict=True)
-    said = table_of(key=key, fact=fact, rank=np.array(rank, np.int32))
-    with passing(connection, wanted=table_of(span_no=span_no), known=said):
+def read_token_calls(connection: duckdb.DuckDBPyConnection, span_no: I32 | None = None) -> TokenCalls:
+    """The model calls that record tokens: those among the given spans, or all; what a call records is in `model_calls`."""
+    if span_no is None:
+        span_no = numbers(connection.sql("SELECT span_no FROM data.model_calls").to_arrow_table()["span_no"])
+    with passing(connection, wanted=table_of(span_no=span_no)):
         rows = connection.sql(_CALLS).to_arrow_table()
     given, cached = numbers(rows["given"]), np.maximum(numbers(rows["cached"]), 0)
     return TokenCalls(

@@ -27,7 +27,7 @@ DEEPEST = 16  # levels between a span that takes time and the span that records 
 @dataclass(frozen=True)
 class PathTokens:
     """`call_of_span[span_no]` is the row of `calls` that a span's self time on the path belongs to, -1 for none: the span
-    itself, or the nearest span above it within inference that records tokens. `fits` are the rows of `calls` that a fit
+    itself, or the nearest model call above it within inference that records tokens. `fits` are the rows of `calls` that a fit
     may use, `conversation` the number of each one's conversation, both over evenly chosen requests."""
 
     calls: TokenCalls
@@ -66,7 +66,7 @@ def read_path_tokens(
     call_of[node_of[calls.span_no]] = np.arange(len(calls.span_no), dtype=np.int32)
     call_of_span = np.full(len(node_of), -1, np.int32)
     call_of_span[span[leaf]] = _nearest(leaf, parent, inference, call_of)
-    plain = ~_holds_others(node_of[calls.span_no], parent, inference) & _recorded_once(connection, calls.span_no)
+    plain = ~_holds_others(node_of[calls.span_no], parent, inference)
     owner = call_of_span[path.span_no[sampled]]
     known = np.flatnonzero(owner >= 0)
     fits, first = np.unique(owner[known].astype(np.int64), return_index=True)
@@ -113,12 +113,6 @@ def _holds_others(node: I32, parent: I32, inference: Bool) -> Bool:
     holds = np.zeros(len(parent), bool)
     holds[parent[below]] = True
     return holds[node]
-
-
-def _recorded_once(connection: duckdb.DuckDBPyConnection, span_no: I32) -> Bool:
-    """Which spans stand for a model call; of several records of one call only one does."""
-    rows = connection.sql("SELECT span_no FROM data.model_calls").to_arrow_table()
-    return np.isin(span_no, numbers(rows["span_no"]))
 
 
 def _conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable, request_no: I32) -> I64:

@@ -23,9 +23,21 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class TraceCall:
+    """What the relation `model_calls` says of a span that is a model call; None for what is not recorded."""
+
+    first_token_ns: int | None
+    model: str | None
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+
+
+@dataclass(frozen=True)
 class TraceSpan:
-    """A span as a row of the waterfall. `parent` is a row, -1 for none; times are on the adjusted clock; `first_token_ns` is
-    from the start of a model call to its first token, -1 where that is not recorded."""
+    """A span as a row of the waterfall. `parent` is a row, -1 for none; times are on the adjusted clock; `call` is there where
+    the span is a model call."""
 
     span_id: str
     parent_span_id: str | None
@@ -43,11 +55,16 @@ class TraceSpan:
     status_code: str
     status_message: str
     critical_ns: int
-    first_token_ns: int
+    call: TraceCall | None
     attributes: dict[str, str | None]
     resource_attributes: dict[str, str | None]
     events: list[dict[str, Any]] = field(default_factory=list)
     links: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def first_token_ns(self) -> int:
+        """From the start of a model call to its first token, -1 where that is not recorded."""
+        return -1 if self.call is None or self.call.first_token_ns is None else self.call.first_token_ns
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,14 @@
 """Reading one trace of a dataset: its spans as rows of a waterfall, and its requests with their critical paths."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
 
-from overbudget.analysis.trace.result import Segment, Trace, TraceRequest, TraceSpan
+from overbudget.analysis.trace.result import Segment, Trace, TraceCall, TraceRequest, TraceSpan
 from overbudget.kernels.columns import ORPHAN
 from overbudget.kernels.retries import retries
 from overbudget.kernels.text_ids import id_of_text
-from overbudget.stages import attribute_keys as keys
-from overbudget.stages.first_token import first_token_sql, instant_sql
 from overbudget.store.errors import OverbudgetError
 
 
@@ -78,7 +75,7 @@ class _Row(NamedTuple):
     ended: bool
     status_code: str
     status_message: str
-    first_token_ns: int
+    call: dict[str, Any] | None
     attributes: dict[str, str | None]
     resource_attributes: dict[str, str | None]
 
@@ -109,7 +106,7 @@ def _span(row: _Row, parent: int, depth: int, more: _More) -> TraceSpan:
         status_code=row.status_code,
         status_message=row.status_message,
         critical_ns=more.critical_ns.get(row.span_id, 0),
-        first_token_ns=row.first_token_ns,
+        call=None if row.call is None else TraceCall(**row.call),
         attributes=row.attributes,
         resource_attributes=row.resource_attributes,
         events=[
@@ -122,34 +119,16 @@ def _span(row: _Row, parent: int, depth: int, more: _More) -> TraceSpan:
     )
 
 
-def _first_of(names: tuple[str, ...], read: Callable[[str], str]) -> str:
-    """SQL for the first of the attributes that has a readable value."""
-    values = (f"map_from_entries(s.attributes)['{name}']" for name in names)
-    return f"coalesce({', '.join(map(read, values))})"
-
-
-_FIRST_TOKEN = first_token_sql(
-    _first_of(keys.TTFT_SECONDS_KEYS, "try_cast({} AS DOUBLE)".format),
-    _first_of(keys.TTFT_MILLISECONDS_KEYS, "try_cast({} AS DOUBLE)".format),
-    _first_of(keys.TTFT_TIMESTAMP_KEYS, instant_sql),
-    "f.time_ns",
-    "s.start_ns",
-    "s.start_ns + (t.end_ns - t.start_ns)",
-)
-_SPANS = f"""
-WITH f AS (
-    SELECT span_no, min(time_ns) AS time_ns FROM data.events SEMI JOIN data.spans s ON s.span_no = events.span_no AND s.trace_id = $1
-    WHERE time_ns > 0 AND regexp_matches(name, '{keys.FIRST_TOKEN_EVENT}') GROUP BY span_no
-)
+_SPANS = """
 SELECT t.node, t.parent, t.span_no, s.span_id, s.parent_span_id, coalesce(s.name, o.name), o.service_name, o.kind, g.stage, t.start_ns, t.end_ns,
     coalesce(k.skew_ns, 0), s.end_ns IS NOT NULL, s.status_code, s.status_message,
-    coalesce({_FIRST_TOKEN}, -1), map_from_entries(s.attributes), map_from_entries(r.attributes)
+    CASE WHEN c.span_no IS NOT NULL THEN struct_pack(first_token_ns := c.first_token_ns, model := c.model,
+        input_tokens := c.input_tokens, cached_tokens := c.cached_tokens, output_tokens := c.output_tokens, cost := c.cost) END,
+    map_from_entries(s.attributes), map_from_entries(r.attributes)
 FROM data.spans s JOIN data.tree t USING (span_no) JOIN operations o ON o.operation_id = t.operation_id
 JOIN data.stages g USING (stage_id) JOIN data.resources r USING (resource_id) LEFT JOIN data.skew k USING (span_no)
-LEFT JOIN f USING (span_no) WHERE s.trace_id = $1 ORDER BY t.start_ns, t.end_ns DESC, t.node
+LEFT JOIN data.model_calls c USING (span_no) WHERE s.trace_id = $1 ORDER BY t.start_ns, t.end_ns DESC, t.node
 """
-
-
 _EVENTS = "SELECT e.span_no, e.time_ns, e.name, map_from_entries(e.attributes) FROM data.events e"
 _LINKS = "SELECT e.span_no, e.linked_trace_id, e.linked_span_id, map_from_entries(e.attributes) FROM data.links e"
 

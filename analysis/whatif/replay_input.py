@@ -100,7 +100,7 @@ class ReplayInput:
     @cached_property
     def model_calls(self) -> ModelCalls:
         """The tokens that model calls read and wrote, and what they cost in time."""
-        return read_model_calls(self.connection, self.tree, self.shape.parent)
+        return read_model_calls(self.connection, self.tree)
 
     @cached_property
     def inputs(self) -> Inputs:

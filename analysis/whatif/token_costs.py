@@ -8,14 +8,11 @@ import numpy as np
 from overbudget.analysis.causes.token_calls import TokenCalls, read_token_calls
 from overbudget.analysis.causes.token_costs import LEAST_FITTED, ModelCost, fitted
 from overbudget.analysis.whatif.changes import Tokens
-from overbudget.kernels.arrow import numbers, row_of
+from overbudget.kernels.arrow import row_of
 from overbudget.kernels.columns import I32, I64, Tree
 from overbudget.kernels.replay import F64
 from overbudget.store.errors import OverbudgetError
 
-_INFERENCE = (
-    "SELECT span_no FROM data.spans JOIN operations USING (operation_id) WHERE stage = 'inference' ORDER BY span_no"
-)
 MOST_RESIDUAL = 0.98  # quantile of the squared residuals; larger ones count as this
 
 
@@ -32,15 +29,11 @@ class ModelCalls:
     spent: F64  # [calls, 2]
 
 
-def read_model_calls(connection: duckdb.DuckDBPyConnection, tree: Tree, parent: I32) -> ModelCalls:
-    """The outermost model calls with their tokens, and what a token costs in time."""
-    calls = read_token_calls(connection, numbers(connection.sql(_INFERENCE).to_arrow_table()["span_no"]))
+def read_model_calls(connection: duckdb.DuckDBPyConnection, tree: Tree) -> ModelCalls:
+    """The model calls that record their tokens, and what a token costs in time."""
+    calls = read_token_calls(connection)
     node = row_of(tree.row, calls.span_no)
     kept = (node >= 0) & (calls.prompt >= 0) & (calls.answer >= 0)
-    is_call = np.zeros(len(parent), bool)
-    is_call[node[kept]] = True
-    up = parent[np.maximum(node, 0)]
-    kept &= ~np.where(up >= 0, is_call[np.maximum(up, 0)], False)
     cost, spent = np.zeros((len(node), 2)), np.zeros((len(node), 2))
     for one in np.unique(calls.model.codes[kept]).tolist():
         here = np.flatnonzero(kept & (calls.model.codes == one))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.trace.otlp import trace_otlp
-from overbudget.analysis.trace.result import Trace
+from overbudget.analysis.trace.result import Trace, TraceSpan
 from overbudget.analysis.trace.typical_durations import Typical
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.text.words import clean, count
@@ -52,6 +52,7 @@ def span_details(trace: Trace, selected: str | None, typical: dict[str, Typical]
         "among spans of its operation": _rank(typical.get(span.span_id)),
         "starts after": format_duration(span.start_ns - trace.start_ns),
         "stage": span.stage,
+        **_call(span),
         "kind": span.kind,
         "status": " ".join(filter(None, (span.status_code, span.status_message))),
         "clock shifted by": format_duration(span.skew_ns)
@@ -83,6 +84,21 @@ def span_details(trace: Trace, selected: str | None, typical: dict[str, Typical]
         st.dataframe(pd.DataFrame(span.links).astype(str), hide_index=True)
     with st.expander("Resource"):
         _table(span.resource_attributes)
+
+
+def _call(span: TraceSpan) -> dict[str, str]:
+    """What is known of a model call, as one table reads it: however the framework wrote it."""
+    call = span.call
+    if call is None:
+        return {}
+    cached = f", {call.cached_tokens:,} of them from the provider's cache" if call.cached_tokens else ""
+    return {
+        "model": clean(call.model or ""),
+        "first token after": "" if call.first_token_ns is None else format_duration(call.first_token_ns),
+        "tokens read": "" if call.input_tokens is None else f"{call.input_tokens:,}{cached}",
+        "tokens written": "" if call.output_tokens is None else f"{call.output_tokens:,}",
+        "cost": "" if call.cost is None else f"{call.cost:.6g}",
+    }
 
 
 def download_trace(connection: duckdb.DuckDBPyConnection, trace: Trace) -> None:

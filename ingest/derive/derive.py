@@ -115,9 +115,8 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
         times = call_times(tree, inference)
         answers = calls_that_answer(inference, times.call)
         first_token_ns = first_tokens(tree, requests, part.segments, times.call, answers, times.first_ns)
-        facts = fold_facts(connection, tree, span_no, part.request_of, inference, first_token_ns)
-        if inference.own.any():
-            _insert_calls(connection, part, inference, times, answers, catalogue, failed, rows.count)
+        calls = _insert_calls(connection, part, inference, times, answers, catalogue, failed, rows.count)
+        facts = fold_facts(connection, tree, span_no, part.request_of, inference, first_token_ns, calls)
         rows.add(requests, tree, span_no, part.shapes, part.person, facts)
         outcome.spans_of_operation += np.bincount(tree.operation, minlength=catalogue.count)
         nodes += len(tree.row)
@@ -235,8 +234,11 @@ def _insert_calls(
     catalogue: Catalogue,
     failed: I32,
     first_request: int,
-) -> None:
-    """Insert the part's model calls, and the parts of its requests' time in inference; `answers` are the nodes that may be one."""
+) -> pa.Table:
+    """Insert the part's model calls, and the parts of its requests' time in inference; `answers` are the nodes that may be one.
+
+    Returns the rows of the calls, whose request_no counts from 0 within the part.
+    """
     tree = part.tree
     calls = np.flatnonzero(inference.counts).astype(np.int32)
     said = Said(connection, tree, part.span_no, inference, times, calls)
@@ -248,10 +250,11 @@ def _insert_calls(
         ),
         "data.stage_parts": part_rows(tree, inference, times, part.segments, part.segment_stage, catalogue, calls, said),
     }  # fmt: skip
-    for relation, rows in found.items():
+    for relation, rows in found.items() if len(calls) else ():
         numbered = pa.array(rows["request_no"].to_numpy() + np.int32(first_request))
         place = rows.schema.get_field_index("request_no")
         insert(connection, relation, rows.set_column(place, "request_no", numbered))
+    return found["data.model_calls"]
 
 
 def _note_warnings(tree: Tree, span_no: I32, requests: Requests, outcome: Derivation, missing: Bool) -> None:

@@ -13,6 +13,7 @@ from overbudget.kernels.retries import retries
 from overbudget.stages.first_token import settled_sql
 from overbudget.stages.operation_table import Catalogue
 from overbudget.stages.phases import PHASES, phases_of
+from overbudget.stages.recorded_numbers import number_sql, tokens_sql
 from overbudget.store.tables import passing
 
 _TEXTS = ("model", "provider")
@@ -32,9 +33,9 @@ def _phase(name: str) -> str:
 # The facts of each call: for each fact the value of the call's own span, else of the outermost span that records it (the least
 # `place`). `call` is a node.
 _SAID = f"""
-SELECT call, {", ".join(f"nullif({_outermost(name)}, '') AS {name}" for name in _TEXTS)},
-    {", ".join(f"try_cast({_outermost(name)} AS BIGINT) AS {name}" for name in _COUNTS)},
-    try_cast({_outermost("cost")} AS DOUBLE) AS cost,
+SELECT call, {", ".join(f"""nullif(trim({_outermost(name)}, '"'), '') AS {name}""" for name in _TEXTS)},
+    {", ".join(f"{tokens_sql(_outermost(name))} AS {name}" for name in _COUNTS)},
+    {number_sql(_outermost("cost"))} AS cost,
     {", ".join(f"coalesce({_phase(name)}, 0)::BIGINT AS {name}_ns" for name in PHASES)}
 FROM facts JOIN spans_of_calls USING (span_no) WHERE fact IN ({_ASKED}) GROUP BY call
 """

@@ -82,12 +82,13 @@ def fold_facts(
     request_of: I32,
     inference: Inference,
     first_token_ns: I64,
+    calls: pa.Table,
 ) -> pa.Table:
     """One row per request that has any fact: request_no and its model, ids, tokens, time to first token, score.
 
-    Tokens are summed over the model calls, each counted once however often it is recorded (see
-    `calls_that_count`); without such spans the largest number any span records counts. The model is that of the longest
-    span that records one, inference spans first. `first_token_ns` is of each request, -1 for none.
+    Tokens are summed over the model `calls` (their request_no and tokens), each counted once however often it is recorded;
+    without such calls the largest number any span records counts. The model is that of the longest span that records one,
+    inference spans first. `first_token_ns` is of each request, -1 for none.
     """
     took = tree.end - tree.start
     nodes = {
@@ -95,11 +96,10 @@ def fold_facts(
         "request_no": request_of,
         "start_ns": tree.start,
         "weight": took + np.where(inference.own, np.int64(1) << 60, 0),
-        "counts": inference.counts,
     }
     told = np.flatnonzero(first_token_ns >= 0)
     first = {"request_no": told.astype(np.int32), "ttft_ns": first_token_ns[told]}
-    with passing(connection, nodes=pa.table(nodes), first=pa.table(first)):
+    with passing(connection, nodes=pa.table(nodes), first=pa.table(first), calls=calls):
         return connection.sql(_FOLD).to_arrow_table()
 
 
@@ -107,37 +107,35 @@ def _fact(name: str) -> str:
     return f"fact = {FACT_NAMES.index(name)}"
 
 
-def _tokens(name: str) -> str:
-    return (
-        f"coalesce(sum(tokens) FILTER ({_fact(name)} AND counts), max(tokens) FILTER ({_fact(name)}))::BIGINT AS {name}"
-    )
-
-
-_TOKENS = " OR ".join(map(_fact, ("input_tokens", "output_tokens", "cached_tokens")))
+_COUNTED = ("input_tokens", "output_tokens", "cached_tokens")
+_TOKENS = " OR ".join(map(_fact, _COUNTED))
 # A header's value is a list in OTLP: its first entry is the id as recorded elsewhere.
 _FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
 
-# Only facts that need it are cast: failing casts are slow, and a FILTER would come after them.
+# MLflow writes texts in JSON's quotes. Only facts that need it are cast: failing casts are slow, and a FILTER would come after them.
 _FOLD = f"""
 WITH said AS (
-    SELECT n.request_no, n.start_ns, n.weight, n.counts, f.fact, f.value,
+    SELECT n.request_no, n.start_ns, n.weight, f.fact, f.value,
         CASE WHEN {_TOKENS} THEN {tokens_sql("value")} END AS tokens,
         CASE WHEN {_fact("score")} THEN {number_sql("value")} END AS score,
         CASE WHEN {_fact("label")} THEN lower(value) END AS label
     FROM facts f JOIN nodes n USING (span_no) WHERE n.request_no >= 0
 ), folded AS (SELECT
     request_no,
-    arg_max(value, weight) FILTER ({_fact("model")}) AS model,
-    arg_min(value, start_ns) FILTER ({_fact("conversation_id")}) AS conversation_id,
+    trim(arg_max(value, weight) FILTER ({_fact("model")}), '"') AS model,
+    trim(arg_min(value, start_ns) FILTER ({_fact("conversation_id")}), '"') AS conversation_id,
     arg_min(value, start_ns) FILTER ({_fact("request_id")}) AS request_id,
     arg_max(score, start_ns) FILTER ({_fact("score")}) AS score,
     CASE WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {GOOD_LABELS} THEN true
          WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {BAD_LABELS} THEN false END AS good,
-    {_tokens("input_tokens")},
-    {_tokens("output_tokens")},
-    {_tokens("cached_tokens")}
-FROM said GROUP BY request_no)
-SELECT * REPLACE ({_FIRST_OF_LIST} AS request_id) FROM folded LEFT JOIN first USING (request_no)
+    {", ".join(f"max(tokens) FILTER ({_fact(name)}) AS {name}" for name in _COUNTED)}
+FROM said GROUP BY request_no
+), called AS (
+    SELECT request_no, {", ".join(f"sum({name})::BIGINT AS {name}" for name in _COUNTED)} FROM calls GROUP BY request_no
+)
+SELECT folded.* REPLACE ({_FIRST_OF_LIST} AS request_id,
+    {", ".join(f"coalesce(called.{name}, folded.{name})::BIGINT AS {name}" for name in _COUNTED)}), first.ttft_ns
+FROM folded LEFT JOIN first USING (request_no) LEFT JOIN called USING (request_no)
 """
 
 

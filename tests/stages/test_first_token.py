@@ -9,7 +9,6 @@ import pytest
 from overbudget.analysis.causes.token_calls import read_token_calls
 from overbudget.analysis.trace.trace import load_trace
 from overbudget.ingest.pipeline import ingest
-from overbudget.kernels.arrow import numbers
 from overbudget.stages.first_token import first_token_sql
 from overbudget.store.dataset import open_dataset
 
@@ -80,7 +79,7 @@ def stored(tmp_path: Path, attributes: dict[str, str], events: list[tuple[str, i
     ingest([dump], tmp_path / "d.duckdb")
     connection = open_dataset(tmp_path / "d.duckdb")
     (request,) = connection.execute("SELECT coalesce(ttft_ns, -1) FROM requests").fetchall()[0]
-    calls = read_token_calls(connection, numbers(connection.sql("SELECT span_no FROM data.spans").to_arrow_table()[0]))
+    calls = read_token_calls(connection)
     return request, load_trace(connection, "1" * 32).spans[0].first_token_ns, int(calls.first_ns[0])
 
 

@@ -10,7 +10,7 @@ from overbudget.store.dataset import open_dataset
 from tests.dataset_builder import MS, DatasetBuilder, Work
 
 SPAN = TraceSpan(
-    "1", None, -1, 0, "chat", "api", "CLIENT", "inference", 1_000, 9_000, 0, True, False, "UNSET", "", 0, -1, {}, {}
+    "1", None, -1, 0, "chat", "api", "CLIENT", "inference", 1_000, 9_000, 0, True, False, "UNSET", "", 0, None, {}, {}
 )
 
 

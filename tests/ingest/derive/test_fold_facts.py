@@ -3,8 +3,11 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from overbudget.ingest.derive.call_times import call_times
+from overbudget.ingest.derive.model_calls import Said
 from overbudget.ingest.derive.requests import fold_facts
 from tests.drawn_facts import Facts, saying
 
@@ -20,8 +23,15 @@ request  [==================]
 def fold(facts: Facts, picture: str = PICTURE, skew_ns: dict[str, int] | None = None) -> list[dict[str, Any]]:
     """The rows of the requests that are drawn, given what each span says."""
     said = saying(picture, facts, skew_ns)
+    tree, inference = said.drawn.tree, said.inference
+    times, calls = call_times(tree, inference), np.flatnonzero(inference.counts).astype(np.int32)
+    records = Said(said.connection, tree, said.span_no, inference, times, calls)
+    tokens = {name: records.column(name) for name in ("input_tokens", "output_tokens", "cached_tokens")}
     none = np.full(len(said.drawn.requests.entry), -1, np.int64)
-    folded = fold_facts(said.connection, said.drawn.tree, said.span_no, said.drawn.request_of, said.inference, none)
+    folded = fold_facts(
+        said.connection, tree, said.span_no, said.drawn.request_of, inference, none,
+        pa.table({"request_no": said.drawn.request_of[calls], **tokens}),
+    )  # fmt: skip
     return folded.to_pylist()
 
 
