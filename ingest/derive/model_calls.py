@@ -26,6 +26,10 @@ def _outermost(name: str) -> str:
     return f"arg_min(value, place) FILTER (fact = {_CODE[name]})"
 
 
+def _text(name: str) -> str:
+    return f"""nullif(trim({_outermost(name)}, '"'), '')"""  # MLflow writes texts in JSON's quotes
+
+
 def _phase(name: str) -> str:
     return settled_sql(f"try_cast({_outermost(f'{name}_s')} AS DOUBLE) * 1e9", "min(took_ns)")
 
@@ -33,7 +37,7 @@ def _phase(name: str) -> str:
 # The facts of each call: for each fact the value of the call's own span, else of the outermost span that records it (the least
 # `place`). `call` is a node.
 _SAID = f"""
-SELECT call, {", ".join(f"""nullif(trim({_outermost(name)}, '"'), '') AS {name}""" for name in _TEXTS)},
+SELECT call, {", ".join(f"{_text(name)} AS {name}" for name in _TEXTS)},
     {", ".join(f"{tokens_sql(_outermost(name))} AS {name}" for name in _COUNTS)},
     {number_sql(_outermost("cost"))} AS cost,
     {", ".join(f"coalesce({_phase(name)}, 0)::BIGINT AS {name}_ns" for name in PHASES)}

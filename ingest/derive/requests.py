@@ -112,7 +112,7 @@ _TOKENS = " OR ".join(map(_fact, _COUNTED))
 # A header's value is a list in OTLP: its first entry is the id as recorded elsewhere.
 _FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
 
-# MLflow writes texts in JSON's quotes. Only facts that need it are cast: failing casts are slow, and a FILTER would come after them.
+# Only facts that need it are cast: failing casts are slow, and a FILTER would come after them.
 _FOLD = f"""
 WITH said AS (
     SELECT n.request_no, n.start_ns, n.weight, f.fact, f.value,
