@@ -21,9 +21,7 @@ PAGES = ("", "tail", "waterfall", "advice", "load", "compare", "health", "sql")
 
 
 def main() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="overbudget-bench-") as workspace:
         (Path(workspace) / "bench.duckdb").symlink_to(Path(sys.argv[1]).resolve())
         server = subprocess.Popen(
@@ -32,7 +30,7 @@ def main() -> None:
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait(f"http://localhost:{port}/_stcore/health")
+            wait_for(f"http://localhost:{port}/_stcore/health")
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
                 page = browser.new_page(viewport={"width": 1440, "height": 1000})
@@ -43,7 +41,15 @@ def main() -> None:
             server.wait()
 
 
-def _wait(url: str) -> None:
+def free_port() -> int:
+    """A port of this machine on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(url: str) -> None:
+    """Until a server answers; after a minute that is an error."""
     for _ in range(600):
         try:
             urllib.request.urlopen(url, timeout=1).close()

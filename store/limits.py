@@ -47,6 +47,9 @@ LIMITS: dict[str, Limit] = {
     "workspace_bytes": Limit(
         BYTES, 200 * GB, "all datasets and uploads of a workspace, above which no upload is taken"
     ),
+    "cache_bytes": Limit(
+        BYTES, 2 * GB, "answers that the dashboard keeps in memory; those asked for least recently make room"
+    ),
     "lock_wait": Limit(SECONDS, 600, "how long a writer waits for another one that writes the same dataset"),
     "read_memory": Limit(BYTES, 2 * GB, "memory of DuckDB while a dataset is read; what needs more goes to disk"),
     "read_spill": Limit(BYTES, 16 * GB, "disk that it takes for that, beside the dataset"),

@@ -8,13 +8,14 @@ from typing import Any
 import duckdb
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 from overbudget.app.dashboard.access import allowed
 from overbudget.app.dashboard.sidebar import forget, go
 from overbudget.app.dashboard.state import workspace
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.server.jobs import CANCELLED, WAITING, Job, Jobs, jobs_of
+from overbudget.app.server.listing import Summary
 from overbudget.app.server.workspace import Workspace, sample_of
 from overbudget.app.text.words import count
 from overbudget.ingest.warnings import WARNINGS
@@ -100,26 +101,21 @@ def title(name: str) -> str:
     return f"Sample: {sample.title}" if sample else name
 
 
-def dataset(connection: duckdb.DuckDBPyConnection, name: str) -> DeltaGenerator:
-    """What a dataset is, a button that opens it, and its files and warnings in an expander, which is returned for more."""
-    spans, requests, odd = connection.execute(
-        "SELECT sum(spans)::BIGINT, sum(requests)::BIGINT, sum(len(warnings))::BIGINT FROM ingest_report"
-    ).fetchall()[0]
-    sample = sample_of(name)
-    size = f"{count(spans, 'span')} in {count(requests, 'request')}" + (
+def dataset(found: Summary, name: str) -> ExpanderContainer:
+    """What a dataset is, a button that opens it, and an expander, which is returned for its files and what can be done with it."""
+    sample, odd = sample_of(name), found.warnings
+    size = f"{count(found.spans, 'span')} in {count(found.requests, 'request')}" + (
         f", {count(odd, 'kind')} of warning" if odd else ""
     )
     left, right = st.columns([5, 1], vertical_alignment="center")
     story = f"{escape(sample.story)} " if sample else ""
     left.html(f'<p class="ob-part">{escape(title(name))}</p><p class="ob-note">{story}{escape(size)}.</p>')
     right.button("Open", key=f"review {name}", on_click=open_review, args=(name,), width="stretch")
-    fold = st.expander(f"Files and warnings; {'rename, merge, delete, ' if allowed('admin') else ''}download")
-    with fold:
-        _files(connection)
-    return fold
+    label = f"Files and warnings; {'rename, merge, delete, ' if allowed('admin') else ''}download"
+    return st.expander(label, key=f"fold {name}", on_change="rerun")
 
 
-def _files(connection: duckdb.DuckDBPyConnection) -> None:
+def files(connection: duckdb.DuckDBPyConnection) -> None:
     """The files of a dataset, and every warning with what it means."""
     columns = "source, format, bytes, spans, requests, duplicates, rejected"
     rows = connection.execute(f"SELECT {columns}, warnings FROM ingest_report ORDER BY source_id").fetchall()

@@ -10,6 +10,7 @@ from pathlib import Path
 from overbudget.app.extras import needs
 from overbudget.app.server.access.settings import Access
 from overbudget.app.server.jobs import jobs_of, start_ingest
+from overbudget.app.server.listing import listing_of
 from overbudget.app.server.workspace import Workspace, samples
 from overbudget.store.dataset import is_readable, sweep_folder
 from overbudget.store.errors import OverbudgetError
@@ -25,6 +26,7 @@ CONFIG = {
     "server.headless": True,
     "server.fileWatcherType": "none",
     "browser.gatherUsageStats": False,
+    "runner.postScriptGC": False,  # a full collection after every answer: more than half of what many visitors waited for
     "client.toolbarMode": "viewer",
     "client.showErrorDetails": "type",
     "client.showErrorLinks": False,
@@ -63,6 +65,7 @@ def serve(workspace: Path, settings: Access | None = None) -> None:
         print("Making the sample datasets …", flush=True)
         _make(missing[:1])
         threading.Thread(target=_make, args=(missing[1:],), daemon=True).start()
+    threading.Thread(target=_make_ready, args=(place.folder,), daemon=True).start()
     print(f"overbudget is on {_address(settings)}", flush=True)
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would believe anybody on this machine who says to be another
     st.App(MAIN, routes=[upload_route(jobs, settings.base)], middleware=[Middleware(Gate, settings=settings)]).run(
@@ -74,6 +77,14 @@ def serve(workspace: Path, settings: Access | None = None) -> None:
             **({"server.corsAllowedOrigins": list(settings.origins)} if settings.origins else {}),
         }
     )
+
+
+def _make_ready(folder: Path) -> None:
+    """While the first visitor may come already: what all pages need, and what stands in the list of datasets."""
+    from overbudget.app.server.settled import settle
+
+    settle()
+    listing_of(folder).fill()
 
 
 def _address(settings: Access) -> str:

@@ -6,6 +6,7 @@ import streamlit as st
 from overbudget.app.dashboard import cache, datasets_panel, state
 from overbudget.app.dashboard.access import allowed
 from overbudget.app.dashboard.components.upload import upload
+from overbudget.app.server.listing import listing_of
 from overbudget.app.server.workspace import samples
 from overbudget.store.errors import OverbudgetError
 
@@ -13,16 +14,18 @@ st.html('<p class="ob-head">Datasets</p>')
 if allowed("upload"):
     upload("upload")
 datasets_panel.show_jobs()
-names = state.workspace().names()
+place = state.workspace()
+listing, names = listing_of(place.folder), place.names()
 st.html('<p class="ob-caption">In this workspace</p>')
 for name in names:
     try:
-        fold = datasets_panel.dataset(cache.connection(name), name)
+        fold = datasets_panel.dataset(listing.summary(place.path(name)), name)
+        if fold.open:  # what is folded away is read when it is opened
+            with fold:
+                datasets_panel.files(cache.connection(name))
+                datasets_panel.manage(name)
     except (OverbudgetError, duckdb.Error) as error:
         datasets_panel.unreadable(name, error)
-        continue
-    with fold:
-        datasets_panel.manage(name)
 if not names:
     st.info("No dataset yet: drop a dump above.")
 missing = [sample.title for sample in samples() if f"sample-{sample.name}" not in names]

@@ -91,7 +91,8 @@ def test_a_few_are_read_at_once_and_the_rest_wait_in_order(place: Workspace, rea
     until(state(fourth, READING), "the fourth is begun")
     readers.say(3, "good")
     until(state(fourth, DONE), "the fourth is read")
-    assert (first.state, first.error) == (FAILED, "It is no dump.")
+    until(state(first, FAILED), "the first is given up")
+    assert first.error == "It is no dump."
     assert second.result == {"dataset": "d.duckdb", "spans": 1, "requests": 1}
     assert not any(job.dump.exists() for job in jobs.all())
 
