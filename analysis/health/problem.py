@@ -7,7 +7,8 @@ MOST_SERVICES = 10  # named
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of problem. `count` counts what `means` describes; `example` names a trace and a span."""
+    """One kind of problem. `count` counts what `means` describes; `example` names a trace and a span; `rule` is TOML that
+    mends it, to be pasted into a budget file, None where there is none."""
 
     code: str
     count: int
@@ -15,6 +16,7 @@ class Problem:
     services: tuple[str, ...]
     means: str
     remedy: str
+    rule: str | None = None
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,8 @@ def problems(found: Audit) -> None:
         st.markdown(f"##### {literal(problem.code.replace('_', ' ').capitalize())}: {problem.count:,}")
         st.text(problem.means)
         st.text(f"What to do: {problem.remedy}".replace("`", ""))
+        if problem.rule:
+            st.code(problem.rule, language="toml")
         if problem.services:
             st.caption(f"Services: {literal(', '.join(problem.services))}")
         if trace_id := _trace_of(problem):

@@ -5,7 +5,7 @@ from html import escape
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.app.html.prose import prose
-from overbudget.app.text.blocks import Block, Cell, Column, Command, Heading, Headline, Notes, Points, Table
+from overbudget.app.text.blocks import Block, Cell, Column, Command, Heading, Headline, Notes, Points, Snippet, Table
 
 
 def html(blocks: Sequence[Block]) -> str:
@@ -24,6 +24,8 @@ def _block(block: Block) -> str:
         return "".join(f'<p class="soft">{prose(item)}</p>' for item in block.items)
     if isinstance(block, Command):
         return f"<pre>{escape(block.text)}</pre>"
+    if isinstance(block, Snippet):
+        return f"<pre>{escape(chr(10).join(block.lines))}</pre>"
     if isinstance(block, Table):
         return _table(block)
     return f'<p class="soft">{prose(block.text)}</p>' if block.mark == "soft" else f"<p>{prose(block.text)}</p>"

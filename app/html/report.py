@@ -8,6 +8,7 @@ from overbudget.analysis.advice.advice import advise
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.consistency.consistency import consistency_of
+from overbudget.analysis.health.unclassified import unclassified
 from overbudget.analysis.load.load import load_of
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.table import Filters
@@ -20,6 +21,7 @@ from overbudget.app.html.blocks import html
 from overbudget.app.html.prose import prose
 from overbudget.app.html.svg import breakdown_svg, waterfall_svg
 from overbudget.app.text.advice import advice_blocks
+from overbudget.app.text.audit import unclassified_blocks
 from overbudget.app.text.blocks import Notes, Sentence, opening
 from overbudget.app.text.consistency import sentences as consistency_sentences
 from overbudget.app.text.headline import headline
@@ -62,6 +64,7 @@ def review_html(
         *_tail(connection, budget, filters),
         *_advice(connection, name, budget, filters),
         *_behaviour(connection, budget, filters),
+        *_unclassified(connection, budget),
         *_waterfalls(connection, budget, filters),
         html([Notes(tuple(review_notes(review)))]),
     ]
@@ -106,6 +109,12 @@ def _behaviour(connection: duckdb.DuckDBPyConnection, budget: Budget | None, fil
     load = opening(load_sentences(load_of(connection, everyone, budget, filters)))
     steady = opening(consistency_sentences(consistency_of(connection, everyone.select(filters), budget)))
     return ["<h2>Under load, and how steady</h2>", html([*load, *steady])]
+
+
+def _unclassified(connection: duckdb.DuckDBPyConnection, budget: Budget | None) -> list[str]:
+    """Spans on which something known is recorded although they have no stage; a budget's own rules may give them one."""
+    blocks = [] if budget is not None and budget.rules else unclassified_blocks(unclassified(connection))
+    return ["<h2>Spans without a stage</h2>", html(blocks)] if blocks else []
 
 
 def _waterfalls(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters: Filters) -> list[str]:

@@ -1,7 +1,8 @@
 """Trace health in words."""
 
 from overbudget.analysis.health.audit import Audit
-from overbudget.app.text.blocks import Block, Heading, Headline, Sentence
+from overbudget.analysis.health.problem import Problem
+from overbudget.app.text.blocks import Block, Heading, Headline, Sentence, Snippet
 from overbudget.app.text.words import count
 
 
@@ -16,9 +17,18 @@ def audit_blocks(found: Audit, stitched: int | None = None) -> list[Block]:
             Heading(f"{problem.code}: {problem.count:,}"),
             Sentence(problem.means),
             Sentence(f"What to do: {problem.remedy}"),
+            *([Snippet(tuple(problem.rule.split("\n")))] if problem.rule else []),
             Sentence(f"Example: {problem.example}.{services}", "soft"),
         ]
     return blocks
+
+
+def unclassified_blocks(problem: Problem) -> list[Block]:
+    """What is known of spans that have no stage, and the rule that gives them one; no blocks where there are none."""
+    if not problem.count:
+        return []
+    rule = [Snippet(tuple(problem.rule.split("\n")))] if problem.rule else []
+    return [Sentence(problem.means), Sentence(problem.remedy), *rule]
 
 
 def stitched_text(stitched: int) -> str:

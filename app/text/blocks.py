@@ -69,6 +69,13 @@ class Command(_Clean):
 
 
 @dataclass(frozen=True)
+class Snippet(_Clean):
+    """Lines of a budget file to be copied: never wrapped."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Cell(_Clean):
     """One value, its mark (a verdict where a cap is given), and its 95 % interval where that is known."""
 
@@ -101,7 +108,7 @@ class Table(_Clean):
     intervals: bool = False
 
 
-Block: TypeAlias = Headline | Heading | Sentence | Points | Notes | Command | Table
+Block: TypeAlias = Headline | Heading | Sentence | Points | Notes | Command | Snippet | Table
 
 
 def opening(sentences: Sequence[str]) -> list[Block]:

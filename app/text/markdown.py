@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from overbudget.app.text.blocks import Block, Cell, Column, Command, Heading, Headline, Notes, Points, Table
+from overbudget.app.text.blocks import Block, Cell, Column, Command, Heading, Headline, Notes, Points, Snippet, Table
 
 BOLD = ("over", "slower", "strong")
 
@@ -21,6 +21,8 @@ def _block(block: Block) -> str:
         return "\n".join(f"- {item}" for item in block.items)
     if isinstance(block, Command):
         return f"```sh\n{block.text}\n```"
+    if isinstance(block, Snippet):
+        return "\n".join(["```toml", *block.lines, "```"])
     if isinstance(block, Table):
         return _table(block)
     return f"<sub>{block.text}</sub>" if block.mark == "soft" else block.text

@@ -5,7 +5,19 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from overbudget.app.text.blocks import Block, Cell, Column, Command, Heading, Headline, Notes, Points, Sentence, Table
+from overbudget.app.text.blocks import (
+    Block,
+    Cell,
+    Column,
+    Command,
+    Heading,
+    Headline,
+    Notes,
+    Points,
+    Sentence,
+    Snippet,
+    Table,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +66,8 @@ def _lines(block: Block) -> list[str]:
         return [f"  {item}" for item in block.items]
     if isinstance(block, Notes):
         return list(block.items)
+    if isinstance(block, Snippet):
+        return [f"    {line}" for line in block.lines]
     return [] if isinstance(block, Table) else [block.text]
 
 
@@ -67,7 +81,7 @@ def _draw(blocks: Sequence[Block], console: "Console", wrap: bool) -> None:
             _table(console, block)
             continue
         for line in _lines(block):
-            console.print(Text(line, style=_style(block)), soft_wrap=not wrap or isinstance(block, Command))
+            console.print(Text(line, style=_style(block)), soft_wrap=not wrap or isinstance(block, Command | Snippet))
 
 
 def _style(block: Block) -> str:

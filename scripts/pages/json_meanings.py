@@ -317,6 +317,7 @@ MEANINGS = {
     "problems.services": "Services it occurs in",
     "means": "What it means",
     "remedy": "How to repair it",
+    "problems.rule": "TOML to paste into a budget file; null where the problem needs none",
     "audit.stitched": "Traces that were joined, with --stitch",
     # compare
     "compare.verdict": "Overall: slower, faster, same, or unknown where nothing is proven",
