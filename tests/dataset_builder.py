@@ -38,6 +38,7 @@ class Work:
     keys: Mapping[str, str] = field(default_factory=dict)  # those of the attributes that tell operations apart
     events: tuple[tuple[str, Mapping[str, str]], ...] = ()  # name and attributes
     weak: bool = False
+    call: Mapping[str, Any] = field(default_factory=dict)  # columns of data.model_calls, where it is a model call
 
 
 class DatasetBuilder:
@@ -56,6 +57,7 @@ class DatasetBuilder:
                 "data.segments",
                 "data.model_calls",
                 "data.stage_time",
+                "data.stage_parts",
             )
         }
         self._operations: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -127,8 +129,12 @@ class DatasetBuilder:
                         "model": piece.attributes.get("gen_ai.request.model", said.get("model")),
                         "cost": None if cost is None else float(cost),
                         "may_answer": True,
+                        **piece.call,
                     }
                 )
+                call = self.rows["data.model_calls"][-1]
+                if call["first_token_ns"] is not None:
+                    self._parts(number, first_token=call["first_token_ns"], writing=call["writing_ns"])
             hop = self._place(piece.hop_to) if piece.hop_to else -1
             self._segment(number, node, at, at + piece.ns, operation, stage, hop)
             times.setdefault(stage, []).append(piece.ns + piece.callee_ns)
@@ -211,7 +217,10 @@ class DatasetBuilder:
             insert("requests", full, "*, make_timestamp_ns(start_ns) AS start_time")
             insert("data.segments", self.rows["data.segments"])
             insert("data.stage_time", self.rows["data.stage_time"])
-            insert("data.model_calls", self.rows["data.model_calls"])
+            calls = self.rows["data.model_calls"]
+            told = dict.fromkeys(key for row in calls for key in row)
+            insert("data.model_calls", [{key: row.get(key) for key in told} for row in calls])
+            insert("data.stage_parts", self.rows["data.stage_parts"])
         return path
 
     def _operation(
@@ -254,6 +263,17 @@ class DatasetBuilder:
 
     def _stage(self, stage: str) -> int:
         return self.stages.index(stage)
+
+    def _parts(self, request: int, **parts: int) -> None:
+        """Add to the parts of a request's inference."""
+        for part, ns in parts.items():
+            key = {"request_no": request, "stage_id": self._stage("inference"), "part": part}
+            rows = self.rows["data.stage_parts"]
+            known = next((row for row in rows if row.items() >= key.items()), None)
+            if known is None:
+                rows.append({**key, "part_ns": ns})
+            else:
+                known["part_ns"] += ns
 
     def _span(
         self,

@@ -11,6 +11,7 @@ from overbudget.analysis.requests.table import UNKNOWN, RequestTable
 from overbudget.analysis.review.measure import DatasetFacts, Evidence, measure
 from overbudget.analysis.review.review import Review, judge
 from overbudget.kernels.arrow import Coded
+from overbudget.stages.names import PART_NAMES
 from tests.dataset_builder import MS, S
 
 STAGES = ("retrieval", "inference", "tools", "unattributed")
@@ -53,7 +54,7 @@ def evidence(
         scored=good != UNKNOWN,
         good=good,
         ttft_ns=np.full(n, -1, np.int64),
-        parts_ns=parts_ns,
+        parts_ns=None if parts_ns is None else told_parts(parts_ns),
         stages=STAGES,
         present=(True,) * len(STAGES),
         stage_ns=stage_ns,
@@ -73,6 +74,13 @@ def evidence(
     )
     facts = DatasetFacts(n, n, n, 0, None, None)
     return Evidence(facts, table, find_causes(path, table))
+
+
+def told_parts(before_and_after_ns: np.ndarray) -> np.ndarray:
+    """`RequestTable.parts_ns` from inference before and after first tokens (int64[n, 2]); 0 and 0: none is recorded."""
+    ns = np.full((len(before_and_after_ns), len(PART_NAMES)), -1, np.int64)
+    ns[:, :2] = np.where(before_and_after_ns.any(axis=1, keepdims=True), before_and_after_ns, -1)
+    return ns
 
 
 def of(stage_ns: np.ndarray, budget: str = "", **more: object) -> Review:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import overbudget
-from overbudget.analysis.review.result import over
+from overbudget.analysis.review.over import over
 from tests.matrix import MATRIX, Case, budget_of
 from tests.span_dump import dataset
 

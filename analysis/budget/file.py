@@ -30,7 +30,7 @@ def edit_budget(text: str, changes: Mapping[tuple[str, ...], int | None]) -> str
     """`text` with caps changed and everything else, comments included, as it was.
 
     `changes` maps the path of a cap to its new value in ns, or to None to remove it: `("budget", "p95")`,
-    `("stages", "retrieval", "p95")`, `("routes", "POST /chat", "p95")`,
+    `("stages", "retrieval", "p95")`, `("stages", "inference", "call_first_token", "p95")`, `("routes", "POST /chat", "p95")`,
     `("routes", "POST /chat", "stages", "retrieval", "p95")`. The result is not checked: parse_budget does.
     """
     from overbudget.analysis.budget.edit import edited  # loads the library that writes TOML

@@ -12,25 +12,34 @@ from overbudget.stages.redaction import Redaction
 from overbudget.stages.rules import Rule
 
 Caps = Mapping[int, int]  # percentile → ns
+CALL_FIGURES = (
+    "call_first_token",
+    "call_per_output_token",
+)  # of each model call, from its start; of each token after the first
+CallCaps = Mapping[str, Caps]  # one of CALL_FIGURES → caps
 
 
 @dataclass(frozen=True)
 class StageBudget:
-    """Caps of one stage, and the rules that say which operations belong to it."""
+    """Caps of one stage or part of a stage, those of each of its model calls, and the rules that say which operations
+    belong to it."""
 
     caps: Caps = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    calls: CallCaps = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RouteBudget:
     """The budget of one route. What it does not set comes from the general budget.
 
-    Caps are replaced as a whole: a route with any cap for the whole request has only those, and likewise per stage.
+    Caps are replaced as a whole: a route with any cap for the whole request has only those, and likewise for its first
+    token and per stage.
     """
 
     caps: Caps = field(default_factory=dict)
     stages: Mapping[str, Caps] = field(default_factory=dict)
+    first_token: Caps = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,8 @@ class Budget:
     """A budget as read. `Budget()` is no budget: nothing is capped and the default rules apply.
     `redact` holds at ingest alone.
 
-    `failures_apart` leaves failed requests out of percentiles. `remarks` name what is allowed but worth checking.
+    `first_token` caps the first token of a request's answer, `stages` has parts of stages too (`inference.writing`), and
+    `models` the caps of each call of the models that a pattern names. `failures_apart` leaves failed requests out of percentiles. `remarks` name what is allowed but worth checking.
     `as_read` is the file as a dict, `name` is its name in messages.
     """
 
@@ -62,6 +72,8 @@ class Budget:
     remarks: tuple[str, ...] = ()
     as_read: Mapping[str, Any] = field(default_factory=dict)
     name: str = "budget.toml"
+    first_token: Caps = field(default_factory=dict)
+    models: Mapping[str, CallCaps] = field(default_factory=dict)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -75,7 +87,8 @@ class Budget:
 
     def has_caps(self) -> bool:
         """Whether anything is capped for requests of any route."""
-        return bool(self.caps) or any(stage.caps for stage in self.stages.values())
+        of_calls = (caps for calls in self.call_caps().values() for caps in calls.values())
+        return any((self.caps, self.first_token, *(stage.caps for stage in self.stages.values()), *of_calls))
 
     def own_of(self, route: str) -> RouteBudget | None:
         """What the budget says about `route` alone; it may name the route with an id that is masked in the data."""
@@ -90,11 +103,17 @@ class Budget:
         stages = dict(self.stages)
         for name, caps in own.stages.items():
             stages[name] = replace(stages.get(name, StageBudget()), caps=caps)
-        return replace(self, caps=own.caps or self.caps, stages=stages, routes={})
+        first_token = own.first_token or self.first_token
+        return replace(self, caps=own.caps or self.caps, stages=stages, first_token=first_token, routes={})
 
     def stage_caps(self, stage: str) -> Caps:
         """The caps of `stage`, empty where it has none."""
         return self.stages[stage].caps if stage in self.stages else {}
+
+    def call_caps(self) -> dict[tuple[str, str], CallCaps]:
+        """The caps of each model call: by ("stage", its name) or ("model", a pattern for its name)."""
+        stages = {("stage", name): stage.calls for name, stage in self.stages.items() if stage.calls}
+        return stages | {("model", name): calls for name, calls in self.models.items() if calls}
 
 
 def cap_at(caps: Caps, percentile: int) -> tuple[int | None, bool]:

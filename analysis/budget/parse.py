@@ -6,16 +6,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from overbudget.analysis.budget.model import Budget, Caps, Good, RouteBudget, StageBudget, cap_at
+from overbudget.analysis.budget.model import (
+    CALL_FIGURES,
+    Budget,
+    CallCaps,
+    Caps,
+    Good,
+    RouteBudget,
+    StageBudget,
+    cap_at,
+)
 from overbudget.analysis.budget.problems import Problems, as_error, bare_or_quoted, dotted, either, meant, question
 from overbudget.analysis.budget.redaction import read_redaction
 from overbudget.analysis.budget.rules import read_rules
 from overbudget.analysis.budget.toml_lines import Path, key_lines
 from overbudget.analysis.common.durations import duration_literal, parse_duration
-from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, UNATTRIBUTED, stage_order
+from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, PART_NAMES, PARTS, UNATTRIBUTED, part_of, stage_order
 from overbudget.store.errors import OverbudgetError
 
-SECTIONS = ("budget", "request", "background", "good", "redact", "stages", "routes")
+SECTIONS = ("budget", "first_token", "request", "background", "good", "redact", "stages", "models", "routes")
+MODEL_STAGE = "inference"  # the default stage that has model calls
 KNOWN_STAGES = (*DEFAULT_STAGES, UNATTRIBUTED)
 
 _UNQUOTED = re.compile(r"^\s*([\w.\"-]+)\s*=\s*([+-]?[\d.,]+\s*[a-zA-Zµμ]+)\s*(?:#.*)?$")
@@ -70,6 +80,8 @@ class _Reader:
         budget = Budget(
             caps=self.caps(section["budget"], ("budget",), ("failures",)),
             failures_apart=self.failures(section["budget"]),
+            first_token=self.caps(section["first_token"], ("first_token",)),
+            models={model: self.model(model, value) for model, value in section["models"].items()},
             stages=stages,
             routes={route: self.route(route, value, known) for route, value in section["routes"].items()},
             request_match=self.spans(section["request"], "request"),
@@ -79,7 +91,7 @@ class _Reader:
             as_read=document,
             name=name,
         )
-        self.sums(budget.caps, {stage: own.caps for stage, own in stages.items()}, ("budget",), ("stages",))
+        self.sums(budget.caps, {name: own.caps for name, own in stages.items()}, ("budget",), ("stages",))
         for route, own in budget.routes.items():
             self.sums(own.caps or budget.caps, own.stages, ("routes", route), ("routes", route, "stages"))
         return replace(budget, remarks=tuple(self.remarks))
@@ -142,6 +154,9 @@ class _Reader:
         digits = re.fullmatch(r"\d+(?:\.\d+)?", lowered)
         if path == ("budget",) and key in KNOWN_STAGES:
             text = f"The stage `{key}` is inside [budget]. Did you mean [stages.{key}]?"
+        elif len(path) > 1 and path[-2] == "stages" and isinstance(value, dict) and key in PARTS.get(str(path[-1]), ()):
+            name = f"{path[-1]}.{key}"
+            text = f"`{key}` is a part of {path[-1]}: write [{dotted((*path[:-1], name))}], its name in quotes."
         elif digits and lowered.isdigit() and 1 <= int(lowered) < 100 and not isinstance(value, dict):
             text = f"`{key}` is not a percentile. Did you mean `p{int(lowered)}`?"
         elif digits:
@@ -155,16 +170,56 @@ class _Reader:
     def stage(self, stage: str, value: Any) -> StageBudget:
         path: Path = ("stages", stage)
         table = self.table(value, path)
+        if "." in stage:
+            return StageBudget(self.part(stage, table, path))
         rules = read_rules(table["match"], (*path, "match"), stage, self.problems) if "match" in table else ()
         if stage == UNATTRIBUTED and rules:
             self.problems.add(path, f"`{UNATTRIBUTED}` is the time of no stage, so nothing can be matched to it.")
         if stage not in KNOWN_STAGES and "match" not in table:
             self.problems.add(path, _unknown_stage(stage, KNOWN_STAGES))
-        return StageBudget(self.stage_caps(stage, table, path), rules)
+        calls = self.call_caps(table, path)
+        if calls and stage in KNOWN_STAGES and stage != MODEL_STAGE:
+            figure = next(iter(calls))
+            self.problems.add((*path, figure), f"Only model calls have `{figure}`; write it in [stages.{MODEL_STAGE}].")
+        return StageBudget(self.stage_caps(stage, table, path, ("match", *CALL_FIGURES)), rules, calls)
 
-    def stage_caps(self, stage: str, table: dict[str, Any], path: Path) -> Caps:
+    def part(self, name: str, table: dict[str, Any], path: Path) -> Caps:
+        """The caps of a part of a stage; names with a dot are those of parts alone."""
+        if part_of(name) is None:
+            asked = question(name, PART_NAMES) or f" There are {either(PART_NAMES)}."
+            self.problems.add(path, f"`{name}` is not a part of a stage; names with a dot are those of parts.{asked}")
+        for key in ("match", *CALL_FIGURES):
+            if key in table:
+                header = f"[stages.{bare_or_quoted(name.split('.')[0])}]"
+                self.problems.add((*path, key), f"A part of a stage has caps alone; `{key}` belongs in {header}.")
+        return self.caps(table, path, ("match", *CALL_FIGURES))
+
+    def model(self, model: str, value: Any) -> CallCaps:
+        """The caps of each call of the models that a pattern names."""
+        path: Path = ("models", model)
+        table = self.table(value, path)
+        for key in table:
+            if _PERCENTILE.fullmatch(key):
+                text = f'`{key}` in [{dotted(path)}] says not what of a call: write {CALL_FIGURES[0]}.{key} = "400ms".'
+                self.problems.add((*path, key), text)
+        self.problems.only({k: v for k, v in table.items() if not _PERCENTILE.fullmatch(k)}, CALL_FIGURES, path)
+        return self.call_caps(table, path)
+
+    def call_caps(self, table: dict[str, Any], path: Path) -> CallCaps:
+        """The caps of single model calls in the table of a stage or model."""
+        found: dict[str, Caps] = {}
+        for figure in CALL_FIGURES:
+            given = table.get(figure, {})
+            if isinstance(given, dict):
+                found[figure] = self.caps(given, (*path, figure))
+            else:
+                text = f'`{figure}` has caps by percentile: {figure} = {{ p95 = "400ms" }}.'
+                self.problems.add((*path, figure), text)
+        return {figure: caps for figure, caps in found.items() if caps}
+
+    def stage_caps(self, stage: str, table: dict[str, Any], path: Path, others: tuple[str, ...] = ("match",)) -> Caps:
         """The caps of a stage; the stage of waiting for a person has none."""
-        caps = self.caps(table, path, ("match",))
+        caps = self.caps(table, path, others)
         if stage == ASKS_PERSON and caps:
             self.problems.add(
                 path,
@@ -179,13 +234,25 @@ class _Reader:
         for stage, given in self.table(table.get("stages", {}), (*path, "stages")).items():
             where = (*path, "stages", stage)
             own = self.table(given, where)
+            if "." in stage:
+                stages[stage] = self.part(stage, own, where)
+                continue
             if "match" in own:
                 header = f"[stages.{bare_or_quoted(stage)}]"
                 self.problems.add((*where, "match"), f"Rules apply to all routes; move this one to {header}.")
             elif stage not in known:
                 self.problems.add(where, _unknown_stage(stage, known))
-            stages[stage] = self.stage_caps(stage, own, where)
-        return RouteBudget(self.caps(table, path, ("stages",)), {stage: caps for stage, caps in stages.items() if caps})
+            for figure in CALL_FIGURES:
+                if figure in own:
+                    header = f"[stages.{bare_or_quoted(stage)}]"
+                    self.problems.add((*where, figure), f"`{figure}` holds for all routes; move it to {header}.")
+            stages[stage] = self.stage_caps(stage, own, where, ("match", *CALL_FIGURES))
+        first_token = self.table(table.get("first_token", {}), (*path, "first_token"))
+        return RouteBudget(
+            self.caps(table, path, ("first_token", "stages")),
+            {stage: caps for stage, caps in stages.items() if caps},
+            self.caps(first_token, (*path, "first_token")),
+        )
 
     def spans(self, table: dict[str, Any], section: str) -> tuple[Any, ...]:
         """The rules of a section that names spans as requests or as background."""
@@ -224,6 +291,7 @@ class _Reader:
         That is allowed, because percentiles do not add up. Percentiles at which a stage only has its next higher cap are not
         summed: the budget does not state that sum.
         """
+        stages = {name: caps for name, caps in stages.items() if part_of(name) is None}  # parts are in their stage
         for percentile in sorted({p for caps in stages.values() for p in caps}):
             cap, borrowed = cap_at(total, percentile)
             parts = {stage: caps[percentile] for stage, caps in stages.items() if percentile in caps}

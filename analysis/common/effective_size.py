@@ -144,6 +144,40 @@ def effective_sizes(series: npt.NDArray[np.number], at: Mapping[int, float]) -> 
     return {p: _worth(len(series), one, usual, found[90] if p > 90 else None) for p, one in found.items()}
 
 
+def clustered_sizes(series: npt.NDArray[np.number], cluster: I64, at: Mapping[int, float]) -> dict[int, EffectiveSize]:
+    """What n values are worth of which those of one cluster (int64[n]) resemble each other: calls of one request.
+
+    By how their runs vary, as in `effective_sizes`; and by how the clusters do, which tells dependence within them even where
+    each is far shorter than a run (the design effect of L. Kish, "Survey Sampling", 1965, section 5.4):
+    sum over clusters of (c_j - m k_j)^2 * G/(G - 1) / (n m (1 - m)) for G clusters. With fewer than 40 clusters `assumed`.
+    """
+    n = len(series)
+    kinds, code = np.unique(cluster, return_inverse=True)
+    if len(kinds) < LEAST:
+        return {p: EffectiveSize(n, None, "assumed") for p in at}
+    sizes = effective_sizes(series, at)
+    if len(kinds) == n:
+        return sizes
+    effect = {p: design_effect(series > value, code, len(kinds)) for p, value in at.items()}
+    return {p: _less(size, max(effect[p], effect[90] if p > 90 else 1.0)) for p, size in sizes.items()}
+
+
+def design_effect(happened: npt.NDArray[np.bool_], code: I64, clusters: int) -> float:
+    """How many times as much the sums of clusters vary as those of independent values; `code` counts clusters from 0."""
+    n, mean = len(happened), float(np.mean(happened))
+    if not 0 < mean < 1 or clusters < 2:
+        return 1.0
+    off = np.bincount(code, happened, clusters) - mean * np.bincount(code, minlength=clusters)
+    return float(off @ off) * clusters / (clusters - 1) / (n * mean * (1 - mean))
+
+
+def _less(size: EffectiveSize, effect: float) -> EffectiveSize:
+    if size.n_effective is None or effect <= 1:
+        return size
+    worth = min(size.n_effective, size.n / effect)
+    return EffectiveSize(size.n, worth, "corrected") if worth >= LEAST else EffectiveSize(size.n, None, "unknown")
+
+
 def effective_size(happened: npt.NDArray[np.bool_]) -> EffectiveSize:
     """What requests in order of arrival are worth for the share of those with something (`happened`)."""
     if len(happened) < LEAST:

@@ -16,6 +16,7 @@ from overbudget.analysis.common.binomial import least_n
 from overbudget.analysis.common.effective_size import (
     EffectiveSize,
     Independence,
+    clustered_sizes,
     effective_size,
     effective_sizes,
 )
@@ -100,12 +101,17 @@ def share_of(happened: npt.NDArray[np.bool_], started_ns: I64, weights: F64 | No
 
 
 def quantiles(
-    values: I64, percentiles: Sequence[int], started_ns: I64 | None = None, weights: F64 | None = None
+    values: I64,
+    percentiles: Sequence[int],
+    started_ns: I64 | None = None,
+    weights: F64 | None = None,
+    clusters: I64 | None = None,
 ) -> list[list[Quantile]]:
     """Per column of `values` (int64[n] or int64[n, columns]) the given percentiles with their intervals.
 
     `started_ns` (int64[n]) gives the order in which the requests arrived; without it they are in that order. `weights`
-    (float64[n], positive) says how many requests each stands for; where all are equal they change nothing.
+    (float64[n], positive) says how many requests each stands for; where all are equal they change nothing. `clusters` (int64[n])
+    names the cluster of each value: values of one resemble each other.
     """
     matrix = values[:, None] if values.ndim == 1 else values
     if len(matrix) == 0:
@@ -115,16 +121,21 @@ def quantiles(
     if started_ns is not None and (np.diff(started_ns) < 0).any():
         order = np.argsort(started_ns, kind="stable")
         matrix, weights = matrix[order], None if weights is None else weights[order]
+        clusters = None if clusters is None else clusters[order]
     if weights is not None and (weights != weights[0]).any():
-        return [_of_weighted(np.ascontiguousarray(column), percentiles, weights) for column in matrix.T]
-    return [_of_column(np.ascontiguousarray(column), percentiles) for column in matrix.T]
+        return [_of_weighted(np.ascontiguousarray(column), percentiles, weights, clusters) for column in matrix.T]
+    return [_of_column(np.ascontiguousarray(column), percentiles, clusters) for column in matrix.T]
 
 
-def _of_column(column: I64, percentiles: Sequence[int]) -> list[Quantile]:
+def _sizes(column: I64, at: dict[int, int], clusters: I64 | None) -> dict[int, EffectiveSize]:
+    return effective_sizes(column, at) if clusters is None else clustered_sizes(column, clusters, at)
+
+
+def _of_column(column: I64, percentiles: Sequence[int], clusters: I64 | None) -> list[Quantile]:
     n = len(column)
     ordered = np.sort(column)
     at = {p: _interpolated(ordered, p) for p in {*percentiles, *_DECIDING}}
-    sizes = effective_sizes(column, at)
+    sizes = _sizes(column, at, clusters)
     return [_quantile(ordered, n, p, at[p], sizes[p]) for p in percentiles]
 
 
@@ -146,7 +157,7 @@ def _quantile(ordered: I64, n: int, percentile: int, value: int, size: Effective
     )
 
 
-def _of_weighted(column: I64, percentiles: Sequence[int], weights: F64) -> list[Quantile]:
+def _of_weighted(column: I64, percentiles: Sequence[int], weights: F64, clusters: I64 | None = None) -> list[Quantile]:
     """Quantiles of requests that stand for different numbers of requests, interpolated linearly between them.
 
     Their effective size is that of L. Kish, "Survey Sampling" (1965): the square of the sum of the weights over the sum of
@@ -155,7 +166,7 @@ def _of_weighted(column: I64, percentiles: Sequence[int], weights: F64) -> list[
     n, share = len(column), worth_of(weights)
     ordered, place, upto = _weighted_places(column, weights)
     at = {p: round(float(np.interp(p / 100, place, ordered))) for p in {*percentiles, *_DECIDING}}
-    sizes = effective_sizes(column, at)
+    sizes = _sizes(column, at, clusters)
 
     def value_at(rank: int | None, of: int) -> int | None:
         if not rank:

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from overbudget.analysis.budget.caps import cap_of
 from overbudget.analysis.budget.model import Budget
+from overbudget.analysis.requests.parts import part_ns
 from overbudget.analysis.requests.table import BAD, I64, RequestTable
 from overbudget.kernels.span_tree import in_flight
+from overbudget.stages.names import part_of
 from overbudget.stages.waits_for_person import Waits, not_waiting_in_flight
 
 Bool = npt.NDArray[np.bool_]
@@ -49,8 +51,8 @@ class Goodput:
 
 
 def kept_all(table: RequestTable, budget: Budget) -> Bool:
-    """Which requests did not fail, kept their caps at p95 (total, first token, stages, each route's own first), and are
-    good as far as that is recorded. A first token that is not recorded keeps its cap."""
+    """Which requests did not fail, kept their caps at p95 (total, first token, stages and their parts, each route's own
+    first), and are good as far as that is recorded. A first token or part that is not recorded keeps its cap."""
     kept = np.asarray(~table.failed & (table.good != BAD))
     for code, route in enumerate(table.route.names):
         here = np.flatnonzero(table.route.codes == code)
@@ -60,6 +62,10 @@ def kept_all(table: RequestTable, budget: Budget) -> Bool:
         for place, stage in enumerate(table.stages):
             if cap := cap_of(held_to.stage_caps(stage)):
                 kept[here] &= table.stage_ns[here, place] <= cap.ns
+        others = {name: part_ns(table, name) for name in held_to.stages if part_of(name)} | {"": table.ttft_ns}
+        for name, ns in others.items():
+            if cap := cap_of(held_to.stage_caps(name) if name else held_to.first_token):
+                kept[here] &= ns[here] <= cap.ns
     return kept
 
 

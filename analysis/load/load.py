@@ -15,8 +15,8 @@ from overbudget.analysis.load.goodput import Activity, Goodput, goodput_of, kept
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.table import UNKNOWN, Filters, RequestTable
-from overbudget.analysis.review.judge import verdict
-from overbudget.analysis.review.result import Verdict
+from overbudget.analysis.review.rows import Verdict
+from overbudget.analysis.review.verdicts import verdict
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.stages.attribute_keys import QUEUE_KEY
 from overbudget.stages.names import ASKS_PERSON

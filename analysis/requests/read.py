@@ -10,6 +10,7 @@ from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.budget.problems import question
 from overbudget.analysis.requests.entry_attributes import EntryAttributes
 from overbudget.analysis.requests.judged_answers import judge_answers
+from overbudget.analysis.requests.parts import read_parts
 from overbudget.analysis.requests.stored import read_stored
 from overbudget.analysis.requests.table import NAMED, Filters, RequestTable, without_waits_for_person
 from overbudget.kernels.arrow import Coded, table_of
@@ -43,7 +44,7 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         table = read_stored(connection)
     table = without_waits_for_person(table)
     attributes = EntryAttributes(connection, _own_entries(table))
-    table = replace(table, entry_attributes=attributes)
+    table = replace(table, entry_attributes=attributes, parts_ns=read_parts(connection, table))
     if budget.good is not None:
         scored, good = judge_answers(connection, budget.good, table)
         table = replace(table, scored=scored, good=good)

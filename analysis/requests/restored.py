@@ -176,8 +176,9 @@ def _merged(
         awaited=joined(path.awaited, new.awaited),
         places=places,
     )
+    parts_ns = None if table.parts_ns is None else np.where(is_restored[:, None], -1, table.parts_ns)
     present = tuple(was or bool(all_ns[rows, place].any()) for place, was in enumerate(table.present))
-    merged_table = replace(table, stage_ns=all_ns, present=present)
+    merged_table = replace(table, stage_ns=all_ns, present=present, parts_ns=parts_ns)
     if ASKS_PERSON in stages:  # the restored requests' waits for a person are computed again
         user_ns = table.user_ns.copy()
         user_ns[rows] = stage_ns[:, stages.index(ASKS_PERSON)]

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from overbudget.analysis.requests.path import PathTable, load_places, without_stage
 from overbudget.analysis.requests.siblings import EqualSiblings, equal_siblings
-from overbudget.analysis.requests.table import I32, I64, UNKNOWN, RequestTable
+from overbudget.analysis.requests.table import UNKNOWN, RequestTable
 from overbudget.kernels.arrow import Coded, coded, flags, numbers, row_of
 from overbudget.stages.names import ASKS_PERSON
 
@@ -53,22 +53,10 @@ def read_stored(connection: duckdb.DuckDBPyConnection) -> RequestTable:
         scored=flags(rows["scored"]),
         good=numbers(rows["good"]),
         ttft_ns=numbers(rows["ttft_ns"]),
-        parts_ns=_parts(connection, request_no),
         stages=stages,
         present=tuple((spans > 0).tolist()),
         stage_ns=stage_ns,
     )
-
-
-def _parts(connection: duckdb.DuckDBPyConnection, request_no: I32) -> I64 | None:
-    """int64[requests, 2]: inference before and after a call's first token; None where no call records one."""
-    found = np.zeros((len(request_no), 2), np.int64)
-    for column, part in enumerate(("first_token", "writing")):
-        rows = connection.sql(
-            "SELECT request_no, part_ns FROM data.stage_parts WHERE part = $part", params={"part": part}
-        ).to_arrow_table()
-        found[row_of(request_no, numbers(rows["request_no"])), column] = numbers(rows["part_ns"])
-    return found if found.any() else None
 
 
 def load_path(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> PathTable:

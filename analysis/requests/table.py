@@ -90,8 +90,9 @@ class RequestTable:
     background, `entry_span_no` where it made other spans the requests, and `parent_of_node` where spans of the background
     were taken out of the trees.
     `entry_attributes` reads what filters by attribute ask for.
-    `parts_ns`, int64[n, 2], is how much of a request's inference on the path is before and after a call's first token, by the
-    default rules; what is in neither has no recorded first token. None where no call records one.
+    `parts_ns`, int64[n, len(PART_NAMES)], is how long a request is in each part of a stage on the path; -1 where it does not
+    record that, or where a budget's rules give it other times of the stage than the default ones; 0 where it has nothing of the
+    stage. None where nothing was read.
     """
 
     request_no: I32

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from overbudget.analysis.common.bands import Ranking
 from overbudget.analysis.requests.table import I64, RequestTable
-from overbudget.analysis.review.result import TOTAL
+from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
 from overbudget.kernels.arrow import Coded, numbers, row_of
 
 
@@ -40,7 +40,11 @@ def slowest_of(table: RequestTable, rows: npt.NDArray[np.intp], limit: int = 20)
 
 
 def around(table: RequestTable, percentile: int, stage: str = TOTAL, limit: int = 20) -> npt.NDArray[np.intp]:
-    """Rows of the requests nearest to a percentile, nearest first: by the whole request or by one stage."""
+    """Rows of the requests nearest to a percentile, nearest first: by the whole request, its first token or one stage."""
+    if stage == FIRST_TOKEN:
+        told = np.flatnonzero(table.ttft_ns >= 0)
+        band = Ranking(table.ttft_ns[told]).band(percentile)
+        return told[band.rows[np.argsort(-band.weights, kind="stable")][:limit]]
     band = Ranking(_time_ns(table, stage)).band(percentile)
     return band.rows[np.argsort(-band.weights, kind="stable")][:limit]
 

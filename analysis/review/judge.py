@@ -1,16 +1,15 @@
 """Judging measured requests against a budget: docs/reference/method.md, "Percentiles" and "Budgets and verdicts"."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 import numpy as np
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE, Cap, cap_of, caps_by_route
 from overbudget.analysis.budget.caps import held_to as budget_of
-from overbudget.analysis.budget.model import Budget, Caps
+from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.causes import Causes
 from overbudget.analysis.common.bands import whole_parts
-from overbudget.analysis.common.percentiles import Quantile, Share, quantiles
+from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
 from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow, largest_unattributed
 from overbudget.analysis.review.measure import BandMeans, Measured
@@ -22,19 +21,25 @@ from overbudget.analysis.review.result import (
     Extreme,
     GoodAnswers,
     MeanRequest,
-    PercentileRow,
     Review,
     RouteReview,
     ServicePart,
-    StageRow,
     Streaming,
-    Verdict,
     Waited,
     WithWait,
     too_many_lost,
 )
+from overbudget.analysis.review.stage_rows import (
+    call_rows,
+    counted,
+    first_token_rows,
+    is_present,
+    late_first_tokens,
+    stage_rows,
+)
+from overbudget.analysis.review.verdicts import percentile_row
 from overbudget.stages.name_template import template
-from overbudget.stages.names import stage_order
+from overbudget.stages.names import part_of, stage_order
 
 
 def judge(measured: Measured, budget: Budget | None = None) -> Review:
@@ -48,7 +53,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
     names = measured.table.stages
     shown = [
         stage
-        for stage in stage_order([*names, *held_to.stages])
+        for stage in stage_order([*names, *(name for name in held_to.stages if part_of(name) is None)])
         if held_to.stage_caps(stage) or (stage in names and _occurs(measured, names.index(stage)))
     ]
     return Review(
@@ -62,13 +67,12 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         budget=whole.as_read if budget else None,
         percentiles=measured.percentiles,
         end_to_end=tuple(
-            _row(quantile, held_to.caps, _counted(measured.failed, measured)) for quantile in measured.total
+            percentile_row(quantile, held_to.caps, counted(measured.failed, measured)) for quantile in measured.total
         ),
-        stages=tuple(
-            _stage_row(measured, stage, quantiles_of, held_to.stage_caps(stage))
-            for stage in shown
-            for quantiles_of in _of_stage(measured, measured.stages, stage)
-        ),
+        stages=stage_rows(measured, [*shown, *measured.parts], held_to, measured.stages, measured.parts),
+        first_token=first_token_rows(measured, measured.first_token, held_to.first_token),
+        calls=call_rows(measured, held_to),
+        first_token_causes=late_first_tokens(measured, held_to.first_token),
         breakdown=tuple(_breakdown(measured, held_to, p, shown) for p in measured.percentiles),
         typical=_mean_request(measured, measured.typical, shown),
         overall=_mean_request(measured, measured.overall, shown),
@@ -77,7 +81,8 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         good=_good(measured, whole),
         unmatched={
             "routes": [name for name in whole.routes if not {name, template(name)} & set(measured.table.route.names)],
-            "stages": [stage for stage in shown if not _present(measured, stage)],
+            "stages": [stage for stage in shown if not is_present(measured, stage)],
+            "models": [name for kind, name in held_to.call_caps() if kind == "model" and not measured.has_model(name)],
         },
         failed=measured.failed.as_dict() if measured.failed else None,
         failures_apart=measured.failures_apart,
@@ -98,96 +103,6 @@ def _waited(measured: Measured) -> Waited | None:
     (whole,) = quantiles(table.duration_ns, measured.percentiles, table.start_ns, table.weight)
     with_wait = tuple(WithWait(one.percentile, one.value_ns) for one in whole)
     return Waited(len(waited), int(np.median(waited)), int(waited.max()), with_wait)
-
-
-def verdict(quantile: Quantile, cap_ns: int | None) -> Verdict | None:
-    """The verdict on a percentile. One end of the interval is enough where it alone decides.
-
-    Eighty requests cannot bound p99 from above, but where their lower bound exceeds the cap, so does p99. Fewer than forty
-    requests, whose independence cannot be checked, decide nothing; requests too alike for an interval decide only what
-    every single one of them agrees on.
-    """
-    if cap_ns is None:
-        return None
-    if quantile.independence == "assumed":
-        return "unknown"
-    if quantile.independence == "unknown":
-        return _unanimous(quantile, cap_ns)
-    if quantile.low_ns is not None and quantile.low_ns > cap_ns:
-        return "over"
-    if quantile.value_ns is None or quantile.high_ns is None:
-        return "unknown"
-    if quantile.value_ns <= cap_ns:
-        return "unknown" if quantile.at_least and quantile.high_ns > cap_ns else "within"
-    return "at_risk" if quantile.low_ns is not None else "unknown"
-
-
-def _unanimous(quantile: Quantile, cap_ns: int) -> Verdict:
-    if quantile.least_ns is not None and quantile.least_ns > cap_ns:
-        return "over"
-    kept = quantile.most_ns is not None and quantile.most_ns <= cap_ns and not quantile.at_least
-    return "within" if kept and quantile.reached else "unknown"
-
-
-def failure_verdict(failed: Share | None, percentile: int) -> Verdict | None:
-    """`over` where certainly more than 100 - p percent failed, `at_risk` where that is possible; else None.
-
-    A failed request counts as over every cap, however fast it failed.
-    """
-    if failed is None or failed.n_effective is None or failed.low is None:
-        return None
-    allowed = (100 - percentile) / 100
-    if failed.low > allowed:
-        return "over"
-    return "at_risk" if failed.share > allowed else None
-
-
-def _row(quantile: Quantile, caps: Caps, failed: Share | None = None) -> PercentileRow:
-    cap = cap_of(caps, quantile.percentile)
-    ns = cap.ns if cap and not cap.borrowed else None
-    said = verdict(quantile, ns)
-    by_failures = failure_verdict(failed, quantile.percentile) if ns is not None else None
-    worse = by_failures is not None and (by_failures == "over" or said in ("within", "unknown"))
-    return PercentileRow(
-        quantile.percentile,
-        quantile.value_ns,
-        quantile.low_ns,
-        quantile.high_ns,
-        quantile.n,
-        ns,
-        by_failures if worse and said != "over" else said,
-        None if quantile.known else quantile.needs,
-        quantile.n_effective if quantile.n_effective is None else round(quantile.n_effective, 1),
-        quantile.independence,
-        quantile.at_least,
-        worse and said != "over",
-        quantile.reached,
-    )
-
-
-def _stage_row(measured: Measured, stage: str, quantile: Quantile, caps: Caps) -> StageRow:
-    row = asdict(_row(quantile, caps))
-    if row["verdict"] is not None and not _present(measured, stage):
-        row["verdict"] = "unknown"  # no span shows how long this stage takes: 0 would be a guess
-    return StageRow(**row, stage=stage)
-
-
-def _of_stage(measured: Measured, per_stage: list[list[Quantile]], stage: str) -> list[Quantile]:
-    names = measured.table.stages
-    if stage in names:
-        return per_stage[names.index(stage)]
-    n = len(measured.table)
-    return [Quantile(p, n, 0 if n else None, None, None) for p in measured.percentiles]
-
-
-def _counted(failed: Share | None, measured: Measured) -> Share | None:
-    """The share of failed requests where they count against the caps."""
-    return None if measured.failures_apart else failed
-
-
-def _present(measured: Measured, stage: str) -> bool:
-    names = measured.table.stages
-    return stage in names and measured.table.present[names.index(stage)]
 
 
 def _occurs(measured: Measured, place: int) -> bool:
@@ -319,14 +234,12 @@ def _routes(measured: Measured, budget: Budget) -> tuple[RouteReview, ...]:
     found = []
     for route in measured.routes:
         held_to = budget.for_route(route.route) if budget.own_of(route.route) else Budget()
-        stages = tuple(
-            _stage_row(measured, stage, quantile, held_to.stage_caps(stage))
-            for stage in stage_order(held_to.stages)
-            if held_to.stage_caps(stage)
-            for quantile in _of_stage(measured, route.stages, stage)
+        stages = stage_rows(measured, list(held_to.stages), held_to, route.stages, route.parts, capped=True)
+        first = first_token_rows(measured, route.first_token, held_to.first_token) if route.first_token else ()
+        end_to_end = tuple(
+            percentile_row(quantile, held_to.caps, counted(route.failed, measured)) for quantile in route.total
         )
-        end_to_end = tuple(_row(quantile, held_to.caps, _counted(route.failed, measured)) for quantile in route.total)
-        found.append(RouteReview(route.route, route.requests, end_to_end, stages))
+        found.append(RouteReview(route.route, route.requests, end_to_end, stages, first))
     return tuple(found)
 
 
@@ -348,5 +261,5 @@ def _good(measured: Measured, budget: Budget) -> GoodAnswers | None:
         good=int(np.count_nonzero(is_good)) if judgeable else None,
         good_within_budget=within if judgeable else None,
         budget_ns=here.pop() if len(here) == 1 and min(here) >= 0 else None,
-        end_to_end=tuple(_row(quantile, {}) for quantile in rows),
+        end_to_end=tuple(percentile_row(quantile, {}) for quantile in rows),
     )

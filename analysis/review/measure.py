@@ -4,8 +4,8 @@ Three steps, so that a page repeats only what a change affects: `read_evidence` 
 `measure` (filters), `analysis.review.judge` (caps).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import duckdb
@@ -23,11 +23,14 @@ from overbudget.analysis.common.percentiles import F64, PERCENTILES, Quantile, S
 from overbudget.analysis.health.lost_spans import compare_incomplete
 from overbudget.analysis.health.problem import Warned
 from overbudget.analysis.health.runs import warned_of_runs
+from overbudget.analysis.requests.first_token import Cohort, Piece, read_pieces
+from overbudget.analysis.requests.model_calls import ModelCalls, read_model_calls
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.restored import restore
 from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable, iso
+from overbudget.analysis.review.told import Told, mean_parts, no_values, told, told_of_parts
 from overbudget.kernels.arrow import row_of
 from overbudget.stages.name_template import template
 from overbudget.store.errors import OverbudgetError
@@ -55,7 +58,8 @@ class Evidence:
     """Everything a review reads from a dataset: all requests, and what their critical paths are made of.
 
     `restored` says for each request whether it lost spans and can still be broken down. `spending` reads the calls that
-    requests made, when a culprit needs it, and `costs` what tokens cost each cause; None without a dataset.
+    requests made, when a culprit needs it, and `costs` what tokens cost each cause; `calls` reads the model calls, and
+    `before_first_token` what passes before first tokens, where a cap asks for them. None without a dataset.
     """
 
     facts: DatasetFacts
@@ -64,6 +68,8 @@ class Evidence:
     spending: Callable[[], Spending] | None = None
     restored: npt.NDArray[np.bool_] | None = None
     costs: Callable[[], Callable[[Cause], TokenCost | None]] | None = None
+    calls: Callable[[], ModelCalls] | None = None
+    before_first_token: Callable[[Cohort], list[Piece]] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,8 @@ class RouteMeasure:
     total: list[Quantile]
     stages: list[list[Quantile]]
     failed: Share | None = None
+    first_token: Told | None = None  # of routes that the budget names
+    parts: Mapping[str, Told] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,8 @@ class Measured:
     cohorts: dict[int, Band]
     typical_band: Band
     evidence: Evidence
+    first_token: Told
+    parts: Mapping[str, Told]
 
     def why(self, percentile: int, cause: Cause, stage: int, excess_ns: int) -> Why | None:
         """Why a cause takes `excess_ns` more at a percentile than in typical requests; None without a dataset."""
@@ -162,6 +172,27 @@ class Measured:
         )
         often = calls_more_often(spent, cause, weights[0], weights[1])
         return often, calls_with_more_tokens(spent, cause, self.evidence.costs()(cause), weights[0], weights[1])
+
+    def of_calls(self, kind: str, name: str, figure: str) -> Told:
+        """A figure of each model call of a stage (or of the models that a pattern names), in the selected requests."""
+        if self.evidence.calls is None:
+            return Told(no_values(self.percentiles))
+        calls = self.evidence.calls()
+        row = np.full(len(self.evidence.requests), -1, np.int64)
+        row[self.rows] = np.arange(len(self.rows))
+        request = row[calls.request]
+        stages = self.table.stages
+        of = calls.of_model(name) if kind == "model" else calls.stage == (stages.index(name) if name in stages else -1)
+        values = calls.figure(figure)
+        known = np.flatnonzero(of & (request >= 0) & (values >= 0))
+        own, weight = request[known], self.table.weight[request[known]]
+        start_ns = self.table.start_ns[own]
+        found = quantiles(values[known], self.percentiles, start_ns, weight, calls.cluster[known])[0]
+        return Told(found, int(np.count_nonzero(of & (request >= 0))) - len(known))
+
+    def has_model(self, name: str) -> bool:
+        """Whether any model call of the dataset is of a model that the pattern names."""
+        return self.evidence.calls is not None and bool(self.evidence.calls().of_model(name).any())
 
     def _weights(self, band: Band) -> F64:
         weights = np.zeros(len(self.evidence.requests))
@@ -192,7 +223,16 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
     )
     spending = lru_cache(1)(lambda: read_spending(connection, requests, path))
     costs = lru_cache(1)(lambda: cost_of_causes([spending()]))
-    return Evidence(facts, requests, causes, spending, restored.rows, costs)
+    return Evidence(
+        facts,
+        requests,
+        causes,
+        spending,
+        restored.rows,
+        costs,
+        lru_cache(1)(lambda: read_model_calls(connection, requests)),
+        lambda cohort: read_pieces(connection, requests, cohort),
+    )
 
 
 def measure(
@@ -226,7 +266,7 @@ def measure(
     bands = {p: band.among(usable) for p, band in ranked.items()}
 
     def means(band: Band) -> BandMeans | None:
-        return _means(band, table, rows, evidence.causes) if band.known else None
+        return _means(band, table, rows, evidence) if band.known else None
 
     typical_band = ranking.between(*TYPICAL).among(usable)
     everyone = np.flatnonzero(usable)
@@ -244,7 +284,7 @@ def measure(
         bands={p: means(band) for p, band in bands.items()},
         band_requests={p: len(band.rows) for p, band in bands.items()},
         typical=means(typical_band),
-        overall=_means(_evenly(everyone, table), table, rows, evidence.causes) if len(everyone) else None,
+        overall=_means(_evenly(everyone, table), table, rows, evidence) if len(everyone) else None,
         routes=by_route,
         other_routes=other_routes,
         band_incomplete={p: len(band.rows) - len(bands[p].rows) for p, band in ranked.items()},
@@ -255,6 +295,8 @@ def measure(
         cohorts=bands,
         typical_band=typical_band,
         evidence=evidence,
+        first_token=told(table.ttft_ns, table, everyone, percentiles),
+        parts=told_of_parts(table, everyone, percentiles),
     )
 
 
@@ -298,29 +340,17 @@ def _incomplete(table: RequestTable, usable: npt.NDArray[np.bool_]) -> LostSpans
     )
 
 
-def _means(band: Band, table: RequestTable, rows: np.ndarray, causes: Causes) -> BandMeans:
+def _means(band: Band, table: RequestTable, rows: np.ndarray, evidence: Evidence) -> BandMeans:
+    causes = evidence.causes
     return BandMeans(
         requests=len(band.rows),
         latency_ns=float(band.mean(table.latency_ns)),
         stage_ns=band.mean(table.stage_ns),
         cause_ns=causes.mean_ns(Band(rows[band.rows], band.weights)),
         awaited_ns=causes.mean_ns(Band(rows[band.rows], band.weights), awaited=True),
-        streaming=_streaming(band, table),
+        streaming=mean_parts(band, table),
         extreme=band.extreme(table.latency_ns),
     )
-
-
-def _streaming(band: Band, table: RequestTable) -> tuple[float, float, float] | None:
-    if "inference" not in table.stages or table.parts_ns is None:
-        return None
-    parts = table.parts_ns[band.rows]
-    if not parts.any():
-        return None
-    inference = table.stage_ns[band.rows, table.stages.index("inference")]
-    waiting = np.minimum(parts[:, 0], inference)
-    writing = np.minimum(parts[:, 1], inference - waiting)
-    untold = inference - waiting - writing
-    return float(band.weights @ waiting), float(band.weights @ writing), float(band.weights @ untold)
 
 
 def _routes(
@@ -340,6 +370,7 @@ def _routes(
     for code in shown:
         rows = order[starts[code] : starts[code + 1]]
         whole = rows[usable[rows]]
+        asked = table.route.names[code] in called
         measured.append(
             RouteMeasure(
                 route=table.route.names[code],
@@ -347,6 +378,8 @@ def _routes(
                 total=_whole_requests(table.take(rows), percentiles),
                 stages=quantiles(table.stage_ns[whole], percentiles, table.start_ns[whole], table.weight[whole]),
                 failed=share_of(table.failed[rows], table.start_ns[rows], table.weight[rows]),
+                first_token=told(table.ttft_ns, table, whole, percentiles) if asked else None,
+                parts=told_of_parts(table, whole, percentiles) if asked else {},
             )
         )
     return measured, len(codes) - len(shown)

@@ -2,54 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.causes.why import Why
-from overbudget.analysis.common.effective_size import Independence
+from overbudget.analysis.review.first_token import FirstTokenCause
 from overbudget.analysis.review.measure import DatasetFacts, LostSpans
 from overbudget.analysis.review.parts_over import PartsOver
+from overbudget.analysis.review.rows import TOTAL, CallRow, FirstTokenRow, PercentileRow, StageRow
 from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 
-Verdict = Literal["over", "at_risk", "within", "unknown"]
 Basis = Literal["cap", "typical", "largest"]
 MOST_SERVICES = 7  # that are shown separately
 OTHER_SERVICES = "other services"
-TOTAL = "total"  # the whole request, in `over`
-
-
-@dataclass(frozen=True)
-class PercentileRow:
-    """A percentile against its cap. `needs` is how many requests its interval needs, None where it exists.
-
-    `n_effective` is how many independent requests the n are worth, None where unknown; `independence` says what the
-    interval rests on: `held`, `corrected`, `assumed` (fewer than 40: valid only if they are independent) or `unknown` (too
-    alike for an interval). `at_least` where a request without an end decides the rank. `failed` where the verdict comes
-    from the share of failed requests. `reached` says whether the sample is large enough to reach that percentile.
-
-    `budget_ns` is None, and with it `verdict`, where no cap is given for this percentile or a higher one.
-    """
-
-    percentile: int
-    latency_ns: int | None
-    ci_low_ns: int | None
-    ci_high_ns: int | None
-    n: int
-    budget_ns: int | None
-    verdict: Verdict | None
-    needs: int | None
-    n_effective: float | None = None
-    independence: Independence = "held"
-    at_least: bool = False
-    failed: bool = False
-    reached: bool = True
-
-
-@dataclass(frozen=True)
-class StageRow(PercentileRow):
-    """The same for one stage's time over all requests, 0 where a request has none of it."""
-
-    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,12 +151,13 @@ class MeanRequest:
 
 @dataclass(frozen=True)
 class RouteReview:
-    """One route against its budget; `stages` only where the budget names the route."""
+    """One route against its budget; `stages` and `first_token` only where the budget names the route."""
 
     route: str
     requests: int
     end_to_end: tuple[PercentileRow, ...]
     stages: tuple[StageRow, ...]
+    first_token: tuple[FirstTokenRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -257,11 +223,15 @@ class Review:
     remarks: tuple[str, ...] = ()
     parts_over: PartsOver | None = None
     waited: Waited | None = None
+    first_token: tuple[FirstTokenRow, ...] = ()
+    calls: tuple[CallRow, ...] = ()
+    first_token_causes: tuple[FirstTokenCause, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
         found = asdict(self)
         found["stages"] = [_stage_first(row) for row in found["stages"]]
+        found["calls"] = [_named_first(row, "kind", "of", "figure") for row in found["calls"]]
         for route in found["routes"]:
             route["stages"] = [_stage_first(row) for row in route["stages"]]
         plain: dict[str, Any] = _lists(found)
@@ -279,45 +249,18 @@ class Review:
         return next(found for found in self.breakdown if found.percentile == percentile)
 
 
-class Over(NamedTuple):
-    """A cap that is exceeded: `stage` is TOTAL for the whole request, `route` None for all routes together."""
-
-    stage: str
-    percentile: int
-    route: str | None
-    latency_ns: int
-    budget_ns: int
-    failed: bool = False
-
-
-def over(review: Review) -> list[Over]:
-    """Every cap that is certainly exceeded (verdict `over`), routes' own caps included."""
-    return [
-        Over(getattr(row, "stage", TOTAL), row.percentile, route, row.latency_ns or 0, row.budget_ns or 0, row.failed)
-        for route, rows in [
-            (None, (*review.end_to_end, *review.stages)),
-            *((found.route, (*found.end_to_end, *found.stages)) for found in review.routes),
-        ]
-        for row in rows
-        if row.verdict == "over"
-    ]
-
-
 def _stage_first(row: dict[str, Any]) -> dict[str, Any]:
-    return {"stage": row.pop("stage"), **row}
+    return _named_first(row, "stage")
+
+
+def _named_first(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {**{name: row.pop(name) for name in names}, **row}
 
 
 def _lists(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _lists(entry) for key, entry in value.items()}
     return [_lists(entry) for entry in value] if isinstance(value, list | tuple) else value
-
-
-def unjudged(review: Review) -> list[PercentileRow]:
-    """Every cap that could not be judged, routes' own included."""
-    rows = [*review.end_to_end, *review.stages]
-    rows += [row for route in review.routes for row in (*route.end_to_end, *route.stages)]
-    return [row for row in rows if row.verdict == "unknown"]
 
 
 def too_many_lost(band_requests: int, band_incomplete: int) -> bool:

@@ -11,9 +11,12 @@ import duckdb
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import PERCENTILES
 from overbudget.analysis.requests.table import Filters
-from overbudget.analysis.review.judge import judge, verdict
+from overbudget.analysis.review.judge import judge
 from overbudget.analysis.review.measure import measure, read_evidence
-from overbudget.analysis.review.result import TOTAL, Over, Review, over, unjudged
+from overbudget.analysis.review.over import Over, over, unjudged
+from overbudget.analysis.review.result import Review
+from overbudget.analysis.review.rows import TOTAL
+from overbudget.analysis.review.verdicts import verdict
 
 __all__ = [
     "PERCENTILES",

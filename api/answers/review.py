@@ -11,7 +11,7 @@ from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.review import judge, measure, read_evidence
 from overbudget.answers.answer import Answer, Form
 from overbudget.answers.tables import WHOLE, Rows, tables_in
-from overbudget.app.text.headline import headline
+from overbudget.app.text.headline import also, headline
 from overbudget.app.text.notes import notes
 from overbudget.app.text.review import facts_text
 from overbudget.app.text.tables import average_rows, percentile_rows
@@ -56,7 +56,7 @@ def form(found: Review) -> Form:
         for stage in made_of["stages"]
     ]
     tables = {"percentiles": percentiles, **tables_in(said), "breakdown": breakdown}
-    return Form([*headline(found), *notes(found), facts_text(found)], tables, _shown(found))
+    return Form([*headline(found), *also(found), *notes(found), facts_text(found)], tables, _shown(found))
 
 
 def _shown(found: Review) -> Rows:

@@ -3,7 +3,8 @@
 import plotly.graph_objects as go
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.review.result import TOTAL, Breakdown, Review
+from overbudget.analysis.review.result import Breakdown, Review
+from overbudget.analysis.review.rows import TOTAL
 from overbudget.app.charts.axes import plain_name
 from overbudget.app.charts.parts import WRITING, parts_of
 from overbudget.app.charts.theme import BUDGET

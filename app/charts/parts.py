@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from overbudget.analysis.review.result import OTHER_SERVICES, TOTAL, Review, much_unattributed, service_times
+from overbudget.analysis.review.result import OTHER_SERVICES, Review, much_unattributed, service_times
+from overbudget.analysis.review.rows import TOTAL
 from overbudget.app.charts.theme import OWN_STAGE, STAGE_COLOURS, stage_colour
 
 WAITING, WRITING = "inference: first token", "inference: writing"

@@ -12,7 +12,8 @@ from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.requests.table import RequestTable, iso
 from overbudget.analysis.review.examples import RequestInfo, around, near, slowest
 from overbudget.analysis.review.heatmap import Grid, in_cell
-from overbudget.analysis.review.result import TOTAL, Review
+from overbudget.analysis.review.result import Review
+from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
 from overbudget.app.dashboard.sidebar import go, kept, to_url
 
 KEY = "cell"
@@ -61,9 +62,11 @@ def example_requests(review: Review, table: RequestTable, grid: Grid) -> tuple[s
 
 def _around(review: Review, table: RequestTable, asked: str) -> tuple[str, Rows] | None:
     stage, _, percentile = asked.rpartition("|")
-    if stage not in {TOTAL, *(row.stage for row in review.stages)} or percentile not in map(str, review.percentiles):
+    if stage not in {TOTAL, FIRST_TOKEN, *(row.stage for row in review.stages)} or percentile not in map(
+        str, review.percentiles
+    ):
         return None
-    whole = "the whole request" if stage == TOTAL else stage
+    whole = {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}.get(stage, stage)
     return f"Requests around p{percentile} of {whole}", around(table, int(percentile), stage)
 
 

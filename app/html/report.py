@@ -24,7 +24,7 @@ from overbudget.app.text.advice import advice_blocks
 from overbudget.app.text.audit import unclassified_blocks
 from overbudget.app.text.blocks import Notes, Sentence, opening
 from overbudget.app.text.consistency import sentences as consistency_sentences
-from overbudget.app.text.headline import headline
+from overbudget.app.text.headline import also, headline
 from overbudget.app.text.load import sentences as load_sentences
 from overbudget.app.text.notes import warned
 from overbudget.app.text.review import breakdown_table, cause_tables, facts_text, latency_tables, review_notes
@@ -55,7 +55,7 @@ def review_html(
     connection: duckdb.DuckDBPyConnection, name: str, review: Review, budget: Budget | None, filters: Filters
 ) -> str:
     """The whole report of a dataset called `name`: review, tail, advice, load and spread, three waterfalls."""
-    first, *others = [*headline(review), *warned(review)]
+    first, *others = [*headline(review), *also(review), *warned(review)]
     parts = [
         f"<h1>{prose(first)}</h1>",
         *(f"<p>{prose(sentence)}</p>" for sentence in others),

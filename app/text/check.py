@@ -1,12 +1,15 @@
 """The outcome of a check in plain sentences."""
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.review.result import TOTAL, Over, PercentileRow, Review, StageRow, unjudged
+from overbudget.analysis.review.over import Over, every_row, unjudged
+from overbudget.analysis.review.result import Review
+from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, PercentileRow
 from overbudget.app.text.blocks import Block, Points, Sentence
+from overbudget.app.text.first_token import figure_of_calls, late_first_token, what_of
 from overbudget.app.text.notes import warned
 from overbudget.app.text.review import review_blocks
 from overbudget.app.text.why import all_slow, lately
-from overbudget.app.text.words import count, percent, quoted, stage_name
+from overbudget.app.text.words import capital, count, percent, quoted, stage_name
 
 
 def check_blocks(review: Review, broken: list[Over], whole: bool = False) -> list[Block]:
@@ -31,6 +34,8 @@ def check_sentences(review: Review, broken: list[Over]) -> list[str]:
     risky = [row for row in _capped(review) if row.verdict == "at_risk"]
     said += [_risky(row, review) for row in risky]
     said += [_broken(entry, review) for entry in broken]
+    why = late_first_token(review)
+    said += [capital(f"{why}.")] if why else []
     if not broken:
         said.append("No cap is known to be broken." if unsure or risky else "Every cap is met.")
     return said
@@ -38,7 +43,7 @@ def check_sentences(review: Review, broken: list[Over]) -> list[str]:
 
 def _risky(row: PercentileRow, review: Review) -> str:
     """A cap that may be broken."""
-    what = f"p{row.percentile} of {stage_name(row.stage) if isinstance(row, StageRow) else 'the whole request'}"
+    what = f"p{row.percentile} of {what_of(row)}"
     cap = format_duration(row.budget_ns)
     if row.failed and review.failed:
         return f"NOT CERTAIN: {percent(review.failed['share'])} of the requests fail, so {what} may be over its cap of {cap}."
@@ -47,15 +52,19 @@ def _risky(row: PercentileRow, review: Review) -> str:
 
 
 def _capped(review: Review) -> list[PercentileRow]:
-    own = [row for route in review.routes for row in (*route.end_to_end, *route.stages)]
-    return [*review.end_to_end, *review.stages, *own]
+    return [row for _, row in every_row(review)]
 
 
 def _unsure(unsure: list[PercentileRow], judged: int) -> str:
     """How many caps, and why the first could not be judged."""
     row = unsure[0]
-    what = f"p{row.percentile} of {stage_name(row.stage) if isinstance(row, StageRow) else 'the whole request'}"
-    if row.independence == "unknown":
+    what = f"p{row.percentile} of {what_of(row)}"
+    without = getattr(row, "without", 0)
+    if not row.n:
+        why = "nothing records it"
+    elif without and row.n < without:
+        why = f"{row.n:,} of {row.n + without:,} record it"
+    elif row.independence == "unknown":
         why = f"{count(row.n, 'request')} that are too alike"
     elif row.needs is not None:
         why = f"{count(row.n, 'request')}, at least {row.needs:,} are needed"
@@ -64,8 +73,16 @@ def _unsure(unsure: list[PercentileRow], judged: int) -> str:
     return f"{len(unsure)} of {count(judged, 'cap')} could not be judged ({what}: {why})."
 
 
+def _what(entry: Over) -> str:
+    if entry.figure == FIRST_TOKEN:
+        return "the first token"
+    if entry.figure is not None:
+        return figure_of_calls(entry.figure, entry.model or entry.stage, entry.model is not None)
+    return "the whole request" if entry.stage == TOTAL else stage_name(entry.stage)
+
+
 def _broken(entry: Over, review: Review) -> str:
-    what = "the whole request" if entry.stage == TOTAL else stage_name(entry.stage)
+    what = _what(entry)
     where = f" in {quoted(entry.route)}" if entry.route is not None else ""
     if entry.failed:
         fail = (

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
-from overbudget.analysis.review.result import PercentileRow, Review, StageRow, too_many_lost
+from overbudget.analysis.review.result import Review, too_many_lost
+from overbudget.analysis.review.rows import PercentileRow, StageRow
+from overbudget.app.text.first_token import late_first_token, what_of
 from overbudget.app.text.why import all_slow, basis, because, cannot_be_told, largest, lately, overall, unexplained, why
 from overbudget.app.text.words import capital, count, listed, needs, percent, quoted, stage_name
 
@@ -37,7 +39,7 @@ def _answer(review: Review) -> list[str]:
     within = [row for row in review.end_to_end if row.verdict == "within"]
     usual = next((row for row in reversed(known) if row.percentile <= MAIN_PERCENTILE), known[-1])
     row = within[-1] if within else usual
-    return [_total(review, row), _stage_over(review) or _route_over(review) or _calm(review, row)]
+    return [_total(review, row), _late(review) or _stage_over(review) or _route_over(review) or _calm(review, row)]
 
 
 def _failing(review: Review, row: PercentileRow) -> list[str]:
@@ -135,6 +137,28 @@ def _total(review: Review, row: PercentileRow) -> str:
     return f"{name} is {format_duration(latency)}; the budget has no cap for the whole request."
 
 
+def _late(review: Review) -> str | None:
+    said = late_first_token(review)
+    return f"But {said}." if said else _calls_over(review)
+
+
+def _calls_over(review: Review) -> str | None:
+    """The figure of model calls that exceeds its cap by the largest share, while the whole request is within its own."""
+    rows = [row for row in review.calls if row.verdict == "over" and row.latency_ns and row.budget_ns]
+    if not rows:
+        return None
+    row = max(rows, key=lambda one: (one.latency_ns or 0) / (one.budget_ns or 1))
+    by = format_duration((row.latency_ns or 0) - (row.budget_ns or 0))
+    is_ = f"But p{row.percentile} of {what_of(row)} is {format_duration(row.latency_ns)}"
+    return f"{is_}, {by} over its cap of {format_duration(row.budget_ns)}."
+
+
+def also(review: Review) -> list[str]:
+    """What the headline has no room for: a late first token, where the whole request is over its cap too."""
+    said = late_first_token(review)
+    return [] if said is None or any(said in sentence for sentence in headline(review)) else [capital(f"{said}.")]
+
+
 def _stage_over(review: Review) -> str | None:
     """The stage that exceeds its cap by most, while the whole request is within its own."""
     rows = [row for row in review.stages if row.verdict == "over"]
@@ -155,6 +179,11 @@ def _route_over(review: Review) -> str | None:
                 by = format_duration((row.latency_ns or 0) - (row.budget_ns or 0))
                 took = format_duration(row.latency_ns)
                 return f"But p{row.percentile} of {quoted(route.route)} is {took}, {by} over its own cap of {format_duration(row.budget_ns)}."
+        for first in reversed(route.first_token):
+            if first.verdict == "over":
+                by = format_duration((first.latency_ns or 0) - (first.budget_ns or 0))
+                is_ = f"But p{first.percentile} of the first token in {quoted(route.route)} is {format_duration(first.latency_ns)}"
+                return f"{is_}, {by} over its own cap of {format_duration(first.budget_ns)}."
         for stage in reversed(route.stages):
             if stage.verdict == "over":
                 by = format_duration((stage.latency_ns or 0) - (stage.budget_ns or 0))
@@ -180,12 +209,19 @@ def _calm(review: Review, row: PercentileRow) -> str:
             return capital(said)
         more = f"{format_duration(culprit.overrun_ns)} {basis(culprit, made_of)}"
         return capital(f"{stage_name(culprit.stage)} takes {more}{because(culprit)}.")
+    first = next((one for one in reversed(review.first_token) if one.verdict == "at_risk"), None)
+    if first is not None:
+        between = f"between {format_duration(first.ci_low_ns)} and {format_duration(first.ci_high_ns)}"
+        cap = format_duration(first.budget_ns)
+        return f"The first token may be over its cap of {cap}: its p{first.percentile} is {between}."
     risky = [stage for stage in review.stages if stage.verdict == "at_risk"]
     if risky:
         stage = max(risky, key=lambda found: (found.latency_ns or 0) / (found.budget_ns or 1))
         between = f"between {format_duration(stage.ci_low_ns)} and {format_duration(stage.ci_high_ns)}"
         cap = format_duration(stage.budget_ns)
         return capital(f"{stage_name(stage.stage)} may be over its cap of {cap}: its p{stage.percentile} is {between}.")
+    if any(one.verdict == "unknown" for one in review.first_token):
+        return "Whether the first token keeps its cap could not be judged."
     judged = [stage for stage in review.stages if stage.verdict is not None]
     if any(stage.verdict == "unknown" for stage in judged):
         return "No stage is known to be over its cap, but not every one could be judged."

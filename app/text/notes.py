@@ -5,6 +5,7 @@ from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.measure import LostSpans
 from overbudget.analysis.review.result import Review, Waited, much_unattributed
+from overbudget.app.text.first_token import token_notes
 from overbudget.app.text.words import count, listed, needs, quoted
 
 
@@ -22,8 +23,13 @@ def notes(review: Review) -> list[str]:
         *(_incomplete_notes(review) if any_request else []),
         *(_certainty_notes(review) if any_request else []),
         *_breakdown_notes(review),
+        *(token_notes(review) if any_request else []),
         *review.remarks,
         *(f"No span is classified as {stage}, so its cap cannot be judged." for stage in review.unmatched["stages"]),
+        *(
+            f"The budget caps calls to {quoted(model)}, but no model call names such a model."
+            for model in review.unmatched["models"]
+        ),
         *(f"The budget names the route {quoted(route)}, which no request has." for route in review.unmatched["routes"]),
     ]
 

@@ -4,12 +4,13 @@ from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.app.text.blocks import Block, Column, Headline, Notes, Sentence, and_more
-from overbudget.app.text.headline import headline
+from overbudget.app.text.headline import also, headline
 from overbudget.app.text.notes import notes, warned
 from overbudget.app.text.tables import (
     MADE_OF,
     average_rows,
     breakdown_rows,
+    call_lines,
     culprit_rows,
     percentile_rows,
     route_rows,
@@ -28,6 +29,7 @@ def review_blocks(review: Review) -> list[Block]:
     return [
         Headline(first),
         Sentence(second),
+        *(Sentence(text) for text in also(review)),
         *(Sentence(text) for text in warned(review)),
         *tables,
         *([Notes(tuple(said))] if said else []),
@@ -41,6 +43,7 @@ def latency_tables(review: Review) -> list[Block]:
     return [
         *rows_table(title, percentile_rows(review), _percentiles(review)),
         *rows_table(average, average_rows(review), ["time", "share"]),
+        *rows_table("Each model call", call_lines(review), _percentiles(review)),
     ]
 
 

@@ -1,6 +1,7 @@
 """The review for programs: the JSON that docs/reference/json.md describes."""
 
-from overbudget.analysis.review.result import Over, Review, unjudged
+from overbudget.analysis.review.over import Over, unjudged
+from overbudget.analysis.review.result import Review
 from overbudget.app.text.json_text import json_text
 
 

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import (
     OTHER_SERVICES,
-    PercentileRow,
     Review,
-    StageRow,
     much_unattributed,
     service_times,
 )
+from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, CallRow, FirstTokenRow, PercentileRow, StageRow
 from overbudget.app.text.blocks import Block, Cell, Column, Table
 from overbudget.app.text.marks import MARKS
-from overbudget.app.text.words import operation_name, quoted
+from overbudget.app.text.words import PART_WORDS, operation_name, quoted
 
 MADE_OF = "What the requests around each percentile are made of (their mean, not the percentile itself)"
 MEAN = "mean latency"
 TOTALS = ("whole request", MEAN)
 TOO_FEW = "too few"
 NO_SPANS = "no spans"
+NOT_RECORDED = "not recorded"
+CALL_WORDS = {"call_first_token": "first token", "call_per_output_token": "per output token"}
 OVER = {"cap": "over its cap", "typical": "over typical requests", "largest": "of it: the largest part"}
 STREAMING = {
     "waiting_ns": "waiting for the first token",
@@ -36,6 +37,7 @@ class Row:
     label: str
     caps: str
     cells: tuple[Cell, ...]
+    key: str = ""  # what a click on a cell chooses, where that is not the label
 
 
 def rows_table(
@@ -63,14 +65,38 @@ def percentile_rows(review: Review) -> list[Row]:
     """The whole request and each stage against their caps, a cell per percentile; empty where none is known."""
     if all(cell.text == TOO_FEW for cell in cells(review.end_to_end)):
         return []
-    lines = [Row("whole request", caps_text(review.end_to_end), cells(review.end_to_end))]
+    lines = [Row("whole request", caps_text(review.end_to_end), cells(review.end_to_end), TOTAL)]
+    if review.first_token:
+        lines.append(Row("first token", caps_text(review.first_token), _told_cells(review.first_token), FIRST_TOKEN))
     for stage, rows in _by_stage(review.stages):
+        if rows[0].part_of is not None:
+            part = PART_WORDS[stage.removeprefix(f"{rows[0].part_of}.")]
+            lines.append(Row(f"  {part}", caps_text(rows), _told_cells(rows), rows[0].part_of))
+            continue
         # a stage without any span may still take time: nothing is known of it
         values = (
             tuple(Cell(NO_SPANS, row.verdict) for row in rows) if stage in review.unmatched["stages"] else cells(rows)
         )
         lines.append(Row(stage, caps_text(rows), values))
     return lines
+
+
+def _told_cells(rows: Sequence[FirstTokenRow] | Sequence[StageRow] | Sequence[CallRow]) -> tuple[Cell, ...]:
+    """A cell per percentile of a figure that not all record."""
+    if not rows[0].n:
+        return tuple(Cell(NOT_RECORDED, row.verdict) for row in rows)
+    return cells(rows)
+
+
+def call_lines(review: Review) -> list[Row]:
+    """The figures of each model call that the budget caps."""
+    found: dict[tuple[str, str, str], list[CallRow]] = {}
+    for row in review.calls:
+        found.setdefault((row.kind, row.of, row.figure), []).append(row)
+    return [
+        Row(f"{of if kind == 'stage' else quoted(of)}: {CALL_WORDS[figure]}", caps_text(rows), _told_cells(rows))
+        for (kind, of, figure), rows in found.items()
+    ]
 
 
 def breakdown_rows(review: Review) -> list[Row]:

@@ -7,12 +7,12 @@ from overbudget.analysis.review.result import (
     Breakdown,
     CauseOperation,
     Culprit,
-    PercentileRow,
     Review,
     ServicePart,
     Suspect,
     too_many_lost,
 )
+from overbudget.analysis.review.rows import PercentileRow
 from overbudget.app.text.words import capital, count, listed, operation_text, quoted, stage_name
 from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED
 

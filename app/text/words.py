@@ -2,12 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from overbudget.stages.names import UNATTRIBUTED
+from overbudget.stages.names import UNATTRIBUTED, part_of
 
 if TYPE_CHECKING:
-    from overbudget.analysis.review.result import CauseOperation, PercentileRow
+    from overbudget.analysis.review.result import CauseOperation
+    from overbudget.analysis.review.rows import PercentileRow
 
 LONGEST_NAME = 60
+PART_WORDS = {
+    "first_token": "waiting for the first token",
+    "writing": "writing",
+    "prefill": "reading the prompt",
+    "decode": "decoding",
+}
 
 
 def clean(text: str, instead: str = "�") -> str:
@@ -44,7 +51,10 @@ def capital(text: str) -> str:
 
 
 def stage_name(stage: str) -> str:
-    """A stage within a sentence."""
+    """A stage, or a part of one, within a sentence."""
+    whole = part_of(stage)
+    if whole is not None:
+        return f"{PART_WORDS[stage.removeprefix(f'{whole}.')]} in {whole}"
     return "unattributed time" if stage == UNATTRIBUTED else stage
 
 

@@ -30,18 +30,36 @@ match = [
     { service = "vector-db", weak = true },
 ]
 
+[first_token]                 # from the request's start to the first token of its answer
+p95 = "900ms"
+
+[stages.inference]
+p95 = "1s"
+call_first_token = { p95 = "400ms" }       # of each model call, its queue included
+call_per_output_token = { p95 = "25ms" }   # of each token that a call writes after the first
+
+[stages."inference.writing"]  # a part of a stage, per request like a stage: first_token, writing, prefill or decode
+p95 = "700ms"
+
+[models."mist-*"]             # the same for the calls of one model
+call_first_token = { p95 = "250ms" }
+
 [stages.billing]              # a stage of your own needs a rule
 p95 = "50ms"
 match = { service = "billing" }
 
 [routes."POST /search"]       # other caps for one route
 p95 = "500ms"
+first_token.p95 = "300ms"
 stages.retrieval.p95 = "300ms"
 ```
 
 - Write durations in quotes: `400ms`, `2s`, `1.5s`, `250us`, `1m30s`; the longest is 30 days.
 - The cap at a percentile is the one given for it, else the one given for the next higher percentile.
-- A route has its own caps if it sets any, separately for the whole request and for each stage; else the general ones.
+- A route has its own caps if it sets any, separately for the whole request, its first token and each stage; else the general
+  ones. Caps of single model calls hold for all routes.
+- Names with a dot are those of parts of stages, and are quoted: `[stages."inference.first_token"]`.
+- Model calls that record no first token are in no percentile of first tokens; the answer says how many they are.
 - Rules come before the default ones, and the first that matches an operation decides. In patterns `*` is any text, `?` one character.
 - A misspelt key, an impossible duration or a cap that falls as percentiles rise is refused with its line and the likely correction.
 - A budget file next to a dataset in the workspace, named `NAME.budget.toml` is that dataset's budget for everyone who opens it on the

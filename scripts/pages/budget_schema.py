@@ -7,10 +7,11 @@ and the form of their values. tests/analysis/budget/test_schema.py checks that t
 import json
 from typing import Any
 
-from overbudget.analysis.budget.parse import SECTIONS
+from overbudget.analysis.budget.model import CALL_FIGURES
+from overbudget.analysis.budget.parse import MODEL_STAGE, SECTIONS
 from overbudget.analysis.budget.rules import CONDITIONS
 from overbudget.kernels.otlp import KINDS
-from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, UNATTRIBUTED
+from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, PART_NAMES, UNATTRIBUTED
 from overbudget.stages.redaction import PRESETS
 
 Schema = dict[str, Any]
@@ -45,6 +46,18 @@ STAGE_MEANS = {
     "user": "Waiting for a person: not part of latency; it can be matched, not capped",
     UNATTRIBUTED: "Time in no classified span; it can be capped, not matched",
 }
+PART_MEANS = {
+    "first_token": "Time in model calls before their first token",
+    "writing": "Time in model calls from their first token on",
+    "prefill": "Time that the model server spends on prompts, where it tells",
+    "decode": "Time that the model server spends on answers, where it tells",
+}
+CALL_MEANS = {
+    "call_first_token": "Each model call's time to its first token, its queue included",
+    "call_per_output_token": "Each model call's time per output token after the first",
+}
+FIRST_TOKEN_MEANS = "Caps for the first token of the request's answer, from the request's start"
+NAMES_OF_STAGES = "^[^.]*$"  # names with a dot are those of parts
 
 
 def caps(what: str) -> Schema:
@@ -99,26 +112,45 @@ def stages() -> Schema:
         known[name] = caps(STAGE_MEANS[name]) if name != ASKS_PERSON else _uncapped(STAGE_MEANS[name])
         if name != UNATTRIBUTED:
             known[name]["properties"]["match"] = rules(of_stage=True)
+    known[MODEL_STAGE]["properties"] |= call_caps()
+    known |= parts()
     own = caps("A stage of your own")
     own["properties"]["match"] = rules(of_stage=True)
+    own["properties"] |= call_caps()
     own["required"] = ["match"]
     return {
         "type": "object",
         "description": "Caps of stages, and rules",
         "properties": known,
+        "propertyNames": _no_unknown_parts(),
         "additionalProperties": own,
     }
+
+
+def parts() -> dict[str, Schema]:
+    """The caps of parts of stages."""
+    return {name: caps(PART_MEANS[name.split(".")[1]]) for name in PART_NAMES}
+
+
+def call_caps() -> dict[str, Schema]:
+    """The caps of each model call."""
+    return {figure: caps(CALL_MEANS[figure]) for figure in CALL_FIGURES}
+
+
+def _no_unknown_parts() -> Schema:
+    return {"anyOf": [{"enum": list(PART_NAMES)}, {"pattern": NAMES_OF_STAGES}]}
 
 
 def schema() -> Schema:
     """The schema of the whole file."""
     route = caps("Caps for requests of this route, instead of those of [budget]")
+    route["properties"]["first_token"] = caps(FIRST_TOKEN_MEANS)
     route["properties"]["stages"] = {
         "type": "object",
         "description": "Caps of stages for this route; rules belong in [stages.NAME]",
-        "properties": {
-            name: caps(STAGE_MEANS[name]) for name in (*DEFAULT_STAGES, UNATTRIBUTED) if name != ASKS_PERSON
-        },
+        "properties": {name: caps(STAGE_MEANS[name]) for name in (*DEFAULT_STAGES, UNATTRIBUTED) if name != ASKS_PERSON}
+        | parts(),
+        "propertyNames": _no_unknown_parts(),
         "additionalProperties": caps("A stage of your own"),
     }
     score: Schema = {
@@ -143,7 +175,15 @@ def schema() -> Schema:
             patterns=_texts("Regular expressions; what matches is blotted out of names, messages and values"),
             presets={**_texts("What is well known"), "items": {"enum": list(PRESETS)}},
         ),
+        "first_token": caps(FIRST_TOKEN_MEANS),
         "stages": stages(),
+        "models": {
+            "type": "object",
+            "description": "Caps of each call of one model",
+            "additionalProperties": _section(
+                "Each call of the models that this name or pattern matches", **call_caps()
+            ),
+        },
         "routes": {"type": "object", "description": "Other caps for one route", "additionalProperties": route},
     }
     return {

@@ -12,7 +12,15 @@ from overbudget.app.cli import app
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 
-ROUTES = '[routes."POST /chat"]\np95 = "1s"\nstages.retrieval.p95 = "100ms"\n'
+ROUTES = """
+first_token.p95 = "100ms"
+models."*".call_first_token.p95 = "100ms"
+stages.inference.call_per_output_token.p95 = "1ms"
+[routes."POST /chat"]
+p95 = "1s"
+first_token.p95 = "500ms"
+stages.retrieval.p95 = "100ms"
+"""
 BROKEN = "not a dump\n"  # a line that a dump may contain, so that ingest has something to warn about
 SPAN = {
     "traceId": "1" * 32,

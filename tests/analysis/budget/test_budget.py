@@ -342,3 +342,103 @@ def test_a_file_that_is_no_budget_gives_one_readable_sentence(tmp_path: Path) ->
 def test_whatever_the_text_only_readable_errors_come_out(text: str) -> None:
     with suppress(OverbudgetError):
         assert isinstance(parse_budget(text), Budget)
+
+
+# -- parts of stages, first tokens, single calls
+
+PARTS_AND_CALLS = """
+[first_token]
+p95 = "900ms"
+[stages.inference]
+p95 = "1s"
+call_first_token = { p95 = "400ms" }
+call_per_output_token = { p50 = "20ms", p95 = "25ms" }
+[stages."inference.writing"]
+p95 = "700ms"
+[models."mist-*"]
+call_first_token = { p95 = "250ms" }
+[routes."POST /chat".first_token]
+p95 = "700ms"
+[routes."POST /chat".stages."inference.writing"]
+p95 = "500ms"
+"""
+
+
+def test_parts_first_tokens_and_single_calls_have_caps_of_their_own() -> None:
+    budget = parse_budget(PARTS_AND_CALLS)
+    assert budget.first_token == {95: 900 * MS}
+    assert budget.stage_caps("inference") == {95: 1 * S}
+    assert budget.stage_caps("inference.writing") == {95: 700 * MS}
+    assert budget.call_caps() == {
+        ("stage", "inference"): {
+            "call_first_token": {95: 400 * MS},
+            "call_per_output_token": {50: 20 * MS, 95: 25 * MS},
+        },
+        ("model", "mist-*"): {"call_first_token": {95: 250 * MS}},
+    }
+    own = budget.for_route("POST /chat")
+    assert (own.first_token, own.stage_caps("inference.writing")) == ({95: 700 * MS}, {95: 500 * MS})
+    assert budget.for_route("GET /").first_token == {95: 900 * MS}
+    assert budget.remarks == ()
+
+
+def test_a_first_token_or_a_call_alone_is_a_cap() -> None:
+    assert parse_budget('[first_token]\np95 = "1s"').has_caps()
+    assert parse_budget('[models.x]\ncall_first_token.p95 = "1s"').has_caps()
+    assert not parse_budget("[models.x]\n[first_token]").has_caps()
+
+
+def test_a_part_is_inside_its_stage_so_sums_leave_it_out() -> None:
+    text = '[budget]\np95 = "1s"\n[stages.inference]\np95 = "900ms"\n[stages."inference.writing"]\np95 = "700ms"'
+    assert parse_budget(text).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[stages."inference.writting"]\np95 = "1s"', "line 1: `inference.writting` is not a part of a stage; names with a "
+         "dot are those of parts. Did you mean `inference.writing`?"),
+        ('[stages."my.own"]\nmatch = { name = "x" }', "line 1: `my.own` is not a part"),
+        ('[stages.inference.writing]\np95 = "1s"', '`writing` is a part of inference: write [stages."inference.writing"]'),
+        ('[stages."inference.writing"]\nmatch = { name = "x" }', "line 2: A part of a stage has caps alone; `match` belongs "
+         "in [stages.inference]."),
+        ('[stages.inference]\ncall_first_tokn = { p95 = "1s" }', "line 2: `call_first_tokn` means nothing in "
+         "[stages.inference]. Did you mean `call_first_token`?"),
+        ('[stages.inference]\ncall_first_token = "1s"', 'line 2: `call_first_token` has caps by percentile: '
+         'call_first_token = { p95 = "400ms" }.'),
+        ('[stages.inference]\ncall_first_token = { p50 = "2s", p95 = "1s" }', "a higher percentile is never faster"),
+        ('[stages.retrieval]\ncall_first_token = { p95 = "1s" }', "line 2: Only model calls have `call_first_token`; write it "
+         "in [stages.inference]."),
+        ('[models."mist-*"]\np95 = "1s"', 'line 2: `p95` in [models."mist-*"] says not what of a call: write '
+         'call_first_token.p95 = "400ms".'),
+        ('[models.x]\ncall_per_output_tokens = { p95 = "1s" }', "Did you mean `call_per_output_token`?"),
+        ('[model.x]\ncall_first_token = { p95 = "1s" }', "Did you mean `models`?"),
+        ('[first_tokens]\np95 = "1s"', "Did you mean `first_token`?"),
+        ('[first_token]\np95 = "1 parsec"', "line 2"),
+        ('[routes.a.stages.inference]\ncall_first_token = { p95 = "1s" }', "line 2: `call_first_token` holds for all routes; "
+         "move it to [stages.inference]."),
+        ('[routes.a.first_tokn]\np95 = "1s"', "Did you mean `first_token`?"),
+    ],
+)  # fmt: skip
+def test_slips_in_parts_and_calls_are_told_with_their_line_and_what_was_meant(text: str, said: str) -> None:
+    assert said in problems(text)
+
+
+def test_caps_of_calls_and_parts_are_changed_with_comments_kept() -> None:
+    text = '# ours\n[stages.inference]  # models\np95 = "1s"  # as promised\n'
+    changes: dict[tuple[str, ...], int | None] = {
+        ("stages", "inference", "call_first_token", "p95"): 400 * MS,
+        ("stages", "inference.writing", "p95"): 700 * MS,
+        ("models", "mist-*", "call_per_output_token", "p95"): 25 * MS,
+        ("first_token", "p95"): 900 * MS,
+    }
+    changed = edit_budget(text, changes)
+    assert changed.startswith('# ours\n[stages.inference]  # models\np95 = "1s"  # as promised\n')
+    assert 'call_first_token = {p95 = "400ms"}' in changed
+    budget = parse_budget(changed)
+    assert budget.stage_caps("inference.writing") == {95: 700 * MS}
+    assert budget.models == {"mist-*": {"call_per_output_token": {95: 25 * MS}}}
+    assert budget.first_token == {95: 900 * MS}
+    gone = edit_budget(changed, dict.fromkeys(changes))
+    assert "call_first_token" not in gone
+    assert not any(parse_budget(gone).call_caps())

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from overbudget.analysis.common.effective_size import effective_size, effective_sizes, variation
+from overbudget.analysis.common.effective_size import (
+    clustered_sizes,
+    design_effect,
+    effective_size,
+    effective_sizes,
+    variation,
+)
 from overbudget.analysis.common.percentiles import quantiles
 
 NORMAL = {50: 0.0, 95: 1.6448536269514722, 99: 2.3263478740408408}
@@ -135,3 +141,41 @@ def test_requests_are_never_worth_more_than_their_number(values: np.ndarray) -> 
 def test_the_scale_of_latencies_changes_nothing(values: np.ndarray, factor: int) -> None:
     one, other = quantiles(values, [95])[0][0], quantiles(values * factor, [95])[0][0]
     assert (one.n_effective, one.independence) == (other.n_effective, other.independence)
+
+
+# -- clusters
+
+
+def test_values_of_one_each_are_worth_what_they_are_without_clusters() -> None:
+    values = np.random.default_rng(2).normal(size=300)
+    at = {p: float(np.quantile(values, p / 100)) for p in (50, 90, 95)}
+    assert clustered_sizes(values, np.arange(300), at) == effective_sizes(values, at)
+
+
+def test_clusters_of_equal_values_are_worth_one_value_each() -> None:
+    levels = np.random.default_rng(2).normal(size=200)
+    values, cluster = np.repeat(levels, 4), np.repeat(np.arange(200), 4)
+    at = {p: float(np.quantile(values, p / 100)) for p in (50, 90)}
+    size = clustered_sizes(values, cluster, at)[50]
+    assert size.independence == "corrected"
+    assert size.n_effective == pytest.approx(200, rel=0.02)
+    assert design_effect(values > at[50], cluster, 200) == pytest.approx(4, rel=0.02)
+
+
+def test_fewer_than_forty_clusters_show_no_interval_of_their_own() -> None:
+    values, cluster = np.arange(39 * 50.0), np.repeat(np.arange(39), 50)
+    at = {50: 900.0, 90: 1800.0}
+    assert clustered_sizes(values, cluster, at)[50].independence == "assumed"
+
+
+def test_the_interval_of_clustered_values_covers_in_nineteen_of_twenty_worlds() -> None:
+    covered = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        cluster = np.repeat(np.arange(150), random.integers(1, 8, 150))
+        values = (1e8 + 1e7 * (random.normal(size=150)[cluster] + 0.3 * random.normal(size=len(cluster)))).astype(
+            np.int64
+        )
+        (median,) = quantiles(values, (50,), clusters=cluster)[0]
+        covered += median.low_ns is not None and median.high_ns is not None and median.low_ns <= 1e8 <= median.high_ns
+    assert covered >= 182  # the 0.1 % point of a binomial of 200 at 0.95

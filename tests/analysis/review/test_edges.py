@@ -3,7 +3,7 @@
 import pytest
 
 from overbudget.analysis.common.percentiles import Quantile, Share
-from overbudget.analysis.review.judge import _row, failure_verdict, verdict
+from overbudget.analysis.review.verdicts import failure_verdict, percentile_row, verdict
 
 CAP = 100
 
@@ -62,12 +62,12 @@ FINE, RISK, OVER = quantile(90, 80, 95), quantile(105, 90, 120), quantile(120, 1
 def test_failures_make_a_verdict_worse_and_never_better(
     latency: Quantile, failed: Share, said: str, by_failures: bool
 ) -> None:
-    row = _row(latency, {95: CAP}, failed)
+    row = percentile_row(latency, {95: CAP}, failed)
     assert (row.verdict, row.failed) == (said, by_failures)
 
 
 @pytest.mark.parametrize(("percentile", "budget", "said"), [(95, CAP, "over"), (50, CAP, "over"), (99, None, None)])
 def test_a_borrowed_cap_judges_nothing_not_even_failures(percentile: int, budget: int | None, said: str | None) -> None:
     slow = quantile(120, 110, 130, percentile)
-    row = _row(slow, {95: CAP}, share(0.6, 0.55))
+    row = percentile_row(slow, {95: CAP}, share(0.6, 0.55))
     assert (row.budget_ns, row.verdict) == (budget, said)
