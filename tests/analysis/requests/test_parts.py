@@ -14,14 +14,15 @@ from tests.dataset_builder import MS, DatasetBuilder, Work
 
 def call(name: str, first_ms: int, writing_ms: int) -> Work:
     told = {"first_token_ns": first_ms * MS, "writing_ns": writing_ms * MS}
-    return Work("inference", (first_ms + writing_ms) * MS, name, call=told)
+    keys = {"gen_ai.operation.name": "chat"}
+    return Work("inference", (first_ms + writing_ms) * MS, name, keys=keys, call=told)
 
 
 def two_requests(path: Path) -> duckdb.DuckDBPyConnection:
     builder = DatasetBuilder()
     builder.request(call("chat", 30, 70), call("summarise", 5, 15))
     builder.request(call("chat", 10, 20))
-    builder.request(Work("inference", 50 * MS, "chat"))
+    builder.request(Work("inference", 50 * MS, "chat", keys={"gen_ai.operation.name": "chat"}))
     builder.request(Work("tools", 50 * MS, "look up"))
     return open_dataset(builder.write(path / "parts.duckdb"))
 
