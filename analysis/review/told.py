@@ -44,6 +44,7 @@ def mean_parts(band: Band, table: RequestTable) -> tuple[float, float, float] | 
     if not (first + writing > 0).any():
         return None
     inference = table.stage_ns[band.rows, table.stages.index("inference")]
-    before, after = np.maximum(first, 0), np.maximum(writing, 0)
+    before = np.clip(first, 0, inference)
+    after = np.clip(writing, 0, inference - before)
     untold = inference - before - after
     return float(band.weights @ before), float(band.weights @ after), float(band.weights @ untold)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overbudget.analysis.budget.file import parse_budget
-from overbudget.analysis.load.goodput import Activity, Goodput, goodput_of, peak_of
+from overbudget.analysis.load.goodput import Activity, Goodput, goodput_of, kept_all, peak_of
 from overbudget.analysis.load.load import Load, load
+from overbudget.analysis.requests.read import read_requests
 from overbudget.stages.waits_for_person import Waits
 from overbudget.store.dataset import open_dataset
 from tests.analysis.load.test_load import service
@@ -140,3 +141,15 @@ def test_it_counts_what_kept_every_cap_did_not_fail_and_is_good(
     assert bin_.goodput is not None
     assert bin_.goodput.finished == (30 if counts else 0)
     assert bin_.goodput.seconds == pytest.approx(30 * 0.2)
+
+
+def test_a_late_first_token_and_a_part_over_its_cap_are_no_good_answers(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    told = {"first_token_ns": 30 * MS, "writing_ns": 70 * MS}
+    for ttft_ns in (30 * MS, 31 * MS, None):
+        builder.request(Work("inference", 100 * MS, "chat", call=told), ttft_ns=ttft_ns)
+    table = read_requests(open_dataset(builder.write(tmp_path / "late.duckdb")))
+    assert kept_all(table, parse_budget('[first_token]\np95 = "30ms"')).tolist() == [True, False, True]
+    for cap, kept in (("70ms", True), ("69ms", False)):
+        budget = parse_budget(f'[stages."inference.writing"]\np95 = "{cap}"')
+        assert kept_all(table, budget).tolist() == [kept] * 3
