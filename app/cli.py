@@ -1,5 +1,6 @@
 """The command `overbudget`: its subcommands, and how their errors are shown."""
 
+import errno
 import gc
 import os
 import sys
@@ -80,9 +81,12 @@ def main() -> None:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:  # nobody reads it, or a full disk
         pass
     os._exit(status)  # the system frees memory at once; taking Python apart object by object takes a third of a second
+
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)  # what a disk says that takes no more
 
 
 def _run() -> NoReturn:
@@ -98,6 +102,8 @@ def _run() -> NoReturn:
     except Exception as error:
         if isinstance(error, RuntimeError) and "interrupt" in str(error).lower():  # Ctrl-C inside DuckDB
             sys.exit(130)
+        if isinstance(error, OSError) and error.errno in _DISK:
+            fail(f"Cannot write {error.filename or 'what is printed'}: {error.strerror}.")
         if said := _damage(error):
             fail(said)
         if os.environ.get("OVERBUDGET_DEBUG"):

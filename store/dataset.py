@@ -59,17 +59,12 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
 
 
 def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    folder = (
-        path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
-    )  # named before it is made: who is stopped in between removes it
-    try:
-        folder.mkdir(mode=0o700)
-        part = folder / "dataset.duckdb"
+    with private_file(path) as part:
         if start_from is not None:
             shutil.copyfile(start_from, part)
         config = {
             "memory_limit": BUILD_MEMORY,
-            "temp_directory": str(folder / "spill"),
+            "temp_directory": str(part.parent / "spill"),
             "python_enable_replacements": False,  # a query sees the tables it is passed, not Python variables of the same name
             "threads": "1",  # the readers' threads are busy at the same time: a second one here was slower overall
             "autoinstall_known_extensions": "false",
@@ -85,14 +80,51 @@ def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConne
             connection.execute("CHECKPOINT")
         finally:
             connection.close()
-        os.replace(part, path)
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[Path]:
+    """A path in a folder of its own next to `path`, whose file is moved to `path` when the block ends without an exception.
+
+    The lock of `path` must be held. Errors: OverbudgetError where the disk does not take what is written inside, or `path`
+    is no dataset.
+    """
+    _require_replaceable(path)
+    folder = (
+        path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}"
+    )  # named before it is made: who is stopped in between removes it
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder / _PART
+        os.replace(folder / _PART, path)
     except OSError as error:
         place = path if folder.exists() else path.parent
         raise OverbudgetError(f"Cannot write to {place}: {error.strerror or error}.") from error
-    except duckdb.IOException as error:
-        raise OverbudgetError(f"Cannot write {path}: {str(error).splitlines()[0]}") from error
+    except duckdb.Error as error:
+        if why := _not_written(error):
+            raise OverbudgetError(f"Cannot write to {path}: {why}.") from error
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _not_written(error: duckdb.Error) -> str | None:
+    """Why the disk did not take what DuckDB wrote, which it reports as an error of many kinds; None where that is not it."""
+    said = str(error)
+    if found := _REFUSED.search(said):
+        return found.group(1) or "the disk did not confirm that it has what was written (fsync failed)"
+    if isinstance(error, duckdb.IOException) and damage(error) is None:
+        return said.splitlines()[0].rstrip(".")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return f"DuckDB needs more than its {BUILD_MEMORY} of memory and finds no room for the rest on the disk"
+    return None
+
+
+_REFUSED = re.compile(
+    r"""(?:Could\ not|Cannot|Failed\ to)\ (?:write|open|fsync|truncate|allocate|create|move|rename)[^"]*"[^"]*":\ ([^\n"]+)
+        | fsync\ failed""",
+    re.VERBOSE,
+)
 
 
 def sweep(path: Path) -> int:
@@ -113,6 +145,7 @@ def sweep_folder(folder: Path) -> int:
     return swept
 
 
+_PART = "dataset.duckdb"
 _LEFT_BEHIND = re.compile(r"\.(.+\.duckdb)\.(?:lock|[a-z0-9_]{8})")
 
 
@@ -120,7 +153,8 @@ def _is_builders(folder: Path) -> bool:
     """Whether this is a builder's folder and contains only a builder's files."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    return {path.name for path in folder.iterdir()} <= {"dataset.duckdb", "dataset.duckdb.wal", "spill"}
+    known = {_PART, f"{_PART}.wal", "spill"}
+    return all(one.name in known or one.name.startswith(f".{_PART}.") for one in folder.iterdir())
 
 
 def _require_replaceable(path: Path) -> None:

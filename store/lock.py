@@ -132,8 +132,9 @@ def _locked(file: Path, wait_s: float, waiting: Callable[[], None] | None) -> in
             os.close(descriptor)
             raise
         if _is_at(descriptor, file):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            with suppress(OSError):  # for reading alone: on a full disk a dataset can still be deleted
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             return descriptor
         os.close(descriptor)  # the previous holder removed the file when it was done: lock the new one
 

@@ -1,5 +1,6 @@
 """overbudget review and overbudget check."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,10 +33,7 @@ def run(
         from overbudget.app.html.report import review_html
 
         text = review_html(connection, dataset.stem, result, budget, filters)
-        try:
-            html.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise OverbudgetError(f"Cannot write {html}: {error.strerror or error}.") from error
+        _write(html, text)
         print(f"The report is in {html}.")
     elif form == "json":
         from overbudget.app.text.review_json import review_json
@@ -45,6 +43,20 @@ def run(
         from overbudget.app.text.review import review_blocks
 
         _say(review_blocks(result), form)
+
+
+def _write(path: Path, text: str) -> None:
+    """The file, whole or not at all. Errors: OverbudgetError where it cannot be written."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part") if path.is_file() or not path.exists() else path
+    try:
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        finally:
+            if part != path:
+                part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OverbudgetError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
 def run_check(dataset: Path, budget_file: Path, filters: Filters, form: str, strict: bool = False) -> int:

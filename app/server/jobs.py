@@ -28,6 +28,7 @@ WAITING, READING, DONE, FAILED, CANCELLED = "waiting", "reading", "done", "faile
 ENDED = (DONE, FAILED, CANCELLED)
 MOST_ATTEMPTS = 2  # servers that may be stopped over a dump before it is given up
 REPORT = "job.json"
+LEAST_FREE = 1 << 16  # bytes of a disk on which even a sentence finds no room
 FILES = ("progress", "out", "err")  # of the process that reads
 
 
@@ -108,8 +109,12 @@ class Jobs:
                 raise OverbudgetError(_too_much("The workspace is full: delete a dataset", "workspace_bytes"))
             place = max((job.place for job in self._jobs.values()), default=0) + 1
             job = Job(self._workspace.incoming / uuid.uuid4().hex, name, place=place)
-            job.dump.parent.mkdir(parents=True)
-            job._lock = try_lock(job.folder / "lock")
+            try:
+                job.dump.parent.mkdir(parents=True)
+                job._lock = try_lock(job.folder / "lock")
+            except OSError:
+                shutil.rmtree(job.folder, ignore_errors=True)
+                raise
             self._arriving += 1
             return job
 
@@ -154,11 +159,14 @@ class Jobs:
 
     def recover(self) -> None:
         """Take over what a server before left: dumps that wait are read, what did not arrive whole is removed."""
-        for folder in self._workspace.incoming.iterdir():
-            if not folder.is_dir():
-                folder.unlink(missing_ok=True)
+        for folder in self._workspace.incoming.glob("*"):
+            try:
+                if not folder.is_dir():
+                    folder.unlink(missing_ok=True)
+                    continue
+                lock = try_lock(folder / "lock")
+            except OSError:  # a workspace that cannot be written: nothing is read either
                 continue
-            lock = try_lock(folder / "lock")
             if lock is None:  # another server has it
                 continue
             job = Job.saved(folder)
@@ -208,11 +216,12 @@ class Jobs:
 
     def _end(self, job: Job) -> None:
         """Keep the outcome, and nothing of the dump: the dataset holds all that could be read."""
+        shutil.rmtree(job.dump.parent, ignore_errors=True)
         with suppress(OSError):  # a full disk
             job.save()
-        shutil.rmtree(job.dump.parent, ignore_errors=True)
-        for name in FILES:
-            (job.folder / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            for name in FILES:
+                (job.folder / name).unlink(missing_ok=True)
         _let_go(job)
         for old in [job for job in self.all() if job.ended][limit("jobs_kept") :]:
             self.forget(old.id)
@@ -261,7 +270,10 @@ def printed(folder: Path) -> dict[str, Any] | None:
 def complaint(folder: Path) -> str:
     """Why an ingest with files in `folder` failed, in a sentence."""
     said = (folder / "err").read_text(errors="replace").strip().splitlines()
-    return said[-1] if said else "Reading was stopped."
+    if said:
+        return said[-1]
+    full = shutil.disk_usage(folder).free < LEAST_FREE
+    return "Reading was stopped because the disk is full." if full else "Reading was stopped."
 
 
 def _let_go(job: Job) -> None:

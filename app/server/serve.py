@@ -51,10 +51,7 @@ def serve(workspace: Path, settings: Access | None = None) -> None:
         from overbudget.app.server.upload import upload_route
 
     place = Workspace(workspace.resolve())
-    alone = try_lock(place.folder / SERVER_LOCK)  # until this process ends
-    if alone is None:
-        who = holder(place.folder / SERVER_LOCK)
-        print(f"Another server ({who}) serves {workspace} too; what it has begun is left to it.", flush=True)
+    alone = _claimed(place.folder)
     sweep_folder(place.folder)
     jobs = jobs_of(place.folder)
     jobs.recover()
@@ -85,6 +82,23 @@ def _make_ready(folder: Path) -> None:
 
     settle()
     listing_of(folder).fill()
+
+
+def _claimed(folder: Path) -> int | None:
+    """The lock of the workspace, held until this process ends; None where it cannot be had, which is said."""
+    try:
+        alone = try_lock(folder / SERVER_LOCK)
+    except OSError as error:
+        why = error.strerror or str(error)
+        print(
+            f"{folder} cannot be written ({why}): its datasets are shown; none is added, renamed or deleted.",
+            flush=True,
+        )
+        return None
+    if alone is None:
+        who = holder(folder / SERVER_LOCK)
+        print(f"Another server ({who}) serves {folder} too; what it has begun is left to it.", flush=True)
+    return alone
 
 
 def _address(settings: Access) -> str:

@@ -1,12 +1,13 @@
 """The folder of datasets that the dashboard serves: their names, and the samples."""
 
+import errno
 import io
 import json
 import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,7 +54,8 @@ class Workspace:
         try:
             self.incoming.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OverbudgetError(f"Cannot use {folder} as a workspace: {error.strerror or error}.") from error
+            if not folder.is_dir():  # one that cannot be written is shown
+                raise OverbudgetError(f"Cannot use {folder} as a workspace: {error.strerror or error}.") from error
 
     def names(self) -> list[str]:
         """Datasets, the newest first; samples last, in the order of their list."""
@@ -95,7 +97,7 @@ class Workspace:
     def delete(self, name: str) -> None:
         """Remove a dataset permanently. Errors: OverbudgetError where it is being written, or cannot be removed."""
         path = self.path(name)
-        with writing(path, PATIENCE_S), _os_errors_explained(path):
+        with _locked_unless_full(path), _os_errors_explained(path):
             path.unlink(missing_ok=True)
 
     def merge(self, name: str, other: str) -> str:
@@ -148,6 +150,18 @@ def _os_errors_explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OverbudgetError(f"Cannot change {path.name}: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _locked_unless_full(path: Path) -> Iterator[None]:
+    """Inside, no other process writes the dataset; on a disk that is too full for a lock's file nobody can."""
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(writing(path, PATIENCE_S))
+        except OverbudgetError as error:
+            if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+        yield
 
 
 def sample_of(dataset: str) -> Sample | None:

@@ -7,6 +7,7 @@ Pieces that follow one another without such a request get a parent in common, wh
 incomplete request.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,5 +96,6 @@ FROM best b JOIN requests r USING (request_no) LEFT JOIN requests h ON h.request
 
 def find_fragments(dataset: Path, by_conversation: bool) -> list[Join]:
     """Where each piece of a run belongs; by what conversations they share only where that is asked for."""
-    rows = open_dataset(dataset).execute(_RUNS, {"by_conversation": by_conversation}).fetchall()
+    with closing(open_dataset(dataset)) as connection:
+        rows = connection.execute(_RUNS, {"by_conversation": by_conversation}).fetchall()
     return [Join(*row) for row in rows]

@@ -1,6 +1,7 @@
 """Traces that were cut where their context got lost, joined again: by a request id, by links, and by conversation if asked."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from overbudget.ingest.rewrite.fragments import Join, find_fragments
 from overbudget.ingest.rewrite.recompute import recompute
-from overbudget.store.dataset import open_dataset
+from overbudget.store.dataset import open_dataset, private_file, sweep
 from overbudget.store.lock import writing
 from overbudget.store.tables import passing
 
@@ -56,7 +57,8 @@ ORDER BY r.request_id, r.run, r.duration_ns DESC, r.request_no, t.node
 
 def find_joins(dataset: Path) -> list[Join]:
     """What a request id joins: requests of several services, each below the call that waited for it."""
-    rows = open_dataset(dataset).execute(_SPANS).fetchall()
+    with closing(open_dataset(dataset)) as connection:
+        rows = connection.execute(_SPANS).fetchall()
     found: list[Join] = []
     for _, group in groupby(rows, key=lambda row: row[0]):
         found += _joins([_Span(*row[1:]) for row in group])
@@ -124,11 +126,13 @@ def stitch(dataset: Path, to: Path | None = None, by_conversation: bool = False)
     """
     to = to or dataset
     with writing(to):
-        cut = find_joins(dataset)
-        _store_joins(cut, dataset, to)
-        pieces = find_fragments(to, by_conversation)
-        if pieces:
-            _store_joins(pieces, to, to)
+        sweep(to)
+        with private_file(to) as joined:  # published when both are done
+            cut = find_joins(dataset)
+            _store_joins(cut, dataset, joined)
+            pieces = find_fragments(joined, by_conversation)
+            if pieces:
+                _store_joins(pieces, joined, joined)
     return len(cut) + sum(not one.starts for one in pieces)
 
 

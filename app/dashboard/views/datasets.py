@@ -1,5 +1,7 @@
 """Datasets: drop dumps, see what was found in them, open one."""
 
+import os
+
 import duckdb
 import streamlit as st
 
@@ -29,5 +31,5 @@ for name in names:
 if not names:
     st.info("No dataset yet: drop a dump above.")
 missing = [sample.title for sample in samples() if f"sample-{sample.name}" not in names]
-if missing:
+if missing and os.access(state.workspace().folder, os.W_OK):
     st.caption(f"Samples still being made: {', '.join(missing)}.")
