@@ -64,9 +64,12 @@ class Listing:
     def _save(self) -> None:
         part = self._file.with_name(f"{FILE}.{os.getpid()}")
         kept = {name: [*version, *astuple(found)] for name, (version, found) in self._known.items()}
-        with suppress(OSError):  # a full disk, or a workspace that is read only: the next server reads them again
+        try:
             part.write_text(json.dumps(kept))
             part.replace(self._file)
+        except OSError:  # a full disk, or a workspace that is read only: the next server reads them again
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 @cache
