@@ -44,7 +44,9 @@ def usual_visits(review: Review, percentile: int) -> list[Left]:
     made_of = next((one for one in review.breakdown if one.percentile == percentile), None)
     if made_of is None:
         return []
-    return [left for left in review.left if left.percentile == percentile and 2 * left.requests >= made_of.band_requests]
+    return [
+        left for left in review.left if left.percentile == percentile and 2 * left.requests >= made_of.band_requests
+    ]
 
 
 def begins(left: Left) -> str:

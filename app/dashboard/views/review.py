@@ -10,7 +10,7 @@ from overbudget.app.charts.breakdown import breakdown_figure
 from overbudget.app.charts.exceedance import exceedance_figure
 from overbudget.app.charts.heatmap import over_time_figure
 from overbudget.app.charts.parts import key_of
-from overbudget.app.dashboard import blocks, cache, examples, sidebar, state
+from overbudget.app.dashboard import allocation, blocks, cache, examples, sidebar, state
 from overbudget.app.dashboard.cap_editor import cap_editor
 from overbudget.app.dashboard.report import report_button
 from overbudget.app.server.workspace import sample_of
@@ -24,6 +24,7 @@ blocks.say_headline(review)
 blocks.percentile_table(review)
 with st.expander("Set the budget", expanded=state.editor_begins_open(view.dataset)):
     cap_editor(view.dataset, review)
+    allocation.panel(view)
 table = view.table
 if any(made_of.stages for made_of in review.breakdown):
     blocks.caption(f"{MADE_OF}; dotted: the cap")
