@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from overbudget.analysis.allocate.search import STEPS, TYPICAL, Search, changes_of, highest
+from overbudget.analysis.budget.model import LIMIT, Budget, StageBudget, cap_name
 from overbudget.analysis.budget.problems import question
 from overbudget.analysis.common.percentiles import F64, PERCENTILES, quantile_at, quantiles
 from overbudget.analysis.requests.table import I64
@@ -139,13 +140,30 @@ def allocate(bench: Workbench, percentile: int, cap_ns: int, fixed: Sequence[str
     )
 
 
-def budget_changes(found: Allocation, route: str | None = None) -> dict[tuple[str, ...], int | None]:
-    """What the limits are in a budget file, for `analysis.budget.file.edit_budget`: of one route, or of all."""
+def budget_changes(
+    found: Allocation, budget: Budget | None = None, route: str | None = None
+) -> dict[tuple[str, ...], int | None]:
+    """What the limits are in a budget file, for `analysis.budget.file.edit_budget`: of one route, or of all.
+
+    Caps that `budget` has in the same places are removed where they contradict them: above a stage's limit, or in another
+    order than the total's.
+    """
+    budget = budget or Budget()
+    own = budget.own_of(route) if route is not None else budget
     total, stages = (
         (("routes", route), ("routes", route, "stages")) if route is not None else (("budget",), ("stages",))
     )
-    changes: dict[tuple[str, ...], int | None] = {(*total, f"p{found.percentile}"): found.cap_ns}
-    return changes | {(*stages, one.stage, "max"): one.ns for one in found.limits}
+    changes: dict[tuple[str, ...], int | None] = {}
+    for percentile, ns in (own.caps if own else {}).items():
+        if (percentile - found.percentile) * (ns - found.cap_ns) < 0:
+            changes[*total, cap_name(percentile)] = None
+    for one in found.limits:
+        caps = own.stages.get(one.stage, {}) if own else {}
+        held = caps.caps if isinstance(caps, StageBudget) else caps
+        for percentile in [percentile for percentile, ns in held.items() if percentile < LIMIT and ns > one.ns]:
+            changes[*stages, one.stage, cap_name(percentile)] = None
+        changes[*stages, one.stage, cap_name(LIMIT)] = one.ns
+    return changes | {(*total, cap_name(found.percentile)): found.cap_ns}
 
 
 def _limit(stage: str, ns: int, took: I64, percentile: int, weight: F64) -> Limit:

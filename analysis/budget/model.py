@@ -11,7 +11,8 @@ from overbudget.stages.name_template import template
 from overbudget.stages.redaction import Redaction
 from overbudget.stages.rules import Rule
 
-Caps = Mapping[int, int]  # percentile → ns
+Caps = Mapping[int, int]  # percentile (or LIMIT) → ns
+LIMIT = 100  # the percentile of `max`: no request may exceed it
 CALL_FIGURES = (
     "call_first_token",
     "call_per_output_token",
@@ -114,6 +115,11 @@ class Budget:
         """The caps of each model call: by ("stage", its name) or ("model", a pattern for its name)."""
         stages = {("stage", name): stage.calls for name, stage in self.stages.items() if stage.calls}
         return stages | {("model", name): calls for name, calls in self.models.items() if calls}
+
+
+def cap_name(percentile: int) -> str:
+    """How a budget file names the cap at a percentile: `p95`, `max`."""
+    return "max" if percentile == LIMIT else f"p{percentile}"
 
 
 def cap_at(caps: Caps, percentile: int) -> tuple[int | None, bool]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from overbudget.analysis.budget.model import (
     CALL_FIGURES,
+    LIMIT,
     Budget,
     CallCaps,
     Caps,
@@ -15,6 +16,7 @@ from overbudget.analysis.budget.model import (
     RouteBudget,
     StageBudget,
     cap_at,
+    cap_name,
 )
 from overbudget.analysis.budget.problems import Problems, as_error, bare_or_quoted, dotted, either, meant, question
 from overbudget.analysis.budget.redaction import read_redaction
@@ -128,11 +130,11 @@ class _Reader:
             if key in others:
                 continue
             match = _PERCENTILE.fullmatch(key)
-            if match is None or isinstance(value, dict):
+            if (match is None and key != cap_name(LIMIT)) or isinstance(value, dict):
                 self._unknown_cap(key, value, path, others)
                 continue
             try:
-                caps[int(match[1])] = parse_duration(value)
+                caps[int(match[1]) if match else LIMIT] = parse_duration(value)
             except OverbudgetError as error:
                 shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
                 said = str(error)
@@ -140,12 +142,13 @@ class _Reader:
         caps = dict(sorted(caps.items()))
         for low, high in zip(list(caps), list(caps)[1:], strict=False):
             if caps[high] < caps[low]:
-                line = self.problems.lines.get((*path, f"p{low}"), "?")
+                line = self.problems.lines.get((*path, cap_name(low)), "?")
+                above, below = cap_name(high), cap_name(low)
+                never = "no request may exceed it" if high == LIMIT else "a higher percentile is never faster"
                 self.problems.add(
-                    (*path, f"p{high}"),
-                    f"p{high} = {duration_literal(caps[high])} is less than p{low} = {duration_literal(caps[low])} in "
-                    f"line {line}, but a higher percentile is never faster. Raise p{high}, or remove p{low}, "
-                    f"which is then held to p{high}.",
+                    (*path, above),
+                    f"{above} = {duration_literal(caps[high])} is less than {below} = {duration_literal(caps[low])} in "
+                    f"line {line}, but {never}. Raise {above}, or remove {below}, which is then held to {above}.",
                 )
         return caps
 
@@ -162,7 +165,7 @@ class _Reader:
         elif digits:
             text = f"`{key}` is not a percentile a cap can have: they are whole, from p1 to p99."
         else:
-            asked = question(key, ("p50", "p75", "p90", "p95", "p99", *others))
+            asked = question(key, ("p50", "p75", "p90", "p95", "p99", "max", *others))
             there_is = f' There are caps, written p95 = "400ms"{", and " + either(others) if others else ""}.'
             text = f"`{key}` means nothing in [{dotted(path)}].{asked or there_is}"
         self.problems.add((*path, key), text)
@@ -292,14 +295,14 @@ class _Reader:
         summed: the budget does not state that sum.
         """
         stages = {name: caps for name, caps in stages.items() if part_of(name) is None}  # parts are in their stage
-        for percentile in sorted({p for caps in stages.values() for p in caps}):
+        for percentile in sorted({p for caps in stages.values() for p in caps} - {LIMIT}):
             cap, borrowed = cap_at(total, percentile)
             parts = {stage: caps[percentile] for stage, caps in stages.items() if percentile in caps}
             together = sum(parts.values())
             if cap is None or borrowed or together <= cap:
                 continue
             given_at = min(p for p in total if p >= percentile)
-            where = (*total_path, f"p{given_at}")
+            where = (*total_path, cap_name(given_at))
             if where not in self.problems.lines:  # a route that uses the general cap on the whole request
                 where = (*stages_path, max(parts, key=lambda stage: parts[stage]), f"p{percentile}")
             named = [f"{stage} {duration_literal(parts[stage])}" for stage in sorted(parts, key=lambda s: -parts[s])]
@@ -308,7 +311,7 @@ class _Reader:
             else:
                 have = f"The caps of the stages at p{percentile} add up to {duration_literal(together)} "
                 have += f"({', '.join(named)})"
-            at = f" at p{given_at}" if given_at != percentile else ""
+            at = f" at {cap_name(given_at)}" if given_at != percentile else ""
             line = self.problems.lines.get(where, "?")
             self.remarks.append(
                 f"Line {line}: {have}, more than the {duration_literal(cap)} of the whole request{at}. Percentiles do "

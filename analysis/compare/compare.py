@@ -14,7 +14,7 @@ import numpy as np
 
 from overbudget.analysis.budget.caps import cap_of
 from overbudget.analysis.budget.caps import held_to as budget_of
-from overbudget.analysis.budget.model import Budget, Caps
+from overbudget.analysis.budget.model import LIMIT, Budget, Caps
 from overbudget.analysis.causes.cause_costs import cost_of_causes
 from overbudget.analysis.causes.growth_shares import growth_shares
 from overbudget.analysis.causes.spending import Spending, read_spending
@@ -194,7 +194,7 @@ def compare(base: Side, candidate: Side, budget: Budget | None = None, margin: f
 
 def deciding_percentiles(budget: Budget) -> tuple[int, ...]:
     """p50 and p95, or those that the budget caps, at most three: the outermost and the one nearest to p95."""
-    capped = sorted(budget.caps) or list(DECIDING)
+    capped = sorted(set(budget.caps) - {LIMIT}) or list(DECIDING)
     if len(capped) > MOST_DECIDING:
         inner = min(capped[1:-1], key=lambda percentile: abs(percentile - 95))
         capped = [capped[0], inner, capped[-1]]

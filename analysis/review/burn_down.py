@@ -3,6 +3,7 @@ the way)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,6 +51,13 @@ class Visits:
     stage: I32
     number: I32
     at_ns: I64
+
+
+class Along(NamedTuple):
+    """The way of a band through its cap: what is left on arrival at each stage, and where it runs out."""
+
+    left: tuple[Left, ...]
+    runs_out: RunsOut | None
 
 
 def visits_of(path: PathTable, table: RequestTable) -> Visits:

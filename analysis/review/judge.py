@@ -12,6 +12,7 @@ from overbudget.analysis.common.bands import whole_parts
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
 from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow, largest_unattributed
+from overbudget.analysis.review.limits import limit_rows
 from overbudget.analysis.review.measure import BandMeans, Measured
 from overbudget.analysis.review.parts_over import PartsOver, parts_over
 from overbudget.analysis.review.result import (
@@ -56,6 +57,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         for stage in stage_order([*names, *(name for name in held_to.stages if part_of(name) is None)])
         if held_to.stage_caps(stage) or (stage in names and _occurs(measured, names.index(stage)))
     ]
+    along = [measured.along(p, cap.ns) for p in measured.percentiles if (cap := cap_of(held_to.caps, p)) is not None]
     return Review(
         dataset=measured.facts,
         selected={
@@ -92,6 +94,9 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         remarks=whole.remarks,
         parts_over=_parts_over(measured, held_to),
         waited=_waited(measured),
+        limits=limit_rows(measured.table, whole),
+        left=tuple(left for found in along for left in found.left),
+        runs_out=tuple(found.runs_out for found in along if found.runs_out is not None),
     )
 
 
@@ -146,6 +151,7 @@ def _breakdown(measured: Measured, budget: Budget, percentile: int, shown: list[
         found.any_of,
         Extreme(*band.extreme) if band.extreme else None,
         _services(measured.causes, band),
+        case.total_cap,
         largest_unattributed(case),
     )
 

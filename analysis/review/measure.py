@@ -30,6 +30,7 @@ from overbudget.analysis.requests.restored import restore
 from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable, iso
+from overbudget.analysis.review.burn_down import Along, Visits, left_on_arrival, runs_out, visits_of
 from overbudget.analysis.review.told import Told, mean_parts, no_values, told, told_of_parts
 from overbudget.kernels.arrow import row_of
 from overbudget.stages.name_template import template
@@ -59,7 +60,8 @@ class Evidence:
 
     `restored` says for each request whether it lost spans and can still be broken down. `spending` reads the calls that
     requests made, when a culprit needs it, and `costs` what tokens cost each cause; `calls` reads the model calls, and
-    `before_first_token` what passes before first tokens, where a cap asks for them. None without a dataset.
+    `before_first_token` what passes before first tokens, where a cap asks for them; `visits` has the stages in the order in
+    which they take the paths. None without a dataset.
     """
 
     facts: DatasetFacts
@@ -70,6 +72,7 @@ class Evidence:
     costs: Callable[[], Callable[[Cause], TokenCost | None]] | None = None
     calls: Callable[[], ModelCalls] | None = None
     before_first_token: Callable[[Cohort], list[Piece]] | None = None
+    visits: Callable[[], Visits] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,17 @@ class Measured:
     evidence: Evidence
     first_token: Told
     parts: Mapping[str, Told]
+
+    def along(self, percentile: int, cap_ns: int) -> Along:
+        """What the band at a percentile has left of its cap along the way, and where that runs out."""
+        if self.evidence.visits is None or self.bands[percentile] is None:
+            return Along((), None)
+        visits, every = self.evidence.visits(), self.evidence.requests
+        band, typical = self._weights(self.cohorts[percentile]), self._weights(self.typical_band)
+        return Along(
+            left_on_arrival(visits, every.stages, percentile, cap_ns, band, typical),
+            runs_out(visits, every.stages, percentile, cap_ns, band, every.latency_ns),
+        )
 
     def why(self, percentile: int, cause: Cause, stage: int, excess_ns: int) -> Why | None:
         """Why a cause takes `excess_ns` more at a percentile than in typical requests; None without a dataset."""
@@ -232,6 +246,7 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         costs,
         lru_cache(1)(lambda: read_model_calls(connection, requests)),
         lambda cohort: read_pieces(connection, requests, cohort),
+        lru_cache(1)(lambda: visits_of(path, requests)),
     )
 
 

@@ -2,14 +2,17 @@
 
 from typing import NamedTuple
 
+from overbudget.analysis.budget.model import LIMIT
 from overbudget.analysis.budget.parse import MODEL_STAGE
+from overbudget.analysis.review.limits import LimitRow
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, CallRow, FirstTokenRow, PercentileRow, StageRow
 
 
 class Over(NamedTuple):
     """A cap that is exceeded: `stage` is TOTAL for the whole request, `route` None for all routes together. `figure` is
-    FIRST_TOKEN where the request's first token is late, or the figure of each model call of the stage, or of `model`."""
+    FIRST_TOKEN where the request's first token is late, or the figure of each model call of the stage, or of `model`.
+    Where a limit is exceeded, `percentile` is LIMIT, `latency_ns` the longest, and `requests` how many exceed it."""
 
     stage: str
     percentile: int
@@ -19,11 +22,19 @@ class Over(NamedTuple):
     failed: bool = False
     figure: str | None = None
     model: str | None = None
+    requests: int | None = None
 
 
 def over(review: Review) -> list[Over]:
     """Every cap that is certainly exceeded (verdict `over`), routes' own caps included."""
-    return [_over(row, route) for route, row in every_row(review) if row.verdict == "over"]
+    caps = [_over(row, route) for route, row in every_row(review) if row.verdict == "over"]
+    return [*caps, *(_exceeded(row) for row in review.limits if row.exceeded)]
+
+
+def _exceeded(row: LimitRow) -> Over:
+    figure = FIRST_TOKEN if row.stage == FIRST_TOKEN else None
+    stage = TOTAL if figure else row.stage
+    return Over(stage, LIMIT, row.route, row.longest_ns, row.limit_ns, figure=figure, requests=row.exceeded)
 
 
 def every_row(review: Review) -> list[tuple[str | None, PercentileRow]]:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.causes.why import Why
+from overbudget.analysis.review.burn_down import Left, RunsOut
 from overbudget.analysis.review.first_token import FirstTokenCause
+from overbudget.analysis.review.limits import LimitRow
 from overbudget.analysis.review.measure import DatasetFacts, LostSpans
 from overbudget.analysis.review.parts_over import PartsOver
 from overbudget.analysis.review.rows import TOTAL, CallRow, FirstTokenRow, PercentileRow, StageRow
@@ -124,6 +126,7 @@ class Breakdown:
     any_of: tuple[Suspect, ...] = ()
     extreme: Extreme | None = None
     services: tuple[ServicePart, ...] = ()
+    left_of_ns: int | None = None  # the total cap at the percentile, of which `Review.left` says what is left
     largest_unattributed: Suspect | None = None  # the operation that takes half of the band or more outside every stage
 
 
@@ -223,6 +226,9 @@ class Review:
     remarks: tuple[str, ...] = ()
     parts_over: PartsOver | None = None
     waited: Waited | None = None
+    limits: tuple[LimitRow, ...] = ()
+    left: tuple[Left, ...] = ()
+    runs_out: tuple[RunsOut, ...] = ()
     first_token: tuple[FirstTokenRow, ...] = ()
     calls: tuple[CallRow, ...] = ()
     first_token_causes: tuple[FirstTokenCause, ...] = ()

@@ -39,6 +39,7 @@ def run(
     if write is not None:
         if not found.feasible:
             raise OverbudgetError(f"{write} was not written, because no limits keep this total.")
-        save_budget(write, budget_changes(found, route))
+        before = load_budget(write) if write.exists() else None
+        save_budget(write, budget_changes(found, before, route))
         if not as_json:
             show([Sentence(f"Written to {write}.")])

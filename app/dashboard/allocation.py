@@ -89,7 +89,8 @@ def _answer(view: View, found: Allocation) -> None:
 
 def _put(dataset: str, found: Allocation, route: str | None) -> None:
     try:
-        changed = edit_budget(budget_text(dataset), budget_changes(found, route))
+        text = budget_text(dataset)
+        changed = edit_budget(text, budget_changes(found, parse_budget(text), route))
         parse_budget(changed, "budget")
         set_budget_text(dataset, changed)
     except OverbudgetError as error:

@@ -51,7 +51,8 @@ def _caps(review: Review) -> list[dict[str, str]]:
         given: Any = review.budget or {}
         for key in place:
             given = given.get(key, {})
-        rows.append({"stage": name, **{f"p{p}": _written(given.get(f"p{p}")) for p in review.percentiles}})
+        columns = [*(f"p{p}" for p in review.percentiles), "max"]
+        rows.append({"stage": name, **{column: _written(given.get(column)) for column in columns}})
     return rows
 
 

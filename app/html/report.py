@@ -23,8 +23,10 @@ from overbudget.app.html.svg import breakdown_svg, waterfall_svg
 from overbudget.app.text.advice import advice_blocks
 from overbudget.app.text.audit import unclassified_blocks
 from overbudget.app.text.blocks import Notes, Sentence, opening
+from overbudget.app.text.burn_down import burn_down_blocks
 from overbudget.app.text.consistency import sentences as consistency_sentences
 from overbudget.app.text.headline import also, headline
+from overbudget.app.text.load import goodput_table
 from overbudget.app.text.load import sentences as load_sentences
 from overbudget.app.text.notes import warned
 from overbudget.app.text.review import breakdown_table, cause_tables, facts_text, latency_tables, review_notes
@@ -80,7 +82,7 @@ def _review(review: Review) -> list[str]:
         f"<h2>{MADE_OF}</h2>" if any(b.stages for b in review.breakdown) else "",
         breakdown_svg(review),
         _key(review),
-        html([*breakdown_table(review, "The same in figures"), *cause_tables(review)]),
+        html([*breakdown_table(review, "The same in figures"), *burn_down_blocks(review), *cause_tables(review)]),
     ]
 
 
@@ -106,7 +108,8 @@ def _advice(connection: duckdb.DuckDBPyConnection, name: str, budget: Budget | N
 
 def _behaviour(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters: Filters) -> list[str]:
     everyone = read_requests(connection, budget)
-    load = opening(load_sentences(load_of(connection, everyone, budget, filters)))
+    under_load = load_of(connection, everyone, budget, filters)
+    load = [*opening(load_sentences(under_load)), *goodput_table(under_load)]
     steady = opening(consistency_sentences(consistency_of(connection, everyone.select(filters), budget)))
     return ["<h2>Under load, and how steady</h2>", html([*load, *steady])]
 

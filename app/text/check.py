@@ -6,6 +6,7 @@ from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, PercentileRow
 from overbudget.app.text.blocks import Block, Points, Sentence
 from overbudget.app.text.first_token import figure_of_calls, late_first_token, what_of
+from overbudget.app.text.limits import exceeded_text
 from overbudget.app.text.notes import warned
 from overbudget.app.text.review import review_blocks
 from overbudget.app.text.why import all_slow, lately
@@ -22,7 +23,7 @@ def check_sentences(review: Review, broken: list[Over]) -> list[str]:
     """The outcome of a check: what could not be judged first, then every broken cap, or that none is."""
     unsure = unjudged(review)
     judged = [row for row in _capped(review) if row.verdict is not None]
-    if not judged:
+    if not judged and not review.limits:
         return ["The budget has no caps, so there is nothing to check."]
     said = warned(review)
     if unsure:
@@ -84,6 +85,8 @@ def _what(entry: Over) -> str:
 def _broken(entry: Over, review: Review) -> str:
     what = _what(entry)
     where = f" in {quoted(entry.route)}" if entry.route is not None else ""
+    if entry.requests is not None:
+        return exceeded_text(what, entry.route, entry.requests, entry.budget_ns, entry.latency_ns)
     if entry.failed:
         fail = (
             f"{percent(review.failed['share'])} of the requests fail"

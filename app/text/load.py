@@ -78,6 +78,16 @@ def _goodput(found: Load) -> list[str]:
     ]
 
 
+def goodput_table(found: Load) -> list[Block]:
+    """Goodput and p95 by requests in flight, for the report; nothing without caps."""
+    rows = [
+        [range_text(bin_), f"{bin_.goodput.finished:,}", rate_text(bin_), format_duration(bin_.p95_ns)]
+        for bin_ in found.bins
+        if bin_.goodput is not None
+    ]
+    return table("Goodput: requests a second that keep every cap", ["in flight", "of them", "a second", "p95"], rows)
+
+
 def rate_text(bin_: Bin) -> str:
     """Goodput in a table or sentence: `5.4`, `0.31`; a dash where it is unknown."""
     if bin_.goodput is None:

@@ -4,6 +4,7 @@ from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.app.text.blocks import Block, Column, Headline, Notes, Sentence, and_more
+from overbudget.app.text.burn_down import burn_down_blocks
 from overbudget.app.text.headline import also, headline
 from overbudget.app.text.notes import notes, warned
 from overbudget.app.text.tables import (
@@ -24,7 +25,12 @@ def review_blocks(review: Review) -> list[Block]:
     first, second = headline(review)
     tables = []
     if review.end_to_end and review.end_to_end[0].n:
-        tables = [*latency_tables(review), *breakdown_table(review), *cause_tables(review)]
+        tables = [
+            *latency_tables(review),
+            *breakdown_table(review),
+            *burn_down_blocks(review),
+            *cause_tables(review),
+        ]
     said = review_notes(review)
     return [
         Headline(first),

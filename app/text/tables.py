@@ -65,19 +65,22 @@ def percentile_rows(review: Review) -> list[Row]:
     """The whole request and each stage against their caps, a cell per percentile; empty where none is known."""
     if all(cell.text == TOO_FEW for cell in cells(review.end_to_end)):
         return []
-    lines = [Row("whole request", caps_text(review.end_to_end), cells(review.end_to_end), TOTAL)]
+    limit = {row.stage: row.limit_ns for row in review.limits if row.route is None}
+    total = caps_text(review.end_to_end, limit.get(TOTAL))
+    lines = [Row("whole request", total, cells(review.end_to_end), TOTAL)]
     if review.first_token:
-        lines.append(Row("first token", caps_text(review.first_token), _told_cells(review.first_token), FIRST_TOKEN))
+        first = caps_text(review.first_token, limit.get(FIRST_TOKEN))
+        lines.append(Row("first token", first, _told_cells(review.first_token), FIRST_TOKEN))
     for stage, rows in _by_stage(review.stages):
         if rows[0].part_of is not None:
             part = PART_WORDS[stage.removeprefix(f"{rows[0].part_of}.")]
-            lines.append(Row(f"  {part}", caps_text(rows), _told_cells(rows), rows[0].part_of))
+            lines.append(Row(f"  {part}", caps_text(rows, limit.get(stage)), _told_cells(rows), rows[0].part_of))
             continue
         # a stage without any span may still take time: nothing is known of it
         values = (
             tuple(Cell(NO_SPANS, row.verdict) for row in rows) if stage in review.unmatched["stages"] else cells(rows)
         )
-        lines.append(Row(stage, caps_text(rows), values))
+        lines.append(Row(stage, caps_text(rows, limit.get(stage)), values))
     return lines
 
 
@@ -216,10 +219,11 @@ def interval_text(row: PercentileRow) -> str:
     return f"{said}, if independent" if assumed else said
 
 
-def caps_text(rows: Sequence[PercentileRow]) -> str:
-    """The caps as given: `500 ms p50, 2.00 s p95`; each at the highest percentile it applies to."""
-    caps: dict[int, int] = {row.budget_ns: row.percentile for row in rows if row.budget_ns is not None}
-    return ", ".join(f"{format_duration(cap)} p{percentile}" for cap, percentile in caps.items())
+def caps_text(rows: Sequence[PercentileRow], limit_ns: int | None = None) -> str:
+    """The caps as given: `500 ms p50, 2.00 s p95, 3.00 s max`; each at the highest percentile it applies to."""
+    caps: dict[int, int] = {row.budget_ns: row.percentile for row in rows if row.budget_ns not in (None, limit_ns)}
+    said = [f"{format_duration(cap)} p{percentile}" for cap, percentile in caps.items()]
+    return ", ".join([*said, f"{format_duration(limit_ns)} max"] if limit_ns is not None else said)
 
 
 def _by_stage(rows: Sequence[StageRow]) -> list[tuple[str, list[StageRow]]]:

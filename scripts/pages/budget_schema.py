@@ -65,7 +65,10 @@ def caps(what: str) -> Schema:
     return {
         "type": "object",
         "description": what,
-        "properties": {p: {**DURATION, "description": f"Longest time at {p}"} for p in SUGGESTED},
+        "properties": {
+            **{p: {**DURATION, "description": f"Longest time at {p}"} for p in SUGGESTED},
+            "max": {**DURATION, "description": "No request may take longer"},
+        },
         "patternProperties": {PERCENTILE: DURATION},
         "additionalProperties": False,
     }

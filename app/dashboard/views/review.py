@@ -10,7 +10,7 @@ from overbudget.app.charts.breakdown import breakdown_figure
 from overbudget.app.charts.exceedance import exceedance_figure
 from overbudget.app.charts.heatmap import over_time_figure
 from overbudget.app.charts.parts import key_of
-from overbudget.app.dashboard import allocation, blocks, cache, examples, sidebar, state
+from overbudget.app.dashboard import allocation, blocks, burn_down, cache, examples, sidebar, state
 from overbudget.app.dashboard.cap_editor import cap_editor
 from overbudget.app.dashboard.report import report_button
 from overbudget.app.server.workspace import sample_of
@@ -32,6 +32,7 @@ if any(made_of.stages for made_of in review.breakdown):
         breakdown_figure(review), "breakdown", "Mean times of the requests nearest to each percentile, stacked"
     )
     blocks.colour_key(key_of(review))
+    burn_down.picture(review)
 if len(table):
     grid = grid_of(table.start_ns, table.latency_ns)
     said, rows = examples.example_requests(review, table, grid)

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overbudget.analysis.allocate.allocate import Allocation, allocate
+from overbudget.analysis.allocate.allocate import Allocation, allocate, budget_changes
+from overbudget.analysis.budget.file import edit_budget, parse_budget
+from overbudget.analysis.budget.model import LIMIT
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.whatif.whatif import Workbench
 from overbudget.store.dataset import open_dataset
@@ -131,3 +133,34 @@ def test_a_fixed_stage_that_does_not_occur_is_named_with_what_was_meant(tmp_path
         allocate(here, 95, 1500 * MS, fixed=["retreival"])
     with pytest.raises(OverbudgetError, match="No stage is left"):
         allocate(here, 95, 1500 * MS, fixed=list(STAGES))
+
+
+WRITTEN = """# ours
+[budget]  # agreed in May
+p50 = "1s"
+p90 = "1.5s"
+p99 = "1.2s"
+
+[stages.tools]
+p95 = "30s"  # generous
+p50 = "1ms"
+"""
+
+
+@pytest.mark.parametrize("route", [None, "POST /chat"])
+def test_written_into_a_budget_they_replace_what_contradicts_them_and_nothing_else(
+    tmp_path: Path, route: str | None
+) -> None:
+    found = allocate(bench(tmp_path, drawn(8)), 95, 1400 * MS)
+    text = WRITTEN.replace('p99 = "1.2s"\n', "")
+    if route is not None:
+        text = f'{text}\n[routes."POST /chat"]\np99 = "900ms"\n'
+    changed = edit_budget(text, budget_changes(found, parse_budget(text), route))
+    budget = parse_budget(changed).for_route("POST /chat")
+    assert budget.caps == ({50: 1000 * MS, 95: 1400 * MS} if route is None else {95: 1400 * MS})
+    limits = {stage: budget.stage_caps(stage)[LIMIT] for stage in STAGES}
+    assert limits == limits_of(found)
+    assert budget.stage_caps("tools").get(95) is None
+    assert budget.stage_caps("tools").get(50) == (MS if route is None else None)
+    assert "# ours" in changed
+    assert "# agreed in May" in changed
