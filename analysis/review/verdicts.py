@@ -1,7 +1,7 @@
 """The verdict on a percentile: docs/reference/method.md, "Budgets and verdicts"."""
 
 from overbudget.analysis.budget.caps import cap_of
-from overbudget.analysis.budget.model import Caps
+from overbudget.analysis.budget.model import LIMIT, Caps
 from overbudget.analysis.common.percentiles import Quantile, Share
 from overbudget.analysis.review.rows import PercentileRow, Verdict
 
@@ -49,7 +49,8 @@ def failure_verdict(failed: Share | None, percentile: int) -> Verdict | None:
 
 
 def percentile_row(quantile: Quantile, caps: Caps, failed: Share | None = None) -> PercentileRow:
-    cap = cap_of(caps, quantile.percentile)
+    """A percentile against its cap. A limit (`max`) is judged request by request (see limits), not by percentiles."""
+    cap = cap_of({p: ns for p, ns in caps.items() if p != LIMIT}, quantile.percentile)
     ns = cap.ns if cap and not cap.borrowed else None
     said = verdict(quantile, ns)
     by_failures = failure_verdict(failed, quantile.percentile) if ns is not None else None
