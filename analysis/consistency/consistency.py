@@ -3,7 +3,8 @@
 A steady slower model can beat a fast erratic one (docs/reference/method.md, Consistency), so models are shown side by side.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 import duckdb
@@ -16,9 +17,11 @@ from overbudget.analysis.budget.model import Budget, Caps
 from overbudget.analysis.common.percentiles import F64, I64, quantiles
 from overbudget.analysis.consistency.bimodality import Modes, two_modes
 from overbudget.analysis.consistency.conversations import Conversations, conversations
+from overbudget.analysis.requests.parts import occurring_parts, part_ns
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import GOOD, UNKNOWN, Filters, RequestTable, iso
 from overbudget.kernels.arrow import coded, numbers, row_of
+from overbudget.stages.names import part_of
 
 S = TypeVar("S", bound="Spread")
 
@@ -50,6 +53,7 @@ class Spread:
     windows: int | None
     windows_over_budget: int | None
     bimodal: Modes | None
+    part_of: str | None = field(default=None, kw_only=True)  # the stage that this is a part of
 
 
 @dataclass(frozen=True)
@@ -127,12 +131,19 @@ def consistency_of(
         for place, stage in enumerate(table.stages)
         if table.stage_ns[:, place].any()
     ]
+
+    def parts_of(stage: str) -> Iterator[Spread]:
+        for name in occurring_parts(table):
+            if part_of(name) == stage:
+                ns = part_ns(table, name)
+                yield replace(spread(name, np.flatnonzero(ns > 0), ns, held_to.stage_caps(name)), part_of=stage)
+
     hour = table.start_ns // HOUR_NS
     hours = [(iso(int(h) * HOUR_NS)[:16] + "Z", np.flatnonzero(hour == h)) for h in np.unique(hour)[-MOST_ROWS:]]
     routes = sorted(here, key=lambda name: -int(table.route.count()[table.route.names.index(name)]))[:MOST_ROWS]
     return Consistency(
         total=spread("whole request", everyone, table.latency_ns, held_to.caps),
-        stages=_least_predictable_first(stages),
+        stages=tuple(one for stage in _least_predictable_first(stages) for one in (stage, *parts_of(stage.name))),
         models=_least_predictable_first(_models(connection, table, window, held_to)),
         routes=_least_predictable_first(
             [

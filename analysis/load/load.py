@@ -1,5 +1,6 @@
 """Does the service stay fast under load? Latency and stage times against requests in flight and against arrivals."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import F64, I64, Quantile, quantiles
 from overbudget.analysis.common.probability import student_above
 from overbudget.analysis.load.goodput import Activity, Goodput, goodput_of, kept_all, peak_of
+from overbudget.analysis.requests.parts import occurring_parts, part_ns
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.table import UNKNOWN, Filters, RequestTable
@@ -19,7 +21,7 @@ from overbudget.analysis.review.rows import Verdict
 from overbudget.analysis.review.verdicts import verdict
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.stages.attribute_keys import QUEUE_KEY
-from overbudget.stages.names import ASKS_PERSON
+from overbudget.stages.names import ASKS_PERSON, part_of
 from overbudget.stages.waits_for_person import Waits
 
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1)  # finer at the top, where a service breaks
@@ -27,6 +29,7 @@ LEAST_IN_BIN = 20  # requests
 GROWN = 1.2  # times the time under the least load counts as growth
 LEAST_PART = 0.02  # of a request's time: smaller growth does not count
 ALPHA = 0.05
+MAINLY = 2 / 3  # of a stage's growth that one of its parts must be, to be named
 ARRIVALS = 20  # arrivals that the window of the arrival rate holds on average
 WINDOW_NS = (1_000_000_000, 60_000_000_000)  # the least and the longest
 MODEL_KEYS = ("gen_ai.latency.time_in_model_prefill", "gen_ai.latency.time_in_model_decode", QUEUE_KEY)
@@ -36,7 +39,7 @@ MODEL_KEYS = ("gen_ai.latency.time_in_model_prefill", "gen_ai.latency.time_in_mo
 class Bin:
     """Requests under similar load, with 95 % intervals, None where the requests are too few for one.
 
-    `server` has the mean times that the inference server reports, in ns per request, for the keys that occur.
+    `parts` has the mean times of the parts of stages, over the requests that record them. `server` has the mean times that the inference server reports, in ns per request, for the keys that occur.
     """
 
     low: float
@@ -51,6 +54,7 @@ class Bin:
     verdict: str | None
     stages: tuple[dict[str, Any], ...]
     server: dict[str, int]
+    parts: tuple[dict[str, Any], ...] = ()
     goodput: Goodput | None = None  # by requests in flight, with a budget
 
 
@@ -71,6 +75,7 @@ class Load:
     breaks_at: int | None
     may_break_at: int | None
     budget_ns: int | None
+    part_to_grow: str | None = None  # the part that most of its growth is
     goodput_peaks_at: int | None = None  # requests in flight; None unless it certainly falls with more
     judged: bool = False  # whether goodness is recorded, so that goodput has good answers alone
     sampled: str | None = None  # why there is no answer, where only some traces were kept
@@ -130,12 +135,14 @@ def load_of(
         goodput = goodput_of(activity, counts, cuts)
     peak = peak_of(goodput)
     stage, at = first_to_grow(table, place, [int(bin_.low) for bin_ in bins])
+    part = _mainly(bins, stage, at)
     return Load(
         bins=tuple(replace(bin_, goodput=one) for bin_, one in zip(bins, goodput, strict=True)),
         arrivals=_bins(table, rate[rows], server, cap),
         rate_window_ns=window,
         first_to_grow=stage,
         grows_at=at,
+        part_to_grow=part,
         breaks_at=_from_here_on([bin_.verdict == "over" for bin_ in bins], bins),
         may_break_at=_from_here_on([_may_break(bin_, cap) for bin_ in bins], bins),
         budget_ns=cap,
@@ -222,7 +229,32 @@ def _bin(table: RequestTable, load_of_each: F64, server: dict[str, F64], rows: I
             if mean > 0
         ),
         server={key: round(float(ns[rows].mean())) for key, ns in server.items()},
+        parts=tuple(_parts(table, rows)),
     )
+
+
+def _parts(table: RequestTable, rows: I64) -> Iterator[dict[str, Any]]:
+    """The mean of each part that any of these requests records."""
+    for name in occurring_parts(table):
+        ns = part_ns(table, name)[rows]
+        told = ns[ns >= 0]
+        if len(told):
+            yield {"stage": name, "part_of": part_of(name), "mean_ns": round(float(told.mean()))}
+
+
+def _mainly(bins: tuple[Bin, ...], stage: str | None, at: int | None) -> str | None:
+    """The part that makes up most of a stage's growth from the first bin to the one that begins at `at`; None where none does."""
+    if stage is None or at is None:
+        return None
+    grown = (bins[0], next(one for one in bins if int(one.low) == at))
+    whole, parts = ([_means(one.stages) for one in grown], [_means(one.parts) for one in grown])
+    more = whole[1].get(stage, 0) - whole[0].get(stage, 0)
+    by_part = {name: ns - parts[0].get(name, 0) for name, ns in parts[1].items() if part_of(name) == stage}
+    return next((name for name, ns in by_part.items() if more > 0 and ns >= MAINLY * more), None)
+
+
+def _means(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    return {row["stage"]: row["mean_ns"] for row in rows}
 
 
 def _verdict(p50: Quantile, p95: Quantile, cap: int | None) -> Verdict | None:

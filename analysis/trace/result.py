@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from overbudget.stages.names import part_of
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -77,6 +79,8 @@ class TraceRequest:
     user_ns: int  # of which it waited for a person
     complete: bool
     critical_path: list[Segment]
+    first_token_ns: int | None = None  # of its answer, from its start
+    parts: dict[str, int] = field(default_factory=dict)  # time in parts of stages, by name
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ def _request_dict(request: TraceRequest) -> dict[str, Any]:
         "user_ns": request.user_ns,
         "latency_ns": request.duration_ns - request.user_ns,
         "complete": request.complete,
+        "first_token_ns": request.first_token_ns,
+        "parts": [{"stage": name, "part_of": part_of(name), "part_ns": ns} for name, ns in request.parts.items()],
         "critical_path": [
             {
                 "span_id": s.span_id,

@@ -129,6 +129,10 @@ FROM data.spans s JOIN data.tree t USING (span_no) JOIN operations o ON o.operat
 JOIN data.stages g USING (stage_id) JOIN data.resources r USING (resource_id) LEFT JOIN data.skew k USING (span_no)
 LEFT JOIN data.model_calls c USING (span_no) WHERE s.trace_id = $1 ORDER BY t.start_ns, t.end_ns DESC, t.node
 """
+_PARTS = """
+SELECT request_span_id, list(stage || '.' || part ORDER BY part), list(part_ns ORDER BY part) FROM stage_parts
+WHERE trace_id = $1 GROUP BY request_span_id
+"""
 _EVENTS = "SELECT e.span_no, e.time_ns, e.name, map_from_entries(e.attributes) FROM data.events e"
 _LINKS = "SELECT e.span_no, e.linked_trace_id, e.linked_span_id, map_from_entries(e.attributes) FROM data.links e"
 
@@ -169,12 +173,19 @@ def _requests(cursor: duckdb.DuckDBPyConnection, trace_id: str) -> tuple[list[Tr
         segments.setdefault(request, []).append(Segment(span_id, start, end, *what))
         own[span_id] = own.get(span_id, 0) + end - start
     rows = cursor.execute(
-        "SELECT span_id, route, duration_ns, user_ns, complete FROM requests WHERE trace_id = $1 ORDER BY start_ns, request_no",
+        """SELECT span_id, route, duration_ns, user_ns, complete, ttft_ns FROM requests WHERE trace_id = $1
+           ORDER BY start_ns, request_no""",
         [trace_id],
     ).fetchall()
+    parts = {
+        span_id: dict(zip(names, ns, strict=True))
+        for span_id, names, ns in cursor.execute(_PARTS, [trace_id]).fetchall()
+    }
     found = [
-        TraceRequest(span_id, route, duration, waited, complete, segments.get(span_id, []))
-        for span_id, route, duration, waited, complete in rows
+        TraceRequest(
+            span_id, route, duration, waited, complete, segments.get(span_id, []), first, parts.get(span_id, {})
+        )
+        for span_id, route, duration, waited, complete, first in rows
     ]
     return found, own
 

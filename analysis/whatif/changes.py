@@ -13,7 +13,7 @@ from overbudget.store.errors import OverbudgetError
 
 @dataclass(frozen=True)
 class Cap:
-    """A stage takes at most this long per request, or an operation per call."""
+    """A stage or part of a stage takes at most this long per request, or an operation per call."""
 
     what: str
     ns: int
@@ -24,7 +24,7 @@ class Cap:
 
 @dataclass(frozen=True)
 class Scale:
-    """A stage or an operation takes `factor` times as long."""
+    """A stage, a part of a stage or an operation takes `factor` times as long."""
 
     what: str
     factor: float

@@ -11,11 +11,15 @@ from overbudget.analysis.budget.problems import question
 from overbudget.analysis.requests.table import I32, RequestTable
 from overbudget.analysis.whatif.changes import Cache, Cap, Change, Drop, DropRetries, Parallel, Scale, Servers, Tokens
 from overbudget.analysis.whatif.lines import Line
+from overbudget.analysis.whatif.part_factor import request_factor, share_in_part
 from overbudget.analysis.whatif.replay_input import ReplayInput
 from overbudget.analysis.whatif.token_costs import token_factor
 from overbudget.kernels.jit import kernel
 from overbudget.kernels.replay import F64, NodeChanges, no_change, spread
+from overbudget.stages.names import PART_NAMES, part_of
 from overbudget.store.errors import OverbudgetError
+
+TIMED_PARTS = (".first_token", ".writing")  # known for every span of a call; others for the call as a whole
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,11 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
     factor, group, groups, at_once, _ = no_change(len(nodes.request))
     retry_of = nodes.replay_input.shape.retry_of
     dropped = np.zeros(len(factor), bool)  # failed calls that are left out: their retry takes their place
+    saved = np.zeros((2, len(factor)))  # by parts of stages: of calls as a whole, of each of their spans
     for change in changes:
         match change:
+            case Cap() | Scale() if (whole := part_of(change.what)) is not None:
+                saved[int(change.what.endswith(TIMED_PARTS))] += _part_saves(change, whole, nodes)
             case Cap() | Scale():
                 factor *= _time_factor(change, nodes)
             case Cache():
@@ -60,6 +67,8 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
                 factor *= _below(token_factor(change, nodes.replay_input.model_calls, len(factor)), nodes)
             case Servers():
                 _is_operation(change.operation, nodes)
+    of_call, of_span = np.maximum(1 - saved, 0)
+    factor *= of_span * _below(of_call, nodes) if saved.any() else 1.0
     at_once |= (retry_of >= 0) & dropped[retry_of]
     gone = _below(np.where(dropped, 0.0, 1.0), nodes) == 0
     return NodeChanges(factor, group, groups, at_once, gone)
@@ -82,9 +91,17 @@ def _dropped(change: Drop, nodes: Nodes) -> npt.NDArray[np.bool_]:
 def _is_operation(name: str, nodes: Nodes) -> npt.NDArray[np.bool_]:
     """The nodes of an operation."""
     if name not in nodes.replay_input.names:
-        known = [*nodes.table.stages, *nodes.replay_input.names]
+        known = [*nodes.table.stages, *PART_NAMES, *nodes.replay_input.names]
         raise OverbudgetError(f"There is no stage or operation `{name}`.{question(name, known)}")
     return np.asarray(nodes.replay_input.operation == nodes.replay_input.names.index(name))
+
+
+def _part_saves(change: Cap | Scale, stage: str, nodes: Nodes) -> F64:
+    """The share of each span's time that a change of a part takes away; what different parts take away adds up."""
+    given = nodes.replay_input
+    of_stage = nodes.table.stages.index(stage)
+    share = share_in_part(nodes.connection, change.what, given.tree, given.stage, of_stage, given.queued)
+    return np.asarray(share * (1 - np.append(request_factor(change, nodes.table), 1.0)[nodes.request]))
 
 
 def _time_factor(change: Cap | Scale, nodes: Nodes) -> F64:

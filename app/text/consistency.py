@@ -40,7 +40,7 @@ def sentences(found: Consistency) -> list[str]:
         said[0] += (
             f" It is over its cap of {format_duration(total.budget_ns)} in {total.windows_over_budget} of {total.windows} windows of time."
         )
-    known = [(one.p95_ns - one.p50_ns, one) for one in found.stages if one.p95_ns is not None]
+    known = [(one.p95_ns - one.p50_ns, one) for one in found.stages if one.p95_ns is not None and not one.part_of]
     if known:
         spread = max(known, key=lambda pair: pair[0])[1]
         times = f"{format_duration(spread.p95_ns)} at p95 against {format_duration(spread.p50_ns)} at the median"
@@ -86,7 +86,8 @@ def _spreads(title: str, found: Sequence[Spread]) -> list[Block]:
         windows = f"{one.windows_over_budget} of {one.windows}" if one.windows else "–"
         within = [format_duration(one.budget_ns), share_text(one.within_budget), windows] if capped else []
         answers = [share_text(one.good)] if good else []
-        rows.append([quoted(one.name)[1:-1], f"{one.requests:,}", *times, ratio, *within, *answers])
+        name = quoted(one.name)[1:-1] if one.part_of is None else f"  {stage_name(one.name)}"
+        rows.append([name, f"{one.requests:,}", *times, ratio, *within, *answers])
     return table(title, columns, rows, and_more(len(found) - MOST_ROWS))
 
 

@@ -57,7 +57,10 @@ def _breaks(found: Load, first: str) -> str:
 def _grows(found: Load) -> str:
     if found.first_to_grow is None:
         return "No stage grows with the load."
-    return f"The first stage to grow is {stage_name(found.first_to_grow)}, from {found.grows_at:,} in flight on."
+    mainly = f" (most of it {stage_name(found.part_to_grow)})" if found.part_to_grow else ""
+    return (
+        f"The first stage to grow is {stage_name(found.first_to_grow)}{mainly}, from {found.grows_at:,} in flight on."
+    )
 
 
 def _goodput(found: Load) -> list[str]:
@@ -110,11 +113,12 @@ def _bins(title: str, load: str, bins: Sequence[Bin]) -> list[Block]:
         for stage in bin_.stages:
             largest[stage["stage"]] = max(largest.get(stage["stage"], 0), stage["mean_ns"])
     shown = sorted(largest, key=lambda stage: -largest[stage])[:MOST_STAGES]
+    parts = list(dict.fromkeys(part["stage"] for bin_ in bins for part in bin_.parts))
     server = sorted({key for bin_ in bins for key in bin_.server})
     goodput = any(bin_.goodput is not None for bin_ in bins)
     rows: list[list[str | Cell]] = []
     for bin_ in bins:
-        means = {stage["stage"]: stage["mean_ns"] for stage in bin_.stages}
+        means = {stage["stage"]: stage["mean_ns"] for stage in (*bin_.stages, *bin_.parts)}
         known = bin_.p95_low_ns is not None and bin_.p95_high_ns is not None
         interval = f"{format_duration(bin_.p95_low_ns)} – {format_duration(bin_.p95_high_ns)}" if known else "too few"
         rows.append(
@@ -126,6 +130,7 @@ def _bins(title: str, load: str, bins: Sequence[Bin]) -> list[Block]:
                 interval,
                 *([rate_text(bin_)] if goodput else []),
                 *(format_duration(means.get(stage, 0)) for stage in shown),
+                *(format_duration(means.get(part)) for part in parts),
                 *(format_duration(bin_.server.get(key, 0)) for key in server),
             ]
         )
@@ -137,6 +142,7 @@ def _bins(title: str, load: str, bins: Sequence[Bin]) -> list[Block]:
         "between (95 %)",
         *(["goodput/s"] if goodput else []),
         *shown,
+        *(part.replace(".", ": ").replace("_", " ") for part in parts),
         *(key.split(".")[-1] for key in server),
     ]
     return table(title, [Column(column) for column in columns], rows)

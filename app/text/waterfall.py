@@ -2,7 +2,7 @@
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.trace.result import Trace, TraceSpan
-from overbudget.app.text.words import clean, count
+from overbudget.app.text.words import clean, count, stage_name
 
 MOST_ROWS = 200
 
@@ -25,13 +25,14 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
                 hops[segment.span_id] = segment.hop_to
     meanwhile = trace.meanwhile_ns
     title, *requests = heading(trace)
-    lines = [title, *(f"{request}; # is its critical path" for request in requests)]
+    lines = [title, *(f"{line}; # is its critical path" if line.startswith("request") else line for line in requests)]
     lines.append("")
     for span in shown:
         label = _cut("  " * min(span.depth, 12) + _name(span), label_width).ljust(label_width)
         bar = _bar(span, segments.get(span.span_id, []), start, total, bar_width)
         duration = format_duration(span.end_ns - span.start_ns) if span.ended else "no end"
         marks = [span.stage if span.stage != "unattributed" else "-"]
+        marks += [f"first token after {format_duration(span.first_token_ns)}"] if span.first_token_ns >= 0 else []
         marks += ["ERROR"] if span.status_code == "ERROR" else []
         marks += ["orphan"] if span.orphan else []
         marks += [f"→ {clean(hops[span.span_id])}"] if span.span_id in hops else []
@@ -52,6 +53,10 @@ def heading(trace: Trace) -> list[str]:
         note = "" if request.complete else " (incomplete)"
         note += f", {format_duration(request.user_ns)} of it waiting for a person" if request.user_ns else ""
         lines.append(f"request {clean(request.route)}: {format_duration(request.duration_ns)}{note}")
+        parts = [f"{format_duration(ns)} {stage_name(part)}" for part, ns in request.parts.items()]
+        if request.first_token_ns is not None:
+            parts.insert(0, f"first token after {format_duration(request.first_token_ns)}")
+        lines += [f"  {', '.join(parts)}"] if parts else []
     return lines
 
 

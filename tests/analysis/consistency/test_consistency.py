@@ -169,3 +169,17 @@ def test_tokens_of_a_model_are_timed_by_its_own_calls_of_the_requests_that_are_s
         (model,) = consistency(connection, filters=Filters(route="POST /chat")).models
     assert model.time_per_output_token_p50_ns == 20 * MS
     assert model.ttft_p50_ns is None
+
+
+def test_parts_of_a_stage_stand_below_it_with_their_own_spread_and_cap(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(100):
+        told = {"first_token_ns": 50 * MS, "writing_ns": (100 + number) * MS}
+        builder.request(Work("inference", sum(told.values()), "chat", call=told), Work("tools", 5 * MS))
+    budget = parse_budget('[stages."inference.writing"]\np95 = "149ms"')
+    found = consistency(open_dataset(builder.write(tmp_path / "parts.duckdb")), budget)
+    names = [(one.name, one.part_of) for one in found.stages]
+    place = names.index(("inference", None))
+    assert names[place + 1 : place + 3] == [("inference.first_token", "inference"), ("inference.writing", "inference")]
+    writing = found.stages[place + 2]
+    assert (writing.p50_ns, writing.within_budget) == (round(149.5 * MS), 0.5)

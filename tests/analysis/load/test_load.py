@@ -12,9 +12,10 @@ from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.load.load import Load, arrival_rate, bin_cuts, holm, load, others_in_flight, welch
 from overbudget.analysis.requests.read import read_requests
 from overbudget.app.server.workspace import SAMPLES
+from overbudget.app.text.load import sentences
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
-from tests.dataset_builder import MS, DatasetBuilder, S, Work
+from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
 from tests.span_dump import Span, dataset
 
 
@@ -138,3 +139,19 @@ def test_a_wait_that_a_budgets_own_rules_name_counts_as_the_last_of_its_request(
     everyone = read_requests(connection, budget)
     assert everyone.user_ns.tolist() == [8 * S, 0]
     assert others_in_flight(connection, everyone).tolist() == [0, 1]
+
+
+def test_the_part_that_grows_with_load_is_named_below_its_stage(tmp_path: Path) -> None:
+    """Under company the first token waits; writing takes as long as alone."""
+    builder = DatasetBuilder()
+    for number in range(120):
+        busy = number % 2
+        told = {"first_token_ns": (900 if busy else 100) * MS + number * MS // 10, "writing_ns": 300 * MS}
+        work = Work("inference", told["first_token_ns"] + told["writing_ns"], "chat", call=told)
+        start = FIRST_START_NS + number // 2 * 10 * S + busy * 50 * MS
+        builder.request(work, start_ns=start)
+    found = load(open_dataset(builder.write(tmp_path / "busy.duckdb")))
+    assert (found.first_to_grow, found.part_to_grow) == ("inference", "inference.first_token")
+    means = {part["stage"]: round(part["mean_ns"] / MS) for part in found.bins[-1].parts}
+    assert means == {"inference.first_token": 906, "inference.writing": 300}
+    assert "(most of it waiting for the first token in inference)" in " ".join(sentences(found))

@@ -11,6 +11,7 @@ from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
 from tests.analysis.health.test_audit import span
+from tests.dataset_builder import DatasetBuilder, Work
 from tests.span_dump import FIRST_START_NS, MS, Span, dataset
 
 
@@ -95,3 +96,19 @@ def test_the_beginning_of_an_id_is_enough_where_only_one_begins_so(tmp_path: Pat
     for wanted in ("fe", "", "-"):
         with pytest.raises(OverbudgetError, match=f"There is no trace '{wanted}'"):
             find_trace_id(connection, wanted)
+
+
+def test_a_request_tells_its_first_token_and_its_parts(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    call = {"first_token_ns": 30 * MS, "writing_ns": 70 * MS}
+    builder.request(Work("tools", 5 * MS), Work("inference", 100 * MS, "chat", call=call), ttft_ns=35 * MS)
+    trace = load_trace(open_dataset(builder.write(tmp_path / "d.duckdb")), f"{1:032x}")
+    said = trace.as_dict()["requests"][0]
+    assert said["first_token_ns"] == 35 * MS
+    assert said["parts"] == [
+        {"stage": "inference.first_token", "part_of": "inference", "part_ns": 30 * MS},
+        {"stage": "inference.writing", "part_of": "inference", "part_ns": 70 * MS},
+    ]
+    text = waterfall(trace)
+    assert "first token after 35 ms, 30 ms waiting for the first token in inference, 70 ms writing in inference" in text
+    assert "inference first token after 30 ms" in text
