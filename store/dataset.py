@@ -19,7 +19,7 @@ import duckdb
 from overbudget.store.errors import OverbudgetError
 from overbudget.store.limits import limit
 from overbudget.store.lock import writing
-from overbudget.store.relations import lay_out, require_own
+from overbudget.store.relations import lay_out, require_no_macros, require_own
 from overbudget.store.versions import require_readable, write_versions
 
 BUILD_MEMORY = "350MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
@@ -199,6 +199,7 @@ def open_dataset(path: str | os.PathLike[str], space: Space | None = None) -> du
     except (duckdb.Error, RuntimeError) as error:
         raise OverbudgetError(f"{path} cannot be opened as a dataset: {str(error).splitlines()[0]}") from error
     try:
+        require_no_macros(connection, path)
         _require_whole(connection, path)
         require_own(connection, path)
         require_readable(connection, path)

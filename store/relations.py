@@ -67,39 +67,68 @@ KNOWN = "a25f3667f2cda88b"
 
 Catalogue = dict[str, str]
 
-# System functions by full name: a file may contain macros of the same names.
-_CATALOGUE = """
-SELECT if(schema_name = 'main', '', schema_name || '.') || table_name, sql FROM system.main.duckdb_tables() WHERE NOT internal
-UNION ALL
-SELECT if(schema_name = 'main', '', schema_name || '.') || view_name, sql FROM system.main.duckdb_views() WHERE NOT internal
-"""
+# System functions by full name, and macros first: a file may contain macros of the same names, or of an operator's.
 _MACROS = "SELECT function_name FROM system.main.duckdb_functions() WHERE NOT internal LIMIT 1"
+_CATALOGUE = """
+SELECT if(schema_name = 'main', '', schema_name || '.') || table_name, sql, comment FROM system.main.duckdb_tables() WHERE NOT internal
+UNION ALL
+SELECT if(schema_name = 'main', '', schema_name || '.') || view_name, sql, comment FROM system.main.duckdb_views() WHERE NOT internal
+"""
+_STRANGE = """
+SELECT 'the trigger', trigger_name FROM system.main.duckdb_triggers()
+UNION ALL SELECT 'the index', index_name FROM system.main.duckdb_indexes()
+UNION ALL SELECT 'the sequence', sequence_name FROM system.main.duckdb_sequences()
+UNION ALL SELECT 'the schema', schema_name FROM system.main.duckdb_schemas() WHERE NOT internal AND schema_name NOT IN ('main', 'data')
+"""  # a trigger would run when something is appended
+LONGEST_COMMENT = 1_000  # characters: ours have 200
+
+
+def require_no_macros(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Errors: OverbudgetError where the file holds macros. Before it is known, no function may be called but by its full name."""
+    if macro := connection.execute(_MACROS).fetchone():
+        raise _distrusted(path, "the macro", macro[0])
 
 
 def require_own(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Errors: OverbudgetError where the file holds other relations, columns or views than this version writes, or macros."""
-    found = catalogue(connection)
-    if digest(found) != KNOWN and found != (own := own_catalogue()):
-        if missing := [name for name in FIRST_RELATIONS if name not in found]:
-            raise OverbudgetError(
-                f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}."
-            )
+    """Errors: OverbudgetError where the file holds other relations, columns or views than this version writes, or macros,
+    triggers, indexes, sequences, schemas or long comments. Nothing that it defines is run to find out."""
+    require_no_macros(connection, path)
+    rows = connection.execute(_CATALOGUE).fetchall()
+    if long := [name for name, _, comment in rows if len(comment or "") > LONGEST_COMMENT]:
+        raise _distrusted(path, "a very long comment on", long[0])
+    found = _as_catalogue(rows)
+    if len(found) < len(rows) or digest(found) != KNOWN and found != own_catalogue():
+        raise _other_relations(connection, path, found)
+    if strange := connection.execute(_STRANGE).fetchone():
+        raise _distrusted(path, *strange)
+
+
+def _distrusted(path: Path, what: str, name: str) -> OverbudgetError:
+    return OverbudgetError(
+        f"{path} was not written by overbudget: it contains {what} {name[:80]!r}. Do not trust this file."
+    )
+
+
+def _other_relations(connection: duckdb.DuckDBPyConnection, path: Path, found: Catalogue) -> OverbudgetError:
+    """What is to be said of a file with other relations. Only of our own table of versions is anything read."""
+    if missing := [name for name in FIRST_RELATIONS if name not in found]:
+        return OverbudgetError(
+            f"{path} is a DuckDB file but not a dataset of overbudget: it has no relation {missing[0]}."
+        )
+    own = own_catalogue()
+    if found.get("data.about") in (own["data.about"], None):
         require_readable(connection, path)
-        other = sorted(name for name in {*found, *own} if found.get(name) != own.get(name))
-        raise OverbudgetError(
-            f"{path} was not made by this version of overbudget: its relation {other[0]} is "
-            f"{'different' if other[0] in found else 'missing'}. "
-            f"Make it again with: overbudget ingest DUMP --to {path}"
-        )
-    if macro := connection.execute(_MACROS).fetchone():
-        raise OverbudgetError(
-            f"{path} was not written by overbudget: it contains a macro, {macro[0][:80]!r}. Do not trust this file."
-        )
+    other = sorted(name for name in {*found, *own} if found.get(name) != own.get(name))
+    return OverbudgetError(
+        f"{path} was not made by this version of overbudget: its relation {other[0] if other else min(found)} is "
+        f"{'missing' if other and other[0] not in found else 'different'}. "
+        f"Make it again with: overbudget ingest DUMP --to {path}"
+    )
 
 
-def catalogue(connection: duckdb.DuckDBPyConnection) -> Catalogue:
-    """Each table and view of an open file with the SQL that makes it."""
-    return dict(connection.execute(_CATALOGUE).fetchall())
+def _as_catalogue(rows: list[tuple[str, str, str | None]]) -> Catalogue:
+    """Each table and view with the SQL that makes it."""
+    return {name: sql for name, sql, _ in rows}
 
 
 @cache
@@ -107,7 +136,7 @@ def own_catalogue() -> Catalogue:
     """The catalogue that this version writes."""
     with duckdb.connect(config={"threads": "1"}) as connection:
         lay_out(connection)
-        return catalogue(connection)
+        return _as_catalogue(connection.execute(_CATALOGUE).fetchall())
 
 
 def digest(found: Catalogue) -> str:

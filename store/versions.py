@@ -25,10 +25,10 @@ def write_versions(connection: "duckdb.DuckDBPyConnection") -> None:
 def require_readable(connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
     """Errors: OverbudgetError where the dataset was made for other versions than these."""
     has_about = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'data' AND table_name = 'about'"
+        "SELECT count(*) FROM system.main.duckdb_tables() WHERE schema_name = 'data' AND table_name = 'about'"
     ).fetchall()[0][0]
     said = (
-        connection.execute("SELECT format_version, method_version, made_by FROM data.about").fetchall()
+        connection.execute("SELECT format_version, method_version, made_by FROM data.about LIMIT 1").fetchall()
         if has_about
         else []
     )

@@ -30,7 +30,7 @@ def relations(view: View) -> None:
         ).fetchall()
     )
     rows = view.connection.execute(
-        """SELECT table_name, column_name, data_type, comment FROM duckdb_columns()
+        """SELECT table_name, column_name, data_type, left(comment, 1000) FROM duckdb_columns()
            WHERE schema_name = 'main' AND list_contains($names, table_name) ORDER BY column_index""",
         {"names": list(RELATIONS)},
     ).fetchall()
