@@ -97,7 +97,7 @@ def require_own(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if long := [name for name, _, comment in rows if len(comment or "") > LONGEST_COMMENT]:
         raise _distrusted(path, "a very long comment on", long[0])
     found = _as_catalogue(rows)
-    if len(found) < len(rows) or digest(found) != KNOWN and found != own_catalogue():
+    if len(found) < len(rows) or (digest(found) != KNOWN and found != own_catalogue()):
         raise _other_relations(connection, path, found)
     if strange := connection.execute(_STRANGE).fetchone():
         raise _distrusted(path, *strange)
