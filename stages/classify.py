@@ -107,7 +107,8 @@ def by_default(
     if kind not in ("SERVER", "CONSUMER") and _asks_a_person(name):
         return Decision("user", rule=f"span name {name}")
     return (
-        _by_value(OPERATIONS, keys)
+        _remote_agent(kind, keys)
+        or _by_value(OPERATIONS, keys)
         or _vector_query(name, keys)
         or _by_value(KINDS, keys)
         or _by_framework(name, f"{scope} {service}".lower())
@@ -143,6 +144,18 @@ def _by_value(conventions: Sequence[Convention], keys: Mapping[str, str | None])
         if stage is not None:
             return Decision(stage, rule=f"{convention.key} = {value}")
     return None
+
+
+def _remote_agent(kind: str, keys: Mapping[str, str | None]) -> Decision | None:
+    """An agent that is called over the network and records what its model read or wrote: the call is inference, unless spans
+    below record the model calls."""
+    if kind != "CLIENT" or TOKENS_RECORDED not in keys:
+        return None
+    found = _by_value(OPERATIONS, keys)
+    if found is None or found.stage != "orchestration":
+        return None
+    rule = f"{found.rule} of a client with {TOKENS_RECORDED}, and nothing classified below"
+    return Decision("inference", below="nothing", otherwise="orchestration", rule=rule)
 
 
 def _first_match(patterns: Sequence[tuple[str, str]], text: str) -> str | None:

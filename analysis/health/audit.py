@@ -7,7 +7,7 @@ import duckdb
 
 from overbudget.analysis.health.problem import MOST_SERVICES, Problem
 from overbudget.analysis.health.runs import CUT, fragments, session_roots
-from overbudget.analysis.health.unclassified import unclassified
+from overbudget.analysis.health.unclassified import agents_without_calls, unclassified
 from overbudget.stages.attribute_keys import OUTPUT_TOKEN_KEYS, REQUEST_ID_KEYS
 from overbudget.stages.names import MISSING_SCOPE, MUCH_UNATTRIBUTED, UNATTRIBUTED
 
@@ -195,7 +195,7 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Audit:
     requests, complete = connection.execute("SELECT count(*), count(*) FILTER (complete) FROM requests").fetchall()[0]
     problems = [_found(connection, check) for check in _CHECKS]
     problems += [_duplicates(connection), _ids_in_names(connection), fragments(connection), session_roots(connection)]
-    problems.append(unclassified(connection))
+    problems += [unclassified(connection), agents_without_calls(connection)]
     there = [problem for problem in problems if problem.count]
     return Audit(requests, complete, tuple(sorted(there, key=lambda problem: (-problem.count, problem.code))))
 

@@ -17,6 +17,7 @@ from overbudget.stages.names import UNATTRIBUTED
 from overbudget.store.tables import passing
 
 OWN_SHARE = 0.1  # of its duration: a span whose children with a stage take the rest needs no stage itself
+AGENTS_OWN_SHARE = 0.5  # of its duration: an agent of which so much is on the path as its own has no calls recorded
 LOOKED_AT = 20  # spans of an operation that are searched for something known
 MOST_RULES = 20
 MOST_KEYS = 3  # that are named
@@ -80,6 +81,23 @@ WHERE len(list_filter(s.attributes, lambda entry: entry."key" = e."key")) > 0 GR
 """
 
 
+# Agents that name a model and explain most of their time by nothing below them: their calls are not recorded.
+_AGENTS = f"""
+WITH own AS (
+    SELECT span_no, sum(end_ns - start_ns) AS ns FROM data.segments GROUP BY span_no
+), agents AS (
+    SELECT operation_id FROM operations
+    WHERE stage = 'orchestration' AND len(list_intersect(map_keys(keys), ['{keys.MODEL_RECORDED}', '{keys.TOKENS_RECORDED}'])) > 0
+)
+SELECT o.service_name, o.name, count(*) AS spans, min(s.trace_id), arg_min(s.span_id, s.trace_id)
+FROM data.tree t JOIN agents USING (operation_id) JOIN own USING (span_no) JOIN operations o USING (operation_id)
+JOIN data.spans s USING (span_no)
+WHERE own.ns >= {AGENTS_OWN_SHARE} * (t.end_ns - t.start_ns) AND t.request_no >= 0 AND own.ns > 0
+    AND NOT EXISTS (FROM data.tree c JOIN data.stages g USING (stage_id) WHERE c.parent = t.node AND g.stage <> 'orchestration')
+GROUP BY ALL ORDER BY spans DESC, o.service_name, o.name
+"""
+
+
 class _Bare(NamedTuple):
     """Spans of one name in one service, and something known that is recorded on them."""
 
@@ -109,6 +127,23 @@ def unclassified(connection: duckdb.DuckDBPyConnection) -> Problem:
         f"{_told(found)} and no stage: no rule knows what they are, so their time is in no stage.",
         "Check what they do, and give them a stage by this rule in a budget file.",
         rule=_rule(found) if found else None,
+    )
+
+
+def agents_without_calls(connection: duckdb.DuckDBPyConnection) -> Problem:
+    """Agents that record a model or tokens, and in which no model call and no tool is recorded."""
+    found = connection.sql(_AGENTS).fetchall()
+    rules = [f"  {{ service = {_toml(service)}, name = {_toml(name)} }}," for service, name, *_ in found[:MOST_RULES]]
+    return Problem(
+        "agent_without_calls",
+        sum(row[2] for row in found),
+        f"trace {found[0][3]}, span {found[0][4]}" if found else "",
+        tuple(dict.fromkeys(row[0] for row in found))[:MOST_SERVICES],
+        "Agents record a model or tokens, but no model call and no tool inside them is recorded: how much of their time is the "
+        "model's is not known, so all of it is orchestration.",
+        "Instrument the client of the model too, in the same process. Until then, where nearly all of that time is the model's, "
+        "this rule in a budget file makes it inference.",
+        rule="\n".join(["[stages.inference]", "match = [", *rules, "]"]) if rules else None,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.health.audit import audit
 from overbudget.analysis.health.problem import Problem
-from overbudget.analysis.health.unclassified import unclassified
+from overbudget.analysis.health.unclassified import agents_without_calls, unclassified
 from overbudget.analysis.requests.read import read_requests
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.review import review
@@ -120,3 +120,33 @@ def test_every_place_shows_the_rule(tmp_path: Path) -> None:
     assert "[stages.inference]" in report
     budget = parse_budget(found.rule)
     assert "Spans without a stage" not in review_html(connection, "d", review(connection, budget), budget, Filters())
+
+
+AGENT = {"gen_ai.operation.name": "invoke_agent", "gen_ai.request.model": "mist"}
+
+
+def test_an_agent_whose_calls_are_not_recorded_is_told_and_its_time_is_given_to_no_model(tmp_path: Path) -> None:
+    connection, bare = asked(tmp_path, requests("invoke_agent a", AGENT, 5))
+    found = agents_without_calls(connection)
+    assert (found.count, bare.count) == (5, 0)
+    table = read_requests(connection)
+    assert table.stage_ns[:, table.stages.index("inference")].sum() == 0
+    table = read_requests(connection, parse_budget(found.rule or ""))
+    assert (table.stage_ns[:, table.stages.index("inference")] == 80_000_000).all()
+
+
+@pytest.mark.parametrize("below", [TOOL, {"gen_ai.operation.name": "chat"}])
+def test_an_agent_with_a_call_or_a_tool_inside_is_fine(below: dict[str, str], tmp_path: Path) -> None:
+    connection, _ = asked(tmp_path, requests("agent", AGENT, 3, Span("call", 12, 20, "agent", attributes=below)))
+    assert agents_without_calls(connection).count == 0
+
+
+@pytest.mark.parametrize(("kind", "stage"), [("client", "inference"), ("internal", "orchestration")])
+def test_an_agent_behind_the_network_that_says_its_tokens_is_a_model_call(
+    kind: str, stage: str, tmp_path: Path
+) -> None:
+    said = {**AGENT, "gen_ai.usage.input_tokens": 7}
+    spans = [Span("POST /chat", 0, 100, kind="server"), Span("agent", 10, 90, "POST /chat", kind=kind, attributes=said)]
+    connection, _ = asked(tmp_path, [spans])
+    path = "SELECT stage, sum(duration_ns)::BIGINT FROM critical_path WHERE stage <> 'unattributed' GROUP BY stage"
+    assert connection.execute(path).fetchall() == [(stage, 80_000_000)]
