@@ -180,6 +180,9 @@ TTFT_SECONDS_KEYS = (
     "gen_ai.server.ttft",
     "gen_ai.user.time_to_first_token",
     "llm.time_to_first_token",
+    "lk.response.ttft",
+    "lk.response.ttfb",
+    "metrics.ttfb",
 )
 TTFT_MILLISECONDS_KEYS = (
     "ai.response.msToFirstChunk",

@@ -154,7 +154,7 @@ def _told(found: Iterable[_Bare]) -> str:
         what = f"`{one.key} = {one.value[:60]}`" if one.key in _BY_VALUE else f"`{one.key}`"
         counts[what] = counts.get(what, 0) + one.spans
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    told = [f"{n:,} {'span' if n == 1 else 'spans'} carry {what}" for what, n in ranked[:MOST_KEYS]]
+    told = [f"{n:,} {'span carries' if n == 1 else 'spans carry'} {what}" for what, n in ranked[:MOST_KEYS]]
     if rest := sum(n for _, n in ranked[MOST_KEYS:]):
         told.append(f"{rest:,} others carry something else that is known")
     return ", ".join(told)

@@ -128,6 +128,19 @@ def test_of_nested_spans_that_record_a_model_the_innermost_is_the_call() -> None
         "prompt_user", "promptUserForInput", "permission_prompt_shown", "embedded_link_click", "guardian_lookup", "renderer_wait",
         "TrainController.retrieveByName", "ConfigController.retrieve", "OrderRepository.search", "AuthGuard.canActivate",
         "search_button_click", "information", "research", "reformat", "embedded", "unsafe", "assembler",
+        # guards, prompts and moderation that are none of a model's
+        "guarded_section", "guard_page_alloc", "mutex_guard", "MutexGuard.lock", "lock_guard", "coastguard", "GuardClause",
+        "moderate_rain", "moderate_load", "ModeratorPage", "moderator_dashboard", "safety_stock", "road_safety_data",
+        "thread_safety_check", "type_safety", "cookie_prompt", "prompt_for_confirmation", "prompt_payment", "promptly_reply",
+        "impromptu", "prompt_toolkit.init", "shell_prompt", "sign_in_prompt",
+        # searches and retrievals of a shop, embedded media
+        "SearchBar.render", "search_box_focus", "onSearchChange", "search_index_update", "rebuild_search_index", "searchlight",
+        "retrieve_password", "retrieveUserProfile", "account_retrieval", "retrieve_session", "retrieveOrders", "retrieveById",
+        "bag_retrieval", "embed_widget", "embedIframe", "elasticsearch.bulk_index",
+        # disks, screens, factories, brokers
+        "format_disk", "formatting_toolbar", "React.render", "ReactDOM.render", "rendering_queue", "render_scene", "surrender",
+        "assembly_line", "load_assembly", "dotnet.assembly.load", "assemble_order", "queue_depth", "queue_declare", "print_queue",
+        "enqueue_job", "transcription_factor", "platform_check",
     ],
 )  # fmt: skip
 def test_words_have_no_false_friends(name: str) -> None:
@@ -139,6 +152,10 @@ def test_words_have_no_false_friends(name: str) -> None:
     [
         ("VectorStoreRetriever", "retrieval"), ("ChatPromptTemplate", "context"), ("StrOutputParser", "shaping"),
         ("detect_prompt_injection", "safety"), ("InputGuardrail.check", "safety"), ("moderate_prompt", "safety"),
+        ("retrieve_user_documents", "retrieval"), ("retrieveByEmbedding", "retrieval"), ("RAGSearch", "retrieval"),
+        ("prompt assembly", "context"), ("prompt_moderation", "safety"), ("content_safety_check", "safety"), ("stt", "inference"),
+        ("tts_request", "inference"), ("TranscribeAudio", "inference"), ("queue_wait", "queue"), ("job.queued", "queue"),
+        ("render_answer", "shaping"), ("format_response", "shaping"), ("embed_image", "retrieval"), ("search_index", "retrieval"),
         ("user_prompt", "context"), ("webSearch", "retrieval"), ("rerankers", "retrieval"), ("embeddings", "retrieval"),
     ],
 )  # fmt: skip
