@@ -298,7 +298,15 @@ VERSION_KEYS = ("service.version",)
 ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
 # Sampling as 1 in N, and as a probability; Jaeger records in another key which of the two it is.
 ONE_IN_KEYS = ("SampleRate", "sampleRate")
-PROBABILITY_KEYS = ("sampling.probability", "sampler.param")
+PROBABILITY_KEYS = (
+    "sampling.probability",
+    "sampler.param",
+    "logfire.sample_rate",
+    "sentry.sample_rate",
+    "_dd.rule_psr",
+    "_dd.agent_psr",
+)
+PERCENT_KEYS = ("microsoft.sample_rate", "_MS.sampleRate")  # Azure Monitor: as a percentage
 SAMPLER_KIND_KEY = "sampler.type"
 # Written by tail samplers, which look at whole traces and keep the slow and the failed ones.
 TAIL_SAMPLING_PREFIXES = ("tailsampling.", "meta.refinery.")

@@ -6,6 +6,7 @@ from overbudget.stages.attribute_keys import (
     ENVIRONMENT_KEYS,
     HTTP_STATUS_KEYS,
     ONE_IN_KEYS,
+    PERCENT_KEYS,
     PROBABILITY_KEYS,
     SAMPLER_KIND_KEY,
     VERSION_KEYS,
@@ -44,8 +45,13 @@ _THRESHOLD = "regexp_extract(s.trace_state, '(?:^|,)\\s*ot=(?:[^,]*;)?th:([0-9a-
 _BY_STATE = f"1 - ('0x' || rpad({_THRESHOLD}, 14, '0'))::UBIGINT / 72057594037927936.0"
 _PROBABILITY = f"""CASE WHEN {recorded("s", (SAMPLER_KIND_KEY,))} IS NULL OR {recorded("s", (SAMPLER_KIND_KEY,))} = 'probabilistic'
     THEN try_cast({recorded("s", PROBABILITY_KEYS)} AS DOUBLE) END"""
+# Before thresholds, the exponent of the probability: `ot=p:3` is 2^-3.
+_EXPONENT = "try_cast(regexp_extract(s.trace_state, '(?:^|,)\\s*ot=(?:[^,]*;)?p:([0-9]{1,2})\\s*(?:[;,]|$)', 1) AS INTEGER)"
+_PERCENT = f"try_cast({recorded('s', PERCENT_KEYS)} AS DOUBLE)"
 _ONE_IN = f"try_cast({recorded('s', ONE_IN_KEYS)} AS DOUBLE)"
 # How many requests this one stands for; 1 where no plausible value is recorded.
 WEIGHT = f"""CASE WHEN {_THRESHOLD} <> '' AND {_BY_STATE} > 1e-6 THEN 1 / ({_BY_STATE})
+    WHEN {_EXPONENT} BETWEEN 0 AND 20 THEN 2.0 ** {_EXPONENT}
     WHEN {_ONE_IN} BETWEEN 1 AND 1e6 THEN {_ONE_IN}
-    WHEN {_PROBABILITY} BETWEEN 1e-6 AND 1 THEN 1 / {_PROBABILITY} ELSE 1.0 END"""
+    WHEN {_PROBABILITY} BETWEEN 1e-6 AND 1 THEN 1 / {_PROBABILITY}
+    WHEN {_PERCENT} BETWEEN 1e-4 AND 100 THEN 100 / {_PERCENT} ELSE 1.0 END"""

@@ -65,6 +65,10 @@ def weights(connection: duckdb.DuckDBPyConnection) -> list[float]:
         ("vendor=1,ot=rv:9b8233f7e3a151;th:c", 4),
         ("ot=th:c;rv:9b8233f7e3a151, other=th:8", 4),
         ("other=th:8", 1),
+        ("ot=p:3;r:5", 8),
+        ("ot=r:5;p:0", 1),
+        ("ot=p:63", 1),  # a probability of zero
+        ("ot=th:8;p:3", 2),  # the threshold is newer
         ("ot=th:C", 1),  # not lower-case hexadecimal
         ("ot=th:ffffffffffffff", 1),  # nobody keeps one in 2^56
         ("", 1),
@@ -87,6 +91,12 @@ def test_the_threshold_in_the_trace_state_says_how_many_requests_one_stands_for(
         ({"sampler.type": "probabilistic", "sampler.param": "0.1"}, 10),
         ({"sampler.type": "ratelimiting", "sampler.param": "0.1"}, 1),  # traces per second
         ({"sampler.type": "const", "sampler.param": "true"}, 1),
+        ({"logfire.sample_rate": "0.5"}, 2),
+        ({"sentry.sample_rate": "0.2"}, 5),
+        ({"_dd.rule_psr": "0.1"}, 10),
+        ({"microsoft.sample_rate": "25"}, 4),
+        ({"_MS.sampleRate": "100"}, 1),
+        ({"_MS.sampleRate": "250"}, 1),
         ({"temperature": "0.1"}, 1),
     ],
 )
