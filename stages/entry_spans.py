@@ -46,7 +46,9 @@ _BY_STATE = f"1 - ('0x' || rpad({_THRESHOLD}, 14, '0'))::UBIGINT / 7205759403792
 _PROBABILITY = f"""CASE WHEN {recorded("s", (SAMPLER_KIND_KEY,))} IS NULL OR {recorded("s", (SAMPLER_KIND_KEY,))} = 'probabilistic'
     THEN try_cast({recorded("s", PROBABILITY_KEYS)} AS DOUBLE) END"""
 # Before thresholds, the exponent of the probability: `ot=p:3` is 2^-3.
-_EXPONENT = "try_cast(regexp_extract(s.trace_state, '(?:^|,)\\s*ot=(?:[^,]*;)?p:([0-9]{1,2})\\s*(?:[;,]|$)', 1) AS INTEGER)"
+_EXPONENT = (
+    "try_cast(regexp_extract(s.trace_state, '(?:^|,)\\s*ot=(?:[^,]*;)?p:([0-9]{1,2})\\s*(?:[;,]|$)', 1) AS INTEGER)"
+)
 _PERCENT = f"try_cast({recorded('s', PERCENT_KEYS)} AS DOUBLE)"
 _ONE_IN = f"try_cast({recorded('s', ONE_IN_KEYS)} AS DOUBLE)"
 # How many requests this one stands for; 1 where no plausible value is recorded.

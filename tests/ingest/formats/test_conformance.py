@@ -121,6 +121,8 @@ def test_case_decodes_as_the_collector_does(case: dict[str, Any], tmp_path: Path
         except OverbudgetError:
             return
         cost_itself = report.warnings.keys() & {"unreadable_attribute", "unreadable_event", "unreadable_link"}
+        if case["name"].startswith("id/") and spans:  # any text is an id, and that it was one is told
+            assert report.warnings["text_ids"].count
         assert case["name"] in LENIENT or cost_itself or (not spans and (report.rejected or report.warnings))
         return
     kept = [expected(span) for span in case["expected"] if keepable(span)]
