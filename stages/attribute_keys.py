@@ -220,11 +220,11 @@ CONVERSATION_KEYS = (
     "gcp.vertex.agent.session_id",
     "gen_ai.realtime_session.id",
     "lmnr.association.properties.session_id",
-    "thread.id",
     "conversation.id",
     "session_id",
     "conversation_id",
     "thread_id",
+    "thread.id",
 )
 # The input of an operation: equal inputs can be answered from a cache. The text of a query with placeholders is not an input
 # without their values.

@@ -45,6 +45,7 @@ FACTS: dict[str, tuple[str, ...]] = {
 FACT_NAMES = (*FACTS, "ttft_ns")
 
 ASKS_TOOL = FACT_NAMES.index("asks_tool")  # a model call whose answer is a call of a tool
+OS_THREAD = "thread.id"  # agents name a conversation so, the conventions a thread of the process: that one is a number
 EVALUATION_EVENT = r"^gen_ai\.evaluation\."
 
 SCHEMA = pa.schema([("span_no", pa.int32()), ("fact", pa.int8()), ("value", pa.string())])
@@ -115,6 +116,14 @@ def of_attributes(attributes: pa.ChunkedArray, span_no: npt.NDArray[np.int32]) -
         return SCHEMA.empty_table()
     rank = np.array([place[1] for place in places], np.int8)
     spans, facts, entries = _pick(lists, codes_of(keys), slot, rank, len(FACTS))
+    known = keys.dictionary.to_pylist()
+    if OS_THREAD in known:
+        entry = pa.array(entries)
+        numbered = (
+            pc.match_substring_regex(values.take(entry), r"^\d+$").fill_null(False).to_numpy(zero_copy_only=False)
+        )
+        kept = ~((codes_of(keys)[entries] == known.index(OS_THREAD)) & numbered)
+        spans, facts, entries = spans[kept], facts[kept], entries[kept]
     table = pa.table([span_no[spans], facts, values.take(pa.array(entries))], schema=SCHEMA)
     if np.isin(facts, [_FINISH, _WRITTEN]).any():
         table = _with_tool_turns(table)

@@ -159,7 +159,7 @@ def test_components_of_haystack_name_their_model_in_their_output() -> None:
 @pytest.mark.parametrize(
     ("key", "fact"),
     [
-        ("ai.telemetry.metadata.sessionId", "conversation_id"), ("thread.id", "conversation_id"),
+        ("ai.telemetry.metadata.sessionId", "conversation_id"),
         ("mlflow.trace.session", "conversation_id"), ("gcp.vertex.agent.session_id", "conversation_id"),
         ("gen_ai.usage.details.cache_read_tokens", "cached_tokens"), ("gen_ai.usage.cache_write.input_tokens", "cache_write_tokens"),
         ("operation.cost", "cost"), ("ttft_ms", "ttft_ms"), ("reranker.model_name", "model"), ("gen_ai.system", "provider"),
@@ -212,3 +212,10 @@ def test_an_event_with_the_choice_tells_that_a_tool_is_asked_for() -> None:
     events = [{"span": 0, "time_ns": 3_000, "name": "gen_ai.choice", "attributes": {"finish_reason": "tool_use"}}]
     assert [one[:2] for one in said({}, events=events)] == ASKS
     assert said({}, events=[{**events[0], "name": "gen_ai.user.message"}]) == []
+
+
+def test_a_thread_of_the_process_is_no_conversation() -> None:
+    assert said({"attributes": {"thread.id": "44"}}, {"attributes": {"thread.id": "thread_9f"}}) == [
+        (101, "conversation_id", "thread_9f")
+    ]
+    assert said({"attributes": {"thread.id": "140213", "session_id": "7"}}) == [(100, "conversation_id", "7")]
