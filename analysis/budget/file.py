@@ -23,7 +23,7 @@ def parse_budget(text: str, name: str = "budget.toml") -> Budget:
 
 def load_budget(path: str | os.PathLike[str]) -> Budget:
     """The budget in the file `path`. Errors: as parse_budget; also where the file cannot be read."""
-    return parse_budget(_read(Path(path)), str(path))
+    return parse_budget(read_text(Path(path)), str(path))
 
 
 def edit_budget(text: str, changes: Mapping[tuple[str, ...], int | None]) -> str:
@@ -44,7 +44,7 @@ def save_budget(path: str | os.PathLike[str], changes: Mapping[tuple[str, ...], 
     Errors: OverbudgetError where the changed budget would not be valid; the file then stays as it was.
     """
     path = Path(path)
-    text = edit_budget(_read(path) if path.exists() else "", changes)
+    text = edit_budget(read_text(path) if path.exists() else "", changes)
     budget = parse_budget(text, str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,8 @@ def save_budget(path: str | os.PathLike[str], changes: Mapping[tuple[str, ...], 
     return budget
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a budget file, whatever it says. Errors: OverbudgetError where it is none, or cannot be read."""
     try:
         if path.is_dir():
             raise OverbudgetError(f"{path} is a folder; name the budget file in it.")

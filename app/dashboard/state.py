@@ -8,7 +8,7 @@ import streamlit as st
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.budget.model import Budget
 from overbudget.app.dashboard.wording import literal
-from overbudget.app.server.workspace import Workspace, sample_of
+from overbudget.app.server.workspace import Workspace
 from overbudget.store.errors import OverbudgetError
 
 WORKSPACE_VARIABLE = "OVERBUDGET_WORKSPACE"
@@ -20,9 +20,15 @@ def workspace() -> Workspace:
 
 
 def budget_text(dataset: str) -> str:
-    """The budget file of this visitor for a dataset: their own, or the sample's."""
-    sample = sample_of(dataset)
-    return str(st.session_state.setdefault(f"budget of {dataset}", sample.budget if sample else ""))
+    """The budget file of this visitor for a dataset: their own, or the one that everybody begins with."""
+    key = f"budget of {dataset}"
+    if key not in st.session_state:
+        try:
+            st.session_state[key] = workspace().budget(dataset)
+        except OverbudgetError as error:
+            st.error(literal(str(error)))
+            st.session_state[key] = ""
+    return str(st.session_state[key])
 
 
 def set_budget_text(dataset: str, text: str) -> None:

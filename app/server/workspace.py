@@ -73,6 +73,22 @@ class Workspace:
             )
         return path
 
+    def budget(self, name: str) -> str:
+        """The budget file kept beside a dataset (`NAME.budget.toml`), else its sample's; "" without one.
+
+        Errors: OverbudgetError where the file cannot be read.
+        """
+        from overbudget.analysis.budget.file import read_text
+
+        beside = self._beside(name)
+        if beside.is_file():
+            return read_text(beside)
+        sample = sample_of(name)
+        return sample.budget if sample else ""
+
+    def _beside(self, name: str) -> Path:
+        return self.folder / f"{safe_name(name)}.budget.toml"
+
     def path_for(self, dump_name: str) -> Path:
         """Where a dataset made of the dump goes, unless there is one of that name."""
         stem = safe_name(_SUFFIXES.sub("", dump_name))
@@ -92,6 +108,8 @@ class Workspace:
                 raise OverbudgetError(f"There is a dataset {new} already; choose another name.")
             with _os_errors_explained(path):
                 path.rename(to)
+                if self._beside(name).is_file():
+                    self._beside(name).rename(self._beside(new))
         return new
 
     def delete(self, name: str) -> None:
@@ -99,6 +117,7 @@ class Workspace:
         path = self.path(name)
         with _locked_unless_full(path), _os_errors_explained(path):
             path.unlink(missing_ok=True)
+            self._beside(name).unlink(missing_ok=True)
 
     def merge(self, name: str, other: str) -> str:
         """Make one dataset of two, keeping spans that are in both once; returns its name. The two stay as they are."""

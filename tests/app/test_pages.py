@@ -74,6 +74,22 @@ def test_a_mistake_in_the_budget_is_shown_with_its_line(workspace: Path, monkeyp
     assert "over its cap of" in html(app)
 
 
+def test_a_budget_beside_a_dataset_is_everybodys_and_moves_and_goes_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest([SAMPLES / "healthy.otlp.jsonl.gz"], tmp_path / "prod.duckdb")
+    (tmp_path / "prod.budget.toml").write_text("[budget]\np95 = '10ms'")
+    app = page(tmp_path, monkeypatch, dataset="prod")
+    assert not app.exception
+    assert "over its cap of 10 ms" in html(app)
+    workspace = Workspace(tmp_path)
+    workspace.rename("prod", "live")
+    assert workspace.budget("live") == "[budget]\np95 = '10ms'"
+    assert workspace.budget("prod") == ""
+    workspace.delete("live")
+    assert not list(tmp_path.glob("*.toml"))
+
+
 def test_an_empty_workspace_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page(tmp_path, monkeypatch)
     assert not app.exception
