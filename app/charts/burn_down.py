@@ -36,7 +36,7 @@ def burn_down_figure(review: Review, percentile: int) -> go.Figure:
         figure.add_scatter(
             x=[ns / size for _, ns in known], y=[names[place] for place, _ in known], name=name,
             mode="lines+markers+text" if ours else "lines+markers",
-            text=[_label(ns, place) if ours else "" for place, ns in known], textposition="middle left",
+            text=[_label(ns, place) if ours else "" for place, ns in known], textposition=_beside_the_line(known, cap_ns),
             textfont={"size": 12, "color": [BUDGET if ns < 0 else LINE for _, ns in known]},
             line={"color": colour, "width": 2.5 if ours else 1.5},
             marker={"size": 8, "color": [BUDGET if ours and ns < 0 else colour for _, ns in known]},
@@ -51,6 +51,12 @@ def burn_down_figure(review: Review, percentile: int) -> go.Figure:
         yaxis=plain_axis(type="category", categoryorder="array", categoryarray=names, autorange="reversed"),
     )
     return figure
+
+
+def _beside_the_line(known: list[tuple[int, int]], cap_ns: int) -> list[str]:
+    """Labels stand left of their points; above the line where that leaves to the left."""
+    spent = [ns - after for (_, ns), (_, after) in zip(known, [*known[1:], known[-1]], strict=True)]
+    return ["top left" if one > 0.03 * cap_ns else "middle left" for one in spent]
 
 
 def _label(ns: int, place: int) -> str:
