@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from overbudget.analysis.budget.objective import Objective
 from overbudget.stages.name_template import template
 from overbudget.stages.redaction import Redaction
 from overbudget.stages.rules import Rule
@@ -59,7 +60,8 @@ class Budget:
 
     `first_token` caps the first token of a request's answer, `stages` has parts of stages too (`inference.writing`), and
     `models` the caps of each call of the models that a pattern names. `failures_apart` leaves failed requests out of percentiles. `remarks` name what is allowed but worth checking.
-    `as_read` is the file as a dict, `name` is its name in messages.
+    `objective` is the share of requests to be within the cap over weeks. `as_read` is the file as a dict, `name` is its name
+    in messages.
     """
 
     caps: Caps = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Budget:
     name: str = "budget.toml"
     first_token: Caps = field(default_factory=dict)
     models: Mapping[str, CallCaps] = field(default_factory=dict)
+    objective: Objective | None = None
 
     @property
     def rules(self) -> tuple[Rule, ...]:

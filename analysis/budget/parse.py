@@ -18,6 +18,7 @@ from overbudget.analysis.budget.model import (
     cap_at,
     cap_name,
 )
+from overbudget.analysis.budget.objective import read_objective
 from overbudget.analysis.budget.problems import Problems, as_error, bare_or_quoted, dotted, either, meant, question
 from overbudget.analysis.budget.redaction import read_redaction
 from overbudget.analysis.budget.rules import read_rules
@@ -26,7 +27,9 @@ from overbudget.analysis.common.durations import duration_literal, parse_duratio
 from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES, PART_NAMES, PARTS, UNATTRIBUTED, part_of, stage_order
 from overbudget.store.errors import OverbudgetError
 
-SECTIONS = ("budget", "first_token", "request", "background", "good", "redact", "stages", "models", "routes")
+SECTIONS = (
+    *("budget", "first_token", "objective", "request", "background", "good", "redact", "stages", "models", "routes"),
+)
 MODEL_STAGE = "inference"  # the default stage that has model calls
 KNOWN_STAGES = (*DEFAULT_STAGES, UNATTRIBUTED)
 
@@ -89,11 +92,18 @@ class _Reader:
             request_match=self.spans(section["request"], "request"),
             background=self.spans(section["background"], "background"),
             good=self.good(section["good"]),
+            objective=read_objective(section["objective"], self.problems),
             redact=read_redaction(section["redact"], self.problems),
             as_read=document,
             name=name,
         )
         self.sums(budget.caps, {name: own.caps for name, own in stages.items()}, ("budget",), ("stages",))
+        if budget.objective and not any((budget.caps, *(own.caps for own in budget.routes.values()))):
+            line = self.problems.lines.get(("objective",), "?")
+            self.remarks.append(
+                f"Line {line}: the objective counts requests within the cap on the whole request, and there is none; "
+                'add [budget] with p95 = "2s".'
+            )
         for route, own in budget.routes.items():
             self.sums(own.caps or budget.caps, own.stages, ("routes", route), ("routes", route, "stages"))
         return replace(budget, remarks=tuple(self.remarks))

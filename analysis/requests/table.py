@@ -64,6 +64,12 @@ class Filters:
             found[f"attr:{key}"] = values[0] if len(values) == 1 else values
         return found
 
+    def within(self, first_ns: int, last_ns: int) -> tuple[int, int]:
+        """The time from `first_ns` to `last_ns` (ns since the epoch), cut to what `start` and `end` leave of it."""
+        start = first_ns if self.start is None else max(first_ns, instant_ns(self.start))
+        end = last_ns if self.end is None else min(last_ns, instant_ns(self.end) - 1)
+        return start, end
+
     def by_attribute(self) -> dict[str, list[str]]:
         """The accepted values of each attribute that is filtered by."""
         found: dict[str, list[str]] = {}

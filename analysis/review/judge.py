@@ -10,6 +10,7 @@ from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.causes import Causes
 from overbudget.analysis.common.bands import whole_parts
 from overbudget.analysis.common.percentiles import quantiles
+from overbudget.analysis.objective.error_budget import ErrorBudget, error_budget
 from overbudget.analysis.requests.table import GOOD, UNKNOWN
 from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow, largest_unattributed
 from overbudget.analysis.review.limits import limit_rows
@@ -97,7 +98,21 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         limits=limit_rows(measured.table, whole),
         left=tuple(left for found in along for left in found.left),
         runs_out=tuple(found.runs_out for found in along if found.runs_out is not None),
+        objective=_objective(measured, whole),
     )
+
+
+def _objective(measured: Measured, budget: Budget) -> ErrorBudget | None:
+    """The error budget, of all chosen requests: where failures are left out of percentiles they are spent all the same."""
+    everyone = measured.evidence.requests
+    if budget.objective is None or not len(everyone):
+        return None
+    table, rows = measured.chosen()
+    whole = table.complete | measured.include_incomplete
+    if measured.evidence.restored is not None:
+        whole = whole | measured.evidence.restored[rows]
+    first_ns, last_ns = measured.filters.within(int(everyone.start_ns.min()), int(everyone.start_ns.max()))
+    return error_budget(table, whole, budget, first_ns, last_ns)
 
 
 def _waited(measured: Measured) -> Waited | None:

@@ -208,6 +208,11 @@ class Measured:
         """Whether any model call of the dataset is of a model that the pattern names."""
         return self.evidence.calls is not None and bool(self.evidence.calls().of_model(name).any())
 
+    def chosen(self) -> tuple[RequestTable, np.ndarray]:
+        """The requests that pass the filters, those that failed among them, and the row of each among all."""
+        table = self.evidence.requests.select(self.filters, self.include_incomplete, whole_entries=True)
+        return table, row_of(self.evidence.requests.request_no, table.request_no).astype(np.int64)
+
     def _weights(self, band: Band) -> F64:
         weights = np.zeros(len(self.evidence.requests))
         weights[self.rows[band.rows]] = band.weights

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.causes.why import Why
 from overbudget.analysis.review.burn_down import Left, RunsOut
+from overbudget.analysis.objective.error_budget import ErrorBudget
 from overbudget.analysis.review.first_token import FirstTokenCause
 from overbudget.analysis.review.limits import LimitRow
 from overbudget.analysis.review.measure import DatasetFacts, LostSpans
@@ -232,6 +233,7 @@ class Review:
     first_token: tuple[FirstTokenRow, ...] = ()
     calls: tuple[CallRow, ...] = ()
     first_token_causes: tuple[FirstTokenCause, ...] = ()
+    objective: ErrorBudget | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""

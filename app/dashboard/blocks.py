@@ -14,6 +14,7 @@ from overbudget.app.html.prose import prose
 from overbudget.app.text.blocks import Cell
 from overbudget.app.text.headline import also, headline
 from overbudget.app.text.notes import notes, warned
+from overbudget.app.text.objective import LAST, burn_cell, objective_sentences
 from overbudget.app.text.tables import average_rows, call_lines, percentile_rows
 from overbudget.stages.names import stage_order
 
@@ -85,6 +86,20 @@ def percentile_table(review: Review) -> None:
         ]
         head = ["", "cap", *(f"p{p}" for p in review.percentiles)]
         table(head, of_calls, "calls", "Figures of each model call that have a cap")
+
+
+def say_objective(review: Review) -> None:
+    """What is spent of the error budget, and how fast; nothing without an objective."""
+    if review.objective is None:
+        return
+    said = objective_sentences(review.objective, review.dataset.sampled is not None)
+    st.html("".join(f'<p class="ob-why">{prose(sentence)}</p>' for sentence in said))
+    caption("How fast the error budget is spent; 1: exactly as fast as the objective allows")
+    rows = [
+        [TableCell(LAST[one.window]), TableCell(f"{one.requests:,}"), _cell(burn_cell(one))]
+        for one in review.objective.burn
+    ]
+    table(["", "requests", "burn rate"], rows, "objective", "How fast the error budget is spent")
 
 
 def _averages(review: Review) -> None:

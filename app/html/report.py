@@ -29,6 +29,7 @@ from overbudget.app.text.headline import also, headline
 from overbudget.app.text.load import goodput_table
 from overbudget.app.text.load import sentences as load_sentences
 from overbudget.app.text.notes import warned
+from overbudget.app.text.objective import objective_blocks
 from overbudget.app.text.review import breakdown_table, cause_tables, facts_text, latency_tables, review_notes
 from overbudget.app.text.tables import MADE_OF
 from overbudget.app.text.tail import tail_blocks
@@ -83,6 +84,7 @@ def _review(review: Review) -> list[str]:
         breakdown_svg(review),
         _key(review),
         html([*breakdown_table(review, "The same in figures"), *burn_down_blocks(review), *cause_tables(review)]),
+        html(objective_blocks(review)),
     ]
 
 

@@ -7,6 +7,7 @@ from overbudget.app.text.blocks import Block, Column, Headline, Notes, Sentence,
 from overbudget.app.text.burn_down import burn_down_blocks
 from overbudget.app.text.headline import also, headline
 from overbudget.app.text.notes import notes, warned
+from overbudget.app.text.objective import objective_blocks
 from overbudget.app.text.tables import (
     MADE_OF,
     average_rows,
@@ -30,6 +31,7 @@ def review_blocks(review: Review) -> list[Block]:
             *breakdown_table(review),
             *burn_down_blocks(review),
             *cause_tables(review),
+            *objective_blocks(review),
         ]
     said = review_notes(review)
     return [

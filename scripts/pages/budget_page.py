@@ -48,6 +48,10 @@ call_first_token = { p95 = "250ms" }
 p95 = "50ms"
 match = { service = "billing" }
 
+[objective]                   # over weeks: the share of requests that do not fail and are within the cap at p95
+within = 0.99
+window = "28d"
+
 [routes."POST /search"]       # other caps for one route
 p95 = "500ms"
 first_token.p95 = "300ms"

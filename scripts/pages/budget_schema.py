@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from overbudget.analysis.budget.model import CALL_FIGURES
+from overbudget.analysis.budget.objective import WINDOW
 from overbudget.analysis.budget.parse import MODEL_STAGE, SECTIONS
 from overbudget.analysis.budget.rules import CONDITIONS
 from overbudget.kernels.otlp import KINDS
@@ -179,6 +180,25 @@ def schema() -> Schema:
             presets={**_texts("What is well known"), "items": {"enum": list(PRESETS)}},
         ),
         "first_token": caps(FIRST_TOKEN_MEANS),
+        "objective": {
+            **_section(
+                "Over weeks: the share of requests that do not fail and are within the cap on the whole request (at p95)",
+                within={
+                    "type": "number",
+                    "description": "That share, between 0 and 1",
+                    "exclusiveMinimum": 0,
+                    "exclusiveMaximum": 1,
+                    "examples": [0.99],
+                },
+                window={
+                    "type": "string",
+                    "description": f"Over how long, ending at the last request: hours, days or weeks; {WINDOW} where not given",
+                    "pattern": r"^\s*[1-9][0-9]*\s*[hdw]\s*$",
+                    "examples": [WINDOW],
+                },
+            ),
+            "anyOf": [{"required": ["within"]}, {"maxProperties": 0}],
+        },
         "stages": stages(),
         "models": {
             "type": "object",

@@ -16,6 +16,7 @@ ROUTES = """
 first_token.p95 = "100ms"
 models."*".call_first_token.p95 = "100ms"
 stages.inference.call_per_output_token.p95 = "1ms"
+objective.within = 0.99
 [routes."POST /chat"]
 p95 = "1s"
 first_token.p95 = "500ms"

@@ -52,5 +52,6 @@ if len(table):
             "over time",
             "Number of requests by start time and latency",
         )
+blocks.say_objective(review)
 blocks.say_notes(review)
 report_button(view, review)

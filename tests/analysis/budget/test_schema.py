@@ -52,6 +52,8 @@ PLACES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("stages", "inference.writing"), {}),
     (("stages", "inference.writting"), {}),
     (("first_token",), {}),
+    (("objective",), {}),
+    (("objective",), {"within": 0.99}),
     (("models", "mist-*"), {}),
     (("models", "mist-*", "call_first_token"), {}),
     (("routes", "POST /chat", "first_token"), {}),
