@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.causes.why import Why
-from overbudget.analysis.review.burn_down import Left, RunsOut
 from overbudget.analysis.objective.error_budget import ErrorBudget
+from overbudget.analysis.review.burn_down import Left, RunsOut
 from overbudget.analysis.review.first_token import FirstTokenCause
 from overbudget.analysis.review.limits import LimitRow
 from overbudget.analysis.review.measure import DatasetFacts, LostSpans
