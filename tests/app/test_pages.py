@@ -93,7 +93,7 @@ def test_a_budget_beside_a_dataset_is_everybodys_and_moves_and_goes_with_it(
 def test_an_objective_says_what_of_its_error_budget_is_spent(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page(workspace, monkeypatch)
     assert "error budget" not in html(app)
-    app.sidebar.text_area[0].set_value('[budget]\np95 = "1s"\n[objective]\nwithin = 0.9').run()
+    app.sidebar.text_area[0].set_value('[budget]\np95 = "2s"\n[objective]\nwithin = 0.9').run()
     assert not app.exception
     assert "The objective is 90% of requests that do not fail" in html(app)
     assert "by requests that take too long in" in html(app)
