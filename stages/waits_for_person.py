@@ -29,6 +29,12 @@ class Waits(NamedTuple):
         np.add.at(waited, self.request, self.end - self.start)
         return waited
 
+    def before(self, until: I64) -> I64:
+        """int64[requests]: how long each waits before the instant `until` (int64[requests])."""
+        waited = np.zeros(len(until), np.int64)
+        np.add.at(waited, self.request, np.maximum(np.minimum(self.end, until[self.request]) - self.start, 0))
+        return waited
+
 
 def waits_among(segments: Segments, stage: I16) -> Waits:
     """The waits among segments that `waits_for_person` has cut."""

@@ -17,12 +17,12 @@ from overbudget.analysis.requests.parts import occurring_parts, part_ns
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.sampling import sampling_of
 from overbudget.analysis.requests.table import UNKNOWN, Filters, RequestTable
+from overbudget.analysis.requests.waits import read_waits
 from overbudget.analysis.review.rows import Verdict
 from overbudget.analysis.review.verdicts import verdict
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.stages.attribute_keys import QUEUE_KEY
-from overbudget.stages.names import ASKS_PERSON, part_of
-from overbudget.stages.waits_for_person import Waits
+from overbudget.stages.names import part_of
 
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1)  # finer at the top, where a service breaks
 LEAST_IN_BIN = 20  # requests
@@ -159,14 +159,7 @@ def activity_of(connection: duckdb.DuckDBPyConnection, everyone: RequestTable) -
     finished = everyone.start_ns + everyone.latency_ns
     if not everyone.user_ns.any():
         return Activity(everyone.start_ns, finished, None)
-    rows = connection.sql(
-        """SELECT request_no, start_ns, end_ns FROM data.segments JOIN data.stages USING (stage_id) WHERE stage = $person
-           ORDER BY request_no, start_ns""",
-        params={"person": ASKS_PERSON},
-    ).to_arrow_table()
-    request, since, until = (numbers(rows[name]) for name in ("request_no", "start_ns", "end_ns"))
-    row = row_of(everyone.request_no, request)
-    waits = Waits(row[row >= 0], since[row >= 0], until[row >= 0])
+    waits = read_waits(connection, everyone.request_no)
     if everyone.entry_span_no is not None or not (waits.per_request(len(everyone)) == everyone.user_ns).all():
         return Activity(everyone.start_ns, finished, None)
     return Activity(everyone.start_ns, finished + everyone.user_ns, waits)

@@ -8,11 +8,12 @@ import numpy as np
 
 from overbudget.analysis.requests.table import F64, I64, RequestTable
 from overbudget.kernels.arrow import coded, numbers, table_of
-from overbudget.stages.names import DEFAULT_STAGES
+from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES
 from overbudget.store.tables import passing
 
 DEEPEST = 16  # levels between a span that takes time and the model call that it is part of
 QUEUE = DEFAULT_STAGES.index("queue")
+USER = DEFAULT_STAGES.index(ASKS_PERSON)
 
 # The stage of a segment under a budget's own rules is that of its span in `ruled`; but a wait in a queue that a server
 # reports inside a call stays one.
@@ -22,7 +23,7 @@ WITH RECURSIVE pieces AS (
         sum(w.weight * (least(g.end_ns, w.until_ns) - g.start_ns)) AS mean_ns
     FROM data.segments g JOIN cohort w USING (request_no) JOIN operations o USING (operation_id) {join}
         LEFT JOIN data.places p ON p.place_id = g.hop_to_id
-    WHERE g.start_ns < w.until_ns GROUP BY ALL
+    WHERE g.start_ns < w.until_ns AND {stage} <> {user} GROUP BY ALL
 ), above AS (
     SELECT t.span_no, t.node, 0 AS level FROM data.tree t SEMI JOIN pieces USING (span_no)
     UNION ALL
@@ -68,7 +69,9 @@ def read_pieces(connection: duckdb.DuckDBPyConnection, table: RequestTable, coho
     tables = {
         "cohort": table_of(
             request_no=table.request_no[cohort.rows],
-            until_ns=table.start_ns[cohort.rows] + table.ttft_ns[cohort.rows],
+            until_ns=(table.start_ns + table.ttft_ns + (0 if table.ttft_user_ns is None else table.ttft_user_ns))[
+                cohort.rows
+            ],
             weight=cohort.weights,
         )
     }
@@ -76,7 +79,10 @@ def read_pieces(connection: duckdb.DuckDBPyConnection, table: RequestTable, coho
     if ruled is not None:
         tables["ruled"] = table_of(node=np.arange(len(ruled), dtype=np.int32), stage=ruled)
     query = _PIECES.format(
-        deepest=DEEPEST, stage="g.stage_id" if ruled is None else _STAGE, join="" if ruled is None else _RULED
+        deepest=DEEPEST,
+        user=USER,
+        stage="g.stage_id" if ruled is None else _STAGE,
+        join="" if ruled is None else _RULED,
     )
     with passing(connection, **tables):
         rows = connection.sql(query).to_arrow_table()

@@ -12,7 +12,14 @@ from overbudget.analysis.requests.entry_attributes import EntryAttributes
 from overbudget.analysis.requests.judged_answers import judge_answers
 from overbudget.analysis.requests.parts import read_parts
 from overbudget.analysis.requests.stored import read_stored
-from overbudget.analysis.requests.table import NAMED, Filters, RequestTable, without_waits_for_person
+from overbudget.analysis.requests.table import (
+    NAMED,
+    Filters,
+    RequestTable,
+    first_tokens_without_waits,
+    without_waits_for_person,
+)
+from overbudget.analysis.requests.waits import read_waits
 from overbudget.kernels.arrow import Coded, table_of
 from overbudget.store.errors import OverbudgetError
 
@@ -42,6 +49,9 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         table = apply_rules(connection, budget)
     else:
         table = read_stored(connection)
+    if table.user_ns.any() and (table.ttft_ns >= 0).any():
+        waits = read_waits(connection, table.request_no) if table.waits is None else table.waits
+        table = first_tokens_without_waits(table, waits)
     table = without_waits_for_person(table)
     attributes = EntryAttributes(connection, _own_entries(table))
     table = replace(table, entry_attributes=attributes, parts_ns=read_parts(connection, table))

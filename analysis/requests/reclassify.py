@@ -31,7 +31,7 @@ from overbudget.stages.operation_table import Catalogue, catalogue_of
 from overbudget.stages.rule_evidence import Split, ask_spans, split_operations
 from overbudget.stages.rules import Rule
 from overbudget.stages.server_queue import QUEUE, reported_waits, stage_segments
-from overbudget.stages.waits_for_person import USER, waits_for_person
+from overbudget.stages.waits_for_person import USER, Waits, waits_among, waits_for_person
 from overbudget.store.span_tree import load_tree
 
 
@@ -84,6 +84,7 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
             stages=found.stages,
             present=found.present,
             user_ns=found.stage_ns[:, USER].copy(),
+            waits=found.asked,
             latency_ns=stored.duration_ns - found.stage_ns[:, USER],
             stage_ns=found.stage_ns,
             path=siblings_grouped(found.path, operations, siblings),
@@ -102,6 +103,7 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
             stages=found.stages,
             present=found.present,
             user_ns=found.stage_ns[:, USER].copy(),
+            waits=found.asked,
             latency_ns=stored.duration_ns - found.stage_ns[:, USER],
             stage_ns=found.stage_ns,
             path=found.path,
@@ -110,7 +112,7 @@ def apply_rules(connection: duckdb.DuckDBPyConnection, budget: Budget) -> Reques
             parent_of_node=parent,
         )
     table = _requests_at(connection, requests, found, tree, catalogue, stored_request_of, stored, stage_of, request_of)
-    return replace(table, ttft_ns=ttft_ns, parent_of_node=parent)
+    return replace(table, ttft_ns=ttft_ns, parent_of_node=parent, waits=found.asked)
 
 
 def _first_tokens(connection: duckdb.DuckDBPyConnection, tree: Tree, requests: Requests, segments: Segments) -> I64:
@@ -184,6 +186,7 @@ class Staged:
     present: tuple[bool, ...]
     stage_ns: I64
     path: PathTable
+    asked: Waits
 
 
 def staged(
@@ -219,7 +222,14 @@ def staged(
         name=Coded(catalogue.name_codes, catalogue.names),
         places=places,
     )
-    return Staged(catalogue.stages, tuple((spans > 0).tolist()), stage_ns.reshape(len(request_no), stages), path)
+    asked = waits_among(segments, stage)
+    return Staged(
+        catalogue.stages,
+        tuple((spans > 0).tolist()),
+        stage_ns.reshape(len(request_no), stages),
+        path,
+        asked._replace(request=row_of(request_no, asked.request)),
+    )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from overbudget.analysis.requests.entry_attributes import EntryAttributes
 from overbudget.analysis.requests.path import PathTable, without_stage
 from overbudget.kernels.arrow import Coded
 from overbudget.stages.names import ASKS_PERSON
+from overbudget.stages.waits_for_person import Waits
 
 I8 = npt.NDArray[np.int8]
 I16 = npt.NDArray[np.int16]
@@ -88,13 +89,15 @@ class RequestTable:
     `missing` that the entry span is not in the data and only its children are. `failed` tells that the entry span failed,
     `weight` how many requests a row stands for (1 unless sampled). `score` is the recorded score, NaN for none; `scored` tells whether a score
     or label is recorded, `good` whether the answer was good: GOOD, BAD or UNKNOWN. `ttft_ns` is from the request's
-    start to the first token of its answer, -1 where the answer records none. `present` tells which stages any
+    start to the first token of its answer but for `ttft_user_ns`, in which it waited for a person before that; -1 where the
+    answer records none. `present` tells which stages any
     span of the dataset belongs to. `incomplete` counts the requests that were left out for being incomplete.
 
     `path` and `stage_of_node` (the stage of each row of data.tree) are there where the budget's own rules made the stored
     ones obsolete, `request_of_node` (the request_no of each row of data.tree, -1 for none) where it names requests or the
     background, `entry_span_no` where it made other spans the requests, and `parent_of_node` where spans of the background
     were taken out of the trees.
+    `waits` are the waits for a person under the budget's own rules, until they are taken out.
     `entry_attributes` reads what filters by attribute ask for.
     `parts_ns`, int64[n, len(PART_NAMES)], is how long a request is in each part of a stage on the path; -1 where it does not
     record that, or where a budget's rules give it other times of the stage than the default ones; 0 where it has nothing of the
@@ -124,6 +127,7 @@ class RequestTable:
     stages: tuple[str, ...]
     present: tuple[bool, ...]
     stage_ns: I64
+    ttft_user_ns: I64 | None = None  # None where no request waits
     incomplete: int = 0
     path: PathTable | None = None
     request_of_node: I32 | None = None
@@ -132,6 +136,7 @@ class RequestTable:
     entry_span_no: I32 | None = None
     parts_ns: I64 | None = None
     entry_attributes: EntryAttributes | None = None
+    waits: Waits | None = None
 
     def __len__(self) -> int:
         return len(self.request_no)
@@ -147,7 +152,8 @@ class RequestTable:
         coded = {name: getattr(self, name).take(rows) for name in NAMED}
         entries = None if self.entry_span_no is None else self.entry_span_no[rows]
         parts = None if self.parts_ns is None else self.parts_ns[rows]
-        return replace(self, **whole, **coded, entry_span_no=entries, parts_ns=parts)
+        asked = None if self.ttft_user_ns is None else self.ttft_user_ns[rows]
+        return replace(self, **whole, **coded, entry_span_no=entries, parts_ns=parts, ttft_user_ns=asked)
 
     def attribute(self, key: str) -> Coded:
         """The value of an attribute of each request's entry span or, where that has none, of its resource."""
@@ -192,6 +198,13 @@ class RequestTable:
         if chosen.all() and not left_out.any():
             return replace(self, incomplete=0)
         return replace(self.take(np.flatnonzero(chosen & ~left_out)), incomplete=int(left_out.sum()))
+
+
+def first_tokens_without_waits(table: RequestTable, waits: Waits) -> RequestTable:
+    """First tokens from the request's start but for the waits for a person before them, as latency is."""
+    told = table.ttft_ns >= 0
+    asked = np.where(told, waits.before(table.start_ns + np.maximum(table.ttft_ns, 0)), 0)
+    return replace(table, ttft_ns=table.ttft_ns - asked, ttft_user_ns=asked, waits=None)
 
 
 def without_waits_for_person(table: RequestTable) -> RequestTable:
