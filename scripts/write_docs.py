@@ -28,7 +28,7 @@ from scripts.pages.json_schemas import schema_of, without_meaning
 ROOT = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
     "app/schemas/budget.schema.json": budget_schema.text,
-    "docs/cookbook.md": cookbook.page,
+    "docs/sql.md": cookbook.page,
     "docs/reference/budget-file.md": budget_page.page,
     "docs/reference/commands.md": commands.page,
     "docs/reference/formats.md": formats.page,

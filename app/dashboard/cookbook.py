@@ -1,4 +1,4 @@
-"""Example queries: on the SQL page, in docs/cookbook.md and in the notebook, each run by a test."""
+"""Example queries: on the SQL page, in docs/sql.md and in the notebook, each run by a test."""
 
 COOKBOOK: dict[str, str] = {
     "Percentiles by route": """SELECT route, count(*) AS requests,
@@ -46,5 +46,47 @@ FROM requests GROUP BY in_flight ORDER BY in_flight""",
 FROM spans WHERE status_code = 'ERROR' GROUP BY ALL ORDER BY failures DESC LIMIT 20""",
     "What no stage explains": """SELECT route, round(100.0 * sum(stage_ns) / (SELECT sum(duration_ns) FROM requests), 1) AS percent_of_all_time
 FROM stage_time WHERE stage = 'unattributed' GROUP BY route ORDER BY percent_of_all_time DESC""",
+    "Model calls: first token, pace and tokens": """SELECT model, count(*) AS calls, round(median(first_token_ns) / 1e6) AS first_token_p50_ms,
+    round(quantile_cont(first_token_ns, 0.95) / 1e6) AS first_token_p95_ms,
+    round(median(writing_ns / (output_tokens - 1)) FILTER (output_tokens > 1) / 1e6, 1) AS ms_per_output_token,
+    round(median(input_tokens)) AS input_tokens, round(median(output_tokens)) AS output_tokens
+FROM model_calls GROUP BY model ORDER BY calls DESC""",
+    "Model calls: the first token against uncached prompt tokens": """SELECT model,
+    ((input_tokens - coalesce(cached_tokens, 0)) // 1000 + 1) * 1000 AS uncached_tokens_up_to,
+    count(*) AS calls, round(median(first_token_ns) / 1e6) AS first_token_ms
+FROM model_calls WHERE first_token_ns IS NOT NULL AND input_tokens IS NOT NULL GROUP BY ALL ORDER BY ALL""",
+    "Model calls: what a cached prompt saves": """SELECT model, coalesce(cached_tokens, 0) > input_tokens / 2 AS mostly_cached, count(*) AS calls,
+    round(median(first_token_ns) / 1e6) AS first_token_ms, round(median(input_tokens)) AS input_tokens
+FROM model_calls WHERE input_tokens > 0 AND first_token_ns IS NOT NULL GROUP BY ALL ORDER BY ALL""",
+    "Model calls: what a millisecond per output token amounts to": """SELECT model, round(regr_slope(writing_ns, output_tokens) / 1e6, 2) AS ms_per_output_token,
+    round(regr_r2(writing_ns, output_tokens), 3) AS share_explained, count(*) AS calls
+FROM model_calls WHERE writing_ns IS NOT NULL AND output_tokens IS NOT NULL GROUP BY model HAVING calls >= 20 ORDER BY calls DESC""",
+    "Model calls a request makes": """WITH made AS (
+    SELECT trace_id, request_span_id, count(*) AS calls, sum(on_path_ns) AS model_ns
+    FROM model_calls WHERE retry_of IS NULL OR retry_of = '' GROUP BY ALL
+)
+SELECT calls, count(*) AS requests, round(median(r.latency_ns) / 1e6) AS p50_ms, round(median(model_ns) / 1e6) AS of_it_models_ms
+FROM made JOIN requests r ON r.trace_id = made.trace_id AND r.span_id = made.request_span_id GROUP BY calls ORDER BY calls""",
+    "Prompts that grow from call to call": """WITH turns AS (
+    SELECT trace_id, request_span_id, input_tokens, cached_tokens, first_token_ns,
+        row_number() OVER (PARTITION BY trace_id, request_span_id ORDER BY start_time) AS call
+    FROM model_calls WHERE input_tokens IS NOT NULL
+)
+SELECT call, count(*) AS requests, round(median(input_tokens)) AS input_tokens, round(median(cached_tokens)) AS cached_tokens,
+    round(median(first_token_ns) / 1e6) AS first_token_ms
+FROM turns GROUP BY call ORDER BY call LIMIT 20""",
+    "Model calls: failed ones, and what they cost": """SELECT model, count(*) FILTER (status_code = 'ERROR') AS failed, round(100.0 * failed / count(*), 1) AS percent,
+    round(sum(duration_ns) FILTER (status_code = 'ERROR') / 1e6) AS ms_lost, count(*) FILTER (retry_of <> '') AS retries
+FROM model_calls GROUP BY model ORDER BY failed DESC""",
+    "Model calls nobody waits for": """SELECT service_name, model, count(*) AS calls, round(100.0 * count(*) FILTER (on_path_ns = 0) / count(*), 1) AS percent_off_the_path,
+    round(sum(duration_ns - on_path_ns) / 1e6) AS ms_beside_the_path
+FROM model_calls GROUP BY ALL ORDER BY ms_beside_the_path DESC""",
+    "Waiting in the model server's queue": """SELECT model, time_bucket(INTERVAL 1 MINUTE, start_time) AS minute, count(*) AS calls,
+    round(median(queue_ns) / 1e6) AS queue_p50_ms, round(max(queue_ns) / 1e6) AS longest_ms
+FROM model_calls WHERE queue_ns IS NOT NULL GROUP BY ALL ORDER BY longest_ms DESC LIMIT 20""",
+    "Tokens and cost by route": """SELECT r.route, c.model, count(*) AS calls, sum(c.input_tokens) AS input_tokens, sum(c.output_tokens) AS output_tokens,
+    round(100.0 * sum(c.cached_tokens) / nullif(sum(c.input_tokens), 0), 1) AS cached_percent, round(sum(c.cost), 4) AS cost
+FROM model_calls c JOIN requests r ON r.trace_id = c.trace_id AND r.span_id = c.request_span_id
+GROUP BY ALL ORDER BY input_tokens DESC""",
     "Warnings about the dumps": """SELECT source, unnest(warnings, recursive := true) FROM ingest_report""",
 }

@@ -1,4 +1,4 @@
-"""docs/cookbook.md, made from app/dashboard/cookbook.py."""
+"""docs/sql.md, made from app/dashboard/cookbook.py."""
 
 from overbudget.app.dashboard.cookbook import COOKBOOK
 
@@ -14,7 +14,8 @@ or `duckdb.connect("traces.duckdb", read_only=True)` in a notebook. Several may 
 | `operations` | operation: service, scope, name and kind, with its stage and the rule that gave it |
 | `requests` | request: route, latency, model, tokens, time to first token, score, requests in flight on arrival |
 | `critical_path` | segment of a request's critical path; the segments of a request sum to its duration |
-| `stage_time` | request and stage |
+| `stage_time`, `stage_parts` | request and stage; and its parts: first token and writing of inference |
+| `model_calls` | model call: tokens, first token, writing, queue, its part of the critical path |
 | `ingest_report` | dump file, with every warning that was found in it |
 
 Times are integers in ns; `start_time` and `end_time` are timestamps in UTC. [reference/relations.md](reference/relations.md) has

@@ -13,7 +13,7 @@ on the SQL page, in Python, with plain `duckdb`, or as Parquet files after `over
 renamed or changes its meaning without a note in CHANGELOG.md. The tables in the schema `data` are internal.
 
 Times that end in `_ns` are integers in ns; of an instant, since 1970 in UTC. [method.md](method.md) defines the quantities,
-[../cookbook.md](../cookbook.md) has queries.
+[../sql.md](../sql.md) has queries.
 """
 
 
