@@ -1,6 +1,7 @@
 """Facts about a trace and about one of its spans, as tables: names and values are untrusted, so never as HTML."""
 
 import json
+from collections.abc import Mapping
 from html import escape
 
 import duckdb
@@ -10,12 +11,13 @@ import streamlit as st
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.trace.otlp import trace_otlp
 from overbudget.analysis.trace.result import Trace, TraceSpan
+from overbudget.analysis.trace.runs_out import Spent
 from overbudget.analysis.trace.typical_durations import Typical
 from overbudget.app.dashboard.wording import literal
-from overbudget.app.text.words import clean, count
+from overbudget.app.text.words import clean, count, stage_name
 
 
-def trace_summary(trace: Trace) -> None:
+def trace_summary(trace: Trace, spent: Mapping[str, Spent]) -> None:
     """Which request it is, how long it took, and where most of its time went."""
     for request in trace.requests:
         stages: dict[str, int] = {}
@@ -25,9 +27,15 @@ def trace_summary(trace: Trace) -> None:
         parts = ", ".join(f"{stage} {format_duration(ns)}" for stage, ns in ranked)
         note = "" if request.complete else " (incomplete: a span lacks its end or its parent)"
         note += f", {format_duration(request.user_ns)} of it waiting for a person" if request.user_ns else ""
+        out = spent.get(request.span_id)
+        where = (
+            f" The cap of {format_duration(out.cap_ns)} runs out in {stage_name(out.stage)}, {format_duration(out.over_ns)} before the end."
+            if out
+            else ""
+        )
         st.html(
             f'<p class="ob-head">{escape(clean(request.route))}: {format_duration(request.duration_ns)}{note}</p>'
-            f'<p class="ob-why">Critical path: {escape(parts)}.</p>'
+            f'<p class="ob-why">Critical path: {escape(parts)}.{escape(where)}</p>'
         )
     where = f"Trace {trace.trace_id}, {count(len(trace.spans), 'span')}"
     skewed = sum(span.skew_ns != 0 for span in trace.spans)

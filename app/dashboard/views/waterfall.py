@@ -3,6 +3,7 @@
 import streamlit as st
 
 from overbudget.analysis.review.examples import describe, slowest
+from overbudget.analysis.trace.runs_out import spent_caps
 from overbudget.analysis.trace.trace import load_trace
 from overbudget.analysis.trace.typical_durations import typical_durations
 from overbudget.app.dashboard import blocks, cache, sidebar
@@ -20,7 +21,8 @@ if not sidebar.asks_for_trace():
 asked = sidebar.trace_id()
 trace = cache.ask("trace", view, lambda: load_trace(view.connection, asked), asked, capped=False)
 typical = cache.ask("typical", view, lambda: typical_durations(view.connection, trace), asked, capped=False)
-trace_summary(trace)
-selected = waterfall(trace, typical, key=f"waterfall {trace.trace_id}")
+spent = spent_caps(trace, view.budget)
+trace_summary(trace, spent)
+selected = waterfall(trace, typical, list(spent.values()), key=f"waterfall {trace.trace_id}")
 span_details(trace, selected, typical)
 download_trace(view.connection, trace)

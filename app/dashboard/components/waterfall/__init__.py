@@ -1,5 +1,6 @@
 """The waterfall: a canvas that draws only the visible rows."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,6 +8,7 @@ import streamlit as st
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.trace.result import Trace, TraceSpan
+from overbudget.analysis.trace.runs_out import Spent
 from overbudget.analysis.trace.trace import retried
 from overbudget.analysis.trace.typical_durations import Typical
 from overbudget.app.charts.theme import stage_colour
@@ -17,29 +19,32 @@ HERE = Path(__file__).parent
 LONGEST_LABEL = 300
 
 
-def waterfall(trace: Trace, typical: dict[str, Typical], key: str) -> str | None:
-    """Draw the trace, each span with its operation's typical duration; returns the id of the chosen span, or None."""
+def waterfall(trace: Trace, typical: dict[str, Typical], spent: Sequence[Spent], key: str) -> str | None:
+    """Draw the trace, each span with its operation's typical duration, and where requests run out of their caps; returns the
+    id of the chosen span, or None."""
     mount = st.components.v2.component(
         "overbudget_waterfall",
         html="<div class='ob-waterfall'></div>",
         css=(HERE / "waterfall.css").read_text(),
         js=(HERE / "waterfall.js").read_text(),
     )
-    result = mount(data=_data(trace, typical), key=key, height="content", on_selected_change=lambda: None)
+    result = mount(data=_data(trace, typical, spent), key=key, height="content", on_selected_change=lambda: None)
     return result.get("selected") if result else None
 
 
-def _data(trace: Trace, typical: dict[str, Typical]) -> dict[str, object]:
+def _data(trace: Trace, typical: dict[str, Typical], spent: Sequence[Spent]) -> dict[str, object]:
     """What the component draws: spans and critical path as Arrow, and a legend of the stages with their times."""
     stages = stage_order({span.stage for span in trace.spans})
     return {
-        "revision": f"{trace.trace_id} {len(trace.spans)}",
+        "revision": f"{trace.trace_id} {len(trace.spans)} {[one.at_ns for one in spent]}",
         "total": max(1, trace.end_ns - trace.start_ns),
         "stages": stages,
         "colours": [stage_colour(stage) for stage in stages],
         "shares": _shares(trace, stages),
         "spans": _span_columns(trace, stages, typical),
         "path": _path_columns(trace, stages),
+        "spent": [float(one.at_ns - trace.start_ns) for one in spent],
+        "caps": [f"{format_duration(one.cap_ns)} spent" for one in spent],
     }
 
 

@@ -236,6 +236,7 @@ class Waterfall {
     }
     this.drawPath(c, top);
     this.axis(c);
+    this.spent(c);
     this.paintMap();
   }
 
@@ -395,6 +396,28 @@ class Waterfall {
     c.fillText(text, this.width - 8 - c.measureText(text).width, AXIS / 2);
     c.font = `12px ${this.font}`;
     c.globalAlpha = 1;
+  }
+
+  // Where a request has spent its cap: a dotted red line over all rows.
+  spent(c) {
+    c.save();
+    c.strokeStyle = c.fillStyle = RED;
+    c.lineWidth = 1.5;
+    c.setLineDash([2, 3]);
+    this.data.spent.forEach((at, i) => {
+      if (at < this.low || at > this.high) return;
+      const x = this.x(at), text = this.data.caps[i], room = c.measureText(text).width + 8;
+      c.beginPath();
+      c.moveTo(x, AXIS);
+      c.lineTo(x, this.height);
+      c.stroke();
+      const from = x + room > this.right ? x - room : x;
+      c.fillStyle = this.paper;
+      c.fillRect(from, 0, room, AXIS);
+      c.fillStyle = RED;
+      c.fillText(text, from + 4, AXIS / 2);
+    });
+    c.restore();
   }
 
   // The whole trace: how many spans run, the critical path by stage, and the part in sight.
