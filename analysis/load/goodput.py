@@ -74,6 +74,8 @@ def goodput_of(activity: Activity, finished: Bool, cuts: Sequence[float]) -> lis
 
     `finished` marks the requests that count where they finish; all are load. None where no time was spent under that load.
     """
+    if not cuts:  # no request is whole
+        return []
     at, level = _levels(activity)
     place = np.searchsorted(np.asarray(cuts[1:]), level - 1, side="right")
     running = level[:-1] > 0

@@ -111,13 +111,14 @@ def load_of(
     everyone: RequestTable,
     budget: Budget | None = None,
     filters: Filters | None = None,
+    sampled: str | None = None,
 ) -> Load:
-    """Like `load`, for requests that were read already."""
-    sampling = sampling_of(connection)
-    if sampling.sampled:
-        return Load(
-            (), (), 0, None, None, None, None, _cap(budget, everyone.select(filters)), sampled=sampling.sentence
-        )
+    """Like `load`, for requests that were read already. `sampled` says that only some traces were kept, "" that all were;
+    None to look."""
+    if sampled is None:
+        sampled = sampling_of(connection).sentence
+    if sampled:
+        return Load((), (), 0, None, None, None, None, _cap(budget, everyone.select(filters)), sampled=sampled)
     activity = activity_of(connection, everyone)
     others = activity.others().astype(np.float64)
     rate, window = arrival_rate(everyone.start_ns)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from overbudget.analysis.causes.causes import aggregated
@@ -9,6 +10,7 @@ from overbudget.analysis.common.durations import format_change, format_duration
 from overbudget.analysis.compare.compare import Comparison, Side
 from overbudget.analysis.compare.percentile_change import PercentileChange
 from overbudget.analysis.requests.table import Filters, RequestTable
+from overbudget.app.charts.aggregated_path import aggregated_path_figure
 from overbudget.app.dashboard import cache, state
 from overbudget.app.dashboard.components.table import TableCell, table
 from overbudget.app.dashboard.sidebar import kept, label, to_url
@@ -133,11 +135,12 @@ def _means(one: Any) -> list[TableCell]:
     return list(map(TableCell, times))
 
 
-def parts(view: View, side: tuple[str, Filters]) -> list[tuple[str, str, str, float]]:
-    """Where the time of one side goes: stage, service, operation, mean ns per request."""
+def path_figure(view: View, side: tuple[str, Filters], name: str) -> go.Figure:
+    """Where the time of one side goes: stage, service, operation."""
     dataset, filters = side
 
-    def found() -> list[tuple[str, str, str, float]]:
-        return aggregated(cache.connection(dataset), cache.selected(dataset, view.budget, filters))
+    def found() -> go.Figure:
+        parts = aggregated(cache.connection(dataset), cache.selected(dataset, view.budget, filters))
+        return aggregated_path_figure(parts, name)
 
-    return cache.ask("aggregated path", view, found, side, also=dataset, capped=False)
+    return cache.ask("aggregated path", view, found, side, name, also=dataset, capped=False)

@@ -2,7 +2,7 @@
 
 from streamlit.delta_generator import DeltaGenerator
 
-from overbudget.analysis.review.examples import describe, slowest_of
+from overbudget.analysis.review.examples import RequestInfo, describe, slowest_of
 from overbudget.analysis.tail.tail import SlowAttribute, cohorts
 from overbudget.app.charts.cohorts import cohorts_figure
 from overbudget.app.dashboard import blocks, cache
@@ -24,6 +24,12 @@ def show(view: View, percentile: int, attribute: SlowAttribute, picture: DeltaGe
     with picture:
         blocks.caption(f"Latency of requests with {text}, and of the others")
         alt = "Share of requests slower than x, with the attribute and without"
-        blocks.chart(cohorts_figure(named), "cohorts", alt)
+        figure = cache.ask("cohorts figure", view, lambda: cohorts_figure(named), percentile, attribute, capped=False)
+        blocks.chart(figure, "cohorts", alt)
     blocks.caption(f"The slowest requests with {text}; choose one to open its waterfall")
-    request_table(describe(view.connection, view.table, slowest_of(view.table, with_it)), "requests with it")
+
+    def slowest() -> list[RequestInfo]:
+        return describe(view.connection, view.table, slowest_of(view.table, with_it))
+
+    found = cache.ask("requests with it", view, slowest, percentile, attribute, capped=False)
+    request_table(found, "requests with it")

@@ -1,5 +1,6 @@
 """What to change first, and a workbench to try it."""
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from overbudget.analysis.advice.advice import proposals, weigh, what_if_command
@@ -26,8 +27,11 @@ left, right = st.columns([2, 3])
 with left:
     lists.before_after(result)
 with right:
-    after = cache.ask("durations", view, lambda: bench.durations(changes), tuple(changes))
-    figure = cohorts_figure({"after": after, "before": bench.table.latency_ns}, result.budget_ns)
-    blocks.chart(figure, "before after", "Share of requests slower than x, before and after the change")
+
+    def figure() -> go.Figure:
+        return cohorts_figure({"after": bench.durations(changes), "before": bench.table.latency_ns}, result.budget_ns)
+
+    drawn = cache.ask("before after", view, figure, tuple(changes))
+    blocks.chart(drawn, "before after", "Share of requests slower than x, before and after the change")
 blocks.caption("The same on the command line")
 st.code(what_if_command(file, changes, view.filters), language="bash", wrap_lines=True)

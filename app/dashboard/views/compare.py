@@ -3,7 +3,6 @@
 import streamlit as st
 
 from overbudget.analysis.compare.compare import compare
-from overbudget.app.charts.aggregated_path import aggregated_path_figure
 from overbudget.app.dashboard import blocks, cache, comparison, sidebar
 from overbudget.app.text.compare import sentences
 
@@ -26,5 +25,5 @@ with right:
 for column, side, name in zip(st.columns(2), (base, candidate), ("base", "candidate"), strict=True):
     with column:
         blocks.caption(f"Critical path of the {name}, all its requests together")
-        figure = aggregated_path_figure(comparison.parts(view, side), name)
+        figure = comparison.path_figure(view, side, name)
         blocks.chart(figure, f"path of {name}", f"Aggregated critical path of the {name}")

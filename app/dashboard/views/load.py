@@ -12,7 +12,8 @@ from overbudget.app.text.load import sentences as load_sentences
 
 view = sidebar.view()
 everyone = view.evidence.requests
-found = cache.ask("load", view, lambda: load_of(view.connection, everyone, view.budget, view.filters))
+sampled = view.evidence.facts.sampled or ""
+found = cache.ask("load", view, lambda: load_of(view.connection, everyone, view.budget, view.filters, sampled))
 blocks.say(load_sentences(found), "load")
 in_flight, arrivals = "other requests in flight on arrival", "arrivals per second"
 name = sidebar.one_of("load", (in_flight, arrivals))
@@ -20,10 +21,12 @@ bins = found.bins if name == in_flight else found.arrivals
 left, right = st.columns(2)
 with left:
     blocks.caption("Latency with its 95 % interval; dotted: the cap on p95")
-    blocks.chart(under_load_figure(bins, found.budget_ns, name), "under load", "p50 and p95 against load")
+    figure = cache.ask("under load", view, lambda: under_load_figure(bins, found.budget_ns, name), name)
+    blocks.chart(figure, "under load", "p50 and p95 against load")
 with right:
     blocks.caption("What a request is made of under that load")
-    blocks.chart(stages_under_load_figure(bins, name), "stages under load", "Mean stage times against load")
+    figure = cache.ask("stages under load", view, lambda: stages_under_load_figure(bins, name), name)
+    blocks.chart(figure, "stages under load", "Mean stage times against load")
     blocks.stage_key(part["stage"] for one in bins for part in one.stages if part["mean_ns"])
 if any(one.goodput for one in found.bins):
     blocks.caption("Goodput: requests a second that keep every cap, do not fail, and are good where that is recorded")
@@ -34,8 +37,9 @@ steady = cache.ask("consistency", view, lambda: consistency_of(view.connection, 
 blocks.say(consistency_sentences(steady), "consistency")
 if steady.total is not None:
     blocks.caption("From the median (dot) to p95 (thick) and p99 (thin); red: the cap")
-    blocks.chart(spread_figure((steady.total, *steady.stages)), "spread", "Spread of each stage")
-    spreads.spreads("Stages", (steady.total, *steady.stages))
+    stages = (steady.total, *steady.stages)
+    blocks.chart(cache.ask("spread", view, lambda: spread_figure(stages)), "spread", "Spread of each stage")
+    spreads.spreads("Stages", stages)
     spreads.spreads("Models", steady.models)
     spreads.models(steady.models)
     spreads.spreads("Routes", steady.routes if len(steady.routes) > 1 else ())

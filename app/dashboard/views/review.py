@@ -26,32 +26,30 @@ with st.expander("Set the budget", expanded=state.editor_begins_open(view.datase
     cap_editor(view.dataset, review)
     allocation.panel(view)
 table = view.table
-if any(made_of.stages for made_of in review.breakdown):
+if any(one.stages for one in review.breakdown):
     blocks.caption(f"{MADE_OF}; dotted: the cap")
-    examples.chart(
-        breakdown_figure(review), "breakdown", "Mean times of the requests nearest to each percentile, stacked"
-    )
+    made_of = cache.ask("breakdown", view, lambda: breakdown_figure(review))
+    examples.chart(made_of, "breakdown", "Mean times of the requests nearest to each percentile, stacked")
     blocks.colour_key(key_of(review))
     burn_down.picture(review)
 if len(table):
-    grid = grid_of(table.start_ns, table.latency_ns)
+    grid = cache.ask("grid", view, lambda: grid_of(table.start_ns, table.latency_ns), capped=False)
     said, rows = examples.example_requests(review, table, grid)
     blocks.caption(said)
-    examples.request_table(describe(view.connection, table, rows), "requests")
+    listed = cache.ask("requests", view, lambda: describe(view.connection, table, rows), *rows.tolist(), capped=False)
+    examples.request_table(listed, "requests")
     left, right = st.columns(2)
     with left:
         blocks.caption("Share of requests that take longer than this; × is the most a cap allows")
         caps = {row.budget_ns: row.percentile for row in review.end_to_end if row.budget_ns}
-        examples.chart(exceedance_figure(table.latency_ns, caps), "exceedance", "Share of requests slower than x")
+        slower = cache.ask("exceedance", view, lambda: exceedance_figure(table.latency_ns, caps))
+        examples.chart(slower, "exceedance", "Share of requests slower than x")
     with right:
         blocks.caption("Latency over time; dotted: the cap on p95, red above: windows of time over it")
-        windows = windows_of(table, held_to(view.budget, table.routes).caps)
+        windows = cache.ask("windows", view, lambda: windows_of(table, held_to(view.budget, table.routes).caps))
         cap = total_cap(view.budget, table.routes)
-        examples.chart(
-            over_time_figure(grid, cap.ns if cap else None, windows),
-            "over time",
-            "Number of requests by start time and latency",
-        )
+        over_time = cache.ask("over time", view, lambda: over_time_figure(grid, cap.ns if cap else None, windows))
+        examples.chart(over_time, "over time", "Number of requests by start time and latency")
 blocks.say_objective(review)
 blocks.say_notes(review)
 report_button(view, review)

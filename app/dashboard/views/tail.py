@@ -26,7 +26,8 @@ slow, typical = cache.ask(
 left, right = st.columns(2)
 with left:
     blocks.caption(f"Time of {operation_text(operation).replace('`', '')} in each request")
-    figure = cohorts_figure({f"slow ({found.slow:,})": slow, f"typical ({found.typical:,})": typical})
+    both = {f"slow ({found.slow:,})": slow, f"typical ({found.typical:,})": typical}
+    figure = cache.ask("operation figure", view, lambda: cohorts_figure(both), percentile, operation, capped=False)
     blocks.chart(
         figure, "operation", "Share of slow and of typical requests in which the operation takes longer than x"
     )

@@ -12,7 +12,9 @@ from overbudget.app.dashboard.span_details import download_trace, span_details, 
 
 view = sidebar.view()
 if not sidebar.asks_for_trace():
-    found = describe(view.connection, view.table, slowest(view.table, 1))
+    found = cache.ask(
+        "slowest", view, lambda: describe(view.connection, view.table, slowest(view.table, 1)), capped=False
+    )
     if not found:
         st.info("There is no complete request here. Clear the filters in the side bar, or choose another dataset.")
         st.stop()
