@@ -48,7 +48,7 @@ LIMITS: dict[str, Limit] = {
         BYTES, 200 * GB, "all datasets and uploads of a workspace, above which no upload is taken"
     ),
     "cache_bytes": Limit(
-        BYTES, 2 * GB, "answers that the dashboard keeps in memory; those asked for least recently make room"
+        BYTES, GB, "answers that the dashboard keeps in memory; those asked for least recently make room"
     ),
     "lock_wait": Limit(SECONDS, 600, "how long a writer waits for another one that writes the same dataset"),
     "read_memory": Limit(BYTES, 2 * GB, "memory of DuckDB while a dataset is read; what needs more goes to disk"),
