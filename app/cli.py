@@ -57,6 +57,7 @@ COMMANDS: dict[Callable[..., None], str] = {  # in the order of --help, each wit
     questions.consistency: "overbudget consistency traces.duckdb --budget budget.toml",
     questions.audit: "overbudget audit traces.duckdb --stitch",
     budgets.allocate: "overbudget allocate traces.duckdb --total p95=2s --fixed inference --write budget.toml",
+    budgets.export_slo: "overbudget export-slo traces.duckdb --budget budget.toml --out slo.rules.yml",
     budgets.compare: "overbudget compare before.duckdb after.duckdb --fail-on-regression",
     questions.trace: "overbudget trace traces.duckdb 5b8efff798038103d269b633813fc60c",
     datasets.sql: 'overbudget sql traces.duckdb "SELECT route, count(*) FROM requests GROUP BY route"',

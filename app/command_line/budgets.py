@@ -1,11 +1,19 @@
 """Commands that judge requests against a budget, or compare them with other requests."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from overbudget.app.command_line.options import BudgetFile, Dataset, Json, Markdown, Only, Route, form_of
+
+
+class Unit(StrEnum):
+    """The unit of a histogram."""
+
+    ms = "ms"
+    s = "s"
 
 
 def review(
@@ -134,3 +142,51 @@ def allocate(
     from overbudget.app.commands.choice import filters_of
 
     run(dataset, total, fixed or [], budget, route, filters_of(only or [], route), json, write)
+
+
+def export_slo(
+    dataset: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(
+            help="A dataset, whose entry spans are the requests; without one, all server spans are.", show_default=False
+        ),
+    ] = None,
+    budget: Annotated[Path, typer.Option("--budget", help="A budget file (TOML) with [objective].")] = Path(
+        "budget.toml"
+    ),
+    metric: Annotated[
+        str, typer.Option(help="The histogram of span durations, without _bucket.")
+    ] = "traces_span_metrics_duration_milliseconds",
+    first_token_metric: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--first-token-metric",
+            metavar="METRIC",
+            help="A histogram of the first token of answers; span metrics have none.",
+            show_default=False,
+        ),
+    ] = None,
+    unit: Annotated[
+        Optional[Unit],  # noqa: UP045
+        typer.Option(
+            help="The unit of a histogram whose name does not end in _milliseconds or _seconds.", show_default=False
+        ),
+    ] = None,
+    label: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--label",
+            metavar="NAME=OWN",
+            help="Your name of a label: service_name, span_name, span_kind or status_code. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", metavar="FILE", help="Write the rules to this file.", show_default=False),
+    ] = None,
+) -> None:
+    """Write the objective and the caps as Prometheus rules on the span metrics of the OpenTelemetry collector."""
+    from overbudget.app.commands.export_slo import run
+
+    run(dataset, budget, metric, first_token_metric, unit.value if unit else None, label or (), out)
