@@ -7,7 +7,7 @@ from pathlib import Path
 from overbudget.ingest.batch import SpanBatch
 from overbudget.ingest.files.bounds import LimitMet
 from overbudget.ingest.files.source import CHUNK, STDIN, Dump, Member, Stream, members
-from overbudget.ingest.formats.catalogue import JAVASCRIPT_CONSOLE, PARQUET, PROTOBUF
+from overbudget.ingest.formats.catalogue import CLICKHOUSE, JAVASCRIPT_CONSOLE, PARQUET, PROTOBUF, Format
 from overbudget.ingest.formats.recognise import CONSOLE, CSV, HEAD, recognise
 from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
@@ -63,7 +63,16 @@ def read_member(member: Member, report: FileReport, path: Path | None = None) ->
             from overbudget.ingest.formats.exports.javascript_text import json_lines
 
             stream = Stream(json_lines(member.stream, report))  # type: ignore[arg-type]
-        yield from json_reader.read(stream, report, form)  # type: ignore[arg-type]
+        yield from json_reader.read(stream, report, form, _by_columns(form))  # type: ignore[arg-type]
+
+
+def _by_columns(form: Format) -> Callable[[bytes, FileReport], SpanBatch | None] | None:
+    """What reads lines of this format without looking at each record; None for most."""
+    if form is not CLICKHOUSE:
+        return None
+    from overbudget.ingest.formats.tables import clickhouse_lines
+
+    return clickhouse_lines.batch_of_lines
 
 
 def _read_parquet(member: Member, report: FileReport, path: Path | None) -> Iterator[SpanBatch]:

@@ -6,7 +6,7 @@ gives the same result for canonical JSON and takes about six times as long. Wher
 small dumps go through the general reader too: compiling takes as long as reading a hundred megabytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -24,8 +24,14 @@ WORTH_COMPILING = 10 << 20  # bytes read by one process for which the kernel is 
 _bytes_without_kernel = 0
 
 
-def read(stream: BinaryIO, report: FileReport, form: Format = OTLP) -> Iterator[SpanBatch]:
-    """The spans of a dump of JSON, whose records are most likely of `form`.
+def read(
+    stream: BinaryIO,
+    report: FileReport,
+    form: Format = OTLP,
+    by_columns: Callable[[bytes, FileReport], SpanBatch | None] | None = None,
+) -> Iterator[SpanBatch]:
+    """The spans of a dump of JSON, whose records are most likely of `form`. `by_columns` reads pieces of such records without
+    looking at each; it gives None for those that it cannot read.
 
     Broken records are reported and left out; spans that cannot be kept are counted under `rejected`.
 
@@ -44,8 +50,10 @@ def read(stream: BinaryIO, report: FileReport, form: Format = OTLP) -> Iterator[
             kernel = _worth_the_kernel(given)
             if form.resource_spans is not None:
                 piece = b"".join(given)
-                whole = wrapped(piece, form) if kernel else None
-                batch = spans.batch_of([whole], report) if whole is not None else None
+                if by_columns is not None:
+                    batch = by_columns(piece, report)
+                elif kernel and (whole := wrapped(piece, form)) is not None:
+                    batch = spans.batch_of([whole], report)
                 fragments = [translated(piece, form, report)] if batch is None else []
             if batch is None and kernel:
                 batch = spans.batch_of(fragments, report)

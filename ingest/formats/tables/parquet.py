@@ -1,6 +1,6 @@
 """Parquet files of spans: our own export, ClickHouse's `otel_traces`, and tables whose rows are records of another format."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from overbudget.ingest.formats.catalogue import CLICKHOUSE, OWN, format_of, refu
 from overbudget.ingest.formats.tables.columns import Inner, SpanColumns, batch_of, one_array
 from overbudget.ingest.formats.tables.rows import batches_of_rows
 from overbudget.ingest.report import FileReport
+from overbudget.kernels.otlp import KINDS, STATUS_CODES
 from overbudget.stages.names import MISSING_SCOPE
 from overbudget.store.errors import OverbudgetError
 
@@ -41,7 +42,7 @@ def read(file: Any, beside: Path | None, report: FileReport) -> Iterator[SpanBat
     elif names >= _CLICKHOUSE:
         report.format = f"{CLICKHOUSE.title}, Parquet"
         for batch in table.iter_batches(ROWS):
-            yield batch_of(_clickhouse(batch), report)
+            yield batch_of(clickhouse_columns(batch), report)
     else:
         yield from _rows(table, report)
 
@@ -145,7 +146,8 @@ def _of_spans(table: pa.Table | None, ids: pa.Array, columns: dict[str, str]) ->
     return Inner(places[here], {name: one_array(rows.column(column)) for name, column in columns.items()})
 
 
-def _clickhouse(batch: pa.RecordBatch) -> SpanColumns:
+def clickhouse_columns(batch: pa.RecordBatch) -> SpanColumns:
+    """Rows of `otel_traces` as columns of spans."""
     column = _columns(batch)
     start = _ns(batch.column("Timestamp"))
     resource = column("ResourceAttributes")
@@ -154,10 +156,10 @@ def _clickhouse(batch: pa.RecordBatch) -> SpanColumns:
         span_id=batch.column("SpanId"),
         parent_id=batch.column("ParentSpanId"),
         name=batch.column("SpanName"),
-        kind=_enum(batch.column("SpanKind"), "SPAN_KIND_"),
+        kind=_enum(batch.column("SpanKind"), "SPAN_KIND_", KINDS),
         start_ns=start,
         end_ns=pc.add(start, batch.column("Duration").cast(pa.int64())),
-        status_code=_enum(batch.column("StatusCode"), "STATUS_CODE_"),
+        status_code=_enum(batch.column("StatusCode"), "STATUS_CODE_", STATUS_CODES),
         attributes=column("SpanAttributes"),
         resource=_with_service(resource, column("ServiceName")),
         status_message=column("StatusMessage"),
@@ -180,11 +182,12 @@ def _ns(times: pa.Array) -> pa.Array:
     return times.cast(pa.int64())
 
 
-def _enum(names: pa.Array, prefix: str) -> pa.Array:
-    """Server, SPAN_KIND_SERVER and SERVER are all SERVER."""
+def _enum(names: pa.Array, prefix: str, known: Sequence[str]) -> pa.Array:
+    """Server, SPAN_KIND_SERVER and SERVER are all SERVER; what is not known is null."""
     text = names.dictionary_decode() if pa.types.is_dictionary(names.type) else names
     coded = text.cast(pa.string()).dictionary_encode()
     plain = pc.replace_substring(pc.utf8_upper(coded.dictionary), prefix, "")
+    plain = pc.if_else(pc.is_in(plain, pa.array(known)), plain, pa.scalar(None, pa.string()))
     return plain.take(coded.indices)
 
 
