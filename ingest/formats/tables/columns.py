@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from overbudget.ingest.batch import ATTRIBUTES, EVENTS, LINKS, RESOURCES, SCOPES, SPANS, SpanBatch
 from overbudget.ingest.formats.cleaning import ID_OK, attribute_lists, keep_usable
 from overbudget.ingest.formats.ids import usable_ids, with_recorded_ids
+from overbudget.ingest.formats.sizes import cut_lists, cut_values
 from overbudget.ingest.formats.times import ends_that_can_be_meant, told_late, usable_times
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.content_hash import hash_lists, hash_strings
@@ -127,9 +128,8 @@ def lists_of(maps: pa.Array | None, rows: int, report: FileReport) -> pa.ListArr
     offsets = maps.offsets.to_numpy()
     length = int(offsets[-1] - offsets[0])
     keys, values = maps.keys.slice(offsets[0], length), maps.items.slice(offsets[0], length)
-    lists, dropped = attribute_lists(
-        (offsets - offsets[0]).astype(np.int32), _plain(keys), pa.concat_arrays([_plain(values)])
-    )
+    offsets, names, texts = cut_lists((offsets - offsets[0]).astype(np.int32), _plain(keys), _plain(values), report)
+    lists, dropped = attribute_lists(offsets, names, pa.concat_arrays([cut_values(texts, report)]))
     report.warn("repeated_key", "an attribute list names a key twice; the last one counts", dropped)
     return lists
 

@@ -120,3 +120,13 @@ def test_an_id_that_is_a_text_is_kept_and_told(tmp_path: Path) -> None:
     found, _, warnings = stored(tmp_path / "d.duckdb", lines([row(1, SpanId="span one"), row(2)]))
     assert len(found["spans"]) == 2
     assert "text_ids" in warnings
+
+
+def test_attributes_are_bounded_as_in_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERBUDGET_LIMIT_ATTRIBUTES", "3")
+    monkeypatch.setenv("OVERBUDGET_LIMIT_VALUE_BYTES", "8")
+    given = {f"k{place}": "x" * (20 if place == 0 else 2) for place in range(9)}
+    found, _, warnings = stored(tmp_path / "d.duckdb", lines([row(1, SpanAttributes=given), row(2)]))
+    assert {"long_value", "many_attributes"} <= warnings
+    assert [len(span[13]) for span in found["spans"]] == [3, 1]
+    assert next(span for span in found["spans"] if len(span[13]) == 3)[13]["k0"].startswith("xxxxxxxx … [cut")
