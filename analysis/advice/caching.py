@@ -135,16 +135,32 @@ def shared_prompt_beginnings(bench: Workbench) -> Iterator[Proposal]:
         hit = (cached or 0) / tokens if tokens else 0.0
         if share < LEAST_REPEATS or hit >= 0.5 * share:
             continue
-        saved = min((share - hit) * first_token / float(np.median([took for _, took in those])), 0.9)
+        of_operation = calls[nodes.replay_input.operation[calls] == nodes.replay_input.names.index(operation[1])]
+        told = _cost_of_reading(bench, of_operation)
+        reads = told * max(share - hit, 0.0) if told is not None else (share - hit) * first_token
+        saved = min(reads / float(np.median([took for _, took in those])), 0.9)
         evidence = (
             f"{share:.0%} of every prompt is the same beginning ({len(texts)} prompts compared)",
             f"{hit:.0%} of the input tokens came from the provider's cache"
             if cached is not None
             else "no cached tokens are recorded",
         )
-        against = ("the effect assumes that the time to the first token is proportional to the length that is read",)
+        against = (
+            "the effect assumes that cached tokens take no time at all"
+            if told is not None
+            else "the effect assumes that the time to the first token is proportional to the length that is read",
+        )
         change = Scale(operation[1], round(1 - saved, 3))
         yield Proposal("prompt_prefix", (operation,), (change,), evidence, against, "weak")
+
+
+def _cost_of_reading(bench: Workbench, calls: npt.NDArray[np.integer]) -> float | None:
+    """How long (ns) these calls take on average to read a whole prompt, by what its tokens cost; None where that is unknown."""
+    known = bench.nodes.replay_input.model_calls
+    here = np.isin(known.node, calls) & (known.cost[:, 0] > 0)
+    if not here.any():
+        return None
+    return float((known.cost[here, 0] * known.given[here]).mean())
 
 
 def _first_of_each(kind: I32, most: int) -> npt.NDArray[np.intp]:

@@ -14,9 +14,12 @@ import numpy.typing as npt
 from overbudget.analysis.budget.caps import cap_of
 from overbudget.analysis.budget.caps import held_to as budget_of
 from overbudget.analysis.budget.model import Budget, Caps
+from overbudget.analysis.causes.model_tokens import ModelTokens, tokens_of_models
+from overbudget.analysis.causes.prompt_growth import PromptGrowth, prompt_growth
 from overbudget.analysis.common.percentiles import F64, I64, quantiles
 from overbudget.analysis.consistency.bimodality import Modes, two_modes
 from overbudget.analysis.consistency.conversations import Conversations, conversations
+from overbudget.analysis.requests.model_calls import conversations_of, read_model_calls
 from overbudget.analysis.requests.parts import occurring_parts, part_ns
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import GOOD, UNKNOWN, Filters, RequestTable, iso
@@ -96,10 +99,19 @@ class Consistency:
     hours: tuple[Spread, ...]
     windows: tuple[Window, ...]
     conversations: Conversations | None
+    tokens: tuple[ModelTokens, ...] = ()
+    prompt_growth: PromptGrowth | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
-        return asdict(self)
+        found = asdict(replace(self, tokens=()))
+        found["tokens"] = [_without_pictures(one) for one in self.tokens]
+        return found
+
+
+def _without_pictures(one: ModelTokens) -> dict[str, Any]:
+    found = asdict(replace(one, reading=None, writing=None))  # type: ignore[arg-type]
+    return {key: value for key, value in found.items() if key not in ("reading", "writing")}
 
 
 def consistency(
@@ -141,6 +153,7 @@ def consistency_of(
     hour = table.start_ns // HOUR_NS
     hours = [(iso(int(h) * HOUR_NS)[:16] + "Z", np.flatnonzero(hour == h)) for h in np.unique(hour)[-MOST_ROWS:]]
     routes = sorted(here, key=lambda name: -int(table.route.count()[table.route.names.index(name)]))[:MOST_ROWS]
+    tokens, growth = _tokens(connection, table)
     return Consistency(
         total=spread("whole request", everyone, table.latency_ns, held_to.caps),
         stages=tuple(one for stage in _least_predictable_first(stages) for one in (stage, *parts_of(stage.name))),
@@ -154,6 +167,8 @@ def consistency_of(
         hours=tuple(spread(name, rows, table.latency_ns, held_to.caps) for name, rows in hours),
         windows=windows_of(table, held_to.caps),
         conversations=conversations(connection, table),
+        tokens=tuple(tokens),
+        prompt_growth=growth,
     )
 
 
@@ -274,6 +289,15 @@ def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dic
     ).to_arrow_table()
     place = row_of(numbers(rows["request_no"]), table.request_no)
     return {name: numbers(rows[name])[place] for name in ("input_tokens", "output_tokens", "cost")}
+
+
+def _tokens(
+    connection: duckdb.DuckDBPyConnection, table: RequestTable
+) -> tuple[list[ModelTokens], PromptGrowth | None]:
+    """What tokens cost in these requests, and whether prompts grow with the turn of a conversation."""
+    calls = read_model_calls(connection, table)
+    models = tokens_of_models(calls)
+    return models, prompt_growth(calls, conversations_of(connection, table), table.start_ns, models)
 
 
 def _window_of(table: RequestTable) -> npt.NDArray[np.int64]:

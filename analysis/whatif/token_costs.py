@@ -27,6 +27,7 @@ class ModelCalls:
     output: I64
     cost: F64  # [calls, 2]
     spent: F64  # [calls, 2]
+    given: I64  # input tokens, those from the cache included
 
 
 def read_model_calls(connection: duckdb.DuckDBPyConnection, tree: Tree) -> ModelCalls:
@@ -40,7 +41,15 @@ def read_model_calls(connection: duckdb.DuckDBPyConnection, tree: Tree) -> Model
         some = here[calls.fits[here]]
         cost[here] = _ns(fitted(calls.sample(some, 0, some.astype(np.int64))))
         spent[here] = spent_on_tokens(calls, here, cost[here])
-    return ModelCalls(node[kept], calls.took_ns[kept], calls.prompt[kept], calls.answer[kept], cost[kept], spent[kept])
+    return ModelCalls(
+        node[kept],
+        calls.took_ns[kept],
+        calls.prompt[kept],
+        calls.answer[kept],
+        cost[kept],
+        spent[kept],
+        (calls.prompt + calls.cached)[kept],
+    )
 
 
 def spent_on_tokens(calls: TokenCalls, rows: I64, cost: F64) -> F64:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from overbudget.analysis.causes.model_tokens import ModelTokens
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.consistency.consistency import Model, Spread
-from overbudget.app.dashboard import blocks
+from overbudget.app.charts.tokens import tokens_figure
+from overbudget.app.dashboard import blocks, sidebar
 from overbudget.app.dashboard.components.table import TableCell, table
-from overbudget.app.text.consistency import TOO_FEW, share_text
+from overbudget.app.text.consistency import TOKEN_COLUMNS, TOO_FEW, share_text, token_cells, token_name
 
 MOST_ROWS = 24
 
@@ -68,3 +70,23 @@ def models(found: Sequence[Model]) -> None:
         texts += [f"{one.cost:.5f}" if one.cost is not None else "–", share_text(one.good_within_budget)]
         rows.append([TableCell(one.name, "wide"), *map(TableCell, texts)])
     table(columns, rows, "models", "Models: time of answers, tokens, cost")
+
+
+def tokens(found: Sequence[ModelTokens]) -> None:
+    """What tokens cost each model in time, and the calls that show it for the one that is chosen."""
+    if not found:
+        return
+    blocks.caption(
+        "What tokens cost in time, with 95 % intervals; input tokens are those not from the provider's cache"
+    )
+    rows = [[TableCell(token_name(one), "wide"), *map(TableCell, token_cells(one))] for one in found[:MOST_ROWS]]
+    table(["", *TOKEN_COLUMNS], rows, "tokens", "What tokens cost each model in time")
+    names = [token_name(one) for one in found[:MOST_ROWS]]
+    shown = found[names.index(sidebar.one_of("tokens of", names))] if len(names) > 1 else found[0]
+    before = "until the first token" if shown.by_first_token else "without writing"
+    for picture, what, key in (
+        (shown.reading, f"Time {before} by input tokens", "reading"),
+        (shown.writing, "Time of writing by output tokens", "writing"),
+    ):
+        blocks.caption(f"{what}: calls of {token_name(shown)}; the line is the fitted cost")
+        blocks.chart(tokens_figure(picture), f"tokens {key}", what)

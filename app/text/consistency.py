@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from overbudget.analysis.causes.model_tokens import ModelTokens, TokenCost
+from overbudget.analysis.causes.prompt_growth import growth_sentence
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.consistency.consistency import Consistency, Model, Spread
 from overbudget.app.text.blocks import Block, and_more, opening, table
-from overbudget.app.text.words import count, quoted, stage_name
+from overbudget.app.text.words import capital, count, quoted, stage_name
 
 MOST_ROWS = 12
 TOO_FEW = "too few"
@@ -20,6 +22,7 @@ def consistency_blocks(found: Consistency) -> list[Block]:
         *_spreads("Stages (time of the requests that have them)", (found.total, *found.stages)),
         *_spreads("Models (latency of whole requests)", found.models),
         *_models(found.models),
+        *_tokens(found.tokens),
         *_spreads("Routes", found.routes if len(found.routes) > 1 else ()),
         *_spreads("Hours (UTC)", found.hours if len(found.hours) > 1 else ()),
     ]
@@ -53,12 +56,66 @@ def sentences(found: Consistency) -> list[str]:
             said.append(
                 f"The steadiest model is {quoted(steady.name)}: p95 is {steady.p95_over_p50:.1f} times its median."
             )
+    said += token_sentences(found)
     talks = found.conversations
     if talks is not None:
         took = f" The first good answer takes {format_duration(talks.p50_ns)} at the median" if talks.p50_ns else ""
         asks = f" and {talks.asks:.1f} requests on average." if took and talks.asks else ""
         said.append(f"{talks.reached:,} of {count(talks.conversations, 'conversation')} got a good answer.{took}{asks}")
     return said
+
+
+def token_sentences(found: Consistency) -> list[str]:
+    """What the tokens of the model with most calls cost in time, and whether prompts grow with turns."""
+    told = next((one for one in found.tokens if one.input_token or one.output_token), None)
+    said = []
+    if told is not None:
+        costs = []
+        if told.input_token:
+            costs.append(f"1,000 input tokens that are not cached take {_thousand(told.input_token)}")
+        if told.output_token:
+            costs.append(f"each output token takes {_each(told.output_token)}")
+        said.append(f"In calls to {quoted(told.model)} {' and '.join(costs)}.")
+        if told.cache_saves_ns:
+            said.append(
+                f"The provider's cache has {told.cached_share:.0%} of its input tokens and saves calls that use it "
+                f"{format_duration(told.cache_saves_ns)} before the first token, on average."
+            )
+    return [*said, *([f"{capital(growth_sentence(found.prompt_growth))}."] if found.prompt_growth else [])]
+
+
+def _thousand(cost: TokenCost) -> str:
+    times = [format_duration(round(1000 * ns)) for ns in (cost.ns, cost.ci_low_ns, cost.ci_high_ns)]
+    return f"{times[0]} ({times[1]} – {times[2]})"
+
+
+def _each(cost: TokenCost) -> str:
+    times = [format_duration(round(ns)) for ns in (cost.ns, cost.ci_low_ns, cost.ci_high_ns)]
+    return f"{times[0]} ({times[1]} – {times[2]})"
+
+
+TOKEN_COLUMNS = (
+    "calls", "1,000 input tokens", "explains", "output token", "explains", "input from cache", "which saves",
+)  # fmt: skip
+
+
+def token_cells(one: ModelTokens) -> list[str]:
+    """A row of what tokens cost, below TOKEN_COLUMNS; a dash where tokens vary too little to show it."""
+    read = [_thousand(one.input_token), f"{one.input_token.explained:.0%}"] if one.input_token else ["–", "–"]
+    written = [_each(one.output_token), f"{one.output_token.explained:.0%}"] if one.output_token else ["–", "–"]
+    saves = format_duration(one.cache_saves_ns) if one.cache_saves_ns is not None else "–"
+    return [f"{one.calls:,}", *read, *written, f"{one.cached_share:.0%}", saves]
+
+
+def token_name(one: ModelTokens) -> str:
+    """The model, and its provider where that is recorded."""
+    return f"{one.model} ({one.provider})" if one.provider else one.model
+
+
+def _tokens(found: Sequence[ModelTokens]) -> list[Block]:
+    title = "What tokens cost in time (95 % intervals; input tokens that are not cached, before the first token)"
+    rows = [[quoted(token_name(one))[1:-1], *token_cells(one)] for one in found[:MOST_ROWS]]
+    return table(title, ["", *TOKEN_COLUMNS], rows, and_more(len(found) - MOST_ROWS))
 
 
 def _modes(what: str, one: Spread) -> str:

@@ -32,7 +32,6 @@ def waterfall(trace: Trace, width: int = 100, every: bool = False) -> str:
         bar = _bar(span, segments.get(span.span_id, []), start, total, bar_width)
         duration = format_duration(span.end_ns - span.start_ns) if span.ended else "no end"
         marks = [span.stage if span.stage != "unattributed" else "-"]
-        marks += [f"first token after {format_duration(span.first_token_ns)}"] if span.first_token_ns >= 0 else []
         marks += ["ERROR"] if span.status_code == "ERROR" else []
         marks += ["orphan"] if span.orphan else []
         marks += [f"→ {clean(hops[span.span_id])}"] if span.span_id in hops else []

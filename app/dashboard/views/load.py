@@ -42,5 +42,6 @@ if steady.total is not None:
     spreads.spreads("Stages", stages)
     spreads.spreads("Models", steady.models)
     spreads.models(steady.models)
+    spreads.tokens(steady.tokens)
     spreads.spreads("Routes", steady.routes if len(steady.routes) > 1 else ())
     spreads.spreads("Hours (UTC)", steady.hours if len(steady.hours) > 1 else ())

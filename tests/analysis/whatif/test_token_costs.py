@@ -43,7 +43,13 @@ def test_tokens_that_are_not_cut_save_nothing_and_cut_ones_never_more_than_the_c
     assert (spent <= calls.took_ns[:, None]).all()
     assert (spent >= 0).all()
     told = ModelCalls(
-        rows.astype(np.int32), calls.took_ns, calls.prompt, calls.answer, np.full((len(rows), 2), 5.0), spent
+        rows.astype(np.int32),
+        calls.took_ns,
+        calls.prompt,
+        calls.answer,
+        np.full((len(rows), 2), 5.0),
+        spent,
+        calls.prompt,
     )
     factor = token_factor(Tokens("output", most=150), told, len(rows))
     assert (factor[calls.answer <= 150] == 1).all()
