@@ -46,24 +46,33 @@ class Search:
         }
 
     def rounded(self, limits: Mapping[str, int]) -> dict[str, int]:
-        """The limits with two digits each: rounded up where the total is kept with that, else down."""
+        """The limits with two digits each: rounded up as long as the total is kept with that, the smallest changes first,
+        the rest down."""
         up = {stage: _rounded(ns, up=True) for stage, ns in limits.items()}
-        if self.keeps(up):
-            return up
-        found = {stage: _rounded(ns, up=False) for stage, ns in limits.items()}
-        for stage in sorted(limits, key=lambda stage: (up[stage] - found[stage], stage)):
-            if self.keeps({**found, stage: up[stage]}):
-                found[stage] = up[stage]
-        return found
+        down = {stage: _rounded(ns, up=False) for stage, ns in limits.items()}
+        order = sorted(limits, key=lambda stage: (up[stage] - down[stage], stage))
+        kept, broken = 0, len(order) + 1
+        while broken - kept > 1:
+            middle = (kept + broken) // 2
+            if self.keeps(down | {stage: up[stage] for stage in order[:middle]}):
+                kept = middle
+            else:
+                broken = middle
+        return {stage: up[stage] if stage in order[:kept] else down[stage] for stage in limits}
 
     def keeps(self, limits: Mapping[str, int]) -> bool:
         """Whether the replayed requests keep the total, and others like them will."""
-        return highest(self.replayed(limits)) <= self.cap_ns
+        took, weight = self.bench.shortened(changes_of(limits)), self.bench.table.weight
+        if quantile_at(took, self.percentile / 100, weight) > self.cap_ns:
+            return False  # most steps of a search; an interval takes longer than a replay
+        return highest(self._quantile(took)) <= self.cap_ns
 
     def replayed(self, limits: Mapping[str, int]) -> Quantile:
         """Latency at the total's percentile with the limits enforced."""
+        return self._quantile(self.bench.shortened(changes_of(limits)))
+
+    def _quantile(self, took: I64) -> Quantile:
         table = self.bench.table
-        took = self.bench.shortened(changes_of(limits))
         return quantiles(took, (self.percentile,), table.start_ns, table.weight)[0][0]
 
 

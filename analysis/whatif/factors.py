@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from overbudget.analysis.budget.problems import question
+from overbudget.analysis.requests.parts import part_ns
 from overbudget.analysis.requests.table import I32, RequestTable
 from overbudget.analysis.whatif.changes import Cache, Cap, Change, Drop, DropRetries, Parallel, Scale, Servers, Tokens
 from overbudget.analysis.whatif.lines import Line
@@ -41,12 +42,17 @@ def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:
     retry_of = nodes.replay_input.shape.retry_of
     dropped = np.zeros(len(factor), bool)  # failed calls that are left out: their retry takes their place
     saved = np.zeros((2, len(factor)))  # by parts of stages: of calls as a whole, of each of their spans
+    of_stages = [one for one in changes if isinstance(one, Cap | Scale) and one.what in nodes.table.stages]
+    if of_stages:
+        factor *= _stage_factor(of_stages, nodes)
     for change in changes:
         match change:
+            case Cap() | Scale() if change in of_stages:
+                pass
             case Cap() | Scale() if (whole := part_of(change.what)) is not None:
                 saved[int(change.what.endswith(TIMED_PARTS))] += _part_saves(change, whole, nodes)
             case Cap() | Scale():
-                factor *= _time_factor(change, nodes)
+                factor *= _operation_factor(change, nodes)
             case Cache():
                 hit = _hits(change, nodes)
                 factor *= _below(np.where(hit, 0.0, 1.0), nodes)
@@ -101,20 +107,32 @@ def _part_saves(change: Cap | Scale, stage: str, nodes: Nodes) -> F64:
     given = nodes.replay_input
     of_stage = nodes.table.stages.index(stage)
     share = share_in_part(nodes.connection, change.what, given.tree, given.stage, of_stage, given.queued)
-    return np.asarray(share * (1 - np.append(request_factor(change, nodes.table), 1.0)[nodes.request]))
+    return np.asarray(
+        share * (1 - np.append(request_factor(change, part_ns(nodes.table, change.what)), 1.0)[nodes.request])
+    )
 
 
-def _time_factor(change: Cap | Scale, nodes: Nodes) -> F64:
-    if change.what in nodes.table.stages:
-        stage = nodes.table.stages.index(change.what)
-        if isinstance(change, Scale):
-            factor = np.full(len(nodes.replay_input.stage), change.factor)
-        else:
-            took = nodes.table.stage_ns[:, stage]
-            of_request = np.append(np.where(took > change.ns, change.ns / np.maximum(took, 1), 1.0), 1.0)
-            factor = of_request[nodes.request]
-        of_waits = 1 - nodes.replay_input.queued * (1 - factor) if change.what == "queue" else 1.0
-        return np.where(nodes.replay_input.stage == stage, factor + nodes.replay_input.queued * (1 - factor), of_waits)
+def _stage_factor(changes: Sequence[Cap | Scale], nodes: Nodes) -> F64:
+    """By node what changes of whole stages make of its time; the share of it that waits in a server's queue is the stage
+    `queue`'s."""
+    stages, given = nodes.table.stages, nodes.replay_input
+    each = np.ones((len(nodes.table) + 1, len(stages)))  # the last row is of spans of no request
+    for change in changes:
+        place = stages.index(change.what)
+        each[:-1, place] *= request_factor(change, nodes.table.stage_ns[:, place])
+        each[-1, place] *= change.factor if isinstance(change, Scale) else 1.0
+    factor = np.take(each.ravel(), nodes.request.astype(np.int64) % len(each) * len(stages) + given.stage)
+    if not given.queued.any():
+        return np.asarray(factor)
+    factor += given.queued * (1 - factor)
+    if "queue" in stages:
+        queue = stages.index("queue")
+        waits = 1 - given.queued * (1 - each[:, queue][nodes.request])
+        factor *= np.where(given.stage == queue, 1.0, waits)
+    return np.asarray(factor)
+
+
+def _operation_factor(change: Cap | Scale, nodes: Nodes) -> F64:
     here = _is_operation(change.what, nodes)
     if isinstance(change, Scale):
         return _below(np.where(here, change.factor, 1.0), nodes)

@@ -3,8 +3,7 @@
 import duckdb
 import numpy as np
 
-from overbudget.analysis.requests.parts import part_ns
-from overbudget.analysis.requests.table import I16, RequestTable
+from overbudget.analysis.requests.table import I16, I64
 from overbudget.analysis.whatif.changes import Cap, Scale
 from overbudget.kernels.arrow import numbers, row_of
 from overbudget.kernels.columns import Tree
@@ -25,11 +24,11 @@ WHAT = {
 }
 
 
-def request_factor(change: Cap | Scale, table: RequestTable) -> F64:
-    """float64[requests]: how many times as long each request's part takes. A request that does not record it keeps it."""
+def request_factor(change: Cap | Scale, took: I64) -> F64:
+    """float64[requests]: how many times as long each request's stage or part takes, which took `took` (int64[requests], ns; -1
+    where a request does not record it, which keeps it)."""
     if isinstance(change, Scale):
-        return np.full(len(table), change.factor)
-    took = part_ns(table, change.what)
+        return np.full(len(took), change.factor)
     return np.where(took > change.ns, change.ns / np.maximum(took, 1), 1.0)
 
 
