@@ -149,6 +149,20 @@ def serve(
     without_sign_in: Annotated[
         bool, typer.Option("--without-sign-in", help="Serve everybody who can reach this machine, as administrators.")
     ] = False,
+    budget: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--budget",
+            help="A budget file whose [redact] says what of uploaded dumps is not to be written.",
+            show_default=False,
+        ),
+    ] = None,
+    no_content: Annotated[
+        bool,
+        typer.Option(
+            "--no-content", help="Keep no prompt, answer or argument of uploaded dumps, as ingest --no-content."
+        ),
+    ] = False,
     limits: Limits = None,
 ) -> None:
     """Serve the dashboard on http://localhost:PORT."""
@@ -161,7 +175,7 @@ def serve(
     settings = access(
         host, port, base_url, origins, proxies, user_header, roles, default_role, password_file, without_sign_in
     )
-    run(workspace, settings)
+    run(workspace, settings, budget, no_content)
 
 
 def hash_password(

@@ -63,6 +63,18 @@ def _progress(name: str, report: dict[str, Any]) -> tuple[float, str]:
     ), f"Reading {literal(name)}: {read / 1e6:,.1f} of {total / 1e6:,.1f} MB, {spans}"
 
 
+def redaction() -> None:
+    """What of a dump this server does not keep, where it was told so."""
+    options = _jobs().options
+    left_out = ["prompts, answers and arguments"] * ("--no-content" in options) + ["what its [redact] names"] * (
+        "--budget" in options
+    )
+    if left_out:
+        st.caption(
+            f"Of a dump that is dropped here this server does not keep {' and '.join(left_out)}.".replace("[", "\\[")
+        )
+
+
 def show_jobs() -> None:
     """Progress of what is being read, whoever sent it, then what came of it."""
     jobs = _jobs()

@@ -92,6 +92,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._arriving = 0
         self._guard = threading.RLock()
+        self.options: tuple[str, ...] = ()  # of `overbudget ingest`, for every dump: what is not to be written
 
     def arriving(self, name: str, announced: int) -> Job:
         """A place for a dump of this name whose bytes are about to come; `arrived` or `drop` follows.
@@ -196,7 +197,7 @@ class Jobs:
                 try:
                     job.save()
                     to = self._workspace.path_for(job.name)
-                    job._process = start_ingest(job.dump, to, job.folder, "--no-replace")
+                    job._process = start_ingest(job.dump, to, job.folder, "--no-replace", *self.options)
                 except OSError as error:
                     job.state, job.error = FAILED, f"It cannot be read now: {error.strerror or error}."
                     self._end(job)

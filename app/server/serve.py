@@ -35,8 +35,12 @@ CONFIG = {
 }
 
 
-def serve(workspace: Path, settings: Access | None = None) -> None:
+def serve(
+    workspace: Path, settings: Access | None = None, budget: Path | None = None, no_content: bool = False
+) -> None:
     """Serve the dashboard until it is interrupted, as `settings` say: else to this machine alone, on port 8501.
+
+    Of every dump that is sent is left out what the [redact] of `budget` says, and with `no_content` what people and models said.
 
     The first sample is ready before the first page is shown; the others, and those made by an older version, are made
     in the background.
@@ -54,6 +58,7 @@ def serve(workspace: Path, settings: Access | None = None) -> None:
     alone = _claimed(place.folder)
     sweep_folder(place.folder)
     jobs = jobs_of(place.folder)
+    jobs.options = redacting(budget, no_content)
     jobs.recover()
     os.environ[WORKSPACE_VARIABLE] = str(place.folder)
     missing = [(s.dump, place.folder / f"sample-{s.name}.duckdb") for s in samples()]
@@ -99,6 +104,16 @@ def _claimed(folder: Path) -> int | None:
         who = holder(folder / SERVER_LOCK)
         print(f"Another server ({who}) serves {folder} too; what it has begun is left to it.", flush=True)
     return alone
+
+
+def redacting(budget: Path | None, no_content: bool) -> tuple[str, ...]:
+    """Options of `overbudget ingest` by which a dump is redacted. Errors: OverbudgetError where `budget` is no budget file."""
+    if budget is None:
+        return ("--no-content",) if no_content else ()
+    from overbudget.analysis.budget.file import load_budget
+
+    load_budget(budget)
+    return ("--budget", str(budget.resolve()), *(("--no-content",) if no_content else ()))
 
 
 def _address(settings: Access) -> str:

@@ -13,12 +13,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from overbudget.ingest.batch import ATTRIBUTES, Evaluation, SpanBatch
-from overbudget.ingest.redact.withheld import blotter, withholder
+from overbudget.ingest.redact.withheld import blotter, namer, withholder
 from overbudget.kernels.content_hash import codes_of, list_parts, one_chunk
 from overbudget.stages.attribute_keys import QUERY_KEYS, QUERY_PLACEHOLDER
 from overbudget.stages.redaction import Redaction, is_content, is_known
 
-LONGEST_KNOWN = 200  # characters; a longer text under a key that we do not know may be content: it is withheld too
+LONGEST_KNOWN = (
+    200  # characters; a longer text under a key that we do not know may be content, as prose may: it is withheld
+)
+_GAP = r"(?:\s|\+|%20)+"  # between words, in a query string too
+_UNSPACED = (
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\W?"  # scripts without gaps between words
+)
+
+
+def _prose(words: int) -> str:
+    """A pattern of texts of so many words and more, or of three times as many characters of a script without gaps."""
+    return rf"(?:\S+?{_GAP}){{{words - 1}}}\S|(?:{_UNSPACED}){{{3 * words}}}"
+
+
+PROSE_VALUE = _prose(
+    5
+)  # a value that says something: the recorded ones of 35 frameworks that we read have four words at most
+PROSE_NAME = _prose(6)  # of their names of spans one has five: `Turn {turn} for agent Weather`
 _PLAIN = r"^(?:-?[0-9.]+(?:[eE][+-]?[0-9]+)?|true|false|NaN|-?Infinity|)$"  # no text: numbers, true and false, nothing
 _TEXTS = {  # columns of text, apart from attributes
     "spans": ("name", "trace_state", "status_message"), "events": ("name",), "links": ("trace_state",),
@@ -33,13 +50,15 @@ class Redactor:
         secret = secrets.token_bytes(16) if key is None else key
         self._redaction, self._withheld = redaction, withholder(secret)
         self._patterns = [(pattern, re.compile(pattern)) for pattern in redaction.all_patterns]
-        self._blotted = blotter(secret)
+        self._blotted, self._named = blotter(secret), namer(secret)
 
     def of_text(self, batch: SpanBatch) -> SpanBatch:
         """Without the attributes whose keys are to be left out, and every text without what the patterns match."""
         tables = {}
         for table, columns in _TEXTS.items():
             rows: pa.Table = getattr(batch, table)
+            if self._redaction.no_content and table in ("spans", "events"):
+                rows = _with(rows, "name", self._without_prose(one_chunk(rows["name"])))
             for name in columns:
                 rows = _with(rows, name, self._without_matches(one_chunk(rows[name])))
             tables[table] = _with(rows, "attributes", self._attributes(rows["attributes"]))
@@ -53,9 +72,15 @@ class Redactor:
         spans = _with(spans, "attributes", self._contents(spans["attributes"]))
         inner = {
             name: _with(getattr(batch, name), "attributes", self._contents(getattr(batch, name)["attributes"]))
-            for name in ("events", "links")
+            for name in ("events", "links", "resources", "scopes")
         }
         return replace(batch, spans=spans, **inner, evaluations=_changed(batch.evaluations, self._contents))
+
+    def _without_prose(self, names: pa.Array) -> pa.Array:
+        """A column of names, dictionary or not, those withheld that are whole sentences. Different ones stay different."""
+        if pa.types.is_dictionary(names.type):
+            return pa.DictionaryArray.from_arrays(names.indices, self._without_prose(names.dictionary))
+        return _mapped(names, pc.match_substring_regex(names, PROSE_NAME).fill_null(False), self._named)
 
     def _without_matches(self, texts: pa.Array) -> pa.Array:
         """A column of text, dictionary or not, with what the patterns match blotted out."""
@@ -86,7 +111,9 @@ class Redactor:
         names, codes = keys.dictionary.to_pylist(), codes_of(keys)
         said = np.array([is_content(name) for name in names] + [False], bool)[codes]
         unknown = np.array([not is_known(name) for name in names] + [False], bool)[codes]
-        long = _flags(pc.greater(pc.utf8_length(values), LONGEST_KNOWN))
+        long = _flags(pc.greater(pc.utf8_length(values), LONGEST_KNOWN)) | _flags(
+            pc.match_substring_regex(values, PROSE_VALUE)
+        )
         text = ~_flags(pc.match_substring_regex(values, _PLAIN))
         withheld = (said | (unknown & long)) & text
         queries = np.array([name in QUERY_KEYS for name in names] + [False], bool)[codes]

@@ -15,6 +15,7 @@ from overbudget.store.errors import OverbudgetError
 st.html('<p class="ob-head">Datasets</p>')
 if allowed("upload"):
     upload("upload")
+    datasets_panel.redaction()
 datasets_panel.show_jobs()
 place = state.workspace()
 listing, names = listing_of(place.folder), place.names()

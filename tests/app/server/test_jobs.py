@@ -1,5 +1,6 @@
 """Jobs are the server's: bounded, in order, and neither a closed tab nor a stopped server loses one."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,8 +21,10 @@ from overbudget.app.server.jobs import (
     printed,
     start_ingest,
 )
+from overbudget.app.server.serve import redacting
 from overbudget.app.server.workspace import SAMPLES, Workspace
 from overbudget.store.dataset import open_dataset
+from overbudget.store.errors import OverbudgetError
 from overbudget.store.limits import VARIABLE
 from tests.waiting import until
 
@@ -180,3 +183,31 @@ def test_an_ingest_ends_with_the_server_that_started_it(tmp_path: Path, monkeypa
     assert process.wait() != 0
     assert printed(tmp_path) is None
     assert not (tmp_path / "d.duckdb").exists()
+
+
+def test_a_dump_is_redacted_as_the_server_was_told_and_does_not_stay(tmp_path: Path) -> None:
+    secret, mail = "when does my parcel come", "ann@example.org"
+    said = [{"key": key, "value": {"stringValue": text}} for key, text in (("note", secret), ("to", mail))]
+    one = {"traceId": "1" * 32, "spanId": "1" * 16, "name": "chat", "startTimeUnixNano": "1764000000000000000",
+           "endTimeUnixNano": "1764000001000000000", "attributes": said}  # fmt: skip
+    content = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}).encode()
+    (tmp_path / "budget.toml").write_text('[redact]\npresets = ["emails"]\n')
+    jobs = Jobs(Workspace(tmp_path / "workspace"))
+    jobs.options = redacting(tmp_path / "budget.toml", True)
+    job = jobs.arriving("d.json", len(content))
+    job.dump.write_bytes(content)
+    jobs.arrived(job)
+    until(lambda: job.ended, "it is read")
+    assert job.state == DONE, job.error
+    rows = open_dataset(tmp_path / "workspace" / "d.duckdb").execute("SELECT attributes FROM spans").fetchall()
+    assert rows[0][0]["note"].startswith("[withheld: 24 characters, ")
+    assert rows[0][0]["to"].startswith("[redacted ")
+    for path in (tmp_path / "workspace").rglob("*"):
+        assert path.is_dir() or (secret.encode() not in path.read_bytes() and mail.encode() not in path.read_bytes())
+
+
+def test_a_server_does_not_begin_with_a_budget_that_cannot_be_read(tmp_path: Path) -> None:
+    assert redacting(None, False) == ()
+    (tmp_path / "budget.toml").write_text("[redact]\npresets = ['email']\n")
+    with pytest.raises(OverbudgetError, match="emails"):
+        redacting(tmp_path / "budget.toml", False)

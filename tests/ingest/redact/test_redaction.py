@@ -11,6 +11,7 @@ import pytest
 import overbudget
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.ingest.pipeline import IngestResult, ingest
+from overbudget.ingest.redact.redact import LONGEST_KNOWN
 from overbudget.ingest.redact.withheld import blotter, withholder
 from overbudget.stages.attribute_keys import QUERY_PLACEHOLDER
 from overbudget.stages.redaction import PRESETS, Redaction, is_content
@@ -19,6 +20,7 @@ from overbudget.store.errors import OverbudgetError
 
 T = 1_764_000_000_000_000_000
 MS = 1_000_000
+RECORDED = Path(__file__).parents[2] / "frameworks" / "recorded"
 SECRETS = [f"marmalade{number}" for number in range(60)]
 
 
@@ -112,6 +114,54 @@ def test_no_byte_of_what_was_said_is_in_the_dataset_without_content(tmp_path: Pa
     assert result.files[0].rejected == 1
     _, whole = load(tmp_path, spans, Redaction(), "whole")
     assert sum(secret.encode() in whole for secret in SECRETS) > 40  # or this test would prove nothing
+
+
+@pytest.mark.parametrize(("text", "kept"), [
+    ("Acme Widgets Holding GmbH", True), ("when does my parcel come", False), ("a\nb\tc  d\ne", False),
+    ("/search?q=when+does+my+parcel", True), ("/search?q=when+does+my+parcel+come", False), ("/search?q=when%20does%20my%20parcel%20come", False),
+    ("我的包裹什么时候到啊请告诉我", True), ("我的包裹什么时候到,啊请告诉我吧", False), ("x" * LONGEST_KNOWN, True), ("x" * (LONGEST_KNOWN + 1), False),
+])  # fmt: skip
+def test_a_sentence_under_a_key_that_says_nothing_is_withheld(text: str, kept: bool, tmp_path: Path) -> None:
+    events = [{"timeUnixNano": str(T), "name": "e", "attributes": attributes(note=text)}]
+    load(tmp_path, [span(1, {"note": text}, events=events)], Redaction(no_content=True))
+    with overbudget.open(tmp_path / "d.duckdb") as opened:
+        rows = opened.connection.execute(
+            "SELECT attributes['note'] FROM spans UNION ALL SELECT attributes['note'] FROM span_events"
+        ).fetchall()
+    for (found,) in rows:
+        assert found == text if kept else found.startswith(f"[withheld: {len(text)} characters, ")
+
+
+def test_a_name_that_is_a_sentence_is_withheld_and_stays_apart_from_others(tmp_path: Path) -> None:
+    names = [
+        "Turn {turn} for agent Weather",
+        "when does my parcel 7 come",
+        "when does my parcel 8 come",
+        "when does my parcel 8 come",
+    ]
+    events = [{"timeUnixNano": str(T), "name": "and where is it right now", "attributes": []}]
+    spans = [span(number, {}, events=events) | {"name": name} for number, name in enumerate(names, 1)]
+    _, data = load(tmp_path, spans, Redaction(no_content=True))
+    assert b"my parcel" not in data
+    assert b"right now" not in data
+    with overbudget.open(tmp_path / "d.duckdb") as opened:
+        found = [name for (name,) in opened.connection.execute("SELECT name FROM spans ORDER BY span_id").fetchall()]
+    assert found[0] == names[0]
+    assert re.fullmatch(r"\[withheld name [a-z]{12}\]", found[1])
+    assert found[1] != found[2] == found[3]
+
+
+@pytest.mark.parametrize(
+    "name", ["logfire-openai-agents", "openllmetry-crewai", "openinference-langgraph", "vercel-ai-6", "litellm"]
+)
+def test_operations_stages_and_tokens_are_the_same_without_content(name: str, tmp_path: Path) -> None:
+    told = []
+    for redaction in (Redaction(), Redaction(no_content=True)):
+        ingest([RECORDED / f"{name}.jsonl.gz"], tmp_path / "d.duckdb", redaction=redaction)
+        with overbudget.open(tmp_path / "d.duckdb") as opened:
+            queries = ("operations", "stage_time", "model_calls")
+            told.append([opened.connection.execute(f"FROM {query} ORDER BY ALL").fetchall() for query in queries])
+    assert told[0] == told[1]
 
 
 def test_what_is_kept_of_content_is_its_length_and_the_numbers_beside_it(tmp_path: Path) -> None:
