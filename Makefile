@@ -83,7 +83,7 @@ mutants: $(VENV)/.dev ## Mutation testing: how many of N plausible faults the te
 	$(BIN)/python -m scripts.mutants --count $(N) --seed $(SEED) --jobs $(JOBS)
 
 MINUTES ?= 3
-torture: $(VENV)/.dev ## Spoil dumps, kill and crowd ingests for MINUTES=3; says cases, survived, lost
+torture: $(VENV)/.dev ## Spoil dumps, explode bombs, fail disks, kill and crowd ingests for MINUTES=3; says cases, survived, lost
 	$(BIN)/python -m scripts.torture --minutes $(MINUTES) --seed $(SEED)
 
 notebook: $(VENV)/.dev ## Open the example notebooks

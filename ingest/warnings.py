@@ -85,6 +85,11 @@ WARNINGS: dict[str, Meaning] = {
     "unreadable_event": Meaning("Events of spans that cannot be read; they are left out, their spans kept.", "Fix the exporter that writes them."),
     "unreadable_link": Meaning("Links of spans that cannot be read; they are left out, their spans kept.", "Fix the exporter that writes them."),
     "unreadable_record": Meaning("Records that are not OTLP; they are left out.", "Look at the example: is the dump mixed with other output?"),
+    "unusable_number": Meaning(
+        "Model calls that record tokens, a cost or a time to the first token that cannot be meant: no number, NaN, infinite, "
+        "negative, or a time longer than the call. That number is left out.",
+        "Fix the instrumentation that records it.",
+    ),
     "unreadable_span": Meaning("Spans with values of the wrong type; they are left out.", "Fix the exporter that writes them."),
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ from overbudget.ingest.derive.model_calls import Said, call_rows
 from overbudget.ingest.derive.parts import Part, computed_parts
 from overbudget.ingest.derive.requests import RequestRows, fold_facts
 from overbudget.ingest.derive.stage_parts import part_rows
+from overbudget.ingest.derive.unusable_numbers import unusable_numbers
 from overbudget.kernels.arrow import numbers
 from overbudget.kernels.columns import (
     CLIPPED,
@@ -109,6 +110,7 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
         )
         _insert_stage_time(connection, part, rows.count)
         _note_warnings(tree, span_no, requests, outcome, catalogue.missing)
+        outcome.note("unusable_number", unusable_numbers(connection, tree, span_no))
         inference = inference_of(
             connection, tree, span_no, requests.entry, part.request_of, catalogue, part.stage_of, part.waits
         )

@@ -29,9 +29,7 @@ else:
 CHUNK = 1 << 20
 MOST = 16 * CHUNK  # bytes read at once, so that pieces of this size need no joining
 ZSTD_STEP, ZIP_STEP = 1 << 12, 1 << 16  # bytes, compressed and not: a step that hits damage yields nothing
-LARGEST_RECORD = (
-    1 << 28
-)  # bytes of one of the collector's zstd records, which are held in memory in memory in memory in memory in memory in memory in memory
+LARGEST_RECORD = 1 << 28  # bytes of one of the collector's zstd records, which are held in memory
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
 STDIN = "-"
 # What the archive modules raise over bytes that are wrong, over passwords and over methods they do not know.
@@ -310,6 +308,12 @@ def _unzip(
         with archive:
             for entry in archive.infolist():
                 if entry.is_dir() or _hidden(entry.filename):
+                    continue
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    # Python unpacks bzip2 and LZMA without a bound: a kilobyte becomes a gigabyte in memory
+                    report.warn(
+                        "not_a_dump", f"{entry.filename} in the zip archive is packed by a method that is not read"
+                    )
                     continue
                 try:
                     inner = archive.open(entry)

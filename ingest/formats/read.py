@@ -33,7 +33,7 @@ def read_dump(
             report.warn("not_a_dump", str(error).rstrip("."))
     if read == 0:
         if refused is None:
-            _refuse_what_could_not_be_unpacked(report)
+            _refuse_what_could_not_be_unpacked(report, ("damaged", "cut_off", "not_a_dump"))
         raise refused or OverbudgetError(f"{report.source} holds no files.")
 
 
@@ -90,8 +90,8 @@ def _read_parquet(member: Member, report: FileReport, path: Path | None) -> Iter
         yield from parquet.read(spool, None, report)
 
 
-def _refuse_what_could_not_be_unpacked(report: FileReport) -> None:
+def _refuse_what_could_not_be_unpacked(report: FileReport, codes: tuple[str, ...] = ("damaged", "cut_off")) -> None:
     """Errors: OverbudgetError where compressed bytes are missing or wrong, which then is why nothing is there."""
-    for code in ("damaged", "cut_off"):
+    for code in codes:
         if code in report.warnings:
             raise OverbudgetError(f"{report.source} cannot be read: {report.warnings[code].example}.")

@@ -29,7 +29,8 @@ def translated(piece: bytes, form: Format, report: FileReport) -> bytes:
     by_format: dict[str, tuple[Format, list[Record]]] = {}
     out = []
     for line in piece.split(b"\n"):
-        if not line.strip():
+        if not line.lstrip().startswith(b"{"):
+            out += [line] if line.strip() else []  # no record of any format
             continue
         record = _parsed(line)
         found = form if isinstance(record, dict) and form.is_one and form.is_one(record) else format_of(record)

@@ -9,10 +9,13 @@ import ctypes
 import errno
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 from overbudget.app.server.workspace import Workspace
@@ -187,6 +190,19 @@ def main(folder: Path, action: str, fault: str, numbers: list[int]) -> None:
         if succeeded and (fault == "killed" or changes < number):
             break  # there are no more changes
     print(f"tried {tried}")
+
+
+@cache
+def _library() -> Path:
+    return library(Path(tempfile.mkdtemp(prefix="overbudget-torture-library-")))
+
+
+def fault(draw: random.Random) -> str | None:
+    """A few changes of one action meet one fault. Needs a C compiler, and Linux."""
+    action, kind = draw.choice(list(ACTIONS)), draw.choice(list(FAULTS))
+    numbers = sorted(draw.sample(range(1, 12 if action in ("rename", "delete") else 60), 6))
+    with tempfile.TemporaryDirectory(prefix="overbudget-torture-") as folder:
+        return "; ".join(wrong(Path(folder), action, kind, numbers, _library())) or None
 
 
 if __name__ == "__main__":

@@ -137,3 +137,31 @@ def test_tokens_beyond_counting_are_no_tokens(tmp_path: Path) -> None:
     answered(tmp_path, [[resource("a", [span(1, 1, 0, T, T + 9 * MS), *calls])]])
     with overbudget.open(tmp_path / "d.duckdb") as data:
         assert data.connection.execute("SELECT input_tokens, output_tokens FROM requests").fetchall() == [(None, 14)]
+
+
+NO_NUMBERS = [
+    *((key, value) for key in ("gen_ai.response.time_to_first_chunk", "llm.time_to_first_token", "time_to_first_token_ms")
+      for value in ({"doubleValue": "NaN"}, {"doubleValue": 1e308}, {"doubleValue": -1.0}, {"stringValue": "soon"})),
+    *(("gen_ai.usage.output_tokens", value) for value in ({"doubleValue": "Infinity"}, {"intValue": -1}, {"intValue": str(2**62)})),
+    ("llm.cost.total", {"doubleValue": "NaN"}),
+]  # fmt: skip
+
+
+def test_a_number_of_a_model_call_that_cannot_be_meant_is_counted_with_an_example(tmp_path: Path) -> None:
+    def call(number: int, key: str, value: dict[str, Any]) -> dict[str, Any]:
+        chat = {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}
+        attributes = [chat, {"key": key, "value": value}]
+        return span(number, 1, 0, T + number * MS, T + (number + 5) * MS, attributes=attributes)
+
+    odd = [call(number, key, value) for number, (key, value) in enumerate(NO_NUMBERS, 1)]
+    fine = [
+        call(100, "gen_ai.usage.output_tokens", {"intValue": 7}),
+        call(101, "gen_ai.response.time_to_first_chunk", {"doubleValue": 0.001}),
+        call(102, "time_to_first_token_ms", {"intValue": 0}),
+        call(103, "gen_ai.response.time_to_first_chunk", {"doubleValue": 0.005}),  # as long as the call
+        call(104, "gen_ai.usage.output_tokens", {"stringValue": ""}),
+    ]
+    result = answered(tmp_path, [[resource("a", [*odd, *fine])]])
+    (file,) = result.files
+    assert {code: warning.count for code, warning in file.warnings.items()} == {"unusable_number": len(NO_NUMBERS)}
+    assert file.warnings["unusable_number"].example == f"trace {1:032x}, span {1:016x}"

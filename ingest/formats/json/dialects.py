@@ -14,6 +14,7 @@ import orjson
 
 from overbudget.ingest.formats.buffers import DOUBLE, EMPTY, TEXT
 from overbudget.ingest.formats.json.jaeger import spans_of_jaeger
+from overbudget.ingest.formats.json.lines import SHORTEST_SPAN, lines_with_objects, other_lines, why_no_object
 from overbudget.ingest.formats.json.scanner import whole_part
 from overbudget.ingest.formats.json.values import (
     Unusable,
@@ -74,9 +75,10 @@ def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Ite
     if objects > MANY_OBJECTS and objects * LEAST_BYTES > len(piece):
         report.warn("unreadable_record", f"{objects:,} objects in {len(piece) >> 20} MB are no traces")
         return
-    for line in filter(None, piece.split(b"\n")):
-        if not line.strip():
-            continue
+    first, count_of_others = other_lines(piece)
+    if count_of_others:
+        report.warn("unreadable_record", why_no_object(first), count_of_others)
+    for line in lines_with_objects(piece):
         if line.count(b"{") > MOST_OBJECTS or line.count(b"[") > MOST_OBJECTS:
             report.warn(
                 "unreadable_record", f"more than {MOST_OBJECTS:,} objects in {len(line) >> 20} MB are no traces"
@@ -88,7 +90,7 @@ def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Ite
             before = error.doc[: error.pos].encode("utf-8", "replace")
             near = line[max(0, len(before) - 40) :][:80].decode("utf-8", "replace")
             report.warn("unreadable_record", f"{error.msg} at character {error.pos} of a record, near {near}")
-            for part in whole_part(before) if may_be_broken else ():
+            for part in whole_part(before) if may_be_broken and len(line) >= SHORTEST_SPAN else ():
                 yield from records(part, report, may_be_broken=False)
             continue
         for found in _envelopes(record, report):
@@ -103,6 +105,8 @@ def _parsed(line: bytes, report: FileReport) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
+        if len(line) < SHORTEST_SPAN:
+            raise
         try:
             return _leniently(line, report)
         except (ValueError, RecursionError):

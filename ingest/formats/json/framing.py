@@ -56,8 +56,13 @@ def _decoded(stream: BinaryIO) -> Iterator[bytes]:
         return
     chunk = chunk.removeprefix(codecs.BOM_UTF8)
     while chunk:
-        yield chunk
+        yield chunk[:1] if _is_filling(chunk) else chunk
         chunk = stream.read(PIECE)
+
+
+def _is_filling(chunk: bytes) -> bool:
+    """Whether a chunk is one byte all over that no text of JSON holds: gigabytes of it say no more than one."""
+    return chunk[:1] in (b"\0", b"\n") and chunk[-1:] == chunk[:1] and chunk == chunk[:1] * len(chunk)
 
 
 def _starts_with_a_line(head: bytes) -> bool:

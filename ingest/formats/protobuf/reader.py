@@ -26,6 +26,9 @@ from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
 
 GROUP = 12 << 20  # bytes of messages decoded at a time
+EMPTY_PREFIX, _ZEROS = b"\0\0\0\0", bytes(1 << 20)
+# What would take hours is no trace: two bytes of a dump can be a span, which has no ids then.
+MOST_TINY, LEAST_BYTES = 100_000, 12  # fields of one message, and bytes of a field where there are so many
 LARGE = 32 << 20  # a submessage above this is cut apart rather than held
 
 
@@ -66,7 +69,19 @@ def _length_prefixed(stream: Stream, report: FileReport) -> Iterator[bytes]:
         if len(prefix) < 4:
             report.warn("cut_off", "the last message is not whole")
             return
+        if prefix == EMPTY_PREFIX:
+            _pass_over_zeros(stream)
+            continue
         yield from _message(stream, struct.unpack(">I", prefix)[0], report)
+
+
+def _pass_over_zeros(stream: Stream) -> None:
+    """Skip prefixes of empty messages: a file that was made longer than what is in it ends in gigabytes of them."""
+    while stream.peek(len(_ZEROS)) == _ZEROS:
+        stream.read(len(_ZEROS))
+    head = stream.peek(len(_ZEROS))
+    zeros = len(head) - len(head.lstrip(b"\0"))
+    stream.read(zeros - zeros % 4)
 
 
 def _varint_delimited(stream: Stream, report: FileReport) -> Iterator[bytes]:
@@ -136,7 +151,7 @@ _HEADER = ((), (1,), (1,))
 def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: FileReport) -> Iterator[bytes]:
     """Parts of the message in the next `size` bytes of the stream; `above` are the headers of the enclosing messages."""
     repeated, headers = _REPEATED[len(above)], _HEADER[len(above)]
-    header = b""
+    header, tiny = b"", 0
     while size is None or size > 0:
         head = stream.peek(20 if size is None else min(20, size))
         if not head:
@@ -150,6 +165,13 @@ def _split(stream: Stream, size: int | None, above: tuple[bytes, ...], report: F
         except ValueError:
             report.warn(
                 "unreadable_record", "bytes that are no protobuf field; what follows in their message is left out"
+            )
+            _pass_over(stream, size)
+            return
+        tiny += field.end < LEAST_BYTES
+        if tiny > MOST_TINY:
+            report.warn(
+                "unreadable_record", f"more than {MOST_TINY:,} fields of fewer than {LEAST_BYTES} bytes are no traces"
             )
             _pass_over(stream, size)
             return

@@ -331,3 +331,45 @@ def places(value: Any) -> list[tuple[Any, ...]]:
     """The path to every value within a JSON document."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [(step, *rest) for step, one in inner for rest in [(), *places(one)]]
+
+
+def test_a_message_of_millions_of_empty_spans_is_given_up_and_what_came_before_is_kept(tmp_path: Path) -> None:
+    (sound,) = protobuf(record(*MANY))
+    empty = 5_000_000 * b"\x12\x00"
+    scope = b"\x12" + as_varint(20 * len(empty)) + empty  # a scope of which the rest is not there
+    result = load(tmp_path, sound + b"\x0a" + as_varint(20 * len(empty) + 7) + scope)
+    assert result.spans == 100
+    assert "fields of fewer than" in result.files[0].warnings["unreadable_record"].example
+
+
+@pytest.mark.parametrize(
+    ("framing", "byte"), [("lines", b"\0"), ("lines", b"\n"), ("length", b"\0"), ("varint", b"\0")]
+)
+def test_zeros_or_blank_lines_between_records_cost_nothing(framing: str, byte: bytes, tmp_path: Path) -> None:
+    """A file that was made longer than what is in it is read as if it was not."""
+    first, second = record(SPAN), record({**SPAN, "spanId": "00000000000000bb"})
+    if framing == "lines":
+        parts = [first.encode() + b"\n", b"\n" + second.encode() + b"\n"]
+    else:
+        prefix = as_varint if framing == "varint" else lambda size: struct.pack(">I", size)
+        parts = [prefix(len(message)) + message for message in protobuf(first, second)]
+    for size in (4, 40 << 20):
+        result = load(tmp_path, parts[0] + byte * size + parts[1])
+        assert result.spans == 2
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_a_zip_archive_packs_without_a_bound_is_passed_over(method: int, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("bomb.json", b"\0" * (64 << 20), method)
+        archive.writestr("traces.json", GOOD)
+    result = load(tmp_path, packed.getvalue())
+    assert result.spans == 1
+    assert "bomb.json in the zip archive is packed by a method" in result.files[0].warnings["not_a_dump"].example
+    with zipfile.ZipFile(packed := io.BytesIO(), "w", method) as archive:
+        archive.writestr("traces.json", GOOD)
+    with pytest.raises(
+        OverbudgetError, match=r"traces\.json in the zip archive is packed by a method that is not read"
+    ):
+        load(tmp_path, packed.getvalue(), "alone")
