@@ -14,7 +14,7 @@ from overbudget.kernels.replay import lengths, no_change, spread
 from tests.analysis.whatif.worlds import Process, Seen, Servers, Simulation, around, held, seen, simulated, work
 
 PERCENTILES = (50, 90, 95)
-NO_CALLS = ModelCalls(*(np.zeros(0, np.int64),) * 4, np.zeros((0, 2)), np.zeros((0, 2)))  # type: ignore[arg-type]
+NO_CALLS = ModelCalls(*(np.zeros(0, np.int64),) * 4, np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.int64))  # type: ignore[arg-type]
 
 
 def newest_first(query: float = 1.0) -> Simulation:
