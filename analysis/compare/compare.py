@@ -44,8 +44,7 @@ from overbudget.analysis.health.lost_spans import IncompleteCompared, compare_in
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import Filters, RequestTable
-from overbudget.analysis.review.rows import TOTAL
-from overbudget.stages.names import stage_order
+from overbudget.stages.names import TOTAL, stage_order
 
 DECIDING = (50, 95)
 MOST_DECIDING = 3

@@ -99,6 +99,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         left=tuple(left for found in along for left in found.left),
         runs_out=tuple(found.runs_out for found in along if found.runs_out is not None),
         objective=_objective(measured, whole),
+        deployments=measured.deployments,
     )
 
 

@@ -20,6 +20,7 @@ from overbudget.analysis.causes.spending import Cause, Spending, read_spending
 from overbudget.analysis.causes.why import TokenCost, Why, explain
 from overbudget.analysis.common.bands import Band, Ranking
 from overbudget.analysis.common.percentiles import F64, PERCENTILES, Quantile, Share, quantiles, share_of
+from overbudget.analysis.deployments.deployments import Deployment, deployments
 from overbudget.analysis.health.lost_spans import compare_incomplete
 from overbudget.analysis.health.problem import Warned
 from overbudget.analysis.health.runs import warned_of_runs
@@ -164,6 +165,8 @@ class Measured:
             left_on_arrival(visits, every.stages, percentile, cap_ns, band, typical),
             runs_out(visits, every.stages, percentile, cap_ns, band, every.latency_ns),
         )
+
+    deployments: tuple[Deployment, ...] = ()
 
     def why(self, percentile: int, cause: Cause, stage: int, excess_ns: int) -> Why | None:
         """Why a cause takes `excess_ns` more at a percentile than in typical requests; None without a dataset."""
@@ -317,6 +320,7 @@ def measure(
         evidence=evidence,
         first_token=told(table.ttft_ns, table, everyone, percentiles),
         parts=told_of_parts(table, everyone, percentiles),
+        deployments=deployments(table),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.causes.why import Why
+from overbudget.analysis.deployments.deployments import Deployment
 from overbudget.analysis.objective.error_budget import ErrorBudget
 from overbudget.analysis.review.burn_down import Left, RunsOut
 from overbudget.analysis.review.first_token import FirstTokenCause
@@ -234,6 +235,7 @@ class Review:
     calls: tuple[CallRow, ...] = ()
     first_token_causes: tuple[FirstTokenCause, ...] = ()
     objective: ErrorBudget | None = None
+    deployments: tuple[Deployment, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""

@@ -6,16 +6,22 @@ import numpy as np
 import plotly.graph_objects as go
 
 from overbudget.analysis.consistency.consistency import Window
+from overbudget.analysis.deployments.deployments import Deployment
 from overbudget.analysis.review.heatmap import Grid
-from overbudget.app.charts.axes import duration_axis, layout, plain_axis
+from overbudget.app.charts.axes import duration_axis, layout, plain_axis, plain_name
 from overbudget.app.charts.theme import BUDGET
 
+MARK = "#8a94a0"  # of the first request of a version
+LONGEST_VERSION = 20
 # one blue, partly transparent: many requests stand out from a white and from a black background
 DENSITY = [[0, "rgba(58,127,193,.35)"], [0.5, "rgba(58,127,193,.7)"], [1, "rgba(58,127,193,1)"]]
 
 
-def over_time_figure(grid: Grid, cap_ns: int | None, windows: Sequence[Window] = ()) -> go.Figure:
-    """A heatmap of requests by start (UTC) and latency (logarithmic); windows whose p95 is over the cap marked above.
+def over_time_figure(
+    grid: Grid, cap_ns: int | None, windows: Sequence[Window] = (), deployments: Sequence[Deployment] = ()
+) -> go.Figure:
+    """A heatmap of requests by start (UTC) and latency (logarithmic); windows whose p95 is over the cap marked above, and
+    the first request of each version by a line.
 
     Plotly's heatmaps cannot be clicked, so invisible points lie on the cells: clicking one yields `grid|ROW|COLUMN`.
     """
@@ -46,6 +52,14 @@ def over_time_figure(grid: Grid, cap_ns: int | None, windows: Sequence[Window] =
                 type="rect", xref="x", yref="paper", x0=window.start, x1=window.end, y0=1.0, y1=1.03,
                 fillcolor=BUDGET, line={"width": 0},
             )  # fmt: skip
+    for start, version in dict.fromkeys((one.start, one.version) for one in deployments):
+        figure.add_shape(
+            type="line", xref="x", yref="paper", x0=start, x1=start, y0=0, y1=1, line={"color": MARK, "width": 1}
+        )
+        figure.add_annotation(
+            x=start, yref="paper", y=1, yanchor="top", xanchor="left", showarrow=False, textangle=-90,
+            text=plain_name(version, LONGEST_VERSION), font={"size": 11},
+        )  # fmt: skip
     low, high = grid.latencies_ns[[0, -1]]
     figure.update_layout(**layout(300), xaxis=plain_axis(type="date"), yaxis=duration_axis(float(low), float(high)))
     return figure

@@ -65,11 +65,22 @@ def _filters(table: RequestTable) -> Filters:
         service = _one("Service of the request", "service", table.service.names)
         model = _one("Model", "model", table.model.names)
         status = _one("Status", "status", table.status.names)
+        version = _one("Version of the service", "version", table.version.names)
+        environment = _one("Environment", "environment", table.environment.names)
         start, end = _window(table)
-    return Filters(route=route, service=service, model=model, status=status, start=start, end=end)
+    return Filters(
+        route=route,
+        service=service,
+        model=model,
+        status=status,
+        start=start,
+        end=end,
+        version=version,
+        environment=environment,
+    )
 
 
-_MORE = ("service", "model", "status", "from", "until")
+_MORE = ("service", "model", "status", "version", "environment", "from", "until")
 
 
 def _one(title: str, name: str, names: tuple[str, ...]) -> str | None:

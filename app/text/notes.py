@@ -6,6 +6,7 @@ from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.measure import LostSpans
 from overbudget.analysis.review.result import Review, Waited, much_unattributed
 from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
+from overbudget.app.text.deployments import deployment_sentences
 from overbudget.app.text.first_token import token_notes
 from overbudget.app.text.limits import exceeded_text
 from overbudget.app.text.words import count, listed, needs, quoted
@@ -21,6 +22,7 @@ def notes(review: Review) -> list[str]:
             if sampled
             else []
         ),
+        *deployment_sentences(review.deployments),
         *([_waited_text(review, review.waited)] if review.waited else []),
         *(_incomplete_notes(review) if any_request else []),
         *(_certainty_notes(review) if any_request else []),

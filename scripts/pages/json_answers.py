@@ -60,7 +60,7 @@ def read_answers(folder: Path) -> Answers:
     ingest([folder / "lost.json"], lost)
     half, halves = folder / "half.toml", folder / "halves.duckdb"
     half.write_text('[budget]\np95 = "700ms"\n')
-    (folder / "halves.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _in_two_halves()}]}]}))
+    (folder / "halves.json").write_text(json.dumps({"resourceSpans": _of_two_versions(_in_two_halves())}))
     ingest([folder / "halves.json"], halves)
     asked = folder / "asked.duckdb"
     (folder / "asked.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _with_a_prompt()}]}]}))
@@ -112,6 +112,17 @@ def _in_two_halves() -> list[dict[str, str]]:
                 }
             )
     return spans
+
+
+def _of_two_versions(spans: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """The first half of the spans of one version of a service, the others of the next."""
+    return [
+        {
+            "resource": {"attributes": [{"key": "service.version", "value": {"stringValue": version}}]},
+            "scopeSpans": [{"spans": part}],
+        }
+        for version, part in (("1.4", spans[: len(spans) // 2]), ("1.5", spans[len(spans) // 2 :]))
+    ]
 
 
 def of_dataset(dataset: Path, budget: Path | None = None) -> Answers:

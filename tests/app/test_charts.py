@@ -1,5 +1,6 @@
 """Charts are pure: an analysis result in, a figure out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.deployments.deployments import Deployment
+from overbudget.analysis.requests.table import iso
 from overbudget.analysis.review.heatmap import grid_of, in_cell
 from overbudget.analysis.review.review import review
 from overbudget.app.charts.aggregated_path import aggregated_path_figure
@@ -132,6 +135,15 @@ def test_every_request_is_in_one_cell_of_the_heatmap() -> None:
     chosen = [choice for _, choice in targets.customdata]
     found = [in_cell(grid, start, latency, *map(int, choice.split("|")[1:]), limit=500) for choice in chosen]
     assert sorted(np.concatenate(found)) == list(range(500))
+
+
+def test_each_version_is_marked_once_at_its_first_request_whatever_its_name() -> None:
+    grid = grid_of(np.array([0, 10**9]), np.array([10**7, 10**8]))
+    row = Deployment("api", "<b>2</b>", "1", iso(10**9), iso(0), 1, 1, 50, 1, 1, 0, None, None, "unknown")
+    figure = over_time_figure(grid, None, (), (row, replace(row, percentile=95)))
+    (line,) = figure.layout.shapes
+    assert (line.x0, line.x1) == (iso(10**9), iso(10**9))
+    assert [note.text for note in figure.layout.annotations] == ["&lt;b&gt;2&lt;/b&gt;"]
 
 
 def test_empty_data_makes_an_empty_figure() -> None:

@@ -17,6 +17,7 @@ from overbudget.app.server.workspace import SAMPLES, Workspace
 from overbudget.ingest.pipeline import ingest
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
+from tests.dataset_builder import MS, DatasetBuilder, Work
 
 MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
 PAGES = ("tail", "waterfall", "advice", "load", "compare", "health", "sql", "datasets")
@@ -97,6 +98,27 @@ def test_an_objective_says_what_of_its_error_budget_is_spent(workspace: Path, mo
     assert not app.exception
     assert "The objective is 90% of requests that do not fail" in html(app)
     assert "by requests that take too long in" in html(app)
+
+
+def test_versions_are_marked_said_and_filtered_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = DatasetBuilder()
+    for number in range(300):
+        builder.request(
+            Work("inference", (400 if number < 150 else 900) * MS + number % 13 * MS),
+            version="1.4" if number < 150 else "1.5",
+            environment="live",
+        )
+    builder.write(tmp_path / "two.duckdb")
+    app = page(tmp_path, monkeypatch)
+    assert not app.exception
+    assert "grey lines: the first request of a version" in html(app)
+    assert "With version <code>1.5</code> of <code>api</code>" in html(app)
+    assert not [box for box in app.selectbox if box.key == "environment"]  # there is but one
+    next(box for box in app.selectbox if box.key == "version").set_value("1.5").run()
+    assert not app.exception
+    assert app.query_params["version"] in ("1.5", ["1.5"])
+    assert "150 requests" in html(app) or "150 of 300" in html(app)
+    assert "grey lines" not in html(app)
 
 
 def test_an_empty_workspace_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,10 +45,15 @@ if len(table):
         slower = cache.ask("exceedance", view, lambda: exceedance_figure(table.latency_ns, caps))
         examples.chart(slower, "exceedance", "Share of requests slower than x")
     with right:
-        blocks.caption("Latency over time; dotted: the cap on p95, red above: windows of time over it")
+        versions = "; grey lines: the first request of a version" if review.deployments else ""
+        blocks.caption(f"Latency over time; dotted: the cap on p95, red above: windows of time over it{versions}")
         windows = cache.ask("windows", view, lambda: windows_of(table, held_to(view.budget, table.routes).caps))
         cap = total_cap(view.budget, table.routes)
-        over_time = cache.ask("over time", view, lambda: over_time_figure(grid, cap.ns if cap else None, windows))
+        over_time = cache.ask(
+            "over time",
+            view,
+            lambda: over_time_figure(grid, cap.ns if cap else None, windows, review.deployments),
+        )
         examples.chart(over_time, "over time", "Number of requests by start time and latency")
 blocks.say_objective(review)
 blocks.say_notes(review)
