@@ -9,12 +9,13 @@ from bench.accuracy.statistics import Cover, Rate
 from bench.worlds.mechanisms import WORLDS
 from bench.worlds.score import QUESTIONS, Mark, Score
 
-AIMS = {"culprit": 0.95, "attribute": 0.90, "advice": 0.90, "silence": 0.98}
+AIMS = {"culprit": 0.95, "model call": 0.95, "attribute": 0.90, "advice": 0.90, "silence": 0.98}
 ASKED = {
     "headline": "Are the reported p50 and p95 within 2 % of those of all requests?",
     "culprit": "Does the review name the operation that the cause makes slow?",
     "attribute": "Is the attribute that the slow requests share first in the tail?",
     "why": "How often, how large, how slow: is the largest part the one that the cause changes?",
+    "model call": "Why model calls take longer: are longer prompts, longer answers, a queue and a slower model told apart?",
     "advice": "Is the remedy advised, and nothing that does not help?",
     "prediction": "Are p50, p90 and p95 after a change within 5 % of a new simulation, or a bound that holds within 25 %?",
     "compare": "Is the faulty system called slower, with the faulty service first?",

@@ -100,6 +100,33 @@ def why(case: Case) -> Iterator[Answer]:
     yield (Score.RIGHT if largest in case.truth.why else Score.MISLEADING), note
 
 
+def model_call(case: Case) -> Iterator[Answer]:
+    """Why do model calls take longer: longer prompts, longer answers, a queue, or a slower model?"""
+    if case.truth.model_call is None or not case.felt:
+        return
+    told = _cause_of_calls(case)
+    score = Score.WRONG if told is None else Score.RIGHT if told == case.truth.model_call else Score.MISLEADING
+    yield score, f"told {told}; is {case.truth.model_call}"
+
+
+def _cause_of_calls(case: Case) -> str | None:
+    """As a reader of the comparison and the advice would say it."""
+    found = compare(Side(case.healthy), Side(case.faulty)).as_dict()
+    grown = max(found["operations"], key=lambda one: one["change_ns"], default=None)
+    if grown is None or grown["change_ns"] <= 0:
+        return None
+    parts = {part: grown["why"][f"{part}_ns"] for part in ("how_often", "how_large", "how_slow")}
+    if max(parts, key=lambda part: parts[part]) == "how_large":
+        sentence = grown["why"]["sentence"]
+        return next((what for what in ("prompts", "answers") if what in sentence), None)
+    changes = {one["stage"]: one["change_ns"] or 0 for one in found["stages"] if one["percentile"] == 95}
+    if changes.get("queue", 0) > changes.get("inference", 0):
+        return "queue"
+    advised = [one for one in advise(case.faulty, "faulty.duckdb", case.budget) if one.kind == "queue"]
+    waits = {operation["name"] for one in advised for operation in one.operations}
+    return "queue" if grown["name"] in waits else "slower model"
+
+
 def advice(case: Case) -> Iterator[Answer]:
     """Is the remedy advised, and nothing that is none?"""
     if not case.felt:
@@ -233,6 +260,7 @@ NATURAL = frozenset(
     {"gen_ai.usage.output_tokens", "gen_ai.usage.input_tokens", "gen_ai.operation.name", "gen_ai.tool.name"}
 )
 ASKED: dict[str, Callable[[Case], Iterator[Answer]]] = {
-    "headline": headline, "culprit": culprit, "attribute": attribute, "why": why, "advice": advice,
+    "headline": headline, "culprit": culprit, "attribute": attribute, "why": why, "model call": model_call,
+    "advice": advice,
     "prediction": prediction, "compare": comparison, "load": under_load, "silence": silence,
 }  # fmt: skip

@@ -17,7 +17,9 @@ class Score(StrEnum):
     MISLEADING = "misleading"
 
 
-QUESTIONS = ("headline", "culprit", "attribute", "why", "advice", "prediction", "compare", "load", "silence")
+QUESTIONS = (
+    "headline", "culprit", "attribute", "why", "model call", "advice", "prediction", "compare", "load", "silence",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

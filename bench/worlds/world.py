@@ -38,6 +38,7 @@ class Truth:
     tolerated: frozenset[str] = HARMLESS
     grows: frozenset[str | None] = frozenset()
     fails: bool = False  # the cause lets requests fail early
+    model_call: str | None = None  # why model calls take longer: longer prompts or answers, a queue, or a slower model
 
     @property
     def guilty(self) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Model servers: batching with a cache limit, long prompts and answers, a slow first token."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import simpy
 
@@ -116,6 +116,7 @@ class Batching(World):
         return Truth(
             called(self.app, self.chat.name, MODEL_HOST),
             why=frozenset({"how_slow"}), advice=frozenset({"queue"}), always=frozenset({"queue"}), grows=frozenset({"inference", "queue"}),
+            model_call="queue",
         )  # fmt: skip
 
     def changes(self) -> dict[str, Change]:
@@ -149,6 +150,7 @@ class GrowingPrompts(World):
         return Truth(
             called(self.app, self.chat.name, MODEL_HOST),
             attributes=frozenset({("gen_ai.usage.input_tokens", None)}), why=frozenset({"how_large"}), advice=frozenset({"shorten_prompt"}),
+            model_call="prompts",
         )  # fmt: skip
 
     def changes(self) -> dict[str, Change]:
@@ -175,6 +177,7 @@ class LongAnswers(World):
         return Truth(
             called(self.app, self.chat.name, MODEL_HOST),
             attributes=frozenset({("gen_ai.usage.output_tokens", None)}), why=frozenset({"how_large"}), advice=frozenset({"limit_output"}),
+            model_call="answers",
         )  # fmt: skip
 
     def changes(self) -> dict[str, Change]:
@@ -194,7 +197,28 @@ class SlowFirstToken(World):
 
     def truth(self) -> Truth:
         culprits = called(self.app, self.chat.name, MODEL_HOST)
-        return Truth(culprits, why=frozenset({"how_slow"}))
+        return Truth(culprits, why=frozenset({"how_slow"}), model_call="slower model")
+
+    def changes(self) -> dict[str, Change]:
+        return {"halve": Scale(self.chat.name, 0.5)}
+
+
+@world("slower model", "a model that writes each token slower, and whose prompts and answers vary as before")
+class SlowerModel(World):
+    natural = frozenset({"gen_ai.usage.output_tokens"})
+
+    def setup(self) -> None:
+        self.chat = chat(self.names, self.random)
+        self.times = float(self.random.uniform(1.6, 3.0))
+
+    def step(self, scope: Scope) -> Process:
+        prompt, answer = self.chat.tokens(scope)
+        pace = self.chat.answer_ms * (self.times if scope.run.cause else 1.0)
+        yield from replace(self.chat, answer_ms=pace).asking(scope, prompt, answer)
+
+    def truth(self) -> Truth:
+        culprits = called(self.app, self.chat.name, MODEL_HOST)
+        return Truth(culprits, why=frozenset({"how_slow"}), model_call="slower model")
 
     def changes(self) -> dict[str, Change]:
         return {"halve": Scale(self.chat.name, 0.5)}

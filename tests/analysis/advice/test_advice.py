@@ -1,5 +1,6 @@
 """Advice: what each sample's story asks for, and nothing where nothing is wrong."""
 
+import re
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -344,3 +345,35 @@ def test_cold_starts_are_told_without_a_promise(cold_ms: int, kinds: list[str], 
 def test_healthy_requests_are_told_nothing_of_hedges_and_cold_starts(tmp_path: Path) -> None:
     connection = open_dataset(rows_of([3] * 60).write(tmp_path / "d.duckdb"))
     assert advise(connection, "d") == []
+
+
+def talking(growth: int) -> DatasetBuilder:
+    """Forty conversations of eight turns whose prompts grow by `growth` tokens a turn; each token read takes 0.2 ms."""
+    random, builder = np.random.default_rng(7), DatasetBuilder()
+    for number in range(40):
+        for turn in range(8):
+            prompt = int(2_000 + growth * turn + random.integers(-150, 150))
+            first = round((150 + 0.2 * prompt) * MS * random.uniform(0.95, 1.05))
+            attributes = {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": "mist",
+                "gen_ai.usage.input_tokens": str(prompt),
+                "gen_ai.usage.output_tokens": str(int(random.integers(50, 90))),
+            }
+            told = {"first_token_ns": first, "writing_ns": 500 * MS}
+            work = Work("inference", first + 500 * MS, "chat mist", attributes=attributes, call=told)
+            builder.request(work, conversation_id=f"c{number}", model="mist")
+    return builder
+
+
+def test_prompts_that_grow_with_the_turn_are_evidence_for_shorter_ones(tmp_path: Path) -> None:
+    found = advise(open_dataset(talking(900).write(tmp_path / "talk.duckdb")), "talk.duckdb")
+    (one,) = [advice for advice in found if advice.kind == "shorten_prompt"]
+    assert re.match(r"prompts grow by 9\d\d|prompts grow by 8[89]\d", one.evidence[0])
+    assert re.search(r"turn 8 costs 1\.\d+ s more to its first token \(40 conversations\)", one.evidence[0])
+    assert one.command.startswith("overbudget whatif talk.duckdb --tokens 'input<=")
+
+
+def test_prompts_that_do_not_grow_are_no_reason_to_shorten_them(tmp_path: Path) -> None:
+    found = advise(open_dataset(talking(0).write(tmp_path / "talk.duckdb")), "talk.duckdb")
+    assert [advice for advice in found if advice.kind == "shorten_prompt"] == []
