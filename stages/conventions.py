@@ -69,11 +69,11 @@ OPERATIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "mcp.method.name",
-        "OpenTelemetry semantic conventions for the Model Context Protocol; methods of the protocol's revision 2025-11-25",
+        "OpenTelemetry semantic conventions for the Model Context Protocol; methods of the protocol's revisions 2025-11-25 and 2026-07-28",
         "2026-11-25",
         _each(
             TOOLS, "tools/call", "tools/list", "initialize", "ping", "completion/complete", "roots/list", "logging/setlevel",
-            "tasks/get", "tasks/list", "tasks/result", "tasks/cancel",
+            "tasks/get", "tasks/list", "tasks/result", "tasks/cancel", "server/discover", "subscriptions/listen",
         )
         | _each(
             RETRIEVAL, "resources/read", "resources/list", "resources/templates/list", "resources/subscribe",

@@ -14,6 +14,7 @@ from overbudget.stages import attribute_keys as keys
 from overbudget.stages.conventions import KINDS, OPERATIONS
 from overbudget.stages.name_words import searches_or_embeds, stage_of_words
 from overbudget.stages.names import UNATTRIBUTED
+from overbudget.stages.registry import ATTRIBUTES
 from overbudget.store.tables import passing
 
 OWN_SHARE = 0.1  # of its duration: a span whose children with a stage take the rest needs no stage itself
@@ -42,12 +43,25 @@ _SEARCH = (
     "gen_ai.retrieval.query.text", "retrieval.documents.0.document.content", "retrieval.documents.0.document.id",
     "reranker.query", "reranker.top_k", "embedding.text", "gen_ai.embeddings.dimension.count",
 )  # fmt: skip
+# What the other registered attributes speak for. Those of agents, conversations and workflows stand on spans of every kind.
+_REGISTERED = (
+    ("gen_ai.memory.", "retrieval"), ("gen_ai.retrieval.", "retrieval"), ("gen_ai.embeddings.", "retrieval"),
+    ("gen_ai.evaluation.", "safety"), ("gen_ai.tool.call.", "tools"), ("gen_ai.request.", "inference"),
+    ("gen_ai.response.", "inference"), ("gen_ai.usage.", "inference"), ("gen_ai.output.", "inference"),
+    ("mcp.", "tools"),
+)  # fmt: skip
 # What each key speaks for, the best evidence first; None where its value is to be read.
 _KNOWN: dict[str, str | None] = {
     **dict.fromkeys(_BY_VALUE),
     **dict.fromkeys(_TOOL, "tools"),
     **dict.fromkeys(_SEARCH, "retrieval"),
     **dict.fromkeys(_MODEL, "inference"),
+    **{
+        key: stage
+        for prefix, stage in _REGISTERED
+        for key in ATTRIBUTES
+        if key.startswith(prefix) and key not in _BY_VALUE
+    },
 }
 
 # Spans that no rule of their own gives a stage, and whose time none of their children explains: a wrapper around a call that has

@@ -1,9 +1,12 @@
 """What names a stage: every row of the conventions, and the budget's own rules."""
 
+import re
+from datetime import date
+
 import pyarrow as pa
 import pytest
 
-from overbudget.stages import attribute_keys
+from overbudget.stages import attribute_keys, registry
 from overbudget.stages.classify import by_default, classify
 from overbudget.stages.rules import Rule
 
@@ -111,3 +114,35 @@ def test_keys_are_spelt_as_in_the_packages_that_define_them() -> None:
         attribute_keys.OUTPUT_TOKEN_KEYS
     )
     assert gen_ai_attributes.GEN_AI_CONVERSATION_ID in attribute_keys.CONVERSATION_KEYS
+
+
+@pytest.mark.parametrize("key", ["gen_ai.operation.name", "mcp.method.name"])
+def test_every_registered_operation_and_method_has_a_stage(key: str) -> None:
+    for value in registry.VALUES[key]:
+        assert by_default("span", "CLIENT", {key: value}).stage is not None, value
+
+
+def test_keys_are_spelt_as_registered_or_belong_to_others() -> None:
+    """Names before version 1.37 and those that instrumentations made up are all that is not registered."""
+    ours = {
+        *attribute_keys.MODEL_KEYS, *attribute_keys.INPUT_TOKEN_KEYS, *attribute_keys.OUTPUT_TOKEN_KEYS,
+        *attribute_keys.CACHED_TOKEN_KEYS, *attribute_keys.REASONING_TOKEN_KEYS, *attribute_keys.CONVERSATION_KEYS,
+        *attribute_keys.SCORE_VALUE_KEYS, *attribute_keys.SCORE_LABEL_KEYS, *attribute_keys.FINISH_KEYS,
+    }  # fmt: skip
+    unregistered = {key for key in ours if key.startswith("gen_ai.")} - set(registry.ATTRIBUTES)
+    assert unregistered == {
+        "gen_ai.usage.prompt_tokens", "gen_ai.usage.completion_tokens", "gen_ai.usage.input", "gen_ai.usage.output",
+        "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cached_tokens",
+        "gen_ai.usage.cached_tokens", "gen_ai.usage.input_tokens.cached", "gen_ai.usage.reasoning_tokens",
+        "gen_ai.usage.details.reasoning_tokens", "gen_ai.realtime_session.id", "gen_ai.response.finish_reason",
+        "gen_ai.completion.0.finish_reason",
+    }  # fmt: skip
+    for first in (attribute_keys.MODEL_KEYS, attribute_keys.INPUT_TOKEN_KEYS, attribute_keys.OUTPUT_TOKEN_KEYS,
+                  attribute_keys.CACHED_TOKEN_KEYS, attribute_keys.REASONING_TOKEN_KEYS, attribute_keys.CONVERSATION_KEYS):  # fmt: skip
+        assert first[0] in registry.ATTRIBUTES
+
+
+def test_the_registry_says_where_and_when_it_was_read() -> None:
+    assert date.fromisoformat(registry.READ) > date(2026, 1, 1)
+    assert all(re.fullmatch("[0-9a-f]{40}", commit) for commit in registry.COMMITS.values())
+    assert len(set(registry.ATTRIBUTES)) == len(registry.ATTRIBUTES) > 60
