@@ -251,6 +251,7 @@ PRESENCE: tuple[tuple[str, str], ...] = (
     ("gen_ai.tool.name", TOOLS),
     ("gen_ai.tool.call.id", TOOLS),
     ("ai.toolCall.name", TOOLS),
+    ("tool.name", TOOLS),
     ("embedding.model_name", RETRIEVAL),
     ("reranker.model_name", RETRIEVAL),
 )

@@ -53,7 +53,7 @@ def test_a_model_on_spans_without_a_stage_is_told_with_their_number(tmp_path: Pa
         ("step", {"gen_ai.operation.name": "summarise"}, None, "summarise"),
         ("step", {"openinference.span.kind": "MODERATION"}, None, "safety"),
         ("step", {"langfuse.observation.type": "weather lookup!"}, None, "weather_lookup"),
-        ("lookup", {"tool.name": "weather"}, None, "tools"),
+        ("lookup", {"tool.parameters": "{}"}, None, "tools"),
         ("fetch", {"retrieval.documents.0.document.content": "…"}, None, "retrieval"),
         ('say "hi" \\ {x}\x7f', {"llm.invocation_parameters": "{}"}, None, "inference"),
     ],
@@ -75,10 +75,10 @@ def test_one_rule_holds_all_kinds_of_spans_and_only_those(tmp_path: Path) -> Non
         Span("wrapper", 0, 20, "POST /chat", attributes={"llm.usage.total_cost": "0.2"}),
         Span("wrapper", 20, 40, "POST /chat", key="plain"),
         Span("wrapper", 40, 60, "POST /chat", key="other", service="db", attributes={"llm.usage.total_cost": "0.2"}),
-        Span("lookup", 60, 80, "POST /chat", attributes={"tool.name": "weather"}),
+        Span("lookup", 60, 80, "POST /chat", attributes={"tool.parameters": "{}"}),
     ]
     connection, found = asked(tmp_path, [spans] * 2)
-    assert found.means.startswith("4 spans carry `llm.usage.total_cost`, 2 spans carry `tool.name` and no stage")
+    assert found.means.startswith("4 spans carry `llm.usage.total_cost`, 2 spans carry `tool.parameters` and no stage")
     assert found.services == ("api", "db")
     table = read_requests(connection, parse_budget(found.rule or ""))
     ms = {stage: int(table.stage_ns[0, place]) // 1_000_000 for place, stage in enumerate(table.stages)}
