@@ -197,7 +197,10 @@ TTFT_TIMESTAMP_KEYS = (
     "mastra.completion_start_time",
     "completion_start_time",
 )
-FIRST_TOKEN_EVENT = r"(?i)first[_. -]?(token|chunk)|^(gen_ai|llm)\.content\.completion\.chunk$"  # names of events
+# Names of events; of several the earliest counts.
+FIRST_TOKEN_EVENT = (
+    r"(?i)first[_. -]?(token|chunk)|^(gen_ai|llm)\.content\.completion\.chunk$|^mlflow\.chunk\.item\.\d+$"
+)
 PREFILL_SECONDS_KEYS = ("gen_ai.latency.time_in_model_prefill",)
 DECODE_SECONDS_KEYS = ("gen_ai.latency.time_in_model_decode",)
 CONVERSATION_KEYS = (

@@ -37,6 +37,9 @@ _PLAIN = (
     "setuptools",
     "httpx",
     "sqlalchemy",
+    "alembic",
+    "pandas",
+    "wrapt",
     "@opentelemetry",
     "zod",
 )

@@ -44,12 +44,14 @@ KNOWN: dict[str, Known] = {
     "openllmetry-openai-0.33": _known(2, "inference retrieval", 1, token_calls=1, leaves_out="cached reasoning"),
     "openinference-openai": _known(2, "inference retrieval", 1, "ours"),
     "openlit-openai": _known(2, "inference retrieval", 2, leaves_out="reasoning"),
+    "otel-openai-v2": _known(2, "inference retrieval", leaves_out="cached reasoning"),
     # Anthropic's client: an answer, a streamed answer.
     # The first adds what a stream says of its output at the start and at the end.
     "openllmetry-anthropic": _known(2, "inference", 1, leaves_out="reasoning", outputs=(30, 31)),
     "openinference-anthropic": _known(2, "inference", 1, leaves_out="reasoning"),
     # Decorated functions around OpenAI's client: a search, a tool, an answer, a streamed answer.
     "traceloop-sdk": _known(2, "inference retrieval tools", 1, "ours", reasoning_calls=1),
+    "mlflow": _known(2, "inference retrieval tools shaping", 1, leaves_out="reasoning"),
     "laminar": _known(2, "inference retrieval tools", 1, "ours"),
     "langfuse": _known(2, "inference retrieval tools safety context", 1, "ours"),
     "langfuse-3.3": _known(2, "inference retrieval tools safety context", 1, "ours"),
@@ -63,6 +65,7 @@ KNOWN: dict[str, Known] = {
     "langsmith-otel": _known(2, "inference tools", 0, "ours", "cached reasoning", models=_ASKED),
     # A query over an index, and an agent that calls a tool. What prepares a call is recorded as one, without tokens.
     "openinference-llamaindex": _known(5, "inference retrieval tools", requests=2, models=_ASKED, token_calls=3),
+    "openllmetry-llamaindex": _known(3, "inference retrieval tools", requests=2),
     "openinference-dspy": _known(1, "inference", leaves_out="tokens cached reasoning", models=_ASKED),
     # A pipeline of embedder, retriever, prompt builder and generator.
     "haystack-native": _known(1, "inference retrieval context"),

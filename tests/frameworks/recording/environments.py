@@ -63,6 +63,9 @@ _PYTHON = tuple(
         ("openinference-smolagents", "smolagents[openai]==1.26.0 openinference-instrumentation-smolagents==0.1.43", "smolagents_tool", ""),
         ("openinference-agno", "agno==3.1.10 openai==3.57.0 sqlalchemy==2.1.9 openinference-instrumentation-agno==1.0.15", "agno_agent", ""),
         ("strands-agents", "strands-agents[openai]==1.62.0", "strands_agent", ""),
+        ("otel-openai-v2", "openai==3.57.0 httpx==0.28.1 opentelemetry-instrumentation-openai-v2==2.3b0 wrapt==1.17.3", "openai_client", "opentelemetry.instrumentation.openai_v2"),
+        ("openllmetry-llamaindex", "llama-index-core==0.14.25 llama-index-llms-openai==0.8.3 opentelemetry-instrumentation-llamaindex==0.62.4 opentelemetry-instrumentation-openai==0.62.4", "llamaindex_query", "opentelemetry.instrumentation.llamaindex,opentelemetry.instrumentation.openai:OpenAIInstrumentor"),
+        ("mlflow", "mlflow-skinny==3.17.2 openai==3.57.0 numpy==2.4.6 pandas==3.1.1 sqlalchemy==2.1.9 alembic==1.20.1", "mlflow_trace", ""),
         ("laminar", "lmnr[openai]==0.8.2 openai==3.57.0", "laminar_observe", ""),
     )
 )  # fmt: skip

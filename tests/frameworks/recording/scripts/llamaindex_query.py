@@ -10,7 +10,9 @@ from importlib import import_module
 from story import BASE, forget, provider, sunny
 
 traces = provider()
-import_module(sys.argv[3]).LlamaIndexInstrumentor().instrument(tracer_provider=traces)
+for one in sys.argv[3].split(","):
+    module, _, name = one.partition(":")
+    getattr(import_module(module), name or "LlamaIndexInstrumentor")().instrument(tracer_provider=traces)
 from llama_index.core import Document, Settings, VectorStoreIndex
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.embeddings import MockEmbedding
