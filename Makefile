@@ -58,8 +58,8 @@ format: $(VENV)/.dev ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure speed and memory, each against a reference timed in the same run
-	$(BIN)/python -m bench
+bench: $(VENV)/.dev ## Measure speed and memory, each against a reference timed in the same run; ARGS="--minutes 0" without twenty people
+	$(BIN)/python -m bench $(ARGS)
 
 accuracy: $(VENV)/.dev ## Measure how often answers are right, into docs/accuracy.md; QUICK=1, REAL=folder of real faults
 	$(BIN)/python -m bench.accuracy $(if $(QUICK),--quick) $(if $(REAL),--real "$(REAL)")

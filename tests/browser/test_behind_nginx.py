@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from overbudget.sample_traces.scale import write
 from tests.browser.conftest import ROOT, _is_error
 from tests.waiting import until
 
@@ -20,10 +22,27 @@ pytestmark = pytest.mark.browser
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 PLACE = "/tools/overbudget"
+WAIT = 240_000  # ms; a million spans are read meanwhile
 PEOPLE = {"ann": "pass-of-ann", "eve": "pass-of-eve"}
 LARGE = 500 << 20
-PAGES = {"": "review", "tail": "tail", "waterfall": "waterfall", "advice": "advice", "load": "load", "compare": "compare",
-         "health": "health", "sql": "sql", "datasets": ""}  # fmt: skip
+SPANS = 1_250_000  # in a dump that is larger than that
+PAGES = ("review", "tail", "waterfall", "advice", "load", "compare", "health", "sql")
+
+
+class Front(NamedTuple):
+    """nginx in front of a server: its port, and a line for each request that has ended: method and bytes that came."""
+
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def largest(self, method: str) -> int:
+        """Bytes of the largest request of a method, as they came from the browser."""
+        lines = (line.split() for line in self.log.read_text().splitlines())
+        return max((int(size) for name, size in lines if name == method), default=0)
 
 
 def free_port() -> int:
@@ -48,14 +67,15 @@ def configuration(folder: Path, front: int, back: int) -> Path:
     path.write_text(
         f"daemon off; pid {folder / 'pid'}; error_log {folder / 'error.log'}; worker_processes 1;\n"
         f"{'user root;' if os.geteuid() == 0 else ''} events {{}}\n"
-        f"http {{ access_log off; {temporary} {example} }}\n"
+        f"http {{ log_format sizes '$request_method $request_length'; access_log {folder / 'access.log'} sizes; "
+        f"{temporary} {example} }}\n"
     )
     return path
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of nginx in front of a server of a new workspace."""
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """nginx in front of a server of a new workspace."""
     if NGINX is None:
         pytest.skip("there is no nginx; apt-get install nginx-light")
     folder, front, back = tmp_path_factory.mktemp("nginx"), free_port(), free_port()
@@ -66,7 +86,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     nginx = subprocess.Popen([NGINX, "-c", str(configuration(folder, front, back)), "-p", str(folder)])
     try:
         until(lambda: _health(server, front, folder / "log") == 200, "nginx and the server answer")
-        yield front
+        yield Front(front, folder / "access.log")
     finally:
         for process in (nginx, server):
             process.terminate()
@@ -91,24 +111,24 @@ def asked(port: int, path: str, person: str | None = None, method: str = "GET", 
     return connection.getresponse().status
 
 
-def test_nobody_gets_past_the_proxy_without_signing_in_or_as_somebody_else(front: int) -> None:
-    upload = f"{PLACE}/overbudget/upload?name=x"
-    assert asked(front, f"{PLACE}/") == 401
-    assert asked(front, f"{PLACE}/", X_Forwarded_User="ann") == 401
-    assert asked(front, f"{PLACE}/", "eve") == 200
+def test_nobody_gets_past_the_proxy_without_signing_in_or_as_somebody_else(front: Front) -> None:
+    port, upload = front.port, f"{PLACE}/overbudget/upload?name=x"
+    assert asked(port, f"{PLACE}/") == 401
+    assert asked(port, f"{PLACE}/", X_Forwarded_User="ann") == 401
+    assert asked(port, f"{PLACE}/", "eve") == 200
     assert (
-        asked(front, upload, "eve", "PUT", X_Overbudget_Upload="1", X_Forwarded_User="ann", X_Overbudget_Role="admin")
+        asked(port, upload, "eve", "PUT", X_Overbudget_Upload="1", X_Forwarded_User="ann", X_Overbudget_Role="admin")
         == 403
     )
-    assert asked(front, upload, "ann", "PUT", X_Overbudget_Upload="1", Origin="https://evil.example") == 403
-    assert asked(front, PLACE, "ann") == 301
+    assert asked(port, upload, "ann", "PUT", X_Overbudget_Upload="1", Origin="https://evil.example") == 403
+    assert asked(port, PLACE, "ann") == 301
 
 
 @pytest.fixture
-def people(browser: Browser, front: int) -> Iterator[dict[str, Page]]:
+def people(browser: Browser, front: Front) -> Iterator[dict[str, Page]]:
     """A page of each person; nothing may go wrong on any, and none may ask anybody else."""
     pages, wrong, contexts = {}, list[str](), []
-    here = (f"http://localhost:{front}/", f"ws://localhost:{front}/", "data:", "blob:")
+    here = (f"{front.url}/", f"ws://localhost:{front.port}/", "data:", "blob:")
     for name, password in PEOPLE.items():
         context = browser.new_context(viewport={"width": 1440, "height": 1000},
                                       http_credentials={"username": name, "password": password})  # fmt: skip
@@ -123,37 +143,39 @@ def people(browser: Browser, front: int) -> Iterator[dict[str, Page]]:
     assert wrong == []
 
 
-def test_every_page_opens_below_the_path(people: dict[str, Page], front: int) -> None:
+def test_500_mb_are_uploaded_and_every_page_shows_them_below_the_path(
+    people: dict[str, Page], front: Front, tmp_path: Path
+) -> None:
+    dump = tmp_path / "large.jsonl"
+    spans = write(dump, SPANS, "json")
+    assert dump.stat().st_size > LARGE
     page = people["ann"]
-    for name, ready in PAGES.items():
-        page.goto(f"http://localhost:{front}{PLACE}/{name}?dataset=sample-slow_database_tenant")
-        page.locator("[data-testid=stMain]").wait_for(timeout=60_000)
-        if ready in ("review", "waterfall"):
-            page.locator(f"[data-ready={ready}]").first.wait_for(timeout=60_000)
-        else:
-            page.locator("[data-testid=stMain] >> css=.ob-head, h1, h2, .ob-part").first.wait_for(timeout=60_000)
-        assert page.locator("[data-testid=stException]").count() == 0
-        assert page.locator("[role=dialog]").count() == 0
+    page.goto(f"{front.url}{PLACE}/datasets")
+    page.locator(".ob-upload input").set_input_files(dump)
+    page.get_by_text(f"large.jsonl: {spans:,} spans in").first.wait_for(timeout=WAIT)
+    assert front.largest("PUT") > LARGE
+    dump.unlink()
+    for name in PAGES:
+        page.goto(f"{front.url}{PLACE}/{name if name != 'review' else ''}?dataset=large")
+        page.locator(f"[data-ready={name}]").first.wait_for(timeout=WAIT)
+        assert page.locator("[data-testid=stException], [role=dialog]").count() == 0, name
     page.get_by_role("link", name="Review").click()
-    page.locator("[data-ready=review]").wait_for(timeout=60_000)
-    assert page.url.startswith(f"http://localhost:{front}{PLACE}/")
+    page.locator("[data-ready=review]").wait_for(timeout=WAIT)
+    assert page.url.startswith(f"{front.url}{PLACE}/")
+    assert "dataset=large" in page.url
 
 
-def test_500_mb_are_uploaded_and_only_by_who_may(people: dict[str, Page], front: int, tmp_path: Path) -> None:
-    large = tmp_path / "zeros.bin"
-    with large.open("wb") as file:
-        file.truncate(LARGE)
-    page = people["ann"]
-    page.goto(f"http://localhost:{front}{PLACE}/datasets")
-    page.locator(".ob-upload input").set_input_files(large)
-    page.get_by_text("zero bytes").first.wait_for(
-        timeout=240_000
-    )  # all of it has come and was looked at: it is no dump
-    assert page.get_by_role("button", name="Dismiss").count() == 1
+def test_who_may_read_sees_uploads_and_changes_nothing(people: dict[str, Page], front: Front, tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text("no dump")
+    people["ann"].goto(f"{front.url}{PLACE}/datasets")
+    people["ann"].locator(".ob-upload input").set_input_files(tmp_path / "none.jsonl")
+    people["ann"].get_by_role("button", name="Dismiss").first.wait_for(timeout=WAIT)
     reader = people["eve"]
-    reader.goto(f"http://localhost:{front}{PLACE}/datasets")
-    reader.get_by_text("zero bytes").first.wait_for(timeout=60_000)
-    reader.get_by_role("button", name="Open").first.wait_for(timeout=60_000)
+    reader.goto(f"{front.url}{PLACE}/datasets")
+    reader.get_by_text("none.jsonl").first.wait_for(timeout=WAIT)
+    reader.get_by_role("button", name="Open").first.wait_for(timeout=WAIT)
+    reader.get_by_text("Files and warnings; download").first.click()
+    reader.get_by_role("button", name="Download as Parquet").first.wait_for(timeout=WAIT)
     for button in ("Dismiss", "Rename", "Merge", "Delete"):
         assert reader.get_by_role("button", name=button).count() == 0
     assert reader.locator(".ob-upload").count() == 0
