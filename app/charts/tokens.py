@@ -12,7 +12,7 @@ def tokens_figure(picture: Picture) -> go.Figure:
     if not len(picture.tokens):
         return figure
     unit, size = ("s", 1e9) if picture.ns.max() >= 2e9 else ("ms", 1e6)
-    figure.add_scattergl(
+    figure.add_scatter(
         x=picture.tokens, y=picture.ns / size, mode="markers", marker={"size": 4, "color": OTHER, "opacity": 0.5},
         hovertemplate=f"%{{x:,}} tokens: %{{y:,.4g}} {unit}<extra></extra>",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from overbudget.analysis.consistency.consistency import Model, Spread
 from overbudget.app.charts.tokens import tokens_figure
 from overbudget.app.dashboard import blocks, sidebar
 from overbudget.app.dashboard.components.table import TableCell, table
-from overbudget.app.text.consistency import TOKEN_COLUMNS, TOO_FEW, share_text, token_cells, token_name
+from overbudget.app.text.consistency import TOKEN_COLUMNS, TOO_FEW, share_text, spread_name, token_cells, token_name
 
 MOST_ROWS = 24
 
@@ -32,7 +32,10 @@ def spreads(title: str, found: Sequence[Spread]) -> None:
         )
         modes = " (two modes)" if one.bimodal else ""
         rows.append(
-            [TableCell(f"{one.name}{modes}", "wide"), *map(TableCell, (f"{one.requests:,}", *times, ratio, *more))]
+            [
+                TableCell(f"{spread_name(one)}{modes}", "wide"),
+                *map(TableCell, (f"{one.requests:,}", *times, ratio, *more)),
+            ]
         )
     table(columns, rows, f"spreads {title}", f"{title}: percentiles and spread")
 
@@ -88,5 +91,8 @@ def tokens(found: Sequence[ModelTokens]) -> None:
         (shown.reading, f"Time {before} by input tokens", "reading"),
         (shown.writing, "Time of writing by output tokens", "writing"),
     ):
-        blocks.caption(f"{what}: calls of {token_name(shown)}; the line is the fitted cost")
+        line = (
+            "the line is the fitted cost" if picture.ns_per_token is not None else "tokens do not show what they cost"
+        )
+        blocks.caption(f"{what}: calls of {token_name(shown)}; {line}")
         blocks.chart(tokens_figure(picture), f"tokens {key}", what)

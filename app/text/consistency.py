@@ -131,6 +131,11 @@ def share_text(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
 
 
+def spread_name(one: Spread) -> str:
+    """What a row is of; a part is shown below its stage."""
+    return one.name if one.part_of is None else f"└ {stage_name(one.name)}"
+
+
 def _spreads(title: str, found: Sequence[Spread]) -> list[Block]:
     good = any(one.good is not None for one in found)
     capped = any(one.budget_ns is not None for one in found)
@@ -143,7 +148,7 @@ def _spreads(title: str, found: Sequence[Spread]) -> list[Block]:
         windows = f"{one.windows_over_budget} of {one.windows}" if one.windows else "–"
         within = [format_duration(one.budget_ns), share_text(one.within_budget), windows] if capped else []
         answers = [share_text(one.good)] if good else []
-        name = quoted(one.name)[1:-1] if one.part_of is None else f"  {stage_name(one.name)}"
+        name = quoted(one.name)[1:-1] if one.part_of is None else spread_name(one)
         rows.append([name, f"{one.requests:,}", *times, ratio, *within, *answers])
     return table(title, columns, rows, and_more(len(found) - MOST_ROWS))
 

@@ -74,7 +74,7 @@ def percentile_rows(review: Review) -> list[Row]:
     for stage, rows in _by_stage(review.stages):
         if rows[0].part_of is not None:
             part = PART_WORDS[stage.removeprefix(f"{rows[0].part_of}.")]
-            lines.append(Row(f"  {part}", caps_text(rows, limit.get(stage)), _told_cells(rows), rows[0].part_of))
+            lines.append(Row(f"└ {part}", caps_text(rows, limit.get(stage)), _told_cells(rows), rows[0].part_of))
             continue
         # a stage without any span may still take time: nothing is known of it
         values = (
