@@ -239,12 +239,32 @@ def _decode(
         yield batch
 
 
+def _mended_batch(spans: KernelReader, message: bytes, report: FileReport) -> SpanBatch | None:
+    """The span of a message that is read without what is wrong in it, which is reported; None where the span is lost."""
+    from overbudget.ingest.formats.protobuf.mend import mended
+    from overbudget.ingest.formats.protobuf.repair_utf8 import repaired
+
+    told = FileReport(report.source)
+    without = mended(message, told)
+    if without is None:
+        return None
+    batch = spans.batch_of([without], told)
+    if batch is None:
+        readable = repaired(without, told)
+        batch = spans.batch_of([readable], told) if readable is not None else None
+    if batch is not None:
+        report.absorb(told)
+    return batch
+
+
 def _decode_apart(spans: KernelReader, message: bytes, report: FileReport, code: str) -> Iterator[SpanBatch]:
     told = FileReport(report.source)
     parts = list(_apart(message, 0, len(message), (), told))
     if len(parts) > 1:
         report.absorb(told)
         yield from _decode(spans, parts, report, "unreadable_span")
+    elif (batch := _mended_batch(spans, message, report)) is not None:
+        yield batch
     elif code == "unreadable_span":
         report.reject(code, f"a span of {len(message)} bytes that is not OTLP")
     else:
