@@ -78,10 +78,16 @@ def _starts_with_a_line(head: bytes) -> bool:
         return False
 
 
+def _last_begin(chunk: bytes) -> int:
+    """Where the last document begins, if one does in the margin after another, else the last line; 0 where neither does."""
+    between = chunk.rfind(b"}\n{")
+    return between + 2 if between >= 0 else chunk.rfind(b"\n") + 1
+
+
 def _lines(head: bytes, source: Iterator[bytes], report: FileReport) -> Iterator[list[bytes]]:
     kept: list[bytes] = []
     for chunk in itertools.chain([head], source):
-        end = chunk.rfind(b"\n") + 1
+        end = _last_begin(chunk)
         if end:
             yield [*kept, chunk[:end]]
             kept = [chunk[end:]]

@@ -41,6 +41,7 @@ def read(
     texts = prefetch(_texts(stream, report))  # reads while the kernels are loaded
     try:
         from overbudget.ingest.formats.json.kernel import scan
+        from overbudget.ingest.formats.json.one_a_line import one_a_line
         from overbudget.ingest.formats.kernel_reader import KernelReader, batch_of_columns
 
         spans = KernelReader(scan)
@@ -49,7 +50,7 @@ def read(
             others = report.count_of("other_signals")
             kernel = _worth_the_kernel(given)
             if form.resource_spans is not None:
-                piece = b"".join(given)
+                piece = one_a_line(b"".join(given))
                 if by_columns is not None:
                     batch = by_columns(piece, report)
                 elif kernel and (whole := wrapped(piece, form)) is not None:
@@ -61,7 +62,7 @@ def read(
                 from overbudget.ingest.formats.json.dialects import records
                 from overbudget.ingest.formats.json.rows import columns_of
 
-                found = list(records(b"".join(fragments), report))
+                found = list(records(one_a_line(b"".join(fragments)), report))
                 understood = understood or bool(found)
                 batch = batch_of_columns(columns_of(one for record in found for one in record), report)
             if report.count_of("other_signals") > others:
