@@ -49,12 +49,12 @@ OPERATIONS: tuple[Convention, ...] = (
     Convention(
         "gen_ai.operation.name",
         "OpenTelemetry semantic conventions for generative AI 1.41 and its successor repository; Semantic Kernel, OpenLIT, "
-        "Spring AI, OpenLLMetry and AG2 where they add values of their own",
+        "Spring AI, OpenLLMetry, Azure's agents and AG2 where they add values of their own",
         "2026-11-25",
         _each(
             INFERENCE, "chat", "generate_content", "text_completion", "realtime_inference", "chat.completions",
             "chat_completion", "text.completions", "completion", "completions", "responses", "response", "message", "messages",
-            "generate", "image", "image_generation", "audio", "speech", "text_to_speech", "speech_to_text", "transcription",
+            "process_thread_run", "start_thread_run", "submit_tool_outputs", "generate", "image", "image_generation", "audio", "speech", "text_to_speech", "speech_to_text", "transcription",
         )
         | _each(
             RETRIEVAL, "embeddings", "embedding", "retrieval", "retrieve", "vector_db_retrieve", "vectordb", "vector_search",
@@ -64,7 +64,8 @@ OPERATIONS: tuple[Convention, ...] = (
         | _each(TOOLS, "execute_tool", "tool_call", "call_tool", "running_tool", "tool")
         | _each(SAFETY, "evaluation", "evaluate", "guardrail", "moderation")
         | _each(USER, "await_human_input")
-        | _each(ORCHESTRATION, "invoke_agent", "create_agent", "invoke_workflow", "plan", "agent", "run_agent", "handoff"),
+        | _each(ORCHESTRATION, "invoke_agent", "create_agent", "invoke_workflow", "plan", "agent", "run_agent", "handoff", "create_thread",
+               "create_message", "get_thread_run", "list_messages"),
         generic=frozenset({"execute_task", "task", "framework", "workflow", "execute_workflow", "workflow_node"}),
     ),
     Convention(
@@ -178,6 +179,15 @@ KINDS: tuple[Convention, ...] = (
         generic=frozenset({"default", "pipeline"}),
     ),
     Convention(
+        "langtrace.service.type", "Langtrace SDK", "2026-11-25", {"llm": INFERENCE, "vectordb": RETRIEVAL},
+        generic=frozenset({"framework", "user"}),
+    ),
+    Convention(
+        "span_type", "Prompt flow, tracing", "2026-11-25",
+        {"llm": INFERENCE, "embedding": RETRIEVAL, "retrieval": RETRIEVAL, "tool": TOOLS},
+        generic=frozenset({"function", "flow"}),
+    ),
+    Convention(
         "agentops.span.kind", "AgentOps SDK", "2026-11-25",
         {"llm": INFERENCE, "tool": TOOLS, "guardrail": SAFETY, "agent": ORCHESTRATION, "session": ORCHESTRATION},
         generic=frozenset({"task", "operation", "workflow", "chain"}),
@@ -242,6 +252,15 @@ NAMES: tuple[NamedSpans, ...] = (
         ((r"(inference|llm)[. ].*", INFERENCE), (r"tool[. ].*", TOOLS), (r"(create_agent|run|node|strategy|subgraph)[. ].*", ORCHESTRATION)),
         "koog",
     ),
+    NamedSpans(
+        "LiveKit Agents", "2026-11-25",
+        (
+            (r"(llm|tts|stt)_(node|request.*)|llm_fallback_adapter|tts_.*adapter", INFERENCE), (r"function_tool", TOOLS),
+            (r"agent_turn|agent_session|job_entrypoint", ORCHESTRATION),
+        ),
+        "livekit",
+    ),
+    NamedSpans("Pipecat", "2026-11-25", ((r"llm|stt|tts|llm_request", INFERENCE), (r"turn|conversation", ORCHESTRATION)), "pipecat"),
     NamedSpans("LiteLLM", "2026-11-25", ((r"litellm_request", INFERENCE),), "litellm"),
     NamedSpans("pydantic-ai before 1", "2026-11-25", ((r"running \d+ tools?|agent run|.* run", ORCHESTRATION),), "pydantic-ai"),
 )  # fmt: skip

@@ -29,6 +29,8 @@ NAMED = {
     r"(openai agents trace|agent run|task|handoff|turn)\b.*": "Agent run: 'weather'", r"(inference|llm)[. ].*": "llm.gpt-4o",
     r"tool[. ].*": "tool.search", r"(create_agent|run|node|strategy|subgraph)[. ].*": "node.ask", r"litellm_request": "litellm_request",
     r"running \d+ tools?|agent run|.* run": "running 2 tools",
+    r"(llm|tts|stt)_(node|request.*)|llm_fallback_adapter|tts_.*adapter": "llm_node", r"function_tool": "function_tool",
+    r"agent_turn|agent_session|job_entrypoint": "agent_turn", r"llm|stt|tts|llm_request": "llm", r"turn|conversation": "turn",
 }  # fmt: skip
 
 Case = tuple[str, dict[str, str | int], str, str]  # name of the span, its attributes, its scope, the stage
