@@ -19,6 +19,7 @@ import duckdb
 from overbudget.store.errors import OverbudgetError
 from overbudget.store.limits import limit
 from overbudget.store.lock import writing
+from overbudget.store.numbers import require_numbers
 from overbudget.store.relations import lay_out, require_no_macros, require_own
 from overbudget.store.versions import require_readable, write_versions
 
@@ -203,6 +204,7 @@ def open_dataset(path: str | os.PathLike[str], space: Space | None = None) -> du
         _require_whole(connection, path)
         require_own(connection, path)
         require_readable(connection, path)
+        require_numbers(connection, path)
     except (OverbudgetError, duckdb.Error) as error:
         connection.close()
         if isinstance(error, OverbudgetError):
