@@ -83,14 +83,13 @@ def call_rows(measured: Measured, budget: Budget) -> tuple[CallRow, ...]:
 
 
 def late_first_tokens(measured: Measured, caps: Caps) -> tuple[FirstTokenCause, ...]:
-    """Why the first token is late, at each percentile at which it may be over its cap."""
-    found = []
-    for row in first_token_rows(measured, measured.first_token, caps):
-        if row.budget_ns is None or row.latency_ns is None or row.latency_ns <= row.budget_ns:
-            continue
-        if row.verdict in ("over", "at_risk"):
-            found.append(first_token_cause(measured, row.percentile, row.latency_ns, row.budget_ns))
-    return tuple(cause for cause in found if cause is not None)
+    """Why the first token is late, at the highest percentile at which it is over its cap (else may be)."""
+    rows = [row for row in reversed(first_token_rows(measured, measured.first_token, caps)) if not row.failed]
+    row = next((row for verdict in ("over", "at_risk") for row in rows if row.verdict == verdict), None)
+    if row is None or row.budget_ns is None or row.latency_ns is None:
+        return ()
+    cause = first_token_cause(measured, row.percentile, row.latency_ns, row.budget_ns)
+    return () if cause is None else (cause,)
 
 
 def _of_stage(measured: Measured, per_stage: list[list[Quantile]], stage: str) -> list[Quantile]:

@@ -179,8 +179,8 @@ MEANINGS = {
     "calls.latency_ns": "The figure, in ns",
     "calls.n": "Model calls that the percentile is over",
     "calls.n_effective": "How many independent calls the n are worth: calls of one request or conversation are alike",
-    "review.first_token_causes": "Why the first token is late, at each percentile where it may be over its cap and a single "
-    "piece of the path before it explains that",
+    "review.first_token_causes": "Why the first token is late, at the highest percentile at which it is over its cap, or may "
+    "be; empty where no single piece of the path before it explains that",
     "first_token_causes.first_token_ns": "The first token at that percentile, in ns",
     "first_token_causes.mean_ns": "How much of it the piece takes, in ns",
     "first_token_causes.typical_ns": "What the piece takes in typical requests, in ns, where its growth is the reason; else null",
