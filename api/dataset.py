@@ -55,6 +55,9 @@ def ingest(
     called from time to time. What the [redact] of `budget` names is not written; with
     `no_content` of prompts, answers and arguments only lengths and hashes are.
 
+    Reading happens in the calling process, whose memory nobody watches: the limit ingest_memory holds for the command, which
+    a program that reads dumps of strangers should start instead. All other limits hold.
+
     Errors: OverbudgetError where nothing readable is in the dumps, or `to` cannot be written.
     """
     from overbudget.answers import ingest

@@ -35,7 +35,9 @@ LIMITS: dict[str, Limit] = {
         BYTES, MB, "an attribute's value; what is longer is cut, with a mark that says how long it was"
     ),
     "ingest_memory": Limit(
-        BYTES, 4 * GB, "memory of a process that reads dumps, and at most 80 % of what is free (Linux)"
+        BYTES,
+        4 * GB,
+        "memory of a process that reads dumps for the command or the dashboard, and at most 80 % of what is free (Linux)",
     ),
     "upload_bytes": Limit(BYTES, 2 * GB, "the size of one file that is dropped on the dashboard"),
     "upload_stall": Limit(SECONDS, 60, "how long an upload may pause before it is given up"),
