@@ -19,6 +19,7 @@ from overbudget.analysis.causes.prompt_growth import PromptGrowth, prompt_growth
 from overbudget.analysis.common.percentiles import F64, I64, quantiles
 from overbudget.analysis.consistency.bimodality import Modes, two_modes
 from overbudget.analysis.consistency.conversations import Conversations, conversations
+from overbudget.analysis.consistency.side_by_side import ModelSide, side_by_side
 from overbudget.analysis.requests.model_calls import conversations_of, read_model_calls
 from overbudget.analysis.requests.parts import occurring_parts, part_ns
 from overbudget.analysis.requests.read import read_requests, require_known
@@ -101,6 +102,7 @@ class Consistency:
     conversations: Conversations | None
     tokens: tuple[ModelTokens, ...] = ()
     prompt_growth: PromptGrowth | None = None
+    side_by_side: tuple[ModelSide, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists with the keys of docs/reference/json.md."""
@@ -169,6 +171,7 @@ def consistency_of(
         conversations=conversations(connection, table),
         tokens=tuple(tokens),
         prompt_growth=growth,
+        side_by_side=side_by_side(table, budget),
     )
 
 

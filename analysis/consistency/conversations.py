@@ -1,11 +1,12 @@
 """How long until a good answer? A conversation that needs three requests to get there took the time of all three."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 
-from overbudget.analysis.common.percentiles import Quantile, quantiles
+from overbudget.analysis.common.percentiles import Quantile, quantiles, share_of
 from overbudget.analysis.requests.table import GOOD, RequestTable
 from overbudget.kernels.arrow import coded, numbers, row_of
 
@@ -14,7 +15,8 @@ from overbudget.kernels.arrow import coded, numbers, row_of
 class Conversations:
     """Conversations with judged answers, how many got a good one, and the time from first request to first good answer.
 
-    `asks` is the mean number of requests it took. Percentiles are None with too few conversations.
+    `asks` is the mean number of requests it took. `reached_share` has the interval of the share that got one, with the keys of
+    `Share`. Percentiles are None with too few conversations, their intervals also where these are too alike.
     """
 
     conversations: int
@@ -22,6 +24,11 @@ class Conversations:
     asks: float | None
     p50_ns: int | None
     p95_ns: int | None
+    p50_ci_low_ns: int | None = None
+    p50_ci_high_ns: int | None = None
+    p95_ci_low_ns: int | None = None
+    p95_ci_high_ns: int | None = None
+    reached_share: Mapping[str, float | int | None] | None = None
 
 
 def conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> Conversations | None:
@@ -50,13 +57,20 @@ def conversations(connection: duckdb.DuckDBPyConnection, table: RequestTable) ->
     reached = (place < len(good)) & (until < stop) & (until >= first) if len(good) else np.zeros(len(first), bool)
     end = table.start_ns[row[until]] + table.latency_ns[row[until]]
     took = (end - table.start_ns[row[first]])[reached]
-    p50, p95 = quantiles(took, (50, 95))[0]
+    begun = table.start_ns[row[first]]
+    p50, p95 = quantiles(took, (50, 95), begun[reached])[0]
+    share = share_of(reached[judged], begun[judged])
     return Conversations(
         conversations=int(judged.sum()),
         reached=int(reached.sum()),
         asks=float((until - first + 1)[reached].mean()) if reached.any() else None,
         p50_ns=_known(p50),
         p95_ns=_known(p95),
+        p50_ci_low_ns=p50.low_ns if p50.known else None,
+        p50_ci_high_ns=p50.high_ns if p50.known else None,
+        p95_ci_low_ns=p95.low_ns if p95.known else None,
+        p95_ci_high_ns=p95.high_ns if p95.known else None,
+        reached_share=share.as_dict() if share is not None else None,
     )
 
 

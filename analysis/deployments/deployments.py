@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overbudget.analysis.common.percentiles import F64, I64
+from overbudget.analysis.common.percentiles import I64
 from overbudget.analysis.compare.failures import failed_share, grew
 from overbudget.analysis.compare.percentile_change import MARGIN, Sample, Verdict, changes
+from overbudget.analysis.requests.route_mix import in_one_mix
 from overbudget.analysis.requests.table import RequestTable, iso
 from overbudget.stages.names import TOTAL
 
@@ -78,10 +79,10 @@ def _appeared(table: RequestTable) -> Iterator[_Appeared]:
 
 
 def _compared(table: RequestTable, one: _Appeared, tail: float) -> Iterator[Deployment]:
-    before, after, weights = _alike(table, one.previous, one.rows)
+    before, after, weights, now = in_one_mix(table, one.previous, one.rows)
     sides = (
         Sample(table.latency_ns[before], weights, table.start_ns[before]),
-        Sample(table.latency_ns[after], _parts(table.weight[after]), table.start_ns[after]),
+        Sample(table.latency_ns[after], now, table.start_ns[after]),
     )
     fails_more = grew(*(failed_share(table.take(rows)) for rows in (before, after)))
     for change in changes(TOTAL, sides, DECIDING, DECIDING, tail, MARGIN):
@@ -102,17 +103,3 @@ def _compared(table: RequestTable, one: _Appeared, tail: float) -> Iterator[Depl
             ci_high_ns=change.ci_high_ns,
             verdict="unknown" if hidden else change.verdict,
         )
-
-
-def _alike(table: RequestTable, before: I64, after: I64) -> tuple[I64, I64, F64]:
-    """The rows of both sides on routes that both have, and the weights of the first, with its routes in the second's mix."""
-    routes = len(table.route.names)
-    was, now = (np.bincount(table.route.codes[rows], table.weight[rows], minlength=routes) for rows in (before, after))
-    both = (was > 0) & (now > 0)
-    before, after = (rows[both[table.route.codes[rows]]] for rows in (before, after))
-    factor = np.divide(now, was, out=np.zeros(routes), where=was > 0)
-    return before, after, _parts(table.weight[before] * factor[table.route.codes[before]])
-
-
-def _parts(weights: F64) -> F64:
-    return weights / weights.sum() if len(weights) else weights

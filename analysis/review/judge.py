@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from overbudget.analysis.budget.caps import MAIN_PERCENTILE, Cap, cap_of, caps_by_route
+from overbudget.analysis.budget.caps import MAIN_PERCENTILE, Cap, cap_of
 from overbudget.analysis.budget.caps import held_to as budget_of
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.causes.causes import Causes
 from overbudget.analysis.common.bands import whole_parts
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.objective.error_budget import ErrorBudget, error_budget
-from overbudget.analysis.requests.table import GOOD, UNKNOWN
 from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow, largest_unattributed
+from overbudget.analysis.review.good_answers import good_answers
 from overbudget.analysis.review.limits import limit_rows
 from overbudget.analysis.review.measure import BandMeans, Measured
 from overbudget.analysis.review.parts_over import PartsOver, parts_over
@@ -21,7 +21,6 @@ from overbudget.analysis.review.result import (
     BandStage,
     Breakdown,
     Extreme,
-    GoodAnswers,
     MeanRequest,
     Review,
     RouteReview,
@@ -81,7 +80,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         overall=_mean_request(measured, measured.overall, shown),
         routes=_routes(measured, whole) if len(routes_here) > 1 else (),
         other_routes=measured.other_routes if len(routes_here) > 1 else 0,
-        good=_good(measured, whole),
+        good=good_answers(measured.table, measured.percentiles, whole, measured.conversations),
         unmatched={
             "routes": [name for name in whole.routes if not {name, template(name)} & set(measured.table.route.names)],
             "stages": [stage for stage in shown if not is_present(measured, stage)],
@@ -263,25 +262,3 @@ def _routes(measured: Measured, budget: Budget) -> tuple[RouteReview, ...]:
         )
         found.append(RouteReview(route.route, route.requests, end_to_end, stages, first))
     return tuple(found)
-
-
-def _good(measured: Measured, budget: Budget) -> GoodAnswers | None:
-    table = measured.table
-    scored = int(np.count_nonzero(table.scored))
-    if scored == 0:
-        return None
-    is_good = table.good == GOOD
-    judgeable = bool((table.good != UNKNOWN).any())
-    caps = caps_by_route(budget, table.route.names)
-    cap_of_row = caps[table.route.codes]
-    capped = is_good & (cap_of_row >= 0)
-    within = int(np.count_nonzero(capped & (table.latency_ns <= cap_of_row))) if (caps >= 0).any() else None
-    here = set(cap_of_row.tolist())
-    rows = quantiles(table.latency_ns[is_good], measured.percentiles, table.start_ns[is_good])[0] if judgeable else []
-    return GoodAnswers(
-        requests_scored=scored,
-        good=int(np.count_nonzero(is_good)) if judgeable else None,
-        good_within_budget=within if judgeable else None,
-        budget_ns=here.pop() if len(here) == 1 and min(here) >= 0 else None,
-        end_to_end=tuple(percentile_row(quantile, {}) for quantile in rows),
-    )

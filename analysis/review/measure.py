@@ -20,6 +20,7 @@ from overbudget.analysis.causes.spending import Cause, Spending, read_spending
 from overbudget.analysis.causes.why import TokenCost, Why, explain
 from overbudget.analysis.common.bands import Band, Ranking
 from overbudget.analysis.common.percentiles import F64, PERCENTILES, Quantile, Share, quantiles, share_of
+from overbudget.analysis.consistency.conversations import Conversations, conversations
 from overbudget.analysis.deployments.deployments import Deployment, deployments
 from overbudget.analysis.health.lost_spans import compare_incomplete
 from overbudget.analysis.health.problem import Warned
@@ -61,7 +62,7 @@ class Evidence:
 
     `restored` says for each request whether it lost spans and can still be broken down. `spending` reads the calls that
     requests made, when a culprit needs it, and `costs` what tokens cost each cause; `calls` reads the model calls, and
-    `before_first_token` what passes before first tokens, where a cap asks for them; `visits` has the stages in the order in
+    `before_first_token` what passes before first tokens, where a cap asks for them; `conversations` reads how long conversations take to a good answer; `visits` has the stages in the order in
     which they take the paths. None without a dataset.
     """
 
@@ -74,6 +75,7 @@ class Evidence:
     calls: Callable[[], ModelCalls] | None = None
     before_first_token: Callable[[Cohort], list[Piece]] | None = None
     visits: Callable[[], Visits] | None = None
+    conversations: Callable[[RequestTable], Conversations | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ class Measured:
         )
 
     deployments: tuple[Deployment, ...] = ()
+    conversations: Conversations | None = None
 
     def why(self, percentile: int, cause: Cause, stage: int, excess_ns: int) -> Why | None:
         """Why a cause takes `excess_ns` more at a percentile than in typical requests; None without a dataset."""
@@ -255,6 +258,7 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         lru_cache(1)(lambda: read_model_calls(connection, requests)),
         lambda cohort: read_pieces(connection, requests, cohort),
         lru_cache(1)(lambda: visits_of(path, requests)),
+        lambda table: conversations(connection, table),
     )
 
 
@@ -321,6 +325,7 @@ def measure(
         first_token=told(table.ttft_ns, table, everyone, percentiles),
         parts=told_of_parts(table, everyone, percentiles),
         deployments=deployments(table),
+        conversations=evidence.conversations(table) if evidence.conversations and table.scored.any() else None,
     )
 
 

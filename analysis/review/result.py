@@ -10,6 +10,7 @@ from overbudget.analysis.deployments.deployments import Deployment
 from overbudget.analysis.objective.error_budget import ErrorBudget
 from overbudget.analysis.review.burn_down import Left, RunsOut
 from overbudget.analysis.review.first_token import FirstTokenCause
+from overbudget.analysis.review.good_answers import GoodAnswers
 from overbudget.analysis.review.limits import LimitRow
 from overbudget.analysis.review.measure import DatasetFacts, LostSpans
 from overbudget.analysis.review.parts_over import PartsOver
@@ -163,20 +164,6 @@ class RouteReview:
     end_to_end: tuple[PercentileRow, ...]
     stages: tuple[StageRow, ...]
     first_token: tuple[FirstTokenRow, ...] = ()
-
-
-@dataclass(frozen=True)
-class GoodAnswers:
-    """Answers with a recorded score or label. `good` is None where no threshold separates good from bad.
-
-    A request is within budget up to `budget_ns`, the cap at p95 (its route's own first).
-    """
-
-    requests_scored: int
-    good: int | None
-    good_within_budget: int | None
-    budget_ns: int | None
-    end_to_end: tuple[PercentileRow, ...]
 
 
 @dataclass(frozen=True)

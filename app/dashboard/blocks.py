@@ -15,6 +15,7 @@ from overbudget.app.text.blocks import Cell
 from overbudget.app.text.headline import also, headline
 from overbudget.app.text.notes import notes, warned
 from overbudget.app.text.objective import LAST, burn_cell, objective_sentences
+from overbudget.app.text.review import good_sentences, good_text
 from overbudget.app.text.tables import average_rows, call_lines, percentile_rows
 from overbudget.stages.names import stage_order
 
@@ -24,6 +25,12 @@ def say_headline(review: Review) -> None:
     first, *others = [*headline(review), *also(review), *warned(review)]
     rest = "".join(f'<p class="ob-why">{prose(sentence)}</p>' for sentence in others)
     st.html(f'<div data-ready="review"><p class="ob-head">{prose(first)}</p>{rest}</div>')
+
+
+def say_good(review: Review) -> None:
+    """How many answers are good, and how long they take against the others; nothing where none is judged."""
+    if good := good_text(review):
+        st.html("".join(f'<p class="ob-why">{prose(said)}</p>' for said in (good, *good_sentences(review))))
 
 
 def say_notes(review: Review) -> None:
@@ -81,7 +88,7 @@ def percentile_table(review: Review) -> None:
     if calls:
         caption("Each model call")
         of_calls = [
-            [TableCell(line.label), TableCell(line.caps, "soft"), *(_cell(cell) for cell in line.cells)]
+            [TableCell(line.label), TableCell(line.caps, "soft"), *(table_cell(cell) for cell in line.cells)]
             for line in calls
         ]
         head = ["", "cap", *(f"p{p}" for p in review.percentiles)]
@@ -96,7 +103,7 @@ def say_objective(review: Review) -> None:
     st.html("".join(f'<p class="ob-why">{prose(sentence)}</p>' for sentence in said))
     caption("How fast the error budget is spent; 1: exactly as fast as the objective allows")
     rows = [
-        [TableCell(LAST[one.window]), TableCell(f"{one.requests:,}"), _cell(burn_cell(one))]
+        [TableCell(LAST[one.window]), TableCell(f"{one.requests:,}"), table_cell(burn_cell(one))]
         for one in review.objective.burn
     ]
     table(["", "requests", "burn rate"], rows, "objective", "How fast the error budget is spent")
@@ -118,7 +125,8 @@ def _averages(review: Review) -> None:
     table(["", "time", "share"], rows, "averages", "What the requests are made of on average")
 
 
-def _cell(cell: Cell) -> TableCell:
+def table_cell(cell: Cell) -> TableCell:
+    """A cell with its mark, and its interval below."""
     return TableCell(_with_interval(cell), cell.mark or "")
 
 

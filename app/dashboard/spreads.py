@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from overbudget.analysis.causes.model_tokens import ModelTokens
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.consistency.consistency import Model, Spread
+from overbudget.analysis.consistency.side_by_side import ModelSide
 from overbudget.app.charts.tokens import tokens_figure
 from overbudget.app.dashboard import blocks, sidebar
 from overbudget.app.dashboard.components.table import TableCell, table
 from overbudget.app.text.consistency import TOKEN_COLUMNS, TOO_FEW, share_text, spread_name, token_cells, token_name
+from overbudget.app.text.side_by_side import TITLE, cells, columns
 
 MOST_ROWS = 24
 
@@ -45,6 +47,18 @@ def _ratio(ratio: float | None) -> str:
     if ratio is None:
         return "–"
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}" if ratio < 1_000 else "> 1,000"
+
+
+def side_by_side(found: Sequence[ModelSide]) -> None:
+    """Models side by side: steadiness, share within budget and share of good answers, with intervals."""
+    if not found:
+        return
+    blocks.caption(TITLE)
+    rows = [
+        [TableCell(one.name, "wide"), *(blocks.table_cell(cell) for cell in cells(one, found))]
+        for one in found[:MOST_ROWS]
+    ]
+    table(["", *columns(found)], rows, "side by side", "Models side by side, with 95 % intervals")
 
 
 def models(found: Sequence[Model]) -> None:

@@ -31,6 +31,7 @@ from overbudget.app.text.load import sentences as load_sentences
 from overbudget.app.text.notes import warned
 from overbudget.app.text.objective import objective_blocks
 from overbudget.app.text.review import breakdown_table, cause_tables, facts_text, latency_tables, review_notes
+from overbudget.app.text.side_by_side import side_by_side_blocks
 from overbudget.app.text.tables import MADE_OF
 from overbudget.app.text.tail import tail_blocks
 from overbudget.store.errors import OverbudgetError
@@ -112,7 +113,8 @@ def _behaviour(connection: duckdb.DuckDBPyConnection, budget: Budget | None, fil
     everyone = read_requests(connection, budget)
     under_load = load_of(connection, everyone, budget, filters)
     load = [*opening(load_sentences(under_load)), *goodput_table(under_load)]
-    steady = opening(consistency_sentences(consistency_of(connection, everyone.select(filters), budget)))
+    steadiness = consistency_of(connection, everyone.select(filters), budget)
+    steady = [*opening(consistency_sentences(steadiness)), *side_by_side_blocks(steadiness.side_by_side)]
     return ["<h2>Under load, and how steady</h2>", html([*load, *steady])]
 
 

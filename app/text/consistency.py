@@ -6,7 +6,10 @@ from overbudget.analysis.causes.model_tokens import ModelTokens, TokenCost
 from overbudget.analysis.causes.prompt_growth import growth_sentence
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.consistency.consistency import Consistency, Model, Spread
+from overbudget.analysis.consistency.conversations import Conversations
+from overbudget.analysis.consistency.side_by_side import steadiest
 from overbudget.app.text.blocks import Block, and_more, opening, table
+from overbudget.app.text.side_by_side import side_by_side_blocks
 from overbudget.app.text.words import capital, count, quoted, stage_name
 
 MOST_ROWS = 12
@@ -21,6 +24,7 @@ def consistency_blocks(found: Consistency) -> list[Block]:
         *opening(sentences(found)),
         *_spreads("Stages (time of the requests that have them)", (found.total, *found.stages)),
         *_spreads("Models (latency of whole requests)", found.models),
+        *side_by_side_blocks(found.side_by_side),
         *_models(found.models),
         *_tokens(found.tokens),
         *_spreads("Routes", found.routes if len(found.routes) > 1 else ()),
@@ -50,19 +54,30 @@ def sentences(found: Consistency) -> list[str]:
         said.append(f"Of the stages {stage_name(spread.name)} spreads most: {times}.")
     for what, those in (("stage", found.stages), ("model", found.models), ("whole request", (total,))):
         said += [f"{_modes(what, one)}." for one in those if one.bimodal is not None][:2]
-    if len(found.models) > 1:
-        steady = min(found.models, key=lambda model: model.p95_over_p50 or float("inf"))
-        if steady.p95_over_p50 is not None:
-            said.append(
-                f"The steadiest model is {quoted(steady.name)}: p95 is {steady.p95_over_p50:.1f} times its median."
-            )
+    steady = steadiest(found.side_by_side)
+    if steady is not None:
+        said.append(
+            f"The steadiest model is {quoted(steady.name)}: p95 is {steady.steadiness:.1f} times its median "
+            f"(95%: {steady.ci_low:.1f} – {steady.ci_high:.1f}), certainly less than of any other."
+        )
     said += token_sentences(found)
     talks = found.conversations
     if talks is not None:
-        took = f" The first good answer takes {format_duration(talks.p50_ns)} at the median" if talks.p50_ns else ""
-        asks = f" and {talks.asks:.1f} requests on average." if took and talks.asks else ""
-        said.append(f"{talks.reached:,} of {count(talks.conversations, 'conversation')} got a good answer.{took}{asks}")
+        said.append(conversation_sentence(talks))
     return said
+
+
+def conversation_sentence(talks: Conversations) -> str:
+    """How many conversations got a good answer, and how long the first one took."""
+    got = f"{talks.reached:,} of {count(talks.conversations, 'conversation')} got a good answer"
+    if not talks.p50_ns:
+        return f"{got}."
+    known = talks.p50_ci_low_ns is not None and talks.p50_ci_high_ns is not None
+    between = (
+        f" (95%: {format_duration(talks.p50_ci_low_ns)} – {format_duration(talks.p50_ci_high_ns)})" if known else ""
+    )
+    asks = f" and {talks.asks:.1f} requests on average" if talks.asks else ""
+    return f"{got}. The first one takes {format_duration(talks.p50_ns)} at the median{between}{asks}."
 
 
 def token_sentences(found: Consistency) -> list[str]:

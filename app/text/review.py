@@ -1,10 +1,11 @@
 """The review as blocks: what it says in every output format, and in which order."""
 
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
-from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.common.durations import format_change, format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.app.text.blocks import Block, Column, Headline, Notes, Sentence, and_more
 from overbudget.app.text.burn_down import burn_down_blocks
+from overbudget.app.text.consistency import conversation_sentence
 from overbudget.app.text.headline import also, headline
 from overbudget.app.text.notes import notes, warned
 from overbudget.app.text.objective import objective_blocks
@@ -74,7 +75,7 @@ def cause_tables(review: Review) -> list[Block]:
 def review_notes(review: Review) -> list[str]:
     """How many answers were good, and what else a reader should know."""
     good = good_text(review)
-    return [*([good] if good else []), *notes(review)]
+    return [*([good, *good_sentences(review)] if good else []), *notes(review)]
 
 
 def _percentiles(review: Review) -> list[str]:
@@ -96,6 +97,20 @@ def good_text(review: Review) -> str | None:
     within = f"{good.good_within_budget / good.requests_scored:.0%}"
     limit = f" of {format_duration(good.budget_ns)}" if good.budget_ns is not None else ""
     return f"{text}; {good.good_within_budget:,} good and within the p{MAIN_PERCENTILE} cap{limit} ({within})."
+
+
+def good_sentences(review: Review) -> list[str]:
+    """Where good answers certainly take longer or shorter than the others, and the time to a conversation's first one."""
+    good = review.good
+    if good is None:
+        return []
+    said = [
+        f"Good answers are {one.verdict} than the others at p{one.percentile}: {format_duration(one.good_ns)} against "
+        f"{format_duration(one.others_ns)} (difference {format_change(one.ci_low_ns or 0)} to {format_change(one.ci_high_ns or 0)})."
+        for one in good.against_others
+        if one.verdict in ("slower", "faster")
+    ]
+    return [*said, *([conversation_sentence(good.conversations)] if good.conversations else [])]
 
 
 def facts_text(review: Review) -> str:

@@ -105,9 +105,9 @@ def test_the_marks_of_the_page_are_drawn_at_that_cap(
     drawn = []
     draw = heatmap.over_time_figure
 
-    def record(grid, cap_ns, windows=()):  # type: ignore[no-untyped-def]
+    def record(grid, cap_ns, windows=(), deployments=()):  # type: ignore[no-untyped-def]
         drawn.append((cap_ns, [one.over for one in windows if one.p95_ns is not None]))
-        return draw(grid, cap_ns, windows)
+        return draw(grid, cap_ns, windows, deployments)
 
     monkeypatch.setattr(heatmap, "over_time_figure", record)
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))

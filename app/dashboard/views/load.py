@@ -41,6 +41,7 @@ if steady.total is not None:
     blocks.chart(cache.ask("spread", view, lambda: spread_figure(stages)), "spread", "Spread of each stage")
     spreads.spreads("Stages", stages)
     spreads.spreads("Models", steady.models)
+    spreads.side_by_side(steady.side_by_side)
     spreads.models(steady.models)
     spreads.tokens(steady.tokens)
     spreads.spreads("Routes", steady.routes if len(steady.routes) > 1 else ())

@@ -56,5 +56,6 @@ if len(table):
         )
         examples.chart(over_time, "over time", "Number of requests by start time and latency")
 blocks.say_objective(review)
+blocks.say_good(review)
 blocks.say_notes(review)
 report_button(view, review)
