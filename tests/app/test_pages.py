@@ -207,7 +207,9 @@ def test_load_says_where_the_budget_breaks_and_what_grows(workspace: Path, monke
 
 
 def test_consistency_names_the_steadiest_model(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "The steadiest model is" in said_on(workspace, monkeypatch, "load", "erratic_big_model")
+    said = said_on(workspace, monkeypatch, "load", "erratic_big_model")
+    assert "The steadiest model is" in said
+    assert "Models side by side" in said
 
 
 def test_compare_names_the_service_that_grew(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
