@@ -33,6 +33,13 @@ def say_good(review: Review) -> None:
         st.html("".join(f'<p class="ob-why">{prose(said)}</p>' for said in (good, *good_sentences(review))))
 
 
+def say_rest(review: Review) -> None:
+    """What stands below the figures: the objective, good answers, and notes."""
+    say_objective(review)
+    say_good(review)
+    say_notes(review)
+
+
 def say_notes(review: Review) -> None:
     """What else the reader must know; nothing where there is nothing."""
     if found := notes(review):

@@ -55,7 +55,5 @@ if len(table):
             lambda: over_time_figure(grid, cap.ns if cap else None, windows, review.deployments),
         )
         examples.chart(over_time, "over time", "Number of requests by start time and latency")
-blocks.say_objective(review)
-blocks.say_good(review)
-blocks.say_notes(review)
+blocks.say_rest(review)
 report_button(view, review)
