@@ -8,7 +8,8 @@ from overbudget.analysis.budget.model import Budget, StageBudget
 from overbudget.analysis.causes.causes import find_causes
 from overbudget.analysis.requests.path import PathTable
 from overbudget.analysis.requests.table import UNKNOWN, RequestTable
-from overbudget.analysis.review.measure import DatasetFacts, Evidence, measure
+from overbudget.analysis.review.evidence import DatasetFacts, Evidence
+from overbudget.analysis.review.measure import measure
 from overbudget.analysis.review.review import Review, judge
 from overbudget.kernels.arrow import Coded
 from overbudget.stages.names import PART_NAMES

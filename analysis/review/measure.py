@@ -4,35 +4,24 @@ Three steps, so that a page repeats only what a change affects: `read_evidence` 
 `measure` (filters), `analysis.review.judge` (caps).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from overbudget.analysis.budget.model import Budget
-from overbudget.analysis.causes.cause_costs import cost_of_causes
-from overbudget.analysis.causes.causes import Causes, find_causes
+from overbudget.analysis.causes.causes import Causes
 from overbudget.analysis.causes.certainty import calls_more_often, calls_with_more_tokens
-from overbudget.analysis.causes.spending import Cause, Spending, read_spending
-from overbudget.analysis.causes.why import TokenCost, Why, explain
+from overbudget.analysis.causes.spending import Cause
+from overbudget.analysis.causes.why import Why, explain
 from overbudget.analysis.common.bands import Band, Ranking
 from overbudget.analysis.common.percentiles import F64, PERCENTILES, Quantile, Share, quantiles, share_of
-from overbudget.analysis.consistency.conversations import Conversations, conversations
+from overbudget.analysis.consistency.conversations import Conversations
 from overbudget.analysis.deployments.deployments import Deployment, deployments
 from overbudget.analysis.health.lost_spans import compare_incomplete
-from overbudget.analysis.health.problem import Warned
-from overbudget.analysis.health.runs import warned_of_runs
-from overbudget.analysis.requests.first_token import Cohort, Piece, read_pieces
-from overbudget.analysis.requests.model_calls import ModelCalls, read_model_calls
-from overbudget.analysis.requests.read import read_requests
-from overbudget.analysis.requests.restored import restore
-from overbudget.analysis.requests.sampling import sampling_of
-from overbudget.analysis.requests.stored import load_path
-from overbudget.analysis.requests.table import Filters, RequestTable, iso
-from overbudget.analysis.review.burn_down import Along, Visits, left_on_arrival, runs_out, visits_of
+from overbudget.analysis.requests.table import Filters, RequestTable
+from overbudget.analysis.review.burn_down import Along, left_on_arrival, runs_out
+from overbudget.analysis.review.evidence import DatasetFacts, Evidence
 from overbudget.analysis.review.told import Told, mean_parts, no_values, told, told_of_parts
 from overbudget.kernels.arrow import row_of
 from overbudget.stages.name_template import template
@@ -40,42 +29,6 @@ from overbudget.store.errors import OverbudgetError
 
 TYPICAL = (40, 60)  # percentiles of typical requests
 MOST_ROUTES = 50  # that are shown separately: the busiest, and those the budget names
-
-
-@dataclass(frozen=True)
-class DatasetFacts:
-    """The size of a dataset and its time range; `start` and `end` are None without spans."""
-
-    spans: int
-    traces: int
-    requests: int
-    incomplete: int
-    start: str | None
-    end: str | None
-    sampled: str | None = None  # says that only some traces were kept, and how that is known
-    warnings: tuple[Warned, ...] = ()  # requests that are less than one run, or several
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything a review reads from a dataset: all requests, and what their critical paths are made of.
-
-    `restored` says for each request whether it lost spans and can still be broken down. `spending` reads the calls that
-    requests made, when a culprit needs it, and `costs` what tokens cost each cause; `calls` reads the model calls, and
-    `before_first_token` what passes before first tokens, where a cap asks for them; `conversations` reads how long conversations take to a good answer; `visits` has the stages in the order in
-    which they take the paths. None without a dataset.
-    """
-
-    facts: DatasetFacts
-    requests: RequestTable
-    causes: Causes
-    spending: Callable[[], Spending] | None = None
-    restored: npt.NDArray[np.bool_] | None = None
-    costs: Callable[[], Callable[[Cause], TokenCost | None]] | None = None
-    calls: Callable[[], ModelCalls] | None = None
-    before_first_token: Callable[[Cohort], list[Piece]] | None = None
-    visits: Callable[[], Visits] | None = None
-    conversations: Callable[[RequestTable], Conversations | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -223,43 +176,6 @@ class Measured:
         weights = np.zeros(len(self.evidence.requests))
         weights[self.rows[band.rows]] = band.weights
         return weights
-
-
-def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None = None) -> Evidence:
-    """All that a review needs of a dataset. Depends on the dataset and `budget.reading` alone: worth caching."""
-    requests = read_requests(connection, budget)
-    path = load_path(connection, requests)
-    restored = restore(connection, requests, path, budget or Budget())
-    requests, path = restored.table, restored.path
-    causes = find_causes(path, requests)
-    spans, start, end = connection.sql(
-        "SELECT count(*), min(start_ns), greatest(max(start_ns), max(end_ns)) FROM data.spans"
-    ).fetchall()[0]
-    traces = connection.sql("SELECT coalesce(max(trace_no) + 1, 0) FROM data.tree").fetchall()[0][0]
-    facts = DatasetFacts(
-        spans=spans,
-        traces=traces,
-        requests=len(requests),
-        incomplete=int(np.count_nonzero(~requests.complete)),
-        start=iso(start) if spans else None,
-        end=iso(end) if spans else None,
-        sampled=sampling_of(connection).sentence or None,
-        warnings=warned_of_runs(connection),
-    )
-    spending = lru_cache(1)(lambda: read_spending(connection, requests, path))
-    costs = lru_cache(1)(lambda: cost_of_causes([spending()]))
-    return Evidence(
-        facts,
-        requests,
-        causes,
-        spending,
-        restored.rows,
-        costs,
-        lru_cache(1)(lambda: read_model_calls(connection, requests)),
-        lambda cohort: read_pieces(connection, requests, cohort),
-        lru_cache(1)(lambda: visits_of(path, requests)),
-        lambda table: conversations(connection, table),
-    )
 
 
 def measure(

@@ -9,10 +9,11 @@ from overbudget.analysis.causes.why import Why
 from overbudget.analysis.deployments.deployments import Deployment
 from overbudget.analysis.objective.error_budget import ErrorBudget
 from overbudget.analysis.review.burn_down import Left, RunsOut
+from overbudget.analysis.review.evidence import DatasetFacts
 from overbudget.analysis.review.first_token import FirstTokenCause
 from overbudget.analysis.review.good_answers import GoodAnswers
 from overbudget.analysis.review.limits import LimitRow
-from overbudget.analysis.review.measure import DatasetFacts, LostSpans
+from overbudget.analysis.review.measure import LostSpans
 from overbudget.analysis.review.parts_over import PartsOver
 from overbudget.analysis.review.rows import TOTAL, CallRow, FirstTokenRow, PercentileRow, StageRow
 from overbudget.stages.names import MUCH_UNATTRIBUTED, UNATTRIBUTED

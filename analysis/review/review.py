@@ -11,8 +11,9 @@ import duckdb
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import PERCENTILES
 from overbudget.analysis.requests.table import Filters
+from overbudget.analysis.review.evidence import read_evidence
 from overbudget.analysis.review.judge import judge
-from overbudget.analysis.review.measure import measure, read_evidence
+from overbudget.analysis.review.measure import measure
 from overbudget.analysis.review.over import Over, over, unjudged
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.rows import TOTAL

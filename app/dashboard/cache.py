@@ -12,7 +12,8 @@ import streamlit as st
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.table import Filters, RequestTable
-from overbudget.analysis.review.measure import Evidence, Measured
+from overbudget.analysis.review.evidence import Evidence
+from overbudget.analysis.review.measure import Measured
 from overbudget.analysis.review.review import Review, judge, measure, read_evidence
 from overbudget.analysis.whatif.replay_input import ReplayInput, read_replay_input
 from overbudget.analysis.whatif.whatif import Workbench

@@ -6,7 +6,7 @@ import duckdb
 
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.table import Filters, RequestTable
-from overbudget.analysis.review.measure import Evidence
+from overbudget.analysis.review.evidence import Evidence
 
 
 @dataclass(frozen=True)
