@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import scipy
 
 from overbudget.app.cli import main
+from overbudget.app.commands.own_process import Watching
 from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 from tests.app.test_pages import PAGES, html, page
@@ -165,6 +167,8 @@ def test_every_command_says_so_in_a_sentence_or_answers(
     statuses: list[int] = []
     monkeypatch.setattr("sys.argv", ["overbudget", command, str(path), *options])
     monkeypatch.setattr("os._exit", statuses.append)
+    monkeypatch.setattr(Watching, "allowed", False)  # what the command changes of its process is changed back:
+    monkeypatch.setitem(sys.modules, "scipy", scipy)  # tests after this one must not fork, and have scipy
     main()
     said = capsys.readouterr().err
     if kind is flipped and statuses == [0]:  # what is damaged was not read
