@@ -70,22 +70,25 @@ def _length_prefixed(stream: Stream, report: FileReport) -> Iterator[bytes]:
             report.warn("cut_off", "the last message is not whole")
             return
         if prefix == EMPTY_PREFIX:
-            _pass_over_zeros(stream)
+            _pass_over_zeros(stream, len(EMPTY_PREFIX))
             continue
         yield from _message(stream, struct.unpack(">I", prefix)[0], report)
 
 
-def _pass_over_zeros(stream: Stream) -> None:
-    """Skip prefixes of empty messages: a file that was made longer than what is in it ends in gigabytes of them."""
+def _pass_over_zeros(stream: Stream, prefix: int) -> None:
+    """Skip prefixes of empty messages, `prefix` zero bytes each: a file that was made longer than what is in it ends in gigabytes of them."""
     while stream.peek(len(_ZEROS)) == _ZEROS:
         stream.read(len(_ZEROS))
     head = stream.peek(len(_ZEROS))
     zeros = len(head) - len(head.lstrip(b"\0"))
-    stream.read(zeros - zeros % 4)
+    stream.read(zeros - zeros % prefix)
 
 
 def _varint_delimited(stream: Stream, report: FileReport) -> Iterator[bytes]:
     while head := stream.peek(10):
+        if head.startswith(b"\0"):
+            _pass_over_zeros(stream, 1)
+            continue
         try:
             size, used = varint(head, 0)
         except ValueError:
