@@ -276,7 +276,7 @@ def test_a_cap_that_contradicts_another_is_not_taken_and_one_that_holds_is_undon
     def type_cap(cap: str) -> None:
         box = grid.bounding_box() or {}
         page.keyboard.press("Escape")
-        page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 50)
+        page.mouse.click(box["x"] + 0.667 * box["width"], box["y"] + 50)
         page.wait_for_timeout(500)
         page.keyboard.type(cap, delay=60)
         page.keyboard.press("Enter")
