@@ -83,10 +83,13 @@ def older(draw: random.Random) -> Any:
 SHAPES = (jaeger, zipkin, tempo, resource_spans, older, record)
 
 
-def places(value: Any) -> list[tuple[Any, ...]]:
+DEEPEST = 40  # levels at which values are spoilt: some that stand there already are nested without end
+
+
+def places(value: Any, deepest: int = DEEPEST) -> list[tuple[Any, ...]]:
     """The path to every value within a document."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [(step, *rest) for step, one in inner for rest in [(), *places(one)]]
+    return [(step, *rest) for step, one in inner for rest in [(), *(places(one, deepest - 1) if deepest else [])]]
 
 
 def spoilt(document: Any, draw: random.Random) -> Any:
