@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
 from tests.waiting import until
 
@@ -101,6 +101,35 @@ def upload_and_open(page: Page, dump: Path, wait: float = 60_000) -> None:
     page.get_by_text(re.compile(re.escape(dump.name) + r": [\d,]+ spans? in")).first.wait_for(timeout=wait)
     page.get_by_role("button", name="Open the review").first.click(timeout=wait)  # the last that came stands first
     page.locator("[data-ready=review]").wait_for(timeout=wait)
+
+
+def click_in(grid: Locator, x: float, y: float) -> None:
+    """Click into a grid, at a share of its width and so many pixels down, once it stands still and nothing covers it.
+
+    A mouse that is sent to where the grid was measured hits what moved there while charts are being drawn.
+    """
+    width = (grid.bounding_box() or {})["width"]
+    grid.click(position={"x": x * width, "y": y}, timeout=60_000)
+
+
+def again(page: Page, step: Callable[[], None], taken: Callable[[], bool]) -> None:
+    """Make a step until it is seen to have been taken, ten seconds each time."""
+    for _ in range(6):
+        step()
+        for _ in range(100):
+            if taken():
+                return
+            page.wait_for_timeout(100)
+    pytest.fail("a step was not taken, six times")
+
+
+def type_cap(page: Page, grid: Locator, x: float, cap: str) -> None:
+    """Write a cap of the whole request: `x` is where its percentile stands, as a share of the grid's width."""
+    page.keyboard.press("Escape")
+    click_in(grid, x, 52)
+    page.wait_for_timeout(500)
+    page.keyboard.type(cap, delay=60)
+    page.keyboard.press("Enter")
 
 
 def _is_error(message: ConsoleMessage) -> bool:

@@ -1,14 +1,14 @@
 """Each page as a person uses it: follow a cell to its requests, a request to its path, advice to its effect, a link to a friend."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import opened
+from tests.browser.conftest import again, click_in, opened, type_cap
 
 pytestmark = pytest.mark.browser
 
@@ -48,13 +48,16 @@ def test_a_cell_opens_the_example_requests_it_and_a_request_its_waterfall(page: 
     page.locator("td.over button").first.click(timeout=WAIT)
     page.get_by_text("Requests around p95 of the whole request").wait_for(timeout=WAIT)
     assert "cell=" in page.url
-    table = page.locator("[data-testid=stDataFrame]").last.locator("canvas").first
-    table.scroll_into_view_if_needed()
-    page.wait_for_timeout(800)  # the charts below are being drawn, and move it
-    box = table.bounding_box() or {}
-    page.mouse.click(box["x"] + 15, box["y"] + 52)
+    click_in(page.locator("[data-testid=stDataFrame]").last, 0.015, 52)
     ready(page, "waterfall")
     assert re.search("trace=[0-9a-f]{32}", page.url)
+
+
+def click_on(page: Page, mark: Locator) -> None:
+    """Click where a mark is drawn: Plotly takes the mouse with a layer above it."""
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box() or {}
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
 def test_every_mark_of_the_review_opens_the_example_requests_it(page: Page, friend: Page) -> None:
@@ -72,10 +75,7 @@ def test_every_mark_of_the_review_opens_the_example_requests_it(page: Page, frie
     ):
         marks = plots.nth(place).locator(at)
         mark = marks.nth(marks.count() // 2 if place else 0)
-        mark.scroll_into_view_if_needed()
-        box = mark.bounding_box() or {}
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.get_by_text(said).first.wait_for(timeout=WAIT)
+        again(page, lambda mark=mark: click_on(page, mark), page.get_by_text(said).first.is_visible)
         page.wait_for_timeout(500)
     friend.goto(page.url)
     friend.get_by_text(re.compile("Requests of .* that started from")).wait_for(timeout=WAIT)
@@ -253,36 +253,19 @@ def test_a_narrow_window_does_not_scroll_sideways(name: str, page: Page) -> None
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 392
 
 
-def again(page: Page, step: Callable[[], None], taken: Callable[[], bool]) -> None:
-    """Make a step until it is seen to have been taken, ten seconds each time."""
-    for _ in range(6):
-        step()
-        for _ in range(100):
-            if taken():
-                return
-            page.wait_for_timeout(100)
-    pytest.fail("a step was not taken, six times")
-
-
 def test_a_cap_that_contradicts_another_is_not_taken_and_one_that_holds_is_undone(page: Page) -> None:
     page.goto(f"/?{SLOW}")
     ready(page, "review")
     said = page.locator("[data-ready=review]")
     page.get_by_text("Set the budget").click()
     grid = page.locator("[data-testid=stDataFrame]").first
-    grid.scroll_into_view_if_needed()
     over = "384 ms over its cap of 1.80 s"
 
-    def type_cap(cap: str) -> None:
-        box = grid.bounding_box() or {}
-        page.keyboard.press("Escape")
-        page.mouse.click(box["x"] + 0.667 * box["width"], box["y"] + 50)
-        page.wait_for_timeout(500)
-        page.keyboard.type(cap, delay=60)
-        page.keyboard.press("Enter")
-
     # The grid is a canvas that says nothing of when it listens: a step is made again until it is seen to have been taken.
-    again(page, lambda: type_cap("5s"), page.get_by_text("This was not taken").is_visible)  # p99 is capped at 2.3 s
+    p95 = 0.667
+    again(
+        page, lambda: type_cap(page, grid, p95, "5s"), page.get_by_text("This was not taken").is_visible
+    )  # p99 is capped at 2.3 s
     expect(said).to_contain_text(over)
-    again(page, lambda: type_cap("2.25s"), lambda: over not in said.inner_text())
+    again(page, lambda: type_cap(page, grid, p95, "2.25s"), lambda: over not in said.inner_text())
     again(page, page.get_by_role("button", name="Undo").last.click, lambda: over in said.inner_text())
