@@ -19,6 +19,7 @@ UNKNOWN_SERVICE = "unknown_service"  # of spans whose resource has no service.na
 MISSING_SCOPE = "overbudget.missing"  # scope of the spans added for parents that are in no dump
 MUCH_UNATTRIBUTED = 0.5  # of the time: with more, stages explain little and answers are about services and operations
 TOTAL = "total"  # stands for the whole request where stages are listed
+FIRST_TOKEN = "first_token"  # stands there for the first token of a request's answer
 ASKS_PERSON = "user"  # the stage of waiting for a person: not part of latency
 UNATTRIBUTED = "unattributed"  # critical-path time inside no classified span
 

@@ -90,9 +90,9 @@ def require_no_macros(connection: duckdb.DuckDBPyConnection, path: Path) -> None
 
 
 def require_own(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Errors: OverbudgetError where the file holds other relations, columns or views than this version writes, or macros,
-    triggers, indexes, sequences, schemas or long comments. Nothing that it defines is run to find out."""
-    require_no_macros(connection, path)
+    """Errors: OverbudgetError where the file holds other relations, columns or views than this version writes, or
+    triggers, indexes, sequences, schemas or long comments. Nothing that it defines is run to find out, as long as
+    `require_no_macros` went before."""
     rows = connection.execute(_CATALOGUE).fetchall()
     if long := [name for name, _, comment in rows if len(comment or "") > LONGEST_COMMENT]:
         raise _distrusted(path, "a very long comment on", long[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from overbudget.analysis.allocate.search import STEPS, TYPICAL, Search, changes_of, highest
-from overbudget.analysis.budget.model import LIMIT, Budget, StageBudget, cap_name
+from overbudget.analysis.budget.model import LIMIT, Budget, cap_name
 from overbudget.analysis.budget.problems import question
 from overbudget.analysis.common.percentiles import F64, PERCENTILES, quantile_at, quantiles
 from overbudget.analysis.requests.table import I64
@@ -96,8 +96,8 @@ class Allocation:
 def allocate(bench: Workbench, percentile: int, cap_ns: int, fixed: Sequence[str] = ()) -> Allocation:
     """Limits for every stage but the `fixed` ones from a cap on the whole request at `percentile`.
 
-    The level is found by bisection, down to the medians: every stage is held to the same quantile of its own times, over the requests that have
-    it, and all requests are replayed with that.
+    The level is found by bisection, down to the medians: every stage is held to the same quantile of its own times, over
+    the requests that have it, and all requests are replayed with that.
 
     Errors: OverbudgetError where there are no requests, a fixed stage does not occur, or no stage is left.
     """
@@ -120,7 +120,8 @@ def allocate(bench: Workbench, percentile: int, cap_ns: int, fixed: Sequence[str
     held = search.held_to(TYPICAL if level is None else level)
     limits = held if level in (None, STEPS) else search.rounded(held)
     replayed = bench.what_if(changes_of(limits))
-    at = search.replayed(limits)
+    took = bench.durations(changes_of(limits))
+    at = search.quantile(took)
     half_ns = quantile_at(table.latency_ns, 0.5, table.weight)
     return Allocation(
         percentile,
@@ -129,7 +130,7 @@ def allocate(bench: Workbench, percentile: int, cap_ns: int, fixed: Sequence[str
         level is not None,
         tuple(_limit(stage, limits[stage], times[stage], percentile, table.weight) for stage in limits),
         _percentiles(table.latency_ns, percentile, table.weight),
-        _percentiles(bench.durations(changes_of(limits)), percentile, table.weight),
+        _percentiles(took, percentile, table.weight),
         at.high_ns if at.known else None,
         max(0, highest(at) - cap_ns),
         max(0, round(half_ns) - cap_ns),
@@ -158,8 +159,7 @@ def budget_changes(
         if (percentile - found.percentile) * (ns - found.cap_ns) < 0:
             changes[*total, cap_name(percentile)] = None
     for one in found.limits:
-        caps = own.stages.get(one.stage, {}) if own else {}
-        held = caps.caps if isinstance(caps, StageBudget) else caps
+        held = own.stage_caps(one.stage) if own else {}
         for percentile in [percentile for percentile, ns in held.items() if percentile < LIMIT and ns > one.ns]:
             changes[*stages, one.stage, cap_name(percentile)] = None
         changes[*stages, one.stage, cap_name(LIMIT)] = one.ns

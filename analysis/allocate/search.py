@@ -1,7 +1,7 @@
 """The largest level that keeps the total, found by replaying all requests."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from overbudget.analysis.common.percentiles import Quantile, quantile_at, quantiles
 from overbudget.analysis.requests.table import I64
@@ -28,14 +28,7 @@ class Search:
             return STEPS
         if not self.keeps(self.held_to(TYPICAL)):
             return None
-        kept, broken = TYPICAL, STEPS
-        while broken - kept > 1:
-            middle = (kept + broken) // 2
-            if self.keeps(self.held_to(middle)):
-                kept = middle
-            else:
-                broken = middle
-        return kept
+        return _last(lambda level: self.keeps(self.held_to(level)), TYPICAL, STEPS)
 
     def held_to(self, level: int) -> dict[str, int]:
         """Each stage's quantile at the level, over the requests that have the stage."""
@@ -51,27 +44,21 @@ class Search:
         up = {stage: _rounded(ns, up=True) for stage, ns in limits.items()}
         down = {stage: _rounded(ns, up=False) for stage, ns in limits.items()}
         order = sorted(limits, key=lambda stage: (up[stage] - down[stage], stage))
-        kept, broken = 0, len(order) + 1
-        while broken - kept > 1:
-            middle = (kept + broken) // 2
-            if self.keeps(down | {stage: up[stage] for stage in order[:middle]}):
-                kept = middle
-            else:
-                broken = middle
-        return {stage: up[stage] if stage in order[:kept] else down[stage] for stage in limits}
+
+        def mixed(count: int) -> dict[str, int]:
+            return down | {stage: up[stage] for stage in order[:count]}
+
+        return mixed(_last(lambda count: self.keeps(mixed(count)), 0, len(order) + 1))
 
     def keeps(self, limits: Mapping[str, int]) -> bool:
         """Whether the replayed requests keep the total, and others like them will."""
         took, weight = self.bench.shortened(changes_of(limits)), self.bench.table.weight
         if quantile_at(took, self.percentile / 100, weight) > self.cap_ns:
             return False  # most steps of a search; an interval takes longer than a replay
-        return highest(self._quantile(took)) <= self.cap_ns
+        return highest(self.quantile(took)) <= self.cap_ns
 
-    def replayed(self, limits: Mapping[str, int]) -> Quantile:
-        """Latency at the total's percentile with the limits enforced."""
-        return self._quantile(self.bench.shortened(changes_of(limits)))
-
-    def _quantile(self, took: I64) -> Quantile:
+    def quantile(self, took: I64) -> Quantile:
+        """Latency at the total's percentile where the requests take `took` ns."""
         table = self.bench.table
         return quantiles(took, (self.percentile,), table.start_ns, table.weight)[0][0]
 
@@ -84,6 +71,14 @@ def highest(latency: Quantile) -> int:
 def changes_of(limits: Mapping[str, int]) -> tuple[Cap, ...]:
     """The limits as changes of a what-if."""
     return tuple(Cap(stage, ns) for stage, ns in limits.items())
+
+
+def _last(keeps: Callable[[int], bool], kept: int, broken: int) -> int:
+    """The last number, from `kept` to below `broken`, that keeps; numbers below one that keeps do, too."""
+    while broken - kept > 1:
+        middle = (kept + broken) // 2
+        kept, broken = (middle, broken) if keeps(middle) else (kept, middle)
+    return kept
 
 
 def _rounded(ns: int, up: bool) -> int:

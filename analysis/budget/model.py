@@ -9,6 +9,7 @@ from typing import Any
 
 from overbudget.analysis.budget.objective import Objective
 from overbudget.stages.name_template import template
+from overbudget.stages.names import FIRST_TOKEN, TOTAL
 from overbudget.stages.redaction import Redaction
 from overbudget.stages.rules import Rule
 
@@ -42,6 +43,10 @@ class RouteBudget:
     caps: Caps = field(default_factory=dict)
     stages: Mapping[str, Caps] = field(default_factory=dict)
     first_token: Caps = field(default_factory=dict)
+
+    def stage_caps(self, stage: str) -> Caps:
+        """The caps of `stage` on this route alone, empty where it has none."""
+        return self.stages.get(stage, {})
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,12 @@ class Budget:
     def stage_caps(self, stage: str) -> Caps:
         """The caps of `stage`, empty where it has none."""
         return self.stages[stage].caps if stage in self.stages else {}
+
+    def caps_on(self, what: str) -> Caps:
+        """The caps on the whole request (TOTAL), its FIRST_TOKEN, a stage or a part of one; empty where there are none."""
+        if what == TOTAL:
+            return self.caps
+        return self.first_token if what == FIRST_TOKEN else self.stage_caps(what)
 
     def call_caps(self) -> dict[tuple[str, str], CallCaps]:
         """The caps of each model call: by ("stage", its name) or ("model", a pattern for its name)."""

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from overbudget.analysis.common.percentiles import F64
+from overbudget.analysis.common.probability import Z95
 from overbudget.kernels.columns import I32, I64
 
 MOST_FITTED = 1_000  # calls of a model
 LEAST_FITTED = 40
 ROUNDS = 60  # of reweighting
-Z95 = 1.96  # standard errors, 95 %
 LEAST_APART = 0.25  # of the median distance between those fits: nearer ones are chance
 NEAR = 0.97  # how far apart quantiles are by which a density is told, times n ** (-1/3): Hall and Sheather's for a median and 95 %
 LEAST_KNOWN = 0.5  # greatest distance of an interval's end from the cost, as a share of the cost

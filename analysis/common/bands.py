@@ -9,6 +9,7 @@ import numpy.typing as npt
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
+TYPICAL = (40, 60)  # percentiles of the typical requests, which slow ones are compared with
 LEAST_IN_BAND = 5  # requests that any statement about a band needs
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
+Z95 = 1.96  # standard errors each way that hold 95 % of a normal distribution
 TINY = 1e-300
 MOST_STEPS = 20_000  # of the fraction, which needs about the square root of the larger parameter
 

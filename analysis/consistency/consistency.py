@@ -20,11 +20,11 @@ from overbudget.analysis.common.percentiles import F64, I64, quantiles
 from overbudget.analysis.consistency.bimodality import Modes, two_modes
 from overbudget.analysis.consistency.conversations import Conversations, conversations
 from overbudget.analysis.consistency.side_by_side import ModelSide, side_by_side
-from overbudget.analysis.requests.model_calls import conversations_of, read_model_calls
+from overbudget.analysis.requests.model_calls import ModelCalls, conversations_of, read_model_calls
 from overbudget.analysis.requests.parts import occurring_parts, part_ns
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import GOOD, UNKNOWN, Filters, RequestTable, iso
-from overbudget.kernels.arrow import coded, numbers, row_of
+from overbudget.kernels.arrow import numbers, row_of
 from overbudget.stages.names import part_of
 
 S = TypeVar("S", bound="Spread")
@@ -155,11 +155,13 @@ def consistency_of(
     hour = table.start_ns // HOUR_NS
     hours = [(iso(int(h) * HOUR_NS)[:16] + "Z", np.flatnonzero(hour == h)) for h in np.unique(hour)[-MOST_ROWS:]]
     routes = sorted(here, key=lambda name: -int(table.route.count()[table.route.names.index(name)]))[:MOST_ROWS]
-    tokens, growth = _tokens(connection, table)
+    calls = read_model_calls(connection, table)
+    tokens = tokens_of_models(calls)
+    growth = prompt_growth(calls, conversations_of(connection, table), table.start_ns, tokens)
     return Consistency(
         total=spread("whole request", everyone, table.latency_ns, held_to.caps),
         stages=tuple(one for stage in _least_predictable_first(stages) for one in (stage, *parts_of(stage.name))),
-        models=_least_predictable_first(_models(connection, table, window, held_to)),
+        models=_least_predictable_first(_models(connection, table, calls, window, held_to)),
         routes=_least_predictable_first(
             [
                 spread(name, np.flatnonzero(table.route.among(name)), table.latency_ns, budget.for_route(name).caps)
@@ -208,13 +210,17 @@ def _least_predictable_first(found: list[S]) -> tuple[S, ...]:
 
 
 def _models(
-    connection: duckdb.DuckDBPyConnection, table: RequestTable, window: npt.NDArray[np.int64], budget: Budget
+    connection: duckdb.DuckDBPyConnection,
+    table: RequestTable,
+    calls: ModelCalls,
+    window: npt.NDArray[np.int64],
+    budget: Budget,
 ) -> list[Model]:
     names = np.flatnonzero(table.model.count()).tolist()
     if not names:
         return []
     place = table.stages.index("inference") if "inference" in table.stages else None
-    recorded, calls = _recorded(connection, table), _token_times(connection, table)
+    recorded, token_times = _recorded(connection, table), _token_times(calls, table)
     held = cap_of(budget.caps)
     cap = held.ns if held else None
     found = []
@@ -236,7 +242,7 @@ def _models(
                 if cap is not None and judged.any()
                 else None,
                 **means,
-                **_streaming(table, rows, calls.get(table.model.names[code])),
+                **_streaming(table, rows, token_times.get(table.model.names[code])),
             )
         )
     return found
@@ -259,20 +265,14 @@ def _streaming(table: RequestTable, rows: I64, calls: tuple[I64, F64] | None) ->
     return found
 
 
-def _token_times(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dict[str, tuple[I64, F64]]:
+def _token_times(calls: ModelCalls, table: RequestTable) -> dict[str, tuple[I64, F64]]:
     """For each model: ns per output token after the first of its calls in the requests of `table`, and each call's weight."""
     if table.entry_span_no is not None:  # requests other than the stored ones
         return {}
-    rows = connection.sql(
-        """SELECT request_no, model, writing_ns // (output_tokens - 1) AS per_token_ns FROM data.model_calls
-           WHERE writing_ns > 0 AND output_tokens > 1 AND model IS NOT NULL"""
-    ).to_arrow_table()
-    place = row_of(table.request_no, numbers(rows["request_no"]))
-    model, per_token = coded(rows["model"]), numbers(rows["per_token_ns"])
     found = {}
-    for code, name in enumerate(model.names):
-        here = (model.codes == code) & (place >= 0)
-        found[name] = per_token[here], table.weight[place[here]]
+    for code, name in enumerate(calls.model.names):
+        here = (calls.model.codes == code) & (calls.per_token_ns > 0)
+        found[name] = calls.per_token_ns[here], table.weight[calls.request[here]]
     return found
 
 
@@ -292,15 +292,6 @@ def _recorded(connection: duckdb.DuckDBPyConnection, table: RequestTable) -> dic
     ).to_arrow_table()
     place = row_of(numbers(rows["request_no"]), table.request_no)
     return {name: numbers(rows[name])[place] for name in ("input_tokens", "output_tokens", "cost")}
-
-
-def _tokens(
-    connection: duckdb.DuckDBPyConnection, table: RequestTable
-) -> tuple[list[ModelTokens], PromptGrowth | None]:
-    """What tokens cost in these requests, and whether prompts grow with the turn of a conversation."""
-    calls = read_model_calls(connection, table)
-    models = tokens_of_models(calls)
-    return models, prompt_growth(calls, conversations_of(connection, table), table.start_ns, models)
 
 
 def _window_of(table: RequestTable) -> npt.NDArray[np.int64]:

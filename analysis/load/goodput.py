@@ -10,16 +10,15 @@ import numpy.typing as npt
 
 from overbudget.analysis.budget.caps import cap_of
 from overbudget.analysis.budget.model import Budget
-from overbudget.analysis.requests.parts import part_ns
+from overbudget.analysis.common.probability import Z95
 from overbudget.analysis.requests.table import BAD, I64, RequestTable
+from overbudget.analysis.requests.taken import taken_ns
 from overbudget.kernels.span_tree import in_flight
-from overbudget.stages.names import part_of
+from overbudget.stages.names import FIRST_TOKEN, TOTAL
 from overbudget.stages.waits_for_person import Waits, not_waiting_in_flight
 
 Bool = npt.NDArray[np.bool_]
 I32 = npt.NDArray[np.integer]
-
-TWO_SIDED = 1.96  # standard errors, 95 %
 
 
 class Activity(NamedTuple):
@@ -57,15 +56,9 @@ def kept_all(table: RequestTable, budget: Budget) -> Bool:
     for code, route in enumerate(table.route.names):
         here = np.flatnonzero(table.route.codes == code)
         held_to = budget.for_route(route)
-        if cap := cap_of(held_to.caps):
-            kept[here] &= table.latency_ns[here] <= cap.ns
-        for place, stage in enumerate(table.stages):
-            if cap := cap_of(held_to.stage_caps(stage)):
-                kept[here] &= table.stage_ns[here, place] <= cap.ns
-        others = {name: part_ns(table, name) for name in held_to.stages if part_of(name)} | {"": table.ttft_ns}
-        for name, ns in others.items():
-            if cap := cap_of(held_to.stage_caps(name) if name else held_to.first_token):
-                kept[here] &= ns[here] <= cap.ns
+        for what in (TOTAL, FIRST_TOKEN, *held_to.stages):
+            if cap := cap_of(held_to.caps_on(what)):
+                kept[here] &= taken_ns(table, what)[here] <= cap.ns
     return kept
 
 
@@ -104,7 +97,7 @@ def _goodput(finished: int, seconds: float) -> Goodput | None:
         return None
     if not finished:
         return Goodput(0.0, 0.0, 3 / seconds, 0, seconds)
-    factor = math.exp(TWO_SIDED / math.sqrt(finished))
+    factor = math.exp(Z95 / math.sqrt(finished))
     rate = finished / seconds
     return Goodput(rate, rate / factor, rate * factor, finished, seconds)
 

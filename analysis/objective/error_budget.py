@@ -12,12 +12,11 @@ import numpy.typing as npt
 from overbudget.analysis.budget.caps import caps_by_route
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.budget.objective import UNITS
-from overbudget.analysis.common.bands import Ranking
+from overbudget.analysis.common.bands import TYPICAL, Ranking
 from overbudget.analysis.common.percentiles import share_of
 from overbudget.analysis.requests.table import I64, Bool, RequestTable
 
 WINDOWS = {"1h": UNITS["h"], "1d": UNITS["d"], "7d": UNITS["w"]}
-TYPICAL = (40, 60)  # percentiles of the requests that a slow one is compared with
 
 Rows = npt.NDArray[np.intp]
 

@@ -8,12 +8,11 @@ import numpy as np
 
 from overbudget.analysis.requests.table import F64, I64, RequestTable
 from overbudget.kernels.arrow import coded, numbers, table_of
-from overbudget.stages.names import ASKS_PERSON, DEFAULT_STAGES
+from overbudget.stages.server_queue import QUEUE
+from overbudget.stages.waits_for_person import USER
 from overbudget.store.tables import passing
 
 DEEPEST = 16  # levels between a span that takes time and the model call that it is part of
-QUEUE = DEFAULT_STAGES.index("queue")
-USER = DEFAULT_STAGES.index(ASKS_PERSON)
 
 # The stage of a segment under a budget's own rules is that of its span in `ruled`; but a wait in a queue that a server
 # reports inside a call stays one.

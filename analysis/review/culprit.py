@@ -15,8 +15,8 @@ import numpy.typing as npt
 from overbudget.analysis.causes.causes import Causes
 from overbudget.analysis.causes.spending import Cause
 from overbudget.analysis.causes.why import Why
-from overbudget.analysis.common.bands import F64
-from overbudget.analysis.review.measure import TYPICAL, BandMeans
+from overbudget.analysis.common.bands import F64, TYPICAL
+from overbudget.analysis.review.measure import BandMeans
 from overbudget.analysis.review.result import Basis, CauseOperation, Culprit, Suspect
 from overbudget.stages.names import UNATTRIBUTED
 

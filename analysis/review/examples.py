@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from overbudget.analysis.common.bands import Ranking
-from overbudget.analysis.requests.table import I64, RequestTable
-from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
+from overbudget.analysis.requests.table import RequestTable
+from overbudget.analysis.requests.taken import taken_ns
+from overbudget.analysis.review.rows import TOTAL
 from overbudget.kernels.arrow import Coded, numbers, row_of
 
 
@@ -31,7 +32,7 @@ class RequestInfo:
 
 def slowest(table: RequestTable, limit: int = 20, stage: str = TOTAL) -> npt.NDArray[np.intp]:
     """Rows of the slowest requests, slowest first (then the earliest), by the whole request or by one stage."""
-    return np.lexsort((table.request_no, -_time_ns(table, stage)))[:limit]
+    return np.lexsort((table.request_no, -taken_ns(table, stage)))[:limit]
 
 
 def slowest_of(table: RequestTable, rows: npt.NDArray[np.intp], limit: int = 20) -> npt.NDArray[np.intp]:
@@ -41,25 +42,15 @@ def slowest_of(table: RequestTable, rows: npt.NDArray[np.intp], limit: int = 20)
 
 def around(table: RequestTable, percentile: int, stage: str = TOTAL, limit: int = 20) -> npt.NDArray[np.intp]:
     """Rows of the requests nearest to a percentile, nearest first: by the whole request, its first token or one stage."""
-    if stage == FIRST_TOKEN:
-        told = np.flatnonzero(table.ttft_ns >= 0)
-        band = Ranking(table.ttft_ns[told]).band(percentile)
-        return told[band.rows[np.argsort(-band.weights, kind="stable")][:limit]]
-    band = Ranking(_time_ns(table, stage)).band(percentile)
-    return band.rows[np.argsort(-band.weights, kind="stable")][:limit]
+    took = taken_ns(table, stage)
+    told = np.flatnonzero(took >= 0)
+    band = Ranking(took[told]).band(percentile)
+    return told[band.rows[np.argsort(-band.weights, kind="stable")][:limit]]
 
 
 def near(table: RequestTable, latency_ns: int, limit: int = 20) -> npt.NDArray[np.intp]:
     """Rows of the requests whose latency is nearest to `latency_ns`, nearest first."""
     return np.argsort(np.abs(table.latency_ns - latency_ns), kind="stable")[:limit]
-
-
-def _time_ns(table: RequestTable, stage: str) -> I64:
-    if stage == TOTAL:
-        return table.latency_ns
-    if stage not in table.stages:
-        return np.zeros(len(table), np.int64)
-    return np.ascontiguousarray(table.stage_ns[:, table.stages.index(stage)])
 
 
 def describe(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overbudget.analysis.common.bands import Band, Ranking
+from overbudget.analysis.common.bands import TYPICAL, Band, Ranking
 from overbudget.analysis.requests.first_token import Cohort, Piece
-from overbudget.analysis.review.measure import TYPICAL, Measured
+from overbudget.analysis.review.measure import Measured
 
 LEAST_EXPLAINED = 0.5  # of the time over the cap that a piece's growth must explain to be its cause
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overbudget.analysis.budget.model import LIMIT, Budget, Caps
-from overbudget.analysis.requests.parts import part_ns
-from overbudget.analysis.requests.table import I64, RequestTable
+from overbudget.analysis.budget.model import LIMIT, Budget
+from overbudget.analysis.requests.table import RequestTable
+from overbudget.analysis.requests.taken import taken_ns
 from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
-from overbudget.stages.names import part_of
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ def limit_rows(table: RequestTable, budget: Budget) -> tuple[LimitRow, ...]:
         held = [
             name
             for name, own in routes.items()
-            if (name == route if route is not None else _caps(own, stage) == _caps(budget, stage))
+            if (name == route if route is not None else own.caps_on(stage) == budget.caps_on(stage))
         ]
         rows = np.flatnonzero(np.isin(table.route.codes, [code[name] for name in held]))
-        took = _took(table, stage)[rows]
+        took = taken_ns(table, stage)[rows]
         took = took[took >= 0] if stage in (TOTAL, FIRST_TOKEN) else took[took > 0]
         if len(took):
             exceeded = int(np.count_nonzero(took > limit_ns))
@@ -52,24 +51,6 @@ def _limits(budget: Budget) -> Iterator[tuple[str, int, str | None]]:
     """What is limited, to what, and for which route alone."""
     for route, own in [(None, budget), *((name, budget.for_route(name)) for name in budget.routes)]:
         for stage in (TOTAL, FIRST_TOKEN, *own.stages):
-            caps = _caps(own, stage)
-            if LIMIT in caps and (route is None or caps != _caps(budget, stage)):
+            caps = own.caps_on(stage)
+            if LIMIT in caps and (route is None or caps != budget.caps_on(stage)):
                 yield stage, caps[LIMIT], route
-
-
-def _caps(budget: Budget, stage: str) -> Caps:
-    if stage == TOTAL:
-        return budget.caps
-    return budget.first_token if stage == FIRST_TOKEN else budget.stage_caps(stage)
-
-
-def _took(table: RequestTable, stage: str) -> I64:
-    if stage == TOTAL:
-        return table.latency_ns
-    if stage == FIRST_TOKEN:
-        return table.ttft_ns
-    if part_of(stage) is not None:
-        return part_ns(table, stage)
-    if stage not in table.stages:
-        return np.zeros(len(table), np.int64)
-    return np.asarray(table.stage_ns[:, table.stages.index(stage)])

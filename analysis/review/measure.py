@@ -14,7 +14,7 @@ from overbudget.analysis.causes.causes import Causes
 from overbudget.analysis.causes.certainty import calls_more_often, calls_with_more_tokens
 from overbudget.analysis.causes.spending import Cause
 from overbudget.analysis.causes.why import Why, explain
-from overbudget.analysis.common.bands import Band, Ranking
+from overbudget.analysis.common.bands import TYPICAL, Band, Ranking
 from overbudget.analysis.common.percentiles import F64, PERCENTILES, Quantile, Share, quantiles, share_of
 from overbudget.analysis.consistency.conversations import Conversations
 from overbudget.analysis.deployments.deployments import Deployment, deployments
@@ -27,7 +27,6 @@ from overbudget.kernels.arrow import row_of
 from overbudget.stages.name_template import template
 from overbudget.store.errors import OverbudgetError
 
-TYPICAL = (40, 60)  # percentiles of typical requests
 MOST_ROUTES = 50  # that are shown separately: the busiest, and those the budget names
 
 
@@ -109,6 +108,8 @@ class Measured:
     evidence: Evidence
     first_token: Told
     parts: Mapping[str, Told]
+    deployments: tuple[Deployment, ...] = ()
+    conversations: Conversations | None = None
 
     def along(self, percentile: int, cap_ns: int) -> Along:
         """What the band at a percentile has left of its cap along the way, and where that runs out."""
@@ -120,9 +121,6 @@ class Measured:
             left_on_arrival(visits, every.stages, percentile, cap_ns, band, typical),
             runs_out(visits, every.stages, percentile, cap_ns, band, every.latency_ns),
         )
-
-    deployments: tuple[Deployment, ...] = ()
-    conversations: Conversations | None = None
 
     def why(self, percentile: int, cause: Cause, stage: int, excess_ns: int) -> Why | None:
         """Why a cause takes `excess_ns` more at a percentile than in typical requests; None without a dataset."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from overbudget.analysis.common.effective_size import Independence
+from overbudget.stages.names import FIRST_TOKEN as FIRST_TOKEN
 from overbudget.stages.names import TOTAL as TOTAL
 
-FIRST_TOKEN = "first_token"  # the first token of a request's answer
 Verdict = Literal["over", "at_risk", "within", "unknown"]
 
 

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from overbudget.analysis.budget.model import Budget, Caps
-from overbudget.analysis.common.percentiles import Quantile, Share, quantiles
+from overbudget.analysis.common.percentiles import Quantile, Share
 from overbudget.analysis.review.first_token import FirstTokenCause, first_token_cause
 from overbudget.analysis.review.measure import Measured
 from overbudget.analysis.review.rows import CallRow, FirstTokenRow, StageRow
-from overbudget.analysis.review.told import Told
+from overbudget.analysis.review.told import Told, no_values
 from overbudget.analysis.review.verdicts import percentile_row
 from overbudget.stages.names import part_of, stage_order
 
@@ -47,7 +45,7 @@ def _stage_row(measured: Measured, stage: str, quantile: Quantile, caps: Caps) -
 def _part_rows(measured: Measured, name: str, told: Told | None, caps: Caps) -> list[StageRow]:
     if told is None and not caps:
         return []
-    told = told or Told(quantiles(np.zeros(0, np.int64), measured.percentiles)[0], len(measured.table))
+    told = told or Told(no_values(measured.percentiles), len(measured.table))
     return [StageRow(**_told_row(one, told, caps), stage=name, part_of=part_of(name)) for one in told.quantiles]
 
 

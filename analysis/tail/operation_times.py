@@ -3,10 +3,9 @@
 import duckdb
 import numpy as np
 
-from overbudget.analysis.common.bands import Ranking
+from overbudget.analysis.common.bands import TYPICAL, Ranking
 from overbudget.analysis.requests.stored import load_path
 from overbudget.analysis.requests.table import I64, RequestTable
-from overbudget.analysis.review.measure import TYPICAL
 from overbudget.analysis.tail.operations import SlowOperation
 from overbudget.analysis.tail.tail import Tail
 from overbudget.kernels.arrow import row_of

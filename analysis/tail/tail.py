@@ -11,11 +11,10 @@ import pyarrow as pa
 
 from overbudget.analysis.budget.caps import total_cap
 from overbudget.analysis.budget.model import Budget
-from overbudget.analysis.common.bands import LEAST_IN_BAND, Ranking
+from overbudget.analysis.common.bands import LEAST_IN_BAND, TYPICAL, Ranking
 from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.table import Filters, RequestTable, instant_ns
-from overbudget.analysis.review.measure import TYPICAL
 from overbudget.analysis.tail.attributes import (
     FROM,
     HOUR,

@@ -2,11 +2,10 @@
 
 import plotly.graph_objects as go
 
-from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import Review
 from overbudget.app.charts.axes import LINE, OTHER, layout, plain_axis, plain_name
 from overbudget.app.charts.theme import BUDGET
-from overbudget.app.text.burn_down import begins, end_of, usual_visits
+from overbudget.app.text.burn_down import begins, end_of, signed, usual_visits
 
 ARRIVES, SENT = "request arrives", "answer sent"
 BEYOND = "rgba(220, 53, 69, .10)"  # the field in which nothing is left
@@ -40,7 +39,7 @@ def burn_down_figure(review: Review, percentile: int) -> go.Figure:
             textfont={"size": 12, "color": [BUDGET if ns < 0 else LINE for _, ns in known]},
             line={"color": colour, "width": 2.5 if ours else 1.5},
             marker={"size": 8, "color": [BUDGET if ours and ns < 0 else colour for _, ns in known]},
-            customdata=[_said(ns) for _, ns in known],
+            customdata=[signed(ns) for _, ns in known],
             hovertemplate=f"%{{y}}: %{{customdata}} ({name})<extra></extra>",
         )  # fmt: skip
     frame = layout(52 + 25 * len(names))
@@ -60,8 +59,4 @@ def _beside_the_line(known: list[tuple[int, int]], cap_ns: int) -> list[str]:
 
 
 def _label(ns: int, place: int) -> str:
-    return "" if place == 0 else f"{_said(ns)}  "
-
-
-def _said(ns: int) -> str:
-    return f"−{format_duration(-ns)}" if ns < 0 else format_duration(ns)
+    return "" if place == 0 else f"{signed(ns)}  "

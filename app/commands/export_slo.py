@@ -11,6 +11,7 @@ from overbudget.analysis.budget.caps import cap_of
 from overbudget.analysis.budget.file import load_budget
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.requests.read import read_requests
+from overbudget.app.commands.whole_file import write_whole
 from overbudget.app.text.prometheus import Histogram, Indicator, alerting, prometheus_rules, text_matcher
 from overbudget.app.text.words import clean
 from overbudget.stages.name_template import template
@@ -58,10 +59,7 @@ def run(
     if out is None:
         print(text, end="")
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OverbudgetError(f"Cannot write {out}: {error.strerror or error}.") from error
+    write_whole(out, text)
     for remark in remarks:
         print(remark, file=sys.stderr)
     print(f"The rules are in {out}.")

@@ -1,6 +1,5 @@
 """overbudget review and overbudget check."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +8,9 @@ from overbudget.analysis.requests.read import require_known
 from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.review import PERCENTILES, judge, measure, over, read_evidence, unjudged
 from overbudget.app.commands.broken_pipe import until_the_reader_leaves
+from overbudget.app.commands.whole_file import write_whole
 from overbudget.app.text.blocks import Block
 from overbudget.store.dataset import open_dataset
-from overbudget.store.errors import OverbudgetError
 
 
 def run(
@@ -33,7 +32,7 @@ def run(
         from overbudget.app.html.report import review_html
 
         text = review_html(connection, dataset.stem, result, budget, filters)
-        _write(html, text)
+        write_whole(html, text)
         print(f"The report is in {html}.")
     elif form == "json":
         from overbudget.app.text.review_json import review_json
@@ -43,20 +42,6 @@ def run(
         from overbudget.app.text.review import review_blocks
 
         _say(review_blocks(result), form)
-
-
-def _write(path: Path, text: str) -> None:
-    """The file, whole or not at all. Errors: OverbudgetError where it cannot be written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part") if path.is_file() or not path.exists() else path
-    try:
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        finally:
-            if part != path:
-                part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OverbudgetError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
 def run_check(dataset: Path, budget_file: Path, filters: Filters, form: str, strict: bool = False) -> int:

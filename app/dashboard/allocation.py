@@ -6,12 +6,12 @@ import streamlit as st
 
 from overbudget.analysis.allocate.allocate import KEEP_THEIR_TIME, Allocation, allocate, budget_changes
 from overbudget.analysis.allocate.total import total_of
-from overbudget.analysis.budget.file import edit_budget, parse_budget
+from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.common.durations import duration_literal, parse_duration
 from overbudget.analysis.common.percentiles import PERCENTILES
 from overbudget.app.dashboard import blocks, cache
 from overbudget.app.dashboard.components.table import TableCell, table
-from overbudget.app.dashboard.state import budget_text, set_budget_text
+from overbudget.app.dashboard.state import budget_text, change_caps
 from overbudget.app.dashboard.view import View
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.html.prose import prose
@@ -89,9 +89,6 @@ def _answer(view: View, found: Allocation) -> None:
 
 def _put(dataset: str, found: Allocation, route: str | None) -> None:
     try:
-        text = budget_text(dataset)
-        changed = edit_budget(text, budget_changes(found, parse_budget(text), route))
-        parse_budget(changed, "budget")
-        set_budget_text(dataset, changed)
+        change_caps(dataset, budget_changes(found, parse_budget(budget_text(dataset)), route))
     except OverbudgetError as error:
         st.session_state["mistake in a cap"] = f"This was not taken: {error}"

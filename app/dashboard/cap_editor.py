@@ -5,12 +5,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from overbudget.analysis.budget.file import edit_budget, parse_budget
 from overbudget.analysis.budget.model import CALL_FIGURES
 from overbudget.analysis.budget.parse import MODEL_STAGE
 from overbudget.analysis.common.durations import duration_literal, parse_duration
 from overbudget.analysis.review.result import Review
-from overbudget.app.dashboard.state import budget_text, can_undo, edition, set_budget_text, undo_budget
+from overbudget.app.dashboard.state import can_undo, change_caps, edition, undo_budget
 from overbudget.app.dashboard.wording import literal
 from overbudget.stages.names import UNATTRIBUTED
 from overbudget.store.errors import OverbudgetError
@@ -20,13 +19,12 @@ CALL_ROWS = {"call_first_token": "first token of each call", "call_per_output_to
 
 def cap_editor(dataset: str, review: Review) -> None:
     """Caps as a grid, with mistakes shown. Callbacks take the changes before the page is drawn, so it is drawn once."""
-    text = budget_text(dataset)
     st.caption("Write durations like 400ms, 1.5s or 250us; leave a cell empty for no cap.")
     place = st.container()  # above the grid, where it is seen
     if mistake := st.session_state.pop("mistake in a cap", None):
         place.error(literal(mistake))
     caps, key = _caps(review), f"caps {dataset} {edition(dataset)}"
-    change = {"on_change": _take_caps, "args": (dataset, text, caps, _places(review), key)}
+    change = {"on_change": _take_caps, "args": (dataset, caps, _places(review), key)}
     st.data_editor(pd.DataFrame(caps), hide_index=True, disabled=["stage"], key=key, **change)
     st.button("Undo", disabled=not can_undo(dataset), key=f"undo caps {dataset}", on_click=undo_budget, args=(dataset,))
 
@@ -60,9 +58,7 @@ def _written(cap: object) -> str:
     return duration_literal(cap) if isinstance(cap, int) else str(cap or "")
 
 
-def _take_caps(
-    dataset: str, text: str, caps: list[dict[str, str]], places: dict[str, tuple[str, ...]], key: str
-) -> None:
+def _take_caps(dataset: str, caps: list[dict[str, str]], places: dict[str, tuple[str, ...]], key: str) -> None:
     """Write the cells that were edited into the budget file."""
     changes: dict[tuple[str, ...], int | None] = {}
     try:
@@ -74,8 +70,6 @@ def _take_caps(
         st.session_state["mistake in a cap"] = f"This cap {error}."
         return
     try:
-        changed = edit_budget(text, changes)
-        parse_budget(changed, "budget")
-        set_budget_text(dataset, changed)
+        change_caps(dataset, changes)
     except OverbudgetError as error:
         st.session_state["mistake in a cap"] = f"This was not taken: {error}"

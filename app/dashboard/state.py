@@ -1,11 +1,12 @@
 """The server's workspace, and what belongs to one visitor's session: the budget of each dataset."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
 
-from overbudget.analysis.budget.file import parse_budget
+from overbudget.analysis.budget.file import edit_budget, parse_budget
 from overbudget.analysis.budget.model import Budget
 from overbudget.app.dashboard.wording import literal
 from overbudget.app.server.workspace import Workspace
@@ -35,6 +36,13 @@ def set_budget_text(dataset: str, text: str) -> None:
     """Keep a changed budget file; `undo_budget` restores the one before."""
     st.session_state.setdefault(f"budgets before {dataset}", []).append(budget_text(dataset))
     _replace(dataset, text)
+
+
+def change_caps(dataset: str, changes: Mapping[tuple[str, ...], int | None]) -> None:
+    """Write caps (`analysis.budget.file.edit_budget`) into the budget file. Errors: OverbudgetError for a budget that cannot be."""
+    changed = edit_budget(budget_text(dataset), changes)
+    parse_budget(changed, "budget")
+    set_budget_text(dataset, changed)
 
 
 def undo_budget(dataset: str) -> None:

@@ -65,4 +65,9 @@ def end_of(review: Review, percentile: int) -> Sequence[int | None]:
 def _left(ns: int | None) -> str | Cell:
     if ns is None:
         return "–"
-    return Cell(f"−{format_duration(-ns)}", "over") if ns < 0 else format_duration(ns)
+    return Cell(signed(ns), "over") if ns < 0 else signed(ns)
+
+
+def signed(ns: int) -> str:
+    """What is left of a cap; what is gone beyond it with a minus sign."""
+    return f"−{format_duration(-ns)}" if ns < 0 else format_duration(ns)
