@@ -1,6 +1,6 @@
 """Limits (`max` in a budget) against what every single request took."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ def limit_rows(table: RequestTable, budget: Budget) -> tuple[LimitRow, ...]:
     routes = {route: budget.for_route(route) for route in table.routes}
     code = {route: table.route.names.index(route) for route in routes}
     found = []
-    for stage, limit_ns, route in _limits(budget):
+    for stage, limit_ns, route in _limits(budget, routes):
         held = [
             name
             for name, own in routes.items()
@@ -47,9 +47,9 @@ def limit_rows(table: RequestTable, budget: Budget) -> tuple[LimitRow, ...]:
     return tuple(found)
 
 
-def _limits(budget: Budget) -> Iterator[tuple[str, int, str | None]]:
-    """What is limited, to what, and for which route alone."""
-    for route, own in [(None, budget), *((name, budget.for_route(name)) for name in budget.routes)]:
+def _limits(budget: Budget, routes: Mapping[str, Budget]) -> Iterator[tuple[str, int, str | None]]:
+    """What is limited, to what, and for which of the `routes` alone, each with the budget that applies to it."""
+    for route, own in [(None, budget), *routes.items()]:
         for stage in (TOTAL, FIRST_TOKEN, *own.stages):
             caps = own.caps_on(stage)
             if LIMIT in caps and (route is None or caps != budget.caps_on(stage)):

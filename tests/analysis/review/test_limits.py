@@ -11,6 +11,7 @@ from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.review import review
 from overbudget.app.text.check import check_sentences
 from overbudget.app.text.tables import percentile_rows
+from overbudget.stages.name_template import template
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
 from tests.dataset_builder import MS, DatasetBuilder, Work
@@ -47,6 +48,15 @@ def test_a_limit_on_the_whole_request_and_one_of_a_route(tmp_path: Path) -> None
     assert [(row.route, row.limit_ns // MS, row.requests, row.exceeded) for row in found.limits] == [
         (None, 140, 2, 1),
         ("B", 120, 2, 1),
+    ]
+
+
+def test_a_limit_of_a_route_that_the_budget_names_with_an_id_holds_there(tmp_path: Path) -> None:
+    budget = "[budget]\nmax = '1s'\n[routes.'GET /orders/1234567']\nmax = '120ms'"
+    found = reviewed(tmp_path, budget, 30, 50, routes=(template("GET /orders/1234567"), "B"))
+    assert [(row.route, row.limit_ns // MS, row.requests, row.exceeded) for row in found.limits] == [
+        (None, 1000, 1, 0),
+        (template("GET /orders/1234567"), 120, 1, 1),
     ]
 
 
