@@ -1,6 +1,7 @@
 """Any user's SQL over a dataset, read-only and without access to files or the network."""
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +36,8 @@ def run_sql(
 ) -> Answer:
     """The answer to one query, read-only and without access to files or the network.
 
-    Errors: OverbudgetError with DuckDB's first line where the query is wrong, or after `timeout_s`.
+    Errors: OverbudgetError where it is not one statement that asks, with DuckDB's first line where it is wrong, or after
+    `timeout_s`.
     """
     with asked(dataset, query, timeout_s) as cursor:
         rows = cursor.fetchall() if most_rows is None else cursor.fetchmany(most_rows + 1)
@@ -83,6 +85,7 @@ def asked(
         statements = cursor.extract_statements(query)
         if len(statements) != 1:
             raise OverbudgetError(f"Write exactly one statement: this has {len(statements) or 'none'}.")
+        _require_question(statements[0])
         cursor.execute(statements[0])
         yield cursor
     except duckdb.Error as error:
@@ -95,6 +98,23 @@ def asked(
     finally:
         timer.cancel()
         cursor.close()
+
+
+# That a file is attached read-only keeps nobody from COPY … TO it, and DuckDB allows a dataset's own file and those beside it
+# (.wal, spill) to be written whatever else is forbidden. So it is the statement that has to be one that writes nothing.
+_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)  # the last: PIVOT
+_WRITES = re.compile(r"\b(copy|export)\b", re.IGNORECASE)
+
+
+def _require_question(statement: duckdb.Statement) -> None:
+    """Errors: OverbudgetError for a statement that does more than ask, or whose type does not tell."""
+    asks = statement.type in _QUESTIONS
+    if asks and statement.type != duckdb.StatementType.SELECT:  # one of these may hold another statement
+        asks = not _WRITES.search(statement.query)
+    if not asks:
+        raise OverbudgetError(
+            "Only questions can be asked here: SELECT, FROM, WITH, VALUES, PIVOT, DESCRIBE, SUMMARIZE or SHOW, or EXPLAIN of them."
+        )
 
 
 def _first_lines(message: str) -> str:

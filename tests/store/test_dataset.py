@@ -66,11 +66,49 @@ def test_the_relations_that_are_promised_answer(dataset: Path) -> None:
         "CREATE TABLE mine AS SELECT 1",
         "DELETE FROM requests",
         "EXPORT DATABASE '/tmp/overbudget-escape'",
+        "PRAGMA database_list",
+        "CALL checkpoint()",
+        "USE memory",
+        "PREPARE p AS SELECT 1",
+        "EXPLAIN ANALYZE DELETE FROM requests",
     ],
 )
 def test_the_sandbox_refuses(dataset: Path, query: str) -> None:
     with pytest.raises(OverbudgetError):
         run_sql(dataset, query)
+
+
+@pytest.mark.parametrize("beside", ["", ".wal", ".wal.recovery", ".wal.checkpoint", ".tmp/spilled"])
+@pytest.mark.parametrize("asked", ["SELECT 1", "PIVOT (SELECT 1 AS a, 2 AS b) ON a USING sum(b)", "FROM requests"])
+@pytest.mark.parametrize("before", ["", "EXPLAIN ANALYZE ", "/* a question */ explain (analyze) "])
+def test_no_query_writes_the_file_of_its_dataset_or_one_beside_it(
+    dataset: Path, tmp_path: Path, before: str, asked: str, beside: str
+) -> None:
+    """DuckDB allows these files, and COPY, even on a connection that is read-only without access to files."""
+    path = tmp_path / "d.duckdb"
+    path.write_bytes(dataset.read_bytes())
+    with pytest.raises(OverbudgetError, match="Only questions can be asked"):
+        run_sql(path, f"{before}COPY ({asked}) TO '{path}{beside}' (FORMAT csv, USE_TMP_FILE false)")
+    assert path.read_bytes() == dataset.read_bytes()
+    assert [one.name for one in tmp_path.iterdir()] == ["d.duckdb"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM requests LIMIT 1",
+        "WITH one AS (SELECT 1 AS copy) FROM one",
+        "VALUES (1)",
+        "DESCRIBE spans",
+        "SUMMARIZE stage_time",
+        "SHOW TABLES",
+        "PIVOT stage_time ON stage USING sum(stage_ns)",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE FROM requests",
+    ],
+)
+def test_whatever_asks_is_answered(dataset: Path, query: str) -> None:
+    assert run_sql(dataset, query).rows
 
 
 def test_a_query_that_takes_too_long_is_stopped(dataset: Path) -> None:
