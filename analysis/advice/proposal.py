@@ -49,7 +49,7 @@ class Proposal:
 
 def ask(bench: Workbench, query: str, chosen: npt.NDArray[np.integer]) -> duckdb.DuckDBPyRelation:
     """The rows of `query`, which finds the `chosen` nodes in a relation of that name."""
-    connection = bench.nodes.connection.cursor()
+    connection = bench.nodes.connection
     connection.register("chosen", pa.table({"node": pa.array(chosen, pa.int32())}))
     return connection.sql(query)
 

@@ -84,7 +84,8 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         sampled=sampling_of(connection).sentence or None,
         warnings=warned_of_runs(connection),
     )
-    spending = lru_cache(1)(lambda: read_spending(connection, requests, path))
+    ask = connection.cursor  # one for each question: visitors share what is returned, and two may ask at once
+    spending = lru_cache(1)(lambda: read_spending(ask(), requests, path))
     costs = lru_cache(1)(lambda: cost_of_causes([spending()]))
     return Evidence(
         facts,
@@ -93,8 +94,8 @@ def read_evidence(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
         spending,
         restored.rows,
         costs,
-        lru_cache(1)(lambda: read_model_calls(connection, requests)),
-        lambda cohort: read_pieces(connection, requests, cohort),
+        lru_cache(1)(lambda: read_model_calls(ask(), requests)),
+        lambda cohort: read_pieces(ask(), requests, cohort),
         lru_cache(1)(lambda: visits_of(path, requests)),
-        lambda table: conversations(connection, table),
+        lambda table: conversations(ask(), table),
     )

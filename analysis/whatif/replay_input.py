@@ -47,7 +47,7 @@ class ReplayInput:
     `requests.stages`.
     """
 
-    connection: duckdb.DuckDBPyConnection
+    owner: duckdb.DuckDBPyConnection
     requests: RequestTable
     tree: Tree
     shape: Shape
@@ -59,6 +59,11 @@ class ReplayInput:
     failed: npt.NDArray[np.bool_]  # spans whose status is an error
     queued: F64  # the share of each span at its start that is in its server's queue
     sampling: Sampling  # if only some traces were kept, the other calls in a line are unknown
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A cursor for one question: visitors share this object, and two may ask at once."""
+        return self.owner.cursor()
 
     @cached_property
     def system(self) -> System:
@@ -85,7 +90,7 @@ class ReplayInput:
         """Per node: its service, and the pod, peer and model that it names."""
         services = {name: place for place, name in enumerate(dict.fromkeys(service for service, _ in self.kinds))}
         service = np.array([services[name] for name, _ in self.kinds], np.int32)[self.shape.kind]
-        return service, *servers_named(self.connection.cursor(), self.tree)
+        return service, *servers_named(self.connection, self.tree)
 
     @cached_property
     def suspects(self) -> tuple[Unexplained, ...]:
@@ -105,7 +110,7 @@ class ReplayInput:
     @cached_property
     def inputs(self) -> Inputs:
         """Read on first use."""
-        rows = self.connection.cursor().sql(_INPUTS).to_arrow_table()
+        rows = self.connection.sql(_INPUTS).to_arrow_table()
         return Inputs(numbers(rows["node"]), numbers(rows["input"]))
 
 
