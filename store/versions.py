@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PROGRAM = "0.1.0"  # the tag of a release is this with a v before it; pyproject.toml says the same (a test)
 FORMAT = 2  # tables and columns of a dataset: raised once for a release in which any of them changed
 METHOD = 2  # what ingest derives (docs/reference/method.md): raised once for a release in which a definition changed
+READ = f"{FORMAT}.{METHOD}"  # which datasets are read
 
 
 def write_versions(connection: "duckdb.DuckDBPyConnection") -> None:

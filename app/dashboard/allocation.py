@@ -80,7 +80,7 @@ def _answer(view: View, found: Allocation) -> None:
         routes = view.filters.route
         route = routes if isinstance(routes, str) else None
         st.button(
-            f"Put these limits into the budget{f' of {route}' if route else ''}",
+            f"Put these limits into the budget{f' of {literal(route)}' if route else ''}",
             key=f"put limits {view.dataset}",
             on_click=_put,
             args=(view.dataset, found, route),

@@ -14,7 +14,7 @@ from overbudget.app.dashboard.access import allowed
 from overbudget.app.dashboard.sidebar import forget, go
 from overbudget.app.dashboard.state import workspace
 from overbudget.app.dashboard.wording import literal
-from overbudget.app.server.jobs import CANCELLED, WAITING, Job, Jobs, jobs_of
+from overbudget.app.server.jobs import CANCELLED, STOPPING, WAITING, Job, Jobs, jobs_of
 from overbudget.app.server.listing import Summary
 from overbudget.app.server.workspace import Workspace, sample_of
 from overbudget.app.text.words import count
@@ -35,9 +35,11 @@ def _running() -> None:
     for job in reversed(busy):
         if job.state == WAITING:
             st.progress(0.0, f"{literal(job.name)} waits to be read")
+        elif job.state == STOPPING:
+            st.progress(0.0, f"Stopping to read {literal(job.name)}")
         else:
             st.progress(*_progress(job.name, job.progress()))
-        if allowed("upload"):
+        if allowed("upload") and job.state != STOPPING:
             st.button("Cancel", key=f"cancel {job.id}", on_click=jobs.cancel, args=(job.id,))
     before, now = st.session_state.get("jobs busy", set()), {job.id for job in busy}
     st.session_state["jobs busy"] = now

@@ -143,7 +143,13 @@ def one_of(name: str, choices: Sequence[str]) -> str:
     asked = kept(name)
     st.session_state[name] = asked if asked in choices else choices[0]
     chosen = st.segmented_control(
-        name, choices, key=name, persist_state="session", required=True, label_visibility="collapsed"
+        name,
+        choices,
+        key=name,
+        format_func=literal,
+        persist_state="session",
+        required=True,
+        label_visibility="collapsed",
     )
     to_url(name, chosen if chosen != choices[0] else None)
     return str(chosen or choices[0])

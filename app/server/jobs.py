@@ -24,7 +24,7 @@ from overbudget.store.errors import OverbudgetError
 from overbudget.store.limits import how_to_raise, limit
 from overbudget.store.lock import release, try_lock
 
-WAITING, READING, DONE, FAILED, CANCELLED = "waiting", "reading", "done", "failed", "cancelled"
+WAITING, READING, STOPPING, DONE, FAILED, CANCELLED = "waiting", "reading", "stopping", "done", "failed", "cancelled"
 ENDED = (DONE, FAILED, CANCELLED)
 MOST_ATTEMPTS = 2  # servers that may be stopped over a dump before it is given up
 REPORT = "job.json"
@@ -139,15 +139,18 @@ class Jobs:
             return sorted(self._jobs.values(), key=lambda job: -job.place)
 
     def cancel(self, job_id: str) -> None:
-        """Stop a job that waits or is being read."""
+        """Stop a job that waits or is being read: the latter is cancelled when its process has ended."""
         with self._guard:
             job = self._jobs.get(job_id)
-            if job is None or job.ended:
+            if job is None or job.ended or job.state == STOPPING:
                 return
-            job.state = CANCELLED
             if job._process is not None:
+                job.state = STOPPING
+                with suppress(OSError):  # a full disk: the next server would read it again
+                    job.save()
                 job._process.terminate()  # who runs it ends it
                 return
+            job.state = CANCELLED
         self._end(job)
 
     def forget(self, job_id: str) -> None:
@@ -180,6 +183,9 @@ class Jobs:
                 self._jobs[job.id] = job
             if job.ended:
                 _let_go(job)
+            elif job.state == STOPPING:
+                job.state = CANCELLED
+                self._end(job)
             elif job.attempts >= MOST_ATTEMPTS:
                 job.state, job.error = FAILED, "The server was stopped twice while it was being read."
                 self._end(job)
@@ -208,8 +214,10 @@ class Jobs:
         process.wait()
         with self._guard:
             job._process = None
-            if job.state != CANCELLED:
-                job.result = printed(job.folder)
+            stopped, job.result = job.state == STOPPING, printed(job.folder)
+            if stopped and job.result is None:
+                job.state = CANCELLED
+            else:  # it may have been asked to stop when its dataset was there already
                 job.state = FAILED if job.result is None else DONE
                 job.error = "" if job.result else complaint(job.folder).replace(str(job.dump), job.name)
         self._end(job)

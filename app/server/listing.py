@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from overbudget.app.server.workspace import Workspace
+from overbudget.store import versions
 from overbudget.store.dataset import open_dataset
 from overbudget.store.errors import OverbudgetError
 
@@ -65,7 +66,7 @@ class Listing:
         part = self._file.with_name(f"{FILE}.{os.getpid()}")
         kept = {name: [*version, *astuple(found)] for name, (version, found) in self._known.items()}
         try:
-            part.write_text(json.dumps(kept))
+            part.write_text(json.dumps({"for": versions.READ, "datasets": kept}))
             part.replace(self._file)
         except OSError:  # a full disk, or a workspace that is read only: the next server reads them again
             with suppress(OSError):
@@ -99,11 +100,13 @@ def _version(path: Path) -> Version:
 
 
 def _read(file: Path) -> dict[str, tuple[Version, Summary]]:
-    """What a server before has kept; nothing where the file is missing or is not one of ours."""
+    """What a server before has kept; nothing where the file is missing, not one of ours, or of a version that reads others."""
     try:
         kept = json.loads(file.read_text())
-        return {name: (_three(one[:3]), Summary(*_three(one[3:]))) for name, one in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        if kept["for"] != versions.READ:
+            return {}
+        return {name: (_three(one[:3]), Summary(*_three(one[3:]))) for name, one in kept["datasets"].items()}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return {}
 
 

@@ -25,6 +25,7 @@ CONFIG = {
     "server.address": "127.0.0.1",
     "server.headless": True,
     "server.fileWatcherType": "none",
+    "server.maxUploadSize": 1,  # MB: a budget file, kept in memory; dumps come by a route of their own, to the disk
     "browser.gatherUsageStats": False,
     "runner.postScriptGC": False,  # a full collection after every answer: more than half of what many visitors waited for
     "client.toolbarMode": "viewer",

@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import os
 import re
 import tempfile
 import zipfile
@@ -66,7 +67,7 @@ class Workspace:
 
     def path(self, name: str) -> Path:
         """Where the dataset `name` is. Errors: OverbudgetError where there is none."""
-        path = self.folder / f"{safe_name(name)}.duckdb"
+        path = self.folder / f"{self._stem(name)}.duckdb"
         if not path.is_file():
             raise OverbudgetError(
                 f"There is no dataset {name!r} in this workspace. Choose another one, or drop a dump on the Datasets page."
@@ -86,8 +87,13 @@ class Workspace:
         sample = sample_of(name)
         return sample.budget if sample else ""
 
+    def _stem(self, name: str) -> str:
+        """The file name of a dataset: as it is where somebody put it here, and otherwise one that is safe."""
+        plain = name == Path(name).name and not name.startswith(".")
+        return name if plain and os.path.isfile(self.folder / f"{name}.duckdb") else safe_name(name)
+
     def _beside(self, name: str) -> Path:
-        return self.folder / f"{safe_name(name)}.budget.toml"
+        return self.folder / f"{self._stem(name)}.budget.toml"
 
     def path_for(self, dump_name: str) -> Path:
         """Where a dataset made of the dump goes, unless there is one of that name."""
@@ -106,18 +112,19 @@ class Workspace:
         with writing(path, PATIENCE_S), writing(to, PATIENCE_S):
             if to.exists():
                 raise OverbudgetError(f"There is a dataset {new} already; choose another name.")
+            beside = self._beside(name)
             with _os_errors_explained(path):
                 path.rename(to)
-                if self._beside(name).is_file():
-                    self._beside(name).rename(self._beside(new))
+                if beside.is_file():
+                    beside.rename(self._beside(new))
         return new
 
     def delete(self, name: str) -> None:
         """Remove a dataset permanently. Errors: OverbudgetError where it is being written, or cannot be removed."""
-        path = self.path(name)
+        path, beside = self.path(name), self._beside(name)
         with _locked_unless_full(path), _os_errors_explained(path):
             path.unlink(missing_ok=True)
-            self._beside(name).unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
 
     def merge(self, name: str, other: str) -> str:
         """Make one dataset of two, keeping spans that are in both once; returns its name. The two stay as they are."""

@@ -15,6 +15,7 @@ from overbudget.app.server.jobs import (
     FAILED,
     MOST_ATTEMPTS,
     READING,
+    STOPPING,
     WAITING,
     Job,
     Jobs,
@@ -113,6 +114,49 @@ def test_what_waits_or_is_read_can_be_cancelled(place: Workspace, readers: Reade
     until(state(third, DONE), "the third is read")
     jobs.cancel(third.id)
     assert third.state == DONE
+
+
+@pytest.mark.usefixtures("readers")
+def test_what_is_asked_to_stop_is_cancelled_when_it_has(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = subprocess.Popen.terminate
+    monkeypatch.setattr(subprocess.Popen, "terminate", lambda process: None)  # one that is slow to
+    jobs = Jobs(place)
+    job = sent(jobs, "a")
+    until(state(job, READING), "it is begun")
+    jobs.cancel(job.id)
+    jobs.cancel(job.id)
+    assert (job.state, job.ended, job.dump.exists()) == (STOPPING, False, True)
+    assert job._process is not None
+    ends(job._process)
+    until(state(job, CANCELLED), "it has stopped")
+    assert not job.dump.exists()
+
+
+def test_a_dataset_that_was_there_before_its_reading_stopped_is_said(
+    place: Workspace, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess.Popen, "terminate", lambda process: None)
+    jobs = Jobs(place)
+    job = sent(jobs, "a")
+    until(state(job, READING), "it is begun")
+    jobs.cancel(job.id)
+    readers.say(0, "good")
+    until(state(job, DONE), "it is done")
+    assert job.result is not None
+
+
+def test_the_next_server_does_not_read_what_was_being_stopped(
+    place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_module.Jobs, "_start", lambda self: None)
+    before = Jobs(place)
+    job = sent(before, "a")
+    job.state = STOPPING
+    job.save()
+    jobs_module._let_go(job)
+    after = Jobs(place)
+    after.recover()
+    assert [(one.state, one.dump.exists()) for one in after.all()] == [(CANCELLED, False)]
 
 
 def test_the_next_server_goes_on_with_what_waits_and_sweeps_the_rest(

@@ -8,6 +8,7 @@ import pytest
 
 from overbudget.app.server import listing
 from overbudget.app.server.listing import FILE, Listing, Summary
+from overbudget.store import versions
 from overbudget.store.errors import OverbudgetError
 
 
@@ -53,6 +54,17 @@ def test_a_dataset_that_is_another_one_now_is_opened_again(what: str, tmp_path: 
     assert opened == ["a.duckdb"] * 2
 
 
+def test_another_version_of_the_program_opens_them_again(
+    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.duckdb"
+    path.write_text("one")
+    Listing(tmp_path).summary(path)
+    monkeypatch.setattr(versions, "READ", "another")
+    Listing(tmp_path).summary(path)
+    assert opened == ["a.duckdb"] * 2
+
+
 def test_what_cannot_be_read_is_an_error_each_time_and_hides_no_other(tmp_path: Path, opened: list[str]) -> None:
     (tmp_path / "a.duckdb").write_text("broken")
     (tmp_path / "b.duckdb").write_text("whole")
@@ -72,7 +84,7 @@ def test_datasets_that_are_gone_are_forgotten(tmp_path: Path, opened: list[str])
         (tmp_path / f"{name}.duckdb").write_text(name)
         known.summary(tmp_path / f"{name}.duckdb")
         (tmp_path / "a.duckdb").unlink(missing_ok=True)
-    assert list(json.loads((tmp_path / FILE).read_text())) == ["b.duckdb"]
+    assert list(json.loads((tmp_path / FILE).read_text())["datasets"]) == ["b.duckdb"]
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", "null", '{"a.duckdb": 1}', '{"a.duckdb": [1, 2]}', '{"a.duckdb": ["x", 2, 3, 4, 5, 6]}', "[" * 100_000])  # fmt: skip
