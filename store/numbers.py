@@ -1,7 +1,8 @@
 """Whether the numbers in a dataset, by which rows name each other, name rows that there are.
 
 Analyses use them as places in arrays: a file from a stranger with a number of two thousand million would take gigabytes, or read beyond an
-array. DuckDB answers the least and the greatest of a column from its statistics, so this costs the same for any size.
+array. What is stored is read, 0.02 s for a million spans: the statistics of a column, by which DuckDB would answer, say what whoever
+made the file had them say.
 """
 
 from pathlib import Path
@@ -67,10 +68,22 @@ class _Bounds(NamedTuple):
 
 
 def _bounds(connection: duckdb.DuckDBPyConnection, table: str) -> _Bounds:
-    columns = sorted({*([NUMBERED[table]] if table in NUMBERED else []), *NAMES.get(table, {})})
-    asked = ", ".join(f"min({column}), max({column})" for column in columns)
-    rows, *found = connection.execute(f"SELECT count(*), {asked} FROM {table}").fetchall()[0]
-    return _Bounds(rows, dict(zip(columns, zip(found[::2], found[1::2], strict=True), strict=True)))
+    columns = columns_of(table)
+    rows, *found = connection.execute(asked(table)).fetchall()[0]
+    turned = [None if one is None else -one for one in found]
+    return _Bounds(rows, dict(zip(columns, zip(turned[::2], turned[1::2], strict=True), strict=True)))
+
+
+def columns_of(table: str) -> list[str]:
+    """The columns of a table that number its rows or name others."""
+    return sorted({*([NUMBERED[table]] if table in NUMBERED else []), *NAMES.get(table, {})})
+
+
+def asked(table: str) -> str:
+    """The query for the number of rows, and the least and the greatest of each column, turned: statistics do not answer it."""
+    return (
+        f"SELECT count(*), {', '.join(f'max(-{column}), min(-{column})' for column in columns_of(table))} FROM {table}"
+    )
 
 
 def _wrong(path: Path, table: str, column: str) -> OverbudgetError:
