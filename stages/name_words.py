@@ -16,14 +16,15 @@ _BY_WORD: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...] = (
             r"|embed(s|der|ders|ding|dings)?)\b"
         ),
         re.compile(
-            r"\bsearch (bar|box|field|input|form|page|tab|change|focus|history|settings|suggestions?|engine optimi[sz]ation)\b"
-            r"|\b(build|rebuild|update|refresh|create|delete|drop|sync) search (index|indexes|indices)\b"
+            r"\b(build|rebuild|update|refresh|create|delete|drop|sync) search (index|indexes|indices)\b"
             r"|\bsearch (index|indices) (build|rebuild|update|refresh|create|delete|sync)\b"
+            r"|^(?!.*\b(documents?|docs|chunks?|passages?|contexts?|embeddings?|vectors?|semantic|content|filings?)\b)"  # of texts
+            r".*(\bsearch (bar|box|field|input|form|page|tab|change|focus|history|settings|suggestions?|engine optimi[sz]ation)\b"
             r"|\bembed(s|ding)? (iframe|widget|player|tweet|form|map|link|button|payment)\b"
             r"|\bretriev(e|es|ed|ing|al) (\w+ )?(password|profile|invoice|payment|balance|settings?|config\w*|credentials?|secret"
             r"|certificate)\b|\bretriev(e|es|ed|ing|al) (the |all |one )?(session|account|user|customer|order|cart|status|token)s?( by \w+)?$"
             r"|\bretriev(e|es|ed|ing|al) by (name|id|key|email|\w+ id)\b"
-            r"|\b(password|profile|session|account|user|users|customer|orders?|cart|invoice|payment|bag|baggage|config) retriev\w+\b"
+            r"|\b(password|profile|session|account|user|users|customer|orders?|cart|invoice|payment|bag|baggage|config) retriev\w+\b)"
         ),
     ),
     (
@@ -67,7 +68,12 @@ _BY_WORD: tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...] = (
         re.compile(
             r"\b(stt|tts|asr|speech to text|text to speech|speech (recognition|synthesis)|transcri(be|bes|bed|bing|ber|ption))\b"
         ),
-        re.compile(r"\btranscription factors?\b|\btranscription (list|page|download|settings)\b"),
+        re.compile(
+            r"\b(get|save|list|delete|upload|insert|cache|fetch|load|store|update|download|check|find|read|write|expire)s?"
+            r" (\w+ )*(transcription|tts|asr|stt)\b"
+            r"|\b(transcription|tts|asr|stt) (\w+ )?(cache|expiry|check|lookup|list|page|download|upload|settings|config|status|history"
+            r"|job|id|by id)\b|\btranscription factors?\b"
+        ),
     ),
     (
         "queue",

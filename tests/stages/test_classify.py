@@ -51,6 +51,11 @@ def test_a_convention_names_its_stage(key: str, value: str, stage: str | None) -
         ("moderate", "safety"), ("check.safety", "safety"), ("format_response", "shaping"), ("parse-output", "shaping"),
         ("postprocess", "shaping"), ("queue.wait", "queue"), ("wait_for_slot", "queue"), ("ai.generateText.doGenerate", "inference"),
         ("ai.streamObject", "orchestration"), ("ai.toolCall search", "tools"),
+        ("save_transcription", None), ("GET /transcription/{id}", None), ("tts_cache_get", None), ("TTS expiry check", None),
+        ("create transcription", "inference"), ("tts_node", "inference"), ("azure tts synthesize", "inference"),
+        ("search page content", "retrieval"), ("search_form_10k_filings", "retrieval"), ("retrieve_config_docs", "retrieval"),
+        ("retrieve user profile documents", "retrieval"), ("retrieve user profile", None), ("search page", None),
+        ("rebuild search index documents", None),
         ("llm_request", "inference"), ("research", None), ("information", None), ("unsafe_name", None), ("handler", None),
     ],
 )  # fmt: skip
