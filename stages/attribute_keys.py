@@ -163,9 +163,11 @@ FINISH_KEYS = (
 )
 WRITTEN_KEYS = ("gen_ai.output.messages", "ai.response.toolCalls", "gen_ai.completion", "langfuse.observation.output")
 ASKS_TOOL_FINISH = r"(?i)tool[_ -]?(call|use)|function[_ -]?call"
+ASKS_TOOL_WITHHELD = "with a tool call"  # stands after an answer that is withheld, where it asked for a tool
 ASKS_TOOL_TEXT = (
     r"""["'](tool_?calls|toolCalls)["']\s*:\s*\[\s*\{|["'](function_call|functionCall)["']\s*:\s*\{"""
     r"""|["']type["']\s*:\s*["'](tool[_-]call|tool_use|function_call)["']|["']toolCallId["']"""
+    rf"|\] {ASKS_TOOL_WITHHELD}$"
 )
 ASKS_TOOL_KEY = r"^(gen_ai\.completion|llm\.output_messages)\.\d+\.(message\.)?tool_calls\."  # its presence tells
 CHOICE_EVENT = r"^gen_ai\.(choice|client\.inference\.operation\.details)$"

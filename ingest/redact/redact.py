@@ -15,7 +15,13 @@ import pyarrow.compute as pc
 from overbudget.ingest.batch import ATTRIBUTES, Evaluation, SpanBatch
 from overbudget.ingest.redact.withheld import blotter, namer, withholder
 from overbudget.kernels.content_hash import codes_of, list_parts, one_chunk
-from overbudget.stages.attribute_keys import QUERY_KEYS, QUERY_PLACEHOLDER
+from overbudget.stages.attribute_keys import (
+    ASKS_TOOL_TEXT,
+    ASKS_TOOL_WITHHELD,
+    QUERY_KEYS,
+    QUERY_PLACEHOLDER,
+    WRITTEN_KEYS,
+)
 from overbudget.stages.redaction import Redaction, is_content, is_known
 
 LONGEST_KNOWN = (
@@ -116,13 +122,20 @@ class Redactor:
         )
         text = ~_flags(pc.match_substring_regex(values, _PLAIN))
         withheld = (said | (unknown & long)) & text
-        queries = np.array([name in QUERY_KEYS for name in names] + [False], bool)[codes]
+        queries, answers = (
+            np.array([name in known for name in names] + [False], bool)[codes] for known in (QUERY_KEYS, WRITTEN_KEYS)
+        )
         values = _mapped(values, pa.array(withheld & queries), self._query_withheld)
-        return _lists(lists, keys, _mapped(values, pa.array(withheld & ~queries), self._withheld))
+        values = _mapped(values, pa.array(withheld & answers), self._answer_withheld)
+        return _lists(lists, keys, _mapped(values, pa.array(withheld & ~queries & ~answers), self._withheld))
 
     def _query_withheld(self, text: str) -> str:
         """One that has placeholders is no whole input, also once its text is gone."""
         return self._withheld(text) + (" with ?" if re.search(QUERY_PLACEHOLDER, text) else "")
+
+    def _answer_withheld(self, text: str) -> str:
+        """One that calls a tool is not the last of its request, also once its text is gone."""
+        return self._withheld(text) + (f" {ASKS_TOOL_WITHHELD}" if re.search(ASKS_TOOL_TEXT, text) else "")
 
     def _withhold_all(self, texts: pa.StringArray) -> pa.StringArray:
         return _mapped(texts, pc.not_equal(texts, "").fill_null(False), self._withheld)

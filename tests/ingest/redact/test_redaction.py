@@ -164,6 +164,25 @@ def test_operations_stages_and_tokens_are_the_same_without_content(name: str, tm
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize("no_content", [False, True])
+@pytest.mark.parametrize("asks", [False, True])
+def test_an_answer_that_asks_for_a_tool_is_not_the_last_without_its_text_either(
+    asks: bool, no_content: bool, tmp_path: Path
+) -> None:
+    part = {"type": "tool_call", "name": "search"} if asks else {"type": "text", "content": "the answer is 'tool_call'"}
+    written = json.dumps([{"role": "assistant", "parts": [part]}])
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.output.messages": written,
+        "gen_ai.server.time_to_first_token": "0.0001",
+    }
+    load(tmp_path, [span(1, said)], Redaction(no_content=no_content))
+    ingest([tmp_path / "dump.json"], tmp_path / "d.duckdb", append=True, redaction=Redaction(no_content=no_content))
+    with overbudget.open(tmp_path / "d.duckdb") as opened:
+        answers = opened.connection.execute("SELECT may_answer FROM model_calls").fetchall()
+    assert answers == [(not asks,)]
+
+
 def test_what_is_kept_of_content_is_its_length_and_the_numbers_beside_it(tmp_path: Path) -> None:
     tokens = {"intValue": "7"}
     _, data = load(
