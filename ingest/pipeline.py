@@ -310,7 +310,7 @@ def _complete(
 
 _REPORT = pa.schema(
     [
-        ("source_id", pa.int16()), ("source", pa.string()), ("format", pa.string()),
+        ("source_id", pa.int32()), ("source", pa.string()), ("format", pa.string()),
         *((name, pa.int64()) for name in ("bytes", "spans", "requests", "duplicates", "rejected")), ("sampled", pa.string()),
         ("warnings", pa.list_(pa.struct([("code", pa.string()), ("count", pa.int64()), ("example", pa.string())]))),
     ]

@@ -9,6 +9,12 @@ def tokens_sql(text: str) -> str:
     return f"CASE WHEN {count} BETWEEN 0 AND {MOST_TOKENS} THEN {count} END"
 
 
+def amount_sql(text: str) -> str:
+    """SQL for the DOUBLE that the SQL `text` records as an amount; NULL where it is none, NaN, infinite or negative."""
+    number = number_sql(text)
+    return f"CASE WHEN {number} >= 0 THEN {number} END"
+
+
 def number_sql(text: str) -> str:
     """SQL for the DOUBLE that the SQL `text` records; NULL where it is none, NaN or infinite."""
     number = f"try_cast({text} AS DOUBLE)"

@@ -4,7 +4,6 @@ A dataset is built next to its final path and renamed into place when complete; 
 It is never changed in place, because no process can open a DuckDB file while another has it open for writing.
 """
 
-import glob
 import os
 import re
 import shutil
@@ -130,7 +129,8 @@ _REFUSED = re.compile(
 
 def sweep(path: Path) -> int:
     """Remove the folders of killed builders of `path`; returns how many. Its lock must be held."""
-    left = [folder for folder in path.parent.glob(f".{glob.escape(path.name)}.*") if _is_builders(folder)]
+    of_it = re.compile(rf"\.{re.escape(path.name)}\.{_MADE_UP}")  # not of one whose name only begins so
+    left = [folder for folder in path.parent.glob(".*") if of_it.fullmatch(folder.name) and _is_builders(folder)]
     for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
     return len(left)
@@ -147,7 +147,8 @@ def sweep_folder(folder: Path) -> int:
 
 
 _PART = "dataset.duckdb"
-_LEFT_BEHIND = re.compile(r"\.(.+\.duckdb)\.(?:lock|[a-z0-9_]{8})")
+_MADE_UP = "[a-z0-9_]{8}"  # by tempfile
+_LEFT_BEHIND = re.compile(rf"\.(.+\.duckdb)\.(?:lock|{_MADE_UP})")
 
 
 def _is_builders(folder: Path) -> bool:

@@ -13,7 +13,7 @@ from overbudget.kernels.retries import retries
 from overbudget.stages.first_token import settled_sql
 from overbudget.stages.operation_table import Catalogue
 from overbudget.stages.phases import PHASES, phases_of
-from overbudget.stages.recorded_numbers import number_sql, tokens_sql
+from overbudget.stages.recorded_numbers import amount_sql, tokens_sql
 from overbudget.store.tables import passing
 
 _TEXTS = ("model", "provider")
@@ -39,7 +39,7 @@ def _phase(name: str) -> str:
 _SAID = f"""
 SELECT call, {", ".join(f"{_text(name)} AS {name}" for name in _TEXTS)},
     {", ".join(f"{tokens_sql(_outermost(name))} AS {name}" for name in _COUNTS)},
-    {number_sql(_outermost("cost"))} AS cost,
+    {amount_sql(_outermost("cost"))} AS cost,
     {", ".join(f"coalesce({_phase(name)}, 0)::BIGINT AS {name}_ns" for name in PHASES)}
 FROM facts JOIN spans_of_calls USING (span_no) WHERE fact IN ({_ASKED}) GROUP BY call
 """

@@ -110,21 +110,22 @@ def _fact(name: str) -> str:
 _COUNTED = ("input_tokens", "output_tokens", "cached_tokens")
 _TOKENS = " OR ".join(map(_fact, _COUNTED))
 # A header's value is a list in OTLP: its first entry is the id as recorded elsewhere.
-_FIRST_OF_LIST = r"""regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')"""
+_FIRST_OF_LIST = r"""nullif(trim(regexp_replace(request_id, '^\["(.*?)"[,\]].*$', '\1')), '')"""
 
 # Only facts that need it are cast: failing casts are slow, and a FILTER would come after them.
 _FOLD = f"""
 WITH said AS (
-    SELECT n.request_no, n.start_ns, n.weight, f.fact, f.value,
+    SELECT n.request_no, n.start_ns, n.weight, f.fact,
+        nullif(trim(f.value, '" '), '') AS text, -- without JSON's quotes; an id that is empty names nothing
         CASE WHEN {_TOKENS} THEN {tokens_sql("value")} END AS tokens,
         CASE WHEN {_fact("score")} THEN {number_sql("value")} END AS score,
         CASE WHEN {_fact("label")} THEN lower(value) END AS label
     FROM facts f JOIN nodes n USING (span_no) WHERE n.request_no >= 0
 ), folded AS (SELECT
     request_no,
-    trim(arg_max(value, weight) FILTER ({_fact("model")}), '"') AS model,
-    trim(arg_min(value, start_ns) FILTER ({_fact("conversation_id")}), '"') AS conversation_id,
-    arg_min(value, start_ns) FILTER ({_fact("request_id")}) AS request_id,
+    arg_max(text, weight) FILTER ({_fact("model")}) AS model,
+    arg_min(text, start_ns) FILTER ({_fact("conversation_id")}) AS conversation_id,
+    arg_min(text, start_ns) FILTER ({_fact("request_id")}) AS request_id,
     arg_max(score, start_ns) FILTER ({_fact("score")}) AS score,
     CASE WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {GOOD_LABELS} THEN true
          WHEN arg_max(label, start_ns) FILTER ({_fact("label")}) IN {BAD_LABELS} THEN false END AS good,

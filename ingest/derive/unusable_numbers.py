@@ -8,12 +8,14 @@ from overbudget.ingest.write.facts import FACT_NAMES
 from overbudget.kernels.arrow import numbers
 from overbudget.kernels.columns import I32, Tree
 from overbudget.stages.first_token import settled_sql
-from overbudget.stages.recorded_numbers import number_sql, tokens_sql
+from overbudget.stages.recorded_numbers import amount_sql, tokens_sql
 from overbudget.store.tables import passing
 
 
 def _duration(units_ns: str) -> str:
-    return settled_sql(f"(try_cast(value AS DOUBLE) * {units_ns})", "took_ns")
+    """A time within the call; of a call that has no end, whose length nobody knows, any time that can be."""
+    number = f"(try_cast(value AS DOUBLE) * {units_ns})"
+    return f"CASE WHEN took_ns > 0 THEN {settled_sql(number, 'took_ns')} ELSE {amount_sql('value')} END"
 
 
 _USABLE = {
@@ -23,7 +25,7 @@ _USABLE = {
         ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
         tokens_sql("value"),
     ),
-    "cost": number_sql("value"),
+    "cost": amount_sql("value"),
 }
 _UNUSABLE = " OR ".join(
     f"fact = {FACT_NAMES.index(name)} AND ({usable}) IS NULL AND value <> ''" for name, usable in _USABLE.items()

@@ -70,7 +70,7 @@ class Writer:
             numbers |= {
                 "resource_id": self._resources.encode(batch.resources)[resource],
                 "scope_id": self._scopes.encode(batch.scopes)[batch.spans["scope"].to_numpy()],
-                "source_id": np.full(count, source_id, np.int16),
+                "source_id": np.full(count, source_id, np.int32),
             }
             spans = batch.spans.drop_columns(["name", "kind", "resource", "scope"])
             for name, column in numbers.items():

@@ -10,7 +10,7 @@ CREATE TABLE data.spans (
     name VARCHAR,
     resource_id INTEGER NOT NULL,
     scope_id INTEGER NOT NULL,
-    source_id SMALLINT NOT NULL,
+    source_id INTEGER NOT NULL,
     start_ns BIGINT NOT NULL,
     end_ns BIGINT,
     status_code VARCHAR NOT NULL,

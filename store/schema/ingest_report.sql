@@ -1,6 +1,6 @@
 -- What did each dump file contain, and which warnings are there?
 CREATE TABLE ingest_report (
-    source_id SMALLINT PRIMARY KEY,
+    source_id INTEGER PRIMARY KEY,
     source VARCHAR NOT NULL,
     format VARCHAR NOT NULL,
     bytes BIGINT NOT NULL,

@@ -30,7 +30,7 @@ CREATE TABLE requests (
     in_flight INTEGER NOT NULL,
     version VARCHAR,
     environment VARCHAR,
-    source_id SMALLINT NOT NULL
+    source_id INTEGER NOT NULL
 );
 COMMENT ON TABLE requests IS 'One row per request: one user-visible unit of work, an entry span and its subtree';
 COMMENT ON COLUMN requests.request_no IS 'Number of the request within this dataset, in order of start';

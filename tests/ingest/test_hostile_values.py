@@ -143,7 +143,7 @@ NO_NUMBERS = [
     *((key, value) for key in ("gen_ai.response.time_to_first_chunk", "llm.time_to_first_token", "time_to_first_token_ms")
       for value in ({"doubleValue": "NaN"}, {"doubleValue": 1e308}, {"doubleValue": -1.0}, {"stringValue": "soon"})),
     *(("gen_ai.usage.output_tokens", value) for value in ({"doubleValue": "Infinity"}, {"intValue": -1}, {"intValue": str(2**62)})),
-    ("llm.cost.total", {"doubleValue": "NaN"}),
+    *(("llm.cost.total", {"doubleValue": value}) for value in ("NaN", -5.0)),
 ]  # fmt: skip
 
 
@@ -161,7 +161,12 @@ def test_a_number_of_a_model_call_that_cannot_be_meant_is_counted_with_an_exampl
         call(103, "gen_ai.response.time_to_first_chunk", {"doubleValue": 0.005}),  # as long as the call
         call(104, "gen_ai.usage.output_tokens", {"stringValue": ""}),
     ]
-    result = answered(tmp_path, [[resource("a", [*odd, *fine])]])
+    endless = call(
+        105, "gen_ai.response.time_to_first_chunk", {"doubleValue": 0.1}
+    )  # may be: nobody knows how long it was
+    del endless["endTimeUnixNano"]
+    result = answered(tmp_path, [[resource("a", [*odd, *fine, endless])]])
     (file,) = result.files
-    assert {code: warning.count for code, warning in file.warnings.items()} == {"unusable_number": len(NO_NUMBERS)}
+    counts = {code: warning.count for code, warning in file.warnings.items()}
+    assert counts == {"unusable_number": len(NO_NUMBERS), "no_end": 1}
     assert file.warnings["unusable_number"].example == f"trace {1:032x}, span {1:016x}"

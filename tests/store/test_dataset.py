@@ -141,10 +141,12 @@ def test_what_a_killed_builder_left_is_removed_by_the_next_and_nothing_else(data
     (tmp_path / ".d.duckdb.abcdefgh" / "dataset.duckdb").touch()
     (tmp_path / ".d.duckdb.mine1234").mkdir()
     (tmp_path / ".d.duckdb.mine1234" / "notes.txt").touch()
-    (tmp_path / ".e.duckdb.abcdefgh").mkdir()
+    others = [".d.duckdb.mine1234", ".d.duckdb.old.duckdb.abcdefgh", ".e.duckdb.abcdefgh"]
+    for name in others[1:]:
+        (tmp_path / name).mkdir()
     with build(path):
         pass
-    assert sorted(file.name for file in tmp_path.iterdir()) == [".d.duckdb.mine1234", ".e.duckdb.abcdefgh", "d.duckdb"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [*others, "d.duckdb"]
 
 
 def test_a_folder_is_swept_of_what_nobody_writes(tmp_path: Path) -> None:
@@ -158,6 +160,17 @@ def test_a_folder_is_swept_of_what_nobody_writes(tmp_path: Path) -> None:
         writer.communicate("\n")
     assert left == [".b.duckdb.abcdefgh", ".b.duckdb.lock", ".hidden"]
     assert sweep_folder(tmp_path) == 1
+
+
+def test_a_dataset_may_be_made_of_more_files_than_16_bits_count(dataset: Path, tmp_path: Path) -> None:
+    path = tmp_path / "d.duckdb"
+    path.write_bytes(dataset.read_bytes())
+    with duckdb.connect(str(path)) as connection:
+        for table in ("ingest_report", "requests", "data.spans"):
+            connection.execute(f"UPDATE {table} SET source_id = 40000")
+    ingest([SAMPLES / "healthy.otlp.jsonl.gz"], path, append=True)
+    with open_dataset(path) as connection:
+        assert connection.execute("SELECT max(source_id), count(*) FROM ingest_report").fetchall() == [(40_001, 2)]
 
 
 def test_two_appends_at_once_are_both_in_the_dataset(dataset: Path, tmp_path: Path) -> None:

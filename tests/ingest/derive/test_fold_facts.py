@@ -102,3 +102,18 @@ def test_spans_outside_every_request_say_nothing() -> None:
 
 def test_requests_without_facts_have_no_row() -> None:
     assert fold({}) == []
+
+
+@pytest.mark.parametrize("empty", ["", '""', "  ", '" "', '[""]', '["", "b"]'])
+def test_an_empty_text_is_no_id_and_no_model(empty: str) -> None:
+    row = only({"call": {"model": empty, "conversation_id": empty, "request_id": empty}})
+    if not empty.startswith("["):  # a list is what a header's value is
+        assert (row["model"], row["conversation_id"]) == (None, None)
+    assert row["request_id"] is None
+
+
+def test_an_id_that_a_later_span_names_wins_over_one_that_is_empty() -> None:
+    row = only(
+        {"request": {"conversation_id": "", "request_id": ""}, "call": {"conversation_id": "c", "request_id": "r"}}
+    )
+    assert (row["conversation_id"], row["request_id"]) == ("c", "r")
