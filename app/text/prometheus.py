@@ -159,9 +159,9 @@ def _alert(indicator: Indicator, objective: Objective, alert: Alert) -> list[str
         "        labels:",
         f"          severity: {alert.severity}",
         f"          window: {alert.long}",
-        f"          objective: {_quoted(indicator.name)}",
+        f"          objective: {_literal(indicator.name)}",
         "        annotations:",
-        f"          summary: {_plain(summary)}",
+        f"          summary: {_literal(summary)}",
         f"          description: {_quoted(description)}",
     ]
 
@@ -178,15 +178,15 @@ def _missing(indicator: Indicator) -> list[str]:
         "        for: 10m",
         "        labels:",
         "          severity: ticket",
-        f"          objective: {_quoted(indicator.name)}",
+        f"          objective: {_literal(indicator.name)}",
         "        annotations:",
-        f"          summary: {_plain(summary)}",
+        f"          summary: {_literal(summary)}",
     ]
 
 
-def _plain(text: str) -> str:
-    """A text for an annotation, in which two braces would begin a template."""
-    return _quoted(text.replace("{{", "{ {"))
+def _literal(text: str) -> str:
+    """A label or an annotation of an alert that says `text`: both are templates, which write two braces as a string."""
+    return _quoted(text.replace("{{", '{{"{{"}}'))
 
 
 def _head(

@@ -1,8 +1,10 @@
 """overbudget export-slo: rules that the real promtool accepts, and that alert when they must and only then."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -34,9 +36,12 @@ def exported(folder: Path, text: str = BUDGET, dataset: Path | None = None, **op
     return folder / "slo.yml"
 
 
+def rules_of(file: Path) -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+
+
 def expressions(rules: Path) -> str:
-    groups = yaml.safe_load(rules.read_text())["groups"]
-    return "\n".join(rule["expr"] for group in groups for rule in group["rules"])
+    return "\n".join(rule["expr"] for rule in rules_of(rules))
 
 
 def promtool(*arguments: object) -> str:
@@ -46,6 +51,11 @@ def promtool(*arguments: object) -> str:
     done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def rendered(labels: dict[str, str]) -> dict[str, str]:
+    """The labels of an alert as Prometheus writes them: two braces are the text of a template."""
+    return {name: text.replace('{{"{{"}}', "{{") for name, text in labels.items()}
 
 
 def alerts_after(folder: Path, rules: Path, minutes: int, series: dict[str, str], firing: list[str]) -> None:
@@ -58,7 +68,7 @@ def alerts_after(folder: Path, rules: Path, minutes: int, series: dict[str, str]
         {
             "eval_time": f"{minutes}m",
             "alertname": name,
-            "exp_alerts": [{"exp_labels": rule["labels"]} for rule in expected if rule["alert"] == name],
+            "exp_alerts": [{"exp_labels": rendered(rule["labels"])} for rule in expected if rule["alert"] == name],
         }
         for name in {rule["alert"] for rule in known}
     ]
@@ -146,6 +156,23 @@ def test_promtool_accepts_routes_first_tokens_and_hostile_names(tmp_path: Path) 
     assert "SUCCESS" in promtool("check", "rules", rules)
     assert 'le=~"0[.]4"' in expressions(rules)
     assert 'le=~"1000000([.]0)?|1e[+]06"' in expressions(rules)
+
+
+@pytest.mark.parametrize("name", ["GET /x/{{id}}", "GET /x/{{{id}}}", "{{- $labels }}", "{{{{", '{{"{{"}}'])
+def test_a_route_that_reads_like_a_template_alerts_under_its_own_name(tmp_path: Path, name: str) -> None:
+    rules = exported(tmp_path, f"[objective]\nwithin = 0.99\n[routes.'{name}']\np95 = \"2s\"\n")
+    assert "SUCCESS" in promtool("check", "rules", rules)
+    records = [rule for rule in rules_of(rules) if "record" in rule]
+    alerts = [rule for rule in rules_of(rules) if "alert" in rule]
+    assert {rule["labels"]["objective"] for rule in records} == {f"total of {name}"}
+    assert {rendered(rule["labels"])["objective"] for rule in alerts} == {f"total of {name}"}
+    label = json.dumps(name)
+    series = {
+        f'{METRIC}_{kind}{{span_name={label},span_kind="SPAN_KIND_SERVER"{le}}}': values
+        for kind, le, values in (("bucket", ',le="2000"', "0+50x90"), ("count", "", "0+100x90"))
+    }
+    every = [f"OverbudgetErrorBudgetBurn {window}" for window in ("1h", "6h", "3d")]
+    alerts_after(tmp_path, rules, 60, series, every)
 
 
 def small(path: Path) -> Path:
