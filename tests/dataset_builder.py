@@ -69,6 +69,7 @@ class DatasetBuilder:
         rest_ns: int = 0,
         route: str = "POST /chat",
         service: str = "api",
+        kind: str = "SERVER",
         start_ns: int | None = None,
         complete: bool = True,
         status: str = "OK",
@@ -83,17 +84,17 @@ class DatasetBuilder:
         start = self._next_start_ns if start_ns is None else start_ns
         self._next_start_ns = start + S
         total = sum(piece.ns + piece.callee_ns for piece in work) + rest_ns
-        entry_operation = self._operation(service, route, "SERVER", None, False, {}, None)
+        entry_operation = self._operation(service, route, kind, None, False, {}, None)
         entry = self._span(number, -1, start, start + total, entry_operation, UNATTRIBUTED, attributes or {}, status)
         times: dict[str, list[int]] = {}
         at = start
         for piece in work:
             name = piece.name or piece.stage or "work"
             end = at + piece.ns + piece.callee_ns
-            kind = "CLIENT" if piece.hop_to else "INTERNAL"
+            of_work = "CLIENT" if piece.hop_to else "INTERNAL"
             peer = piece.hop_to if piece.hop_to and not piece.callee_ns else None
             stage = piece.stage or UNATTRIBUTED
-            operation = self._operation(piece.service, name, kind, piece.stage, piece.weak, piece.keys, peer)
+            operation = self._operation(piece.service, name, of_work, piece.stage, piece.weak, piece.keys, peer)
             node = self._span(number, entry, at, end, operation, stage, {**piece.attributes, **piece.keys}, "UNSET")
             for event, about in piece.events:
                 self.rows["data.events"].append(

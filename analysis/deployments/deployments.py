@@ -7,6 +7,7 @@ Requests of a version are compared with those of the version before, whenever th
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -21,13 +22,20 @@ DECIDING = (50, 95)
 # share of selections without a change in which one is said: nobody asked, so far fewer than in compare
 FALSE_ALARMS = 0.002
 MOST_DEPLOYMENTS = 20  # the last ones, where there are more
+# Two versions run at once where the older one returns this often, and once for each ten requests of the rarer one while both
+# are there: rollbacks are few, and whole stays lie between them.
+LEAST_RETURNS, REQUESTS_PER_RETURN = 3, 10
+
+Handover = Literal["clean", "rolling", "returned"]
 
 
 @dataclass(frozen=True)
 class Deployment:
     """A percentile of the requests of a `version` of a service, against that of the version before.
 
-    `start` is the version's first request, `previous_end` the last one of the version before: later where both ran at once.
+    `start` is the version's first request, `previous_end` the last one of the version before. That is later than `start`
+    where both ran at once for a while (`handover` is `rolling`), or where the version before came back (`returned`), as after
+    a rollback.
     `requests` and `previous_requests` count those on routes that both have. Times are in ns, those before and after None
     without requests, the interval where they are too few or too alike, and then the verdict is `unknown`.
     """
@@ -37,6 +45,7 @@ class Deployment:
     previous: str
     start: str
     previous_end: str
+    handover: Handover
     requests: int
     previous_requests: int
     percentile: int
@@ -84,6 +93,7 @@ def _compared(table: RequestTable, one: _Appeared, tail: float) -> Iterator[Depl
         Sample(table.latency_ns[before], weights, table.start_ns[before]),
         Sample(table.latency_ns[after], now, table.start_ns[after]),
     )
+    handover = _handover(table.start_ns[one.previous], table.start_ns[one.rows])
     fails_more = grew(*(failed_share(table.take(rows)) for rows in (before, after)))
     for change in changes(TOTAL, sides, DECIDING, DECIDING, tail, MARGIN):
         hidden = change.verdict == "faster" and fails_more  # requests that fail early are not faster
@@ -93,6 +103,7 @@ def _compared(table: RequestTable, one: _Appeared, tail: float) -> Iterator[Depl
             previous=table.version.names[table.version.codes[one.previous[0]]],
             start=iso(one.start_ns),
             previous_end=iso(int(table.start_ns[one.previous[-1]])),
+            handover=handover,
             requests=len(after),
             previous_requests=len(before),
             percentile=change.percentile,
@@ -103,3 +114,15 @@ def _compared(table: RequestTable, one: _Appeared, tail: float) -> Iterator[Depl
             ci_high_ns=change.ci_high_ns,
             verdict="unknown" if hidden else change.verdict,
         )
+
+
+def _handover(previous_ns: I64, new_ns: I64) -> Handover:
+    """How a version took over from the one before, from when the requests of each start, in order of time."""
+    later = previous_ns[previous_ns > new_ns[0]]
+    if not len(later):
+        return "clean"
+    while_both = new_ns[new_ns < later[-1]]
+    newer_before = np.searchsorted(while_both, later)  # how many came before each: alike within one stay
+    returns = len(np.unique(newer_before))
+    often = returns >= LEAST_RETURNS and REQUESTS_PER_RETURN * returns >= min(len(while_both), len(later))
+    return "rolling" if often else "returned"

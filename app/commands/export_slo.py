@@ -50,8 +50,8 @@ def run(
         raise OverbudgetError(f"{budget_file}: the objective's window is too short for alerts; give it 3 days or more.")
     named = _labels(labels)
     entries = _entries(open_dataset(dataset), budget) if dataset else ()
-    duration = Histogram(metric, _unit(metric, unit), ())
-    first = Histogram(first_token_metric, _unit(first_token_metric, unit), ()) if first_token_metric else None
+    duration = Histogram(metric, _unit(metric, unit))
+    first = Histogram(first_token_metric, _unit(first_token_metric, unit)) if first_token_metric else None
     indicators, remarks = _indicators(budget, entries, duration, first, named)
     if not indicators:
         raise OverbudgetError(f'{budget_file} has no cap on the whole request; add [budget] with p95 = "2s".')
@@ -133,14 +133,14 @@ def _indicators(
             continue
         named = [] if route is None else [_any_id(route)]
         others = [] if route is not None or entries else [_any_id(name) for name in own]
-        series = replace(duration, matchers=_matchers(here, named, others, labels))
+        series = replace(duration, selectors=_selectors(here, named, others, labels))
         of = "" if route is None else f" of {clean(own[route])}"
         found.append(Indicator(f"total{of}", f"Requests{of}", cap.ns, series, failed))
     cap = cap_of(budget.first_token)
     if cap is not None and first is not None:
         services = sorted({one.service for one in entries})
         matchers = (text_matcher(labels["service_name"], services),) if services else ()
-        found.append(Indicator("first token", "First tokens", cap.ns, replace(first, matchers=matchers), ""))
+        found.append(Indicator("first token", "First tokens", cap.ns, replace(first, selectors=(matchers,)), ""))
     elif cap is not None:
         remarks.append(
             "The cap on the first token is not here: span metrics do not time it. Where a histogram does, name it with "
@@ -156,22 +156,30 @@ def _any_id(name: str) -> str:
     return template(name).replace("{id}", "*")
 
 
-def _matchers(
+def _selectors(
     entries: Sequence[Entry], named: Sequence[str], others: Sequence[str], labels: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Which series are those of the entry spans."""
+) -> tuple[tuple[str, ...], ...]:
+    """Which series are those of the entry spans.
+
+    A service has a selector for the names that its own requests have: a span named like another service's requests is
+    none. Services whose requests have the same names share one.
+    """
     if not entries:
         kind = text_matcher(labels["span_kind"], ["SPAN_KIND_SERVER"])
         these = text_matcher(labels["span_name"], named) if named else ""
         left = text_matcher(labels["span_name"], others, negative=True) if others else ""
-        return tuple(filter(None, (kind, these, left)))
-    kinds = {one.kind for one in entries}
-    return (
-        text_matcher(labels["service_name"], sorted({one.service for one in entries})),
-        text_matcher(labels["span_name"], sorted({one.name for one in entries})),
-        *(
-            [text_matcher(labels["span_kind"], sorted(f"SPAN_KIND_{kind}" for kind in kinds if kind))]
-            if None not in kinds
-            else []
-        ),
+        return (tuple(filter(None, (kind, these, left))),)
+    names: dict[tuple[str, str | None], set[str]] = {}
+    for one in entries:
+        names.setdefault((one.service, one.kind), set()).add(one.name)
+    services: dict[tuple[tuple[str, ...], str | None], list[str]] = {}
+    for (service, of_kind), those in names.items():
+        services.setdefault((tuple(sorted(those)), of_kind), []).append(service)
+    return tuple(
+        (
+            text_matcher(labels["service_name"], sorted(sharing)),
+            text_matcher(labels["span_name"], shared),
+            *([text_matcher(labels["span_kind"], [f"SPAN_KIND_{of_kind}"])] if of_kind else []),
+        )
+        for (shared, of_kind), sharing in services.items()
     )

@@ -18,7 +18,7 @@ from overbudget.app.dashboard.view import View
 from overbudget.app.text.marks import CHANGE_MARKS
 
 WHOLE = "the whole dataset"
-KINDS = ("route", "model", "service", "status")
+KINDS = ("route", "model", "service", "status", "version", "environment")
 MOST_ROWS = 12
 LOOKS = {"slower": "over", "unknown": "unknown"}
 

@@ -14,10 +14,15 @@ def deployment_sentences(found: Sequence[Deployment]) -> list[str]:
 
 def _sentence(one: Deployment) -> str:
     since = f"{one.start[:16].replace('T', ' ')} UTC"
-    both = " (for a while both ran)" if one.previous_end > one.start else ""
+    remarks = {
+        "clean": "",
+        "rolling": " (for a while both ran)",
+        "returned": f" ({quoted(one.previous)} came back later)",
+    }
+    before = f"{format_duration(one.before_ns)}{remarks[one.handover]}"
     return (
         f"With version {quoted(one.version)} of {quoted(one.service_name)}, first seen {since}, p{one.percentile} is "
-        f"{format_duration(one.after_ns)}; with {quoted(one.previous)} it was {format_duration(one.before_ns)}{both}: "
+        f"{format_duration(one.after_ns)}; with {quoted(one.previous)} it was {before}: "
         f"{one.verdict} by {format_duration(abs(one.change_ns or 0))} "
         f"({format_change(one.ci_low_ns or 0)} to {format_change(one.ci_high_ns or 0)})."
     )

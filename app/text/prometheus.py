@@ -36,11 +36,14 @@ ALERTS = (
 
 @dataclass(frozen=True)
 class Histogram:
-    """A histogram in Prometheus: its name without `_bucket`, its unit (`ms` or `s`), and the selector of its series."""
+    """A histogram in Prometheus: its name without `_bucket`, its unit (`ms` or `s`), and which of its series count.
+
+    Those count to which all matchers of any of the selectors apply; a selector without matchers takes all.
+    """
 
     metric: str
     unit: str
-    matchers: tuple[str, ...]
+    selectors: tuple[tuple[str, ...], ...] = ((),)
 
 
 @dataclass(frozen=True)
@@ -120,20 +123,19 @@ def _bucket_matcher(indicator: Indicator) -> str:
     return f'le=~"{"|".join(forms)}"'
 
 
-def _series(indicator: Indicator, suffix: str, *more: str) -> str:
-    return f"{indicator.histogram.metric}_{suffix}{{{', '.join([*indicator.histogram.matchers, *filter(None, more)])}}}"
+def _rates(indicator: Indicator, suffix: str, window: str, *more: str) -> str:
+    """The rates of the series that count; one that several selectors take is there once, as `or` has it."""
+    return " or ".join(
+        f"rate({indicator.histogram.metric}_{suffix}{{{', '.join([*matchers, *filter(None, more)])}}}[{window}])"
+        for matchers in indicator.histogram.selectors
+    )
 
 
 def _recorded(indicator: Indicator, window: str) -> list[str]:
     bucket = _bucket_matcher(indicator)
-    good = _series(indicator, "bucket", indicator.failed, bucket)
-    any_at_cap, everyone = _series(indicator, "bucket", bucket), _series(indicator, "count")
-    expression = [
-        "1 - (",
-        f"  sum(rate({good}[{window}]))",
-        f"  or 0 * sum(rate({any_at_cap}[{window}]))",
-        f") / sum(rate({everyone}[{window}]))",
-    ]
+    good = _rates(indicator, "bucket", window, indicator.failed, bucket)
+    any_at_cap, everyone = _rates(indicator, "bucket", window, bucket), _rates(indicator, "count", window)
+    expression = ["1 - (", f"  sum({good})", f"  or 0 * sum({any_at_cap})", f") / sum({everyone})"]
     return [
         f"      - record: {RATIO}{window}",
         "        expr: |-",
@@ -159,9 +161,9 @@ def _alert(indicator: Indicator, objective: Objective, alert: Alert) -> list[str
         "        labels:",
         f"          severity: {alert.severity}",
         f"          window: {alert.long}",
-        f"          objective: {_quoted(indicator.name)}",
+        f"          objective: {_literal(indicator.name)}",
         "        annotations:",
-        f"          summary: {_plain(summary)}",
+        f"          summary: {_literal(summary)}",
         f"          description: {_quoted(description)}",
     ]
 
@@ -173,20 +175,20 @@ def _missing(indicator: Indicator) -> list[str]:
     return [
         "      - alert: OverbudgetBucketMissing",
         "        expr: |-",
-        f"          sum(rate({_series(indicator, 'count')}[10m])) > 0",
-        f"          unless sum(rate({_series(indicator, 'bucket', _bucket_matcher(indicator))}[10m]))",
+        f"          sum({_rates(indicator, 'count', '10m')}) > 0",
+        f"          unless sum({_rates(indicator, 'bucket', '10m', _bucket_matcher(indicator))})",
         "        for: 10m",
         "        labels:",
         "          severity: ticket",
-        f"          objective: {_quoted(indicator.name)}",
+        f"          objective: {_literal(indicator.name)}",
         "        annotations:",
-        f"          summary: {_plain(summary)}",
+        f"          summary: {_literal(summary)}",
     ]
 
 
-def _plain(text: str) -> str:
-    """A text for an annotation, in which two braces would begin a template."""
-    return _quoted(text.replace("{{", "{ {"))
+def _literal(text: str) -> str:
+    """A label or an annotation of an alert that says `text`: both are templates, which write two braces as a string."""
+    return _quoted(text.replace("{{", '{{"{{"}}'))
 
 
 def _head(

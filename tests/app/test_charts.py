@@ -139,7 +139,7 @@ def test_every_request_is_in_one_cell_of_the_heatmap() -> None:
 
 def test_each_version_is_marked_once_at_its_first_request_whatever_its_name() -> None:
     grid = grid_of(np.array([0, 10**9]), np.array([10**7, 10**8]))
-    row = Deployment("api", "<b>2</b>", "1", iso(10**9), iso(0), 1, 1, 50, 1, 1, 0, None, None, "unknown")
+    row = Deployment("api", "<b>2</b>", "1", iso(10**9), iso(0), "clean", 1, 1, 50, 1, 1, 0, None, None, "unknown")
     figure = over_time_figure(grid, None, (), (row, replace(row, percentile=95)))
     (line,) = figure.layout.shapes
     assert (line.x0, line.x1) == (iso(10**9), iso(10**9))

@@ -1,8 +1,10 @@
 """overbudget export-slo: rules that the real promtool accepts, and that alert when they must and only then."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from tests.dataset_builder import MS, DatasetBuilder, S, Work
 
 DAY = 24 * 3600 * S
 METRIC = "traces_span_metrics_duration_milliseconds"
+EVERY_BURN = [f"OverbudgetErrorBudgetBurn {window}" for window in ("1h", "6h", "3d")]
 BUDGET = """
 [budget]
 p95 = "2s"
@@ -34,9 +37,12 @@ def exported(folder: Path, text: str = BUDGET, dataset: Path | None = None, **op
     return folder / "slo.yml"
 
 
+def rules_of(file: Path) -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+
+
 def expressions(rules: Path) -> str:
-    groups = yaml.safe_load(rules.read_text())["groups"]
-    return "\n".join(rule["expr"] for group in groups for rule in group["rules"])
+    return "\n".join(rule["expr"] for rule in rules_of(rules))
 
 
 def promtool(*arguments: object) -> str:
@@ -46,6 +52,11 @@ def promtool(*arguments: object) -> str:
     done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def rendered(labels: dict[str, str]) -> dict[str, str]:
+    """The labels of an alert as Prometheus writes them: two braces are the text of a template."""
+    return {name: text.replace('{{"{{"}}', "{{") for name, text in labels.items()}
 
 
 def alerts_after(folder: Path, rules: Path, minutes: int, series: dict[str, str], firing: list[str]) -> None:
@@ -58,7 +69,7 @@ def alerts_after(folder: Path, rules: Path, minutes: int, series: dict[str, str]
         {
             "eval_time": f"{minutes}m",
             "alertname": name,
-            "exp_alerts": [{"exp_labels": rule["labels"]} for rule in expected if rule["alert"] == name],
+            "exp_alerts": [{"exp_labels": rendered(rule["labels"])} for rule in expected if rule["alert"] == name],
         }
         for name in {rule["alert"] for rule in known}
     ]
@@ -101,10 +112,7 @@ def test_requests_that_keep_the_objective_alert_nobody(tmp_path: Path, le: str) 
 def test_a_fifth_over_the_cap_pages_within_the_hour(tmp_path: Path) -> None:
     rules = exported(tmp_path, PLAIN)
     series = counters("0+80x420", "0+100x420")
-    alerts_after(
-        tmp_path, rules, 60, series,
-        ["OverbudgetErrorBudgetBurn 1h", "OverbudgetErrorBudgetBurn 6h", "OverbudgetErrorBudgetBurn 3d"],
-    )  # fmt: skip
+    alerts_after(tmp_path, rules, 60, series, EVERY_BURN)
 
 
 def test_a_share_between_the_thresholds_does_not_page_at_once(tmp_path: Path) -> None:
@@ -125,10 +133,7 @@ def test_an_alert_ends_soon_after_the_cause_does(tmp_path: Path) -> None:
 def test_requests_that_all_fail_alert_though_none_was_ever_good(tmp_path: Path) -> None:
     rules = exported(tmp_path, PLAIN)
     series = counters("0+100x90", "0+100x90", status="STATUS_CODE_ERROR")
-    alerts_after(
-        tmp_path, rules, 60, series,
-        ["OverbudgetErrorBudgetBurn 1h", "OverbudgetErrorBudgetBurn 6h", "OverbudgetErrorBudgetBurn 3d"],
-    )  # fmt: skip
+    alerts_after(tmp_path, rules, 60, series, EVERY_BURN)
 
 
 def test_a_histogram_without_the_bound_says_so_and_pages_nobody(tmp_path: Path) -> None:
@@ -148,6 +153,22 @@ def test_promtool_accepts_routes_first_tokens_and_hostile_names(tmp_path: Path) 
     assert 'le=~"1000000([.]0)?|1e[+]06"' in expressions(rules)
 
 
+@pytest.mark.parametrize("name", ["GET /x/{{id}}", "GET /x/{{{id}}}", "{{- $labels }}", "{{{{", '{{"{{"}}'])
+def test_a_route_that_reads_like_a_template_alerts_under_its_own_name(tmp_path: Path, name: str) -> None:
+    rules = exported(tmp_path, f"[objective]\nwithin = 0.99\n[routes.'{name}']\np95 = \"2s\"\n")
+    assert "SUCCESS" in promtool("check", "rules", rules)
+    records = [rule for rule in rules_of(rules) if "record" in rule]
+    alerts = [rule for rule in rules_of(rules) if "alert" in rule]
+    assert {rule["labels"]["objective"] for rule in records} == {f"total of {name}"}
+    assert {rendered(rule["labels"])["objective"] for rule in alerts} == {f"total of {name}"}
+    label = json.dumps(name)
+    series = {
+        f'{METRIC}_{kind}{{span_name={label},span_kind="SPAN_KIND_SERVER"{le}}}': values
+        for kind, le, values in (("bucket", ',le="2000"', "0+50x90"), ("count", "", "0+100x90"))
+    }
+    alerts_after(tmp_path, rules, 60, series, EVERY_BURN)
+
+
 def small(path: Path) -> Path:
     builder = DatasetBuilder()
     for number in range(4):
@@ -163,6 +184,64 @@ def test_the_entry_spans_of_a_dataset_are_the_requests(tmp_path: Path) -> None:
     assert 'service_name=~"web0|web1", span_name=~"GET /users/.+", span_kind="SPAN_KIND_SERVER"' in said
     assert "SUCCESS" in promtool("check", "rules", rules)
     assert "The cap on the first token is not here" in rules.read_text()
+
+
+def web_and_jobs(path: Path) -> Path:
+    """Requests are `POST /chat` of web and `nightly` of jobs; jobs serves `POST /chat` within requests of web as well."""
+    builder = DatasetBuilder()
+    for _ in range(4):
+        builder.request(Work("inference", MS, "POST /chat", hop_to="jobs", callee_ns=MS), service="web")
+        builder.request(Work("inference", 2 * MS), route="nightly", service="jobs")
+    return builder.write(path)
+
+
+def spans(service: str, name: str, good: str, total: str, kind: str = "SPAN_KIND_SERVER") -> dict[str, str]:
+    labels = f'service_name="{service}",span_name="{name}",span_kind="{kind}"'
+    return {f'{METRIC}_bucket{{{labels},le="2000"}}': good, f"{METRIC}_count{{{labels}}}": total}
+
+
+def test_a_span_that_has_the_service_of_one_request_and_the_name_of_another_is_none(tmp_path: Path) -> None:
+    rules = exported(tmp_path, PLAIN, web_and_jobs(tmp_path / "two.duckdb"))
+    assert "SUCCESS" in promtool("check", "rules", rules)
+    slow_inside = {
+        **spans("web", "POST /chat", "0+100x90", "0+100x90"),
+        **spans("jobs", "nightly", "0+100x90", "0+100x90"),
+        **spans("jobs", "POST /chat", "0+0x90", "0+100x90"),
+    }
+    alerts_after(tmp_path, rules, 60, slow_inside, [])
+    many_fast_inside = {
+        **spans("web", "POST /chat", "0+50x90", "0+100x90"),
+        **spans("jobs", "nightly", "0+50x90", "0+100x90"),
+        **spans("jobs", "POST /chat", "0+9999x90", "0+9999x90"),
+    }
+    alerts_after(tmp_path, rules, 60, many_fast_inside, EVERY_BURN)
+
+
+@pytest.mark.parametrize(("service", "name"), [("web", "POST /chat"), ("jobs", "nightly")])
+def test_requests_of_each_service_count_where_the_others_have_none(tmp_path: Path, service: str, name: str) -> None:
+    rules = exported(tmp_path, PLAIN, web_and_jobs(tmp_path / "two.duckdb"))
+    alerts_after(tmp_path, rules, 60, spans(service, name, "0+50x90", "0+100x90"), EVERY_BURN)
+
+
+def test_a_name_counts_with_the_kind_that_its_requests_have(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for _ in range(4):
+        builder.request(Work("inference", MS))
+        builder.request(Work("inference", MS), route="nightly", kind="CONSUMER")
+    rules = exported(tmp_path, PLAIN, builder.write(tmp_path / "kinds.duckdb"))
+    calls = spans("api", "nightly", "0+0x90", "0+100x90", "SPAN_KIND_SERVER")
+    assert 'span_name="nightly", span_kind="SPAN_KIND_CONSUMER"' in expressions(rules)
+    alerts_after(tmp_path, rules, 60, {**spans("api", "POST /chat", "0+100x90", "0+100x90"), **calls}, [])
+
+
+def test_services_whose_requests_have_the_same_names_share_a_selector(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for service in ("web0", "web1"):
+        for name in ("POST /chat", "GET /health"):
+            builder.request(Work("inference", MS), service=service, route=name)
+    said = expressions(exported(tmp_path, PLAIN, builder.write(tmp_path / "alike.duckdb")))
+    assert 'service_name=~"web0|web1", span_name=~"GET /health|POST /chat", span_kind="SPAN_KIND_SERVER"' in said
+    assert " or rate" not in said
 
 
 def test_without_a_dataset_routes_of_their_own_are_left_out_of_the_others(tmp_path: Path) -> None:

@@ -228,6 +228,40 @@ def test_one_part_of_a_dataset_is_compared_with_another(workspace: Path, monkeyp
     assert "The candidate is slower" in html(app)
 
 
+def test_one_version_is_compared_with_the_next_and_one_environment_with_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = DatasetBuilder()
+    for number in range(300):
+        slow = number >= 150
+        builder.request(
+            Work("inference", (900 if slow else 400) * MS + number % 13 * MS),
+            version="1.5" if slow else "1.4",
+            environment="live" if number % 2 else "test",
+        )
+    builder.write(tmp_path / "two.duckdb")
+    app = page(tmp_path, monkeypatch, "compare")
+    offered = ["environment = live", "environment = test", "version = 1.4", "version = 1.5"]
+    assert sorted(app.selectbox(key="base_part").options) == offered
+    for key, part in (("base_part", "version = 1.4"), ("candidate_part", "version = 1.5")):
+        app.selectbox(key=key).select(part).run()
+        assert app.query_params[key] in (part, [part])
+    assert not app.exception
+    assert "The candidate is slower" in html(app)
+    link = {"base_part": "version = 1.5", "candidate_part": "version = 1.4"}
+    assert "The candidate is faster" in html(page(tmp_path, monkeypatch, "compare", **link))
+    link = {"base_part": "environment = live", "candidate_part": "environment = test"}
+    said = html(page(tmp_path, monkeypatch, "compare", **link))
+    assert "The candidate is slower" not in said
+    assert "The candidate is faster" not in said
+
+
+def test_a_dataset_without_versions_offers_none_to_compare(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page(workspace, monkeypatch, "compare", dataset="sample-erratic_big_model")
+    offered = app.selectbox(key="base_part").options
+    assert not [part for part in offered if part.startswith(("version", "environment"))]
+
+
 def test_trace_health_opens_an_example(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page(workspace, monkeypatch, "health", dataset="sample-lost_context")
     assert any("Lost context: 107" in heading.value for heading in app.markdown)

@@ -74,7 +74,46 @@ def test_a_rolling_deployment_begins_with_its_first_request_while_the_version_be
     last = int(np.flatnonzero(requests.version.codes == 0)[-1])
     assert (row.start, row.previous_end) == (iso(first * S), iso(last * S))
     assert first < last
-    assert "(for a while both ran)" in deployment_sentences([row])[0]
+    assert row.handover == "rolling"
+    assert "with `1.4` it was" in deployment_sentences([row])[0]
+    assert "(for a while both ran): slower by" in deployment_sentences([row])[0]
+
+
+@pytest.mark.parametrize("stays", [(300, 300, 300), (300, 300, 3), (300, 40, 300, 300), (300, 100, 100, 100, 100)])
+def test_after_a_rollback_the_version_before_came_back_and_the_two_never_ran_together(stays: tuple[int, ...]) -> None:
+    version = np.repeat(np.arange(len(stays)) % 2, stays)
+    latency = np.random.default_rng(4).gamma(8, 50, len(version)) * np.where(version == 1, 2, 1)
+    (row, _) = deployments(table(latency, version, ("1.4", "1.5")))
+    assert row.handover == "returned"
+    assert row.previous_end > row.start
+    assert row.verdict == "slower"
+    (said,) = deployment_sentences([row])
+    assert "both ran" not in said
+    assert "(`1.4` came back later): slower by" in said
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.98])
+def test_a_canary_runs_beside_the_version_before(share: float) -> None:
+    version = np.where(np.arange(1500) < 500, 0, np.random.default_rng(7).random(1500) < share)
+    assert deployments(table(np.full(1500, 50.0), version, ("1.4", "1.5")))[0].handover == "rolling"
+
+
+def test_a_version_that_follows_the_one_before_for_good_is_said_without_a_remark() -> None:
+    (row, _) = deployments(world(3, 1.5))
+    assert row.handover == "clean"
+    assert "it was" in deployment_sentences([row])[0]
+    assert "(for" not in deployment_sentences([row])[0]
+    assert "came back" not in deployment_sentences([row])[0]
+
+
+def test_each_pair_of_versions_is_handed_over_in_its_own_way() -> None:
+    version = np.concatenate([np.repeat([0, 1], 100), np.tile([1, 2], 100), np.repeat([3, 2], 100)])
+    rows = deployments(table(np.full(len(version), 50.0), version, ("1.4", "1.5", "1.6", "1.7")))
+    assert [(row.previous, row.version, row.handover) for row in rows[::2]] == [
+        ("1.4", "1.5", "clean"),
+        ("1.5", "1.6", "rolling"),
+        ("1.6", "1.7", "returned"),
+    ]
 
 
 @pytest.mark.parametrize(("n", "known"), [(78, False), (80, True)])
@@ -154,7 +193,21 @@ def test_of_many_versions_the_last_are_compared() -> None:
 
 def test_a_review_tells_what_changed_with_a_version() -> None:
     row = Deployment(
-        "gateway", "1.5", "1.4", iso(2 * HOUR), iso(HOUR), 500, 500, 95, S, 2 * S, S, S // 2, 3 * S // 2, "slower"
+        "gateway",
+        "1.5",
+        "1.4",
+        iso(2 * HOUR),
+        iso(HOUR),
+        "clean",
+        500,
+        500,
+        95,
+        S,
+        2 * S,
+        S,
+        S // 2,
+        3 * S // 2,
+        "slower",
     )
     assert deployment_sentences([row, replace(row, verdict="unknown"), replace(row, verdict="same")]) == [
         "With version `1.5` of `gateway`, first seen 1970-01-01 02:00 UTC, p95 is 2.00 s; with `1.4` it was 1.00 s: "
