@@ -94,6 +94,10 @@ class Budget:
         """The parts of the budget that change which times are measured (caps do not). Hashable: a key for caches."""
         return self.rules, self.request_match, self.background, self.good
 
+    def reads_otherwise(self) -> bool:
+        """Whether its rules make other requests, or other stages, of a dataset than those stored in it."""
+        return bool(self.rules or self.request_match or self.background)
+
     def has_caps(self) -> bool:
         """Whether anything is capped for requests of any route."""
         of_calls = (caps for calls in self.call_caps().values() for caps in calls.values())

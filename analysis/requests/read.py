@@ -43,7 +43,7 @@ def read_requests(connection: duckdb.DuckDBPyConnection, budget: Budget | None =
     Where the budget has its own rules, the stages (and, with `[request] match`, the requests) are computed again.
     """
     budget = budget or Budget()
-    if budget.rules or budget.request_match or budget.background:
+    if budget.reads_otherwise():
         from overbudget.analysis.requests.reclassify import apply_rules  # loads compiled kernels
 
         table = apply_rules(connection, budget)

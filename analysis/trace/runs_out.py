@@ -33,8 +33,13 @@ def spent_at(request: TraceRequest, cap_ns: int) -> Spent | None:
 
 
 def spent_caps(trace: Trace, budget: Budget | None) -> dict[str, Spent]:
-    """By entry span, where each request of the trace runs out of its cap at p95; those that keep it are left out."""
-    found = {}
+    """By entry span, where each request of the trace runs out of its cap at p95; those that keep it are left out.
+
+    None where the budget's rules make other requests or stages than those that a trace is shown with: the cap is not on these.
+    """
+    found: dict[str, Spent] = {}
+    if budget is None or budget.reads_otherwise():
+        return found
     for request in trace.requests:
         cap = total_cap(budget, [request.route])
         if cap is not None and (spent := spent_at(request, cap.ns)) is not None:

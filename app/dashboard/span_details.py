@@ -17,8 +17,8 @@ from overbudget.app.dashboard.wording import literal
 from overbudget.app.text.words import clean, count, stage_name
 
 
-def trace_summary(trace: Trace, spent: Mapping[str, Spent]) -> None:
-    """Which request it is, how long it took, and where most of its time went."""
+def trace_summary(trace: Trace, spent: Mapping[str, Spent], by_own_rules: bool) -> None:
+    """Which request it is, how long it took, and where most of its time went; `by_own_rules` says that the review's differ."""
     for request in trace.requests:
         stages: dict[str, int] = {}
         for segment in request.critical_path:
@@ -40,7 +40,8 @@ def trace_summary(trace: Trace, spent: Mapping[str, Spent]) -> None:
     where = f"Trace {trace.trace_id}, {count(len(trace.spans), 'span')}"
     skewed = sum(span.skew_ns != 0 for span in trace.spans)
     st.html(
-        f'<p class="ob-note">{where}{f", {skewed} of them shifted onto the clock of their parent" if skewed else ""}.</p>'
+        f'<p class="ob-note">{where}{f", {skewed} of them shifted onto the clock of their parent" if skewed else ""}.'
+        f"{' Requests and stages are those stored at ingest: the rules of the budget do not show here.' if by_own_rules else ''}</p>"
     )
 
 
