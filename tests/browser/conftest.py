@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, sync_playwright
 
 from tests.waiting import until
 
@@ -79,8 +79,20 @@ def served(workspace: Path) -> Iterator[str]:
 @contextmanager
 def opened(browser: Browser, server: str) -> Iterator[Page]:
     """A page of a person of their own; nothing may go wrong on it, and it may ask nobody but the server."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=server)
-    page = context.new_page()
+    context = person(browser, server)
+    with watched(context.new_page(), server) as page:
+        yield page
+    context.close()
+
+
+def person(browser: Browser, server: str) -> BrowserContext:
+    """Somebody with a browser of their own."""
+    return browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=server)
+
+
+@contextmanager
+def watched(page: Page, server: str) -> Iterator[Page]:
+    """Nothing may go wrong on the page, and it may ask nobody but the server."""
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
     page.on("console", lambda message: wrong.append(message.text) if _is_error(message) else None)
@@ -91,7 +103,7 @@ def opened(browser: Browser, server: str) -> Iterator[Page]:
     yield page
     assert page.locator("[data-testid=stException]").count() == 0
     assert wrong == []
-    context.close()
+    page.close()
 
 
 def upload_and_open(page: Page, dump: Path, wait: float = 60_000) -> None:
@@ -137,7 +149,16 @@ def _is_error(message: ConsoleMessage) -> bool:
     return message.type == "error" and "_stcore/" not in (message.location or {}).get("url", "")
 
 
+@pytest.fixture(scope="session")
+def visitor(browser: Browser, server: str) -> Iterator[BrowserContext]:
+    """Whose browser has the program's scripts from one test to the next, which it would take seconds to read anew."""
+    context = person(browser, server)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    with opened(browser, server) as page:
+def page(visitor: BrowserContext, server: str) -> Iterator[Page]:
+    """A page that was never used: sessions belong to pages."""
+    with watched(visitor.new_page(), server) as page:
         yield page
