@@ -30,6 +30,7 @@ from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 from numba.extending import models, register_model, typeof_impl
 
+from overbudget.kernels.cache_folder import cache_folder
 from overbudget.kernels.compiling import on_compile, on_compiled, on_unkept
 
 UNUSED_SECONDS = 30 * 24 * 3600
@@ -42,15 +43,6 @@ lock = global_compiler_lock
 
 # The files of the machine code that this process has used or made.
 used_files: set[Path] = set()
-
-
-def cache_folder() -> Path:
-    """Where machine code is cached: OVERBUDGET_CACHE_DIR, or overbudget/ in the user's cache folder."""
-    if given := os.environ.get("OVERBUDGET_CACHE_DIR"):
-        return Path(given)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "overbudget"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "overbudget"
 
 
 def dispatcher(function: Callable[..., Any], signature: str | None, options: dict[str, Any]) -> Any:

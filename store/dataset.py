@@ -15,12 +15,13 @@ from pathlib import Path
 
 import duckdb
 
+from overbudget.store.empty import put_empty
 from overbudget.store.errors import OverbudgetError
 from overbudget.store.limits import limit
 from overbudget.store.lock import writing
 from overbudget.store.numbers import require_numbers
-from overbudget.store.relations import lay_out, require_no_macros, require_own
-from overbudget.store.versions import require_readable, write_versions
+from overbudget.store.relations import require_no_macros, require_own
+from overbudget.store.versions import require_readable
 
 BUILD_MEMORY = "350MB"  # what DuckDB may hold while a dataset is built; the rest spills to disk
 HEADERS = 3 << 12  # bytes of a DuckDB file before its first block
@@ -60,7 +61,9 @@ def build(path: Path, start_from: Path | None = None) -> Iterator[duckdb.DuckDBP
 
 def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
     with private_file(path) as part:
-        if start_from is not None:
+        if start_from is None:
+            put_empty(part)
+        else:
             shutil.copyfile(start_from, part)
         config = {
             "memory_limit": BUILD_MEMORY,
@@ -71,11 +74,6 @@ def _built(path: Path, start_from: Path | None) -> Iterator[duckdb.DuckDBPyConne
         }
         connection = duckdb.connect(str(part), config=config)
         try:
-            if start_from is None:
-                connection.execute("BEGIN")  # one commit, not one for each of two hundred comments
-                lay_out(connection)
-                write_versions(connection)
-                connection.execute("COMMIT")
             yield connection
             connection.execute("CHECKPOINT")
         finally:

@@ -4,7 +4,8 @@ import json
 import tempfile
 from pathlib import Path
 
-from overbudget.kernels.machine_code import cache_folder, key_of_sources, used_files
+from overbudget.kernels.cache_folder import cache_folder
+from overbudget.kernels.machine_code import key_of_sources, used_files
 
 ROOMS = ("kernels", "stages", "store", "ingest", "analysis", "sample_traces")
 OWN_RULES = '[stages.retrieval]\nmatch = [ { name = "retrieve*" } ]\n[request]\nmatch = { name = "POST /chat" }\n'
