@@ -10,7 +10,7 @@ PIP := --disable-pip-version-check --no-input
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs bench accuracy screenshots samples frameworks golden mutants torture notebook lint format lock dist clean browser port
+.PHONY: help run test faults docs bench accuracy screenshots samples frameworks golden mutants torture notebook lint format lock dist clean browser port
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,13 @@ run: port $(VENV)/.runtime ## Serve the dashboard on http://localhost:8501 with 
 browser: $(VENV)/.dev
 	@$(BIN)/python scripts/get_browser.py
 
-test: $(VENV)/.dev browser ## Run every test, those in a real browser included; ARGS="-k path" selects some
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+
+test: $(VENV)/.dev browser ## Run the tests, those in a real browser included; ARGS="-k path" selects some
+	$(PYTEST) -m "not faults" $(ARGS)
+
+faults: $(VENV)/.dev browser ## Run the tests in which disks fail and writers are killed at any write, and 500 MB are uploaded
+	$(PYTEST) -m faults $(ARGS)
 
 lint: $(VENV)/.dev ## Check format, lint, types and the workflows
 	$(BIN)/ruff format --check .

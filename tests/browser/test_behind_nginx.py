@@ -156,6 +156,7 @@ def padded(dump: Path, size: int) -> int:
     return spans
 
 
+@pytest.mark.faults
 def test_500_mb_are_uploaded_and_every_page_shows_them_below_the_path(
     people: dict[str, Page], front: Front, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from overbudget.store.errors import OverbudgetError
 from scripts.torture import faults
 
 pytestmark = [
+    pytest.mark.faults,
     pytest.mark.skipif(sys.platform != "linux", reason="a failing disk is preloaded on Linux alone"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="a failing disk is compiled"),
 ]
