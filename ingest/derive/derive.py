@@ -73,7 +73,9 @@ def _derive(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, adjust_
     their stages. Clock skew between services is taken out unless `adjust_clocks` is off. Everything happens in the
     caller's transaction; the spans must have been committed before it.
     """
-    if connection.execute("SELECT 1 FROM data.stages LIMIT 1").fetchone():  # derived before; a new dataset's are empty yet
+    if connection.execute(
+        "SELECT 1 FROM data.stages LIMIT 1"
+    ).fetchone():  # derived before; a new dataset's are empty yet
         for relation in reversed(DERIVED):
             connection.execute(f"DROP TABLE {relation}")
         for relation in DERIVED:
