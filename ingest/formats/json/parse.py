@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from overbudget.ingest.formats.json.depth import without_depths
 from overbudget.ingest.formats.json.lines import SHORTEST_SPAN
 from overbudget.ingest.report import FileReport
 
@@ -27,8 +28,9 @@ def parsed(line: bytes, report: FileReport) -> tuple[Any, int]:
     except orjson.JSONDecodeError as error:
         if len(line) < SHORTEST_SPAN:
             raise
+        shallow, deep = without_depths(line)
         try:
-            return _leniently(line, report), 0
+            return _leniently(shallow, report), deep
         except json.JSONDecodeError:
             raise
         except (ValueError, RecursionError):

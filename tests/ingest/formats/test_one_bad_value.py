@@ -18,7 +18,7 @@ DEEP = "@deep@"  # stands for a list of so many levels, which Python's own write
 WRONG: dict[str, Any] = {
     "a time after all that 64 bits hold": "9999-12-31T23:59:59Z", "a time before the year 1": "0001-01-01T00:00:00+23:59",
     "half of a character": "cut \ud83d", "a number of 41 digits beside NaN": {"a": 10**40, "b": float("nan")},
-    "300 levels": f"{DEEP}300", "an absurd double": 1e308, "a number of 400 digits": "9" * 400,
+    "300 levels": f"{DEEP}300", "1,500 levels": f"{DEEP}1500", "an absurd double": 1e308, "a number of 400 digits": "9" * 400,
     "an exponent without end": "1e999999999", "null": None, "text": "x", "a list": [5], "an object": {"a": 1},
 }  # fmt: skip
 
@@ -57,6 +57,7 @@ def test_a_wrong_value_at_any_place_of_a_span_costs_no_other(form: str, what: st
         ("a time after all that 64 bits hold", None),
         ("half of a character", "invalid_utf8"),
         ("300 levels", "unreadable_attribute"),
+        ("1,500 levels", "unreadable_attribute"),
         ("a number of 41 digits beside NaN", None),
     ],
 )
