@@ -125,6 +125,36 @@ def test_rows_of_clickhouse_in_lines_show_half_a_character_as_otlp_does(tmp_path
     assert {code: warning.count for code, warning in report.warnings.items()} == {"invalid_utf8": 1}
 
 
+HEAD = "name,span_kind,parent_id,start_time,end_time,status_code,context.span_id,context.trace_id,events"
+
+
+@pytest.mark.parametrize("levels", [60, 600, 900, 3_000, 100_000])
+def test_a_deep_column_of_a_row_in_csv_costs_itself(levels: int, tmp_path: Path) -> None:
+    rows = [
+        f'n{number},LLM,,2026-11-01 10:00:00+00:00,2026-11-01 10:00:01+00:00,OK,{number:016x},{1:032x},"{events}"'
+        for number, events in ((1, "[]"), (2, "[" * levels + "]" * levels), (3, "[]"))
+    ]
+    names, report = read("\n".join([HEAD, *rows]), tmp_path)
+    assert sorted(names) == ["n1", "n2", "n3"]
+    assert report.warnings.keys() <= {"unreadable_attribute"}
+    assert levels < 3_000 or report.warnings["unreadable_attribute"].count == 1
+
+
+@pytest.mark.parametrize("levels", [60, 600, 3_000, 100_000])
+def test_a_deep_attribute_on_javascripts_console_costs_itself(levels: int, tmp_path: Path) -> None:
+    spans = [
+        f"{{\n  resource: {{ attributes: {{ 'service.name': 's' }} }},\n  traceId: '{1:032x}',\n  name: 'n{number}',\n"
+        f"  id: '{number:016x}',\n  kind: 1,\n  timestamp: 1793527200000000,\n  duration: 5,\n"
+        f"  attributes: {{ 'k': {'[' * deep + ']' * deep} }},\n  status: {{ code: 0 }},\n  events: [],\n  links: []\n}}"
+        for number, deep in ((1, 1), (2, levels), (3, 1))
+    ]
+    names, report = read("\n".join(spans), tmp_path)
+    assert sorted(names) == ["n1", "n2", "n3"]
+    assert {code: warning.count for code, warning in report.warnings.items()} == (
+        {} if levels == 60 else {"unreadable_attribute": 1}
+    )
+
+
 def test_a_time_is_told_without_counting_to_it() -> None:
     assert ns_of("1e999999999") == 2**63 - 1
     assert ns_of("-1e999999999") == -(2**63)
