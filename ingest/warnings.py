@@ -81,7 +81,7 @@ WARNINGS: dict[str, Meaning] = {
         "",
     ),
     "unknown_enum": Meaning("Numbers for kind or status code that OTLP does not define; they are kept as text.", ""),
-    "unreadable_attribute": Meaning("Attributes whose value cannot be read; it is left empty.", "Fix the exporter that writes them."),
+    "unreadable_attribute": Meaning("Attributes whose value cannot be read; it is left empty, and so is what is nested too deep in a value.", "Fix the exporter that writes them."),
     "unreadable_event": Meaning("Events of spans that cannot be read; they are left out, their spans kept.", "Fix the exporter that writes them."),
     "unreadable_link": Meaning("Links of spans that cannot be read; they are left out, their spans kept.", "Fix the exporter that writes them."),
     "unreadable_record": Meaning("Records that are not OTLP; they are left out.", "Look at the example: is the dump mixed with other output?"),

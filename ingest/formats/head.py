@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from overbudget.ingest.formats.json.depth import without_depths
+
 SEVERAL = 20  # records to look at
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]')
 _CLOSING = {"{": "}", "[": "]"}
@@ -18,7 +20,8 @@ def first_records(text: bytes) -> Iterator[Any]:
     if len(lines) > 1 and _whole(lines[0]) is not None:
         yield from (found for line in lines[:SEVERAL] if (found := _whole(line)) is not None)
         return
-    rest, decoder = text.decode("utf-8", "replace"), json.JSONDecoder()
+    shallow, _ = without_depths(text)  # or the end of the first document could not be told
+    rest, decoder = shallow.decode("utf-8", "replace"), json.JSONDecoder()
     for _ in range(SEVERAL):
         rest = rest.lstrip("[], \r\n\t")
         if not rest:

@@ -7,9 +7,14 @@ from typing import Any
 import orjson
 
 from overbudget.ingest.formats.catalogue import OTLP, RESOURCE_SPANS, SPANS, Format, format_of, refusal
+from overbudget.ingest.formats.json.depth import DEEPEST, LEFT_OUT
+from overbudget.ingest.formats.json.parse import parsed
+from overbudget.ingest.formats.writable import writable
 from overbudget.ingest.report import FileReport
 
 Record = dict[str, Any]
+_AROUND = 20  # levels that OTLP has around a value
+_UNTRANSLATABLE = (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError, RecursionError)
 
 
 def wrapped(piece: bytes, form: Format) -> bytes | None:
@@ -32,11 +37,17 @@ def translated(piece: bytes, form: Format, report: FileReport) -> bytes:
         if not line.lstrip().startswith(b"{"):
             out += [line] if line.strip() else []  # no record of any format
             continue
-        record = _parsed(line)
+        told, deep = FileReport(report.source), 0
+        try:
+            record, deep = parsed(line, told)
+        except json.JSONDecodeError:
+            record = None
         found = form if isinstance(record, dict) and form.is_one and form.is_one(record) else format_of(record)
         if found is None or found is OTLP or found.resource_spans is None:
             out.append(line)
         else:
+            report.absorb(told)
+            warn_of_depths(record, deep, report)
             by_format.setdefault(found.name, (found, []))[1].append(record)
     for found, records in by_format.values():
         out += lines_of(found, records, report)
@@ -54,25 +65,33 @@ def resource_spans_of(record: Record, report: FileReport) -> Iterable[list[Recor
         yield [one for line in lines_of(form, [record], report) for one in orjson.loads(line)["resourceSpans"]]
 
 
-def _parsed(line: bytes) -> Any:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(line, strict=False)  # absurd numbers
-        except (ValueError, RecursionError):
-            return None
+def warn_of_depths(record: Any, deep: int, report: FileReport) -> None:
+    """Report `deep` values that were left out of a document, where no other reader sees that its attribute is nested too deep."""
+    form = format_of(record) if deep else None
+    if form is not None and form.resource_spans is not None and form is not RESOURCE_SPANS:
+        report.warn("unreadable_attribute", LEFT_OUT, deep)
 
 
-def lines_of(form: Format, records: list[Record], report: FileReport) -> Iterable[bytes]:
-    """Records of one format as one OTLP/JSON document; if a record cannot be translated, one document for each of the others."""
+def lines_of(form: Format, records: list[Record], report: FileReport) -> list[bytes]:
+    """Records of one format as one OTLP/JSON document. Values that JSON cannot hold are replaced and reported; if a record
+    cannot be translated all the same, one document for each of the others.
+    """
     assert form.resource_spans is not None
     try:
         return [orjson.dumps({"resourceSpans": form.resource_spans(records)})]
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError, RecursionError) as error:
+    except _UNTRANSLATABLE:
+        told = FileReport(report.source)
+    try:
+        found = form.resource_spans([writable(record, told) for record in records])
+        line = orjson.dumps(writable({"resourceSpans": found}, told, DEEPEST + _AROUND))
+    except _UNTRANSLATABLE as error:
         if len(records) == 1:
             report.warn(
                 "unreadable_record", f"a record of {form.name} with a value that is none ({type(error).__name__})"
             )
             return []
-    return [line for record in records for line in lines_of(form, [record], report)]
+        return [line for record in records for line in lines_of(form, [record], report)]
+    if form is RESOURCE_SPANS:
+        told.take_back("unreadable_attribute", told.count_of("unreadable_attribute"))  # their reader reports them
+    report.absorb(told)
+    return [line]

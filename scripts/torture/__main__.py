@@ -13,15 +13,16 @@ from scripts.torture.bombs import exploded
 from scripts.torture.documents import json_readers, protobuf_readers
 from scripts.torture.faults import fault
 from scripts.torture.ingests import at_once, killed, spoilt_dump
-from scripts.torture.shapes import wrong_shapes
+from scripts.torture.shapes import one_record, wrong_shapes
 from scripts.torture.uploads import uploaded
 
 MOST_MEMORY = 2 << 30  # bytes of this process: the readers and whole ingests run in it
 # What is done, and the share of the time that it gets.
 CASES: dict[str, tuple[Callable[[random.Random], str | None], float]] = {
-    "JSON: kernel against general reader": (json_readers, 0.2),
+    "JSON: kernel against general reader": (json_readers, 0.15),
     "protobuf: kernel against protobuf's decoder": (protobuf_readers, 0.15),
-    "wrong shapes of Jaeger, Zipkin, Tempo, OTLP": (wrong_shapes, 0.15),
+    "wrong shapes of Jaeger, Zipkin, Tempo, OTLP": (wrong_shapes, 0.1),
+    "wrong values within one record of any format": (one_record, 0.1),
     "whole ingests of spoilt dumps": (spoilt_dump, 0.1),
     "bombs of up to 10 GB": (exploded, 0.1),
     "a disk that fails, or a kill, at any write": (fault, 0.1),

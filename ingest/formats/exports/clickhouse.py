@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from overbudget.ingest.formats.exports.otlp import Grouped, Record, attributes, object_of, objects_of, rows_of, text
+from overbudget.ingest.formats.exports.otlp import Grouped, Record, attributes, object_of, objects_of, text
 from overbudget.ingest.formats.exports.times import ns_of
 from overbudget.kernels.otlp import CODE_NUMBERS, KIND_NUMBERS
 
@@ -19,7 +19,7 @@ def of_clickhouse(records: Iterable[Record]) -> list[Record]:
     """Resource spans of rows of `otel_traces`. It keeps no attributes of scopes and no flags."""
     grouped = Grouped()
     for record in records:
-        for row in rows_of(record):
+        for row in grouped.rows_of(record):
             resource = dict(object_of(row.get("ResourceAttributes")))
             if row.get("ServiceName"):
                 resource.setdefault("service.name", row["ServiceName"])
@@ -56,7 +56,7 @@ def _span(row: Record) -> Record:
 
 def _whole(value: Any) -> Any:
     """ClickHouse quotes 64-bit numbers, or not: output_format_json_quote_64bit_integers."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value
 
 
 def _lists(row: Record, nested: str, *names: str) -> Iterable[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from overbudget.ingest.formats.json.depth import without_depths
 from overbudget.ingest.report import FileReport
 
 CHUNK = 1 << 20
@@ -45,13 +46,13 @@ def json_lines(stream: BinaryIO, report: FileReport) -> Callable[[int], bytes]:
 
 def _documents(stream: BinaryIO, report: FileReport) -> Iterator[bytes]:
     for block in _blocks(stream, report):
-        text = as_json(block)
+        text = as_json(block).encode("utf-8", "replace")
         try:
-            json.loads(text)
+            json.loads(without_depths(text)[0])  # what is nested too deep is reported by what reads the line
         except ValueError as error:
             report.warn("unreadable_record", f"an object of console output that cannot be read: {error}")
         else:
-            yield text.encode("utf-8", "replace") + b"\n"
+            yield text + b"\n"
 
 
 def _blocks(stream: BinaryIO, report: FileReport) -> Iterator[str]:

@@ -16,11 +16,11 @@ from overbudget.ingest.formats.exports.otlp import (
     object_of,
     objects_of,
     only_one,
-    rows_of,
     text,
 )
 from overbudget.ingest.formats.exports.scores import evaluation
 from overbudget.ingest.formats.exports.times import ns_of
+from overbudget.kernels.columns import TOO_LATE
 from overbudget.kernels.text_ids import id_of_text
 
 TYPES = frozenset(
@@ -80,7 +80,10 @@ def is_trace(record: Record) -> bool:
 
 def is_langfuse(record: Record) -> bool:
     """A download (`trace` and `observations`), a trace or an observation of the API, or a page of these."""
-    if isinstance(record.get("observations"), list) and isinstance(record.get("trace"), dict):
+    inner = record.get("observations")
+    if isinstance(inner, list) and (
+        isinstance(record.get("trace"), dict) or any(map(is_observation, objects_of(inner)[:3]))
+    ):
         return True
     if isinstance(record.get("data"), list):
         return any(is_trace(one) or is_observation(one) for one in objects_of(record["data"])[:3])
@@ -95,14 +98,15 @@ def of_langfuse(records: Iterable[Record]) -> list[Record]:
     """
     traces: dict[str, Record] = {}
     observations: dict[str, list[Record]] = {}
+    grouped = Grouped()
     for record in records:
-        for one in rows_of(record):
+        for one in grouped.rows_of(record):
             trace = object_of(one.get("trace")) or (one if is_trace(one) else {})
             if trace:
                 traces[text(trace.get("id"))] = {**trace, "scores": one.get("scores") or trace.get("scores")}
-            for inner in objects_of(one.get("observations")) if trace else (one,):
+            around = trace or isinstance(one.get("observations"), list)
+            for inner in grouped.spans_in(one.get("observations")) if around else (one,):
                 observations.setdefault(text(_get(inner, "traceId") or trace.get("id")), []).append(inner)
-    grouped = Grouped()
     for trace_id, found in observations.items():
         _add(trace_id, found, traces.get(trace_id, {}), grouped)
     return grouped.resource_spans()
@@ -132,7 +136,11 @@ def _add(trace_id: str, observations: list[Record], trace: Record, grouped: Grou
 def _around(trace_id: str, trace: Record, observations: list[Record]) -> Record:
     starts = [ns_of(_get(one, "startTime")) for one in observations]
     ends = [ns_of(_get(one, "endTime")) for one in observations]
-    times = [time for time in (*starts, *ends, ns_of(trace.get("timestamp"))) if isinstance(time, int)]
+    times = [
+        time
+        for time in (*starts, *ends, ns_of(trace.get("timestamp")))
+        if isinstance(time, int) and 0 < time < TOO_LATE  # others cannot be meant
+    ]
     return {
         "traceId": trace_id,
         "spanId": id_of_text(f"trace {trace_id}", 16)[0],

@@ -30,18 +30,18 @@ def of_langsmith(records: Iterable[Record]) -> list[Record]:
     """Resource spans of LangSmith's runs. Ids are UUIDs; there is no resource and no scope, only what `extra` tells."""
     grouped = Grouped()
     for record in records:
-        for top in objects_of(record["runs"]) if isinstance(record.get("runs"), list) else (record,):
-            for run, trace in _with_children(top, top.get("trace_id") or top.get("id")):
+        for top in grouped.rows_of(record, "runs"):
+            for run, trace in _with_children(top, top.get("trace_id") or top.get("id"), grouped):
                 grouped.add(_span(run, trace), _resource(run))
     return grouped.resource_spans()
 
 
-def _with_children(run: Record, trace: Any) -> Iterator[tuple[Record, Any]]:
+def _with_children(run: Record, trace: Any, grouped: Grouped) -> Iterator[tuple[Record, Any]]:
     waiting = [run]
     while waiting:
         one = waiting.pop()
         yield one, one.get("trace_id") or trace
-        for child in objects_of(one.get("child_runs")):
+        for child in grouped.spans_in(one.get("child_runs")):
             waiting.append({"parent_run_id": one.get("id"), **child})
 
 

@@ -13,7 +13,6 @@ from overbudget.ingest.formats.exports.otlp import (
     object_of,
     objects_of,
     only_one,
-    rows_of,
     text,
 )
 from overbudget.ingest.formats.exports.scores import evaluation
@@ -35,7 +34,7 @@ def of_mlflow(records: Iterable[Record]) -> list[Record]:
     """Resource spans of MLflow's traces. MLflow keeps no resource and no scope."""
     grouped = Grouped()
     for record in records:
-        for trace in rows_of(record, "traces"):
+        for trace in grouped.rows_of(record, "traces"):
             _add(trace, grouped)
     return grouped.resource_spans()
 
@@ -50,7 +49,7 @@ def _add(trace: Record, grouped: Grouped) -> None:
     # what the trace says of itself goes to its root span
     of_trace = {"session.id": told.get("mlflow.trace.session"), "user.id": told.get("mlflow.trace.user")}
     scores = [_score(one) for one in objects_of(info.get("assessments"))]
-    for one in objects_of(object_of(trace.get("data")).get("spans") or trace.get("spans")):
+    for one in grouped.spans_in(object_of(trace.get("data")).get("spans") or trace.get("spans")):
         context, status = object_of(one.get("context")), object_of(one.get("status"))
         parent = only_one((one.get("parent_span_id"), one.get("parent_id")))
         code = only_one((one.get("status_code"), status.get("code"), one.get("status")))

@@ -67,11 +67,6 @@ def objects_of(value: Any) -> list[Record]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def rows_of(record: Record, page: str = "data") -> list[Record]:
-    """The records of a page, which are in a list under `page`; the record itself where it is no page."""
-    return objects_of(record[page]) if isinstance(record.get(page), list) else [record]
-
-
 def events(given: Any, time: str, time_ns: Callable[[Any], Any]) -> list[Record]:
     """Events with plain attributes; `time_ns` reads what stands under `time`."""
     return [
@@ -90,7 +85,18 @@ class Grouped:
     def __init__(self) -> None:
         self._resources: dict[bytes, tuple[list[Record], dict[tuple[str, str], list[Record]]]] = {}
 
-    def add(self, span: Record, resource: Record, scope: str = "", version: str = "") -> None:
+    def spans_in(self, value: Any) -> list[Record]:
+        """The objects in a list of spans; what else stands in it becomes a span that the reader of OTLP rejects."""
+        for one in value if isinstance(value, list) else ():
+            if not isinstance(one, dict):
+                self.add(one, {})
+        return objects_of(value)
+
+    def rows_of(self, record: Record, page: str = "data") -> list[Record]:
+        """The records of a page, which are in a list under `page`; the record itself where it is no page."""
+        return self.spans_in(record[page]) if isinstance(record.get(page), list) else [record]
+
+    def add(self, span: Any, resource: Record, scope: str = "", version: str = "") -> None:
         """A span of OTLP/JSON; `resource` are the attributes of its resource as plain values."""
         key = orjson.dumps(resource, option=orjson.OPT_NON_STR_KEYS, default=str)
         if key not in self._resources:

@@ -16,7 +16,6 @@ from overbudget.ingest.formats.exports.otlp import (
     object_of,
     objects_of,
     only_one,
-    rows_of,
     text,
 )
 from overbudget.ingest.formats.exports.times import ns_of
@@ -34,15 +33,18 @@ def is_phoenix(record: Record) -> bool:
 
 def of_phoenix(records: Iterable[Record]) -> list[Record]:
     """Resource spans of Phoenix's spans. It keeps no resource and no scope."""
-    return of_openinference(one for record in records for one in _rows(record))
+    grouped = Grouped()
+    for record in records:
+        _add(_rows(record, grouped), grouped)
+    return grouped.resource_spans()
 
 
-def _rows(record: Record) -> Iterable[Record]:
+def _rows(record: Record, grouped: Grouped) -> Iterable[Record]:
     if isinstance(record.get("context.trace_id"), dict):  # a table, column by column
         for row in record["context.trace_id"]:
             yield {key: column.get(row) for key, column in record.items() if isinstance(column, dict)}
     else:
-        yield from rows_of(record)
+        yield from grouped.rows_of(record)
 
 
 def is_openinference(record: Record) -> bool:
@@ -60,6 +62,11 @@ def is_openinference(record: Record) -> bool:
 def of_openinference(records: Iterable[Record]) -> list[Record]:
     """Resource spans of OpenInference spans."""
     grouped = Grouped()
+    _add(records, grouped)
+    return grouped.resource_spans()
+
+
+def _add(records: Iterable[Record], grouped: Grouped) -> None:
     for record in records:
         context, status = object_of(record.get("context")), object_of(record.get("status"))
         given = _attributes(record)
@@ -100,7 +107,6 @@ def of_openinference(records: Iterable[Record]) -> list[Record]:
         resource = object_of(record.get("resource"))
         resource = flattened(object_of(resource.get("attributes")) or resource)
         grouped.add(span, resource, text(scope.get("name")), text(scope.get("version")))
-    return grouped.resource_spans()
 
 
 def _field(record: Record, context: Record, name: str) -> Any:

@@ -1,5 +1,6 @@
 """Times as other tools write them, in nanoseconds since the epoch."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -10,6 +11,7 @@ _ISO = re.compile(
     r"\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s*(Z|z|UTC|GMT|[+-]\d\d:?(?:\d\d)?)?(?: [+-]\d{4})?(?: UTC)?\s*"
 )
 SECOND = 10**9
+FIRST, LAST = -(2**63), 2**63 - 1
 # From which number on a time since the epoch cannot be in the unit before: 1e11 s is the year 5138.
 _UNITS = ((10**11, SECOND), (10**14, 10**6), (10**17, 10**3))
 
@@ -42,18 +44,26 @@ def start_and_end(start: Any, duration: Any, unit_ns: int) -> tuple[Any, Any]:
     """
     if not isinstance(start, int | float) or isinstance(start, bool):
         return start, None
-    if not isinstance(duration, int | float) or isinstance(duration, bool):
-        return round(start * unit_ns), None
-    return round(start * unit_ns), round((start + duration) * unit_ns)
+    if not math.isfinite(start):
+        return None, None
+    begun = within_64_bits(start * unit_ns)
+    if not isinstance(duration, int | float) or isinstance(duration, bool) or not math.isfinite(duration):
+        return begun, None
+    return begun, within_64_bits((start + duration) * unit_ns)
+
+
+def within_64_bits(ns: float | Decimal) -> int:
+    """A time in ns; one that cannot be meant is the first or the last that 64 bits hold, which no reader takes for a time."""
+    return LAST if ns >= LAST else FIRST if ns <= FIRST else round(ns)
 
 
 def _of_number(number: Decimal) -> Any:
     if not number.is_finite():
         return None
     for beyond, unit in _UNITS:
-        if abs(number) < beyond:
+        if number.copy_abs() < beyond:  # abs() would write out all zeros of 1e999999999
             return int(number * unit)
-    return int(number)
+    return within_64_bits(number)
 
 
 def ns_of_iso(text: str) -> int | None:
@@ -63,7 +73,7 @@ def ns_of_iso(text: str) -> int | None:
         return None
     day, clock, fraction, zone = match.groups()
     seconds = _seconds(day, clock, zone or "Z")
-    return None if seconds is None else seconds * SECOND + int((fraction or "0")[:9].ljust(9, "0"))
+    return None if seconds is None else within_64_bits(seconds * SECOND + int((fraction or "0")[:9].ljust(9, "0")))
 
 
 @lru_cache(4096)
@@ -72,8 +82,9 @@ def _seconds(day: str, clock: str, zone: str) -> int | None:
         moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=UTC)
     except ValueError:
         return None
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)  # a zone may lead out of the years that datetime has
     if zone[0] in "+-":
         digits = zone[1:].replace(":", "").ljust(4, "0")
         offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-        moment -= offset if zone[0] == "+" else -offset
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+        since -= offset if zone[0] == "+" else -offset
+    return since // timedelta(seconds=1)

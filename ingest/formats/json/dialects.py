@@ -5,16 +5,13 @@ APIs of Tempo and Jaeger return. Values become text here, as they are stored.
 """
 
 import json
-import math
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-
-import orjson
 
 from overbudget.ingest.formats.buffers import DOUBLE, EMPTY, TEXT
 from overbudget.ingest.formats.json.jaeger import spans_of_jaeger
 from overbudget.ingest.formats.json.lines import SHORTEST_SPAN, lines_with_objects, other_lines, why_no_object
+from overbudget.ingest.formats.json.parse import parsed
 from overbudget.ingest.formats.json.scanner import whole_part
 from overbudget.ingest.formats.json.values import (
     Unusable,
@@ -27,14 +24,13 @@ from overbudget.ingest.formats.json.values import (
     text_of,
 )
 from overbudget.ingest.formats.kernel_reader import OTHER_SIGNALS
-from overbudget.ingest.formats.translate import resource_spans_of
+from overbudget.ingest.formats.translate import resource_spans_of, warn_of_depths
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.otlp import CODE_NUMBERS, KIND_NUMBERS
 
 Record = dict[str, Any]
 Attribute = tuple[str, int, str]  # key, kind of value (see formats/buffers.py), text
 T = TypeVar("T")
-_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 _ENVELOPES = 4  # objects around the records that a query API may return, in one another
 
 _RESOURCE_SPANS = ("resourceSpans", "resource_spans", "batches")
@@ -85,44 +81,17 @@ def records(piece: bytes, report: FileReport, may_be_broken: bool = True) -> Ite
             )
             continue
         try:
-            record = _parsed(line, report)
-        except orjson.JSONDecodeError as error:
+            record, deep = parsed(line, report)
+        except json.JSONDecodeError as error:
             before = error.doc[: error.pos].encode("utf-8", "replace")
-            near = line[max(0, len(before) - 40) :][:80].decode("utf-8", "replace")
+            near = error.doc[max(0, error.pos - 40) :][:80]
             report.warn("unreadable_record", f"{error.msg} at character {error.pos} of a record, near {near}")
             for part in whole_part(before) if may_be_broken and len(line) >= SHORTEST_SPAN else ():
                 yield from records(part, report, may_be_broken=False)
             continue
+        warn_of_depths(record, deep, report)
         for found in _envelopes(record, report):
             yield [_resource_spans(one, report) for one in _around(found, report)]
-
-
-def _parsed(line: bytes, report: FileReport) -> Any:
-    """A JSON document. Numbers may be absurd (1e400, NaN, three hundred digits): only their span is refused, not the record.
-
-    Errors: orjson.JSONDecodeError where it is not JSON.
-    """
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        if len(line) < SHORTEST_SPAN:
-            raise
-        try:
-            return _leniently(line, report)
-        except (ValueError, RecursionError):
-            pass
-        raise
-
-
-def _leniently(line: bytes, report: FileReport) -> Any:
-    """A JSON document by Python's own parser. A lone surrogate, which could not be stored, becomes U+FFFD; an integer of more
-    digits than Python accepts becomes infinite. Errors: ValueError, RecursionError.
-    """
-    record = json.loads(line, strict=False, parse_int=lambda digits: int(digits) if len(digits) < 400 else math.inf)
-    text = json.dumps(record, ensure_ascii=False)
-    whole, halves = _HALF_CHARACTERS.subn("\ufffd", text)
-    report.warn("invalid_utf8", "half of a character, written as an escape; shown as U+FFFD", halves)
-    return json.loads(whole) if halves else record
 
 
 def _field(record: Record, camel: str, snake: str | None = None) -> Any:
@@ -165,7 +134,7 @@ def _envelopes(record: Any, report: FileReport, levels: int = _ENVELOPES) -> Ite
     elif _is_jaeger(record):
         traces = record["data"] if isinstance(record.get("data"), list) else [record]
         yield [resource for trace in traces if isinstance(trace, dict) for resource in spans_of_jaeger(trace, report)]
-    elif "trace" in record and not record["trace"]:  # an empty trace of Tempo's API
+    elif "trace" in record and not record["trace"] and "observations" not in record:  # an empty trace of Tempo's API
         yield []
     elif any(key in record for key in _OTHER):
         report.warn(*OTHER_SIGNALS)

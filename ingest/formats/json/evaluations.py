@@ -3,12 +3,12 @@
 Source: semantic conventions for generative AI, event `gen_ai.evaluation.result`, read 2026-11-25.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from overbudget.ingest.batch import Evaluation
+from overbudget.ingest.formats.json.parse import parsed
 from overbudget.ingest.formats.json.values import Unusable, identifier, instant, plain_of, text_of
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.columns import TOO_LATE
@@ -28,8 +28,8 @@ def evaluations_of(piece: bytes, report: FileReport) -> tuple[list[Evaluation], 
         if MARK not in line:
             continue
         try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            record, _ = parsed(line, FileReport(report.source))
+        except json.JSONDecodeError:
             continue  # is reported where spans are read
         if not isinstance(record, dict):
             continue

@@ -14,6 +14,7 @@ from overbudget.ingest.report import FileReport
 
 PIECE = 16 << 20  # bytes
 LONGEST_LINE = 64 << 20  # bytes; a longer one is cut as any other large document
+_MARKED = b"\n" + codecs.BOM_UTF8
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -24,7 +25,7 @@ def pieces(stream: BinaryIO, report: FileReport) -> Iterator[list[bytes]]:
     Text that is not JSON is reported as `unreadable_record`, a last document without an end as `cut_off`; the readable part
     of it comes as a piece. UTF-16 is recognised by its byte-order mark.
     """
-    source = _decoded(stream)
+    source = _without_marks(_decoded(stream))
     head = next(source, b"")
     if _starts_with_a_line(head):
         yield from _lines(head, source, report)
@@ -58,6 +59,21 @@ def _decoded(stream: BinaryIO) -> Iterator[bytes]:
     while chunk:
         yield chunk[:1] if _is_filling(chunk) else chunk
         chunk = stream.read(PIECE)
+
+
+def _without_marks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Text without the byte-order marks at the beginnings of lines, which are those of files that were joined. No text of JSON
+    has a line break in it; marks elsewhere may be content, and are left to what tells documents apart.
+    """
+    kept = b""
+    for chunk in chunks:
+        data = kept + chunk if kept else chunk
+        begun = next((size for size in (3, 2, 1) if data.endswith(_MARKED[:size])), 0)
+        data, kept = (data[:-begun], data[-begun:]) if begun else (data, b"")
+        if data:
+            yield data.replace(_MARKED, b"\n") if _MARKED in data else data
+    if kept:
+        yield kept
 
 
 def _is_filling(chunk: bytes) -> bool:

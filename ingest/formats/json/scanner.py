@@ -1,5 +1,6 @@
 """Find documents in JSON text that is not JSON lines, and cut those that are too large to hold."""
 
+import codecs
 import itertools
 import re
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ _NEEDS_RESOURCE = _CUTTABLE[3:]
 
 DEPTH, IN_STRING, ESCAPED, REACHED, GARBAGE, BROKEN_OFF = range(6)  # indices into the scan's state
 _QUOTE, _BACKSLASH, _COMMA, _NEWLINE = (ord(c) for c in '"\\,\n')
+_MARK = (0xEF, 0xBB, 0xBF)  # the bytes of a byte-order mark
 _BRACE, _BRACE_END, _BRACKET, _BRACKET_END = (ord(c) for c in "{}[]")
 
 
@@ -102,7 +104,7 @@ def _scan(data, state, opened, kind, closed, documents):
             else:
                 depth -= 1
                 found += _close(c, i, depth, opened, kind, closed, documents[found])
-        elif depth == 0 and c > 32 and c != _COMMA:
+        elif depth == 0 and c > 32 and c != _COMMA and c not in _MARK:
             _note_garbage(i, state)
         i += 1
     state[DEPTH], state[IN_STRING], state[ESCAPED], state[REACHED] = depth, in_string, escaped, i
@@ -163,7 +165,7 @@ class Scanner:
     def end(self) -> Iterator[bytes]:
         """The readable part of a document that never ends."""
         rest = bytes(self._buffer).strip()
-        if not rest.strip(b"[], \r\n\t"):
+        if not rest.strip(b"[], \r\n\t" + codecs.BOM_UTF8):
             return
         self._report.warn("cut_off", f"the last document ends early, after: …{rest[-60:].decode('utf-8', 'replace')}")
         whole = list(self.saved())  # unmatched brackets hide where it breaks: then a parser must find it

@@ -27,11 +27,22 @@ _WHOLE = re.compile(r"-?\d+\.0")
 def batches_of_rows(rows: list[dict[str, Any]], form: Format, report: FileReport) -> Iterator[SpanBatch]:
     """The spans of rows as Python values."""
     for start in range(0, len(rows), AT_ONCE):
-        plain = [{key: _plain(key, value) for key, value in row.items()} for row in rows[start : start + AT_ONCE]]
+        plain = [
+            {key: _readable(key, value, report) for key, value in row.items()} for row in rows[start : start + AT_ONCE]
+        ]
         found = [
             record for line in lines_of(form, plain, report) for record in records(line.replace(b"\n", b" "), report)
         ]
         yield batch_of_columns(columns_of(one for record in found for one in record), report)
+
+
+def _readable(key: str, value: Any, report: FileReport) -> Any:
+    """A value of a table as JSON has it; null, and reported, where it is nested deeper than Python follows."""
+    try:
+        return _plain(key, value)
+    except RecursionError:
+        report.warn("unreadable_attribute", f"{key}: lists and maps nested too deep")
+        return None
 
 
 def _plain(key: str, value: Any) -> Any:
@@ -59,16 +70,20 @@ def read_csv(stream: BinaryIO, form: Format, report: FileReport) -> Iterator[Spa
     lines = csv.DictReader(io.TextIOWrapper(io.BufferedReader(_Readable(stream)), "utf-8-sig", "replace", newline=""))
     try:
         while rows := list(islice(lines, AT_ONCE)):
-            yield from batches_of_rows([_typed(row) for row in rows], form, report)
+            yield from batches_of_rows([_typed(row, report) for row in rows], form, report)
     except csv.Error as error:
         raise OverbudgetError(f"{report.source} cannot be read as CSV: {error}.") from error
 
 
-def _typed(row: dict[Any, Any]) -> dict[str, Any]:
-    return {key: _value(key, value) for key, value in row.items() if isinstance(key, str) and value not in (None, "")}
+def _typed(row: dict[Any, Any], report: FileReport | None = None) -> dict[str, Any]:
+    return {
+        key: _value(key, value, report)
+        for key, value in row.items()
+        if isinstance(key, str) and value not in (None, "")
+    }
 
 
-def _value(key: str, text: Any) -> Any:
+def _value(key: str, text: Any, report: FileReport | None) -> Any:
     if isinstance(text, str) and _WHOLE.fullmatch(text) and "token" in key:
         return int(text[:-2])
     if isinstance(text, str) and text[:1] in "[{" and key in ("events", "links", "context", "attributes", "status"):
@@ -79,6 +94,8 @@ def _value(key: str, text: Any) -> Any:
         try:
             return ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
+            if report is not None:
+                report.warn("unreadable_attribute", f"{key}: neither JSON nor Python: {text[:40]}")
             return None
     return text
 
