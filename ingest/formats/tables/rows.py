@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -40,6 +41,8 @@ def _plain(key: str, value: Any) -> Any:
         if value != value:  # a gap
             return None
         return int(value) if value.is_integer() and "token" in key else value
+    if isinstance(value, Decimal):
+        return int(value) if int(value) == value else float(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes):

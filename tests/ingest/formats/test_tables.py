@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -133,6 +134,26 @@ def test_spans_that_stand_for_missing_parents_are_not_taken_for_spans(tmp_path: 
 def test_a_whole_export_folder_is_its_spans_once(tmp_path: Path) -> None:
     result = ingest([own_export(tmp_path).parent], tmp_path / "d.duckdb")
     assert result.spans == 8
+
+
+def test_counts_in_decimals_are_counts(tmp_path: Path) -> None:
+    rows = phoenix_frame().head(2)
+    table = pa.Table.from_pandas(
+        rows.drop(columns=[name for name in rows.columns if "token" in name]), preserve_index=False
+    )
+    for name, counts in (("prompt", pa.decimal128(10, 0)), ("completion", pa.decimal128(10, 2))):
+        table = table.append_column(f"attributes.llm.token_count.{name}", pa.array([Decimal(7), Decimal(8)], counts))
+    table = table.append_column("attributes.llm.model_name", pa.array(["m", "m"]))
+    pq.write_table(
+        table.set_column(table.schema.get_field_index("span_kind"), "span_kind", pa.array(["LLM"] * 2)),
+        tmp_path / "x.parquet",
+    )
+    result = ingest([tmp_path / "x.parquet"], tmp_path / "d.duckdb")
+    assert "unusable_number" not in result.files[0].warnings
+    found = (
+        open_dataset(tmp_path / "d.duckdb").execute("SELECT input_tokens, output_tokens FROM model_calls").fetchall()
+    )
+    assert sorted(found) == [(7, 7), (8, 8)]
 
 
 @pytest.mark.parametrize(
