@@ -51,9 +51,14 @@ def _of_number(number: Decimal) -> Any:
     if not number.is_finite():
         return None
     for beyond, unit in _UNITS:
-        if abs(number) < beyond:
-            return int(number * unit)
-    return int(number)
+        if number.copy_abs() < beyond:
+            return _held(number * unit)
+    return _held(number)
+
+
+def _held(number: Decimal | int) -> int:
+    """A time that 64 bits can hold: beyond them it is too late or too early anyway, and may have a billion digits."""
+    return int(max(-(2**63), min(number, 2**64 - 1)))
 
 
 def ns_of_iso(text: str) -> int | None:
@@ -63,7 +68,7 @@ def ns_of_iso(text: str) -> int | None:
         return None
     day, clock, fraction, zone = match.groups()
     seconds = _seconds(day, clock, zone or "Z")
-    return None if seconds is None else seconds * SECOND + int((fraction or "0")[:9].ljust(9, "0"))
+    return None if seconds is None else _held(seconds * SECOND + int((fraction or "0")[:9].ljust(9, "0")))
 
 
 @lru_cache(4096)

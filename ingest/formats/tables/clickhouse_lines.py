@@ -10,8 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from overbudget.ingest.batch import SpanBatch
+from overbudget.ingest.formats.tables.clickhouse import clickhouse_columns
 from overbudget.ingest.formats.tables.columns import batch_of
-from overbudget.ingest.formats.tables.parquet import clickhouse_columns
 from overbudget.ingest.report import FileReport
 
 _MAP, _MAPS, _TEXTS = "MAP(VARCHAR, VARCHAR)", "MAP(VARCHAR, VARCHAR)[]", "VARCHAR[]"
@@ -75,7 +75,7 @@ def batch_of_lines(piece: bytes, report: FileReport) -> SpanBatch | None:
         if connection.execute(_WHOLE).fetchall() != [(lines, True, True, True)]:
             return None
         rows = connection.sql("FROM rows_read").to_arrow_table()
-    return batch_of(clickhouse_columns(_one_batch(rows)), report)
+    return batch_of(clickhouse_columns(_one_batch(rows), report), report)
 
 
 def _one_batch(rows: pa.Table) -> pa.RecordBatch:
