@@ -62,7 +62,8 @@ def batch_of(table: SpanColumns, report: FileReport) -> SpanBatch:
         usable_ids(ids(column, rows, digits, report), digits, report)
         for column, digits in ((table.trace_id, 32), (table.span_id, 16), (table.parent_id, 16))
     )
-    resource_columns = [lists_of(table.resource, rows, report), _text(table.resource_url, rows, report)]
+    service = None if table.service is None else _text(table.service, rows, report)
+    resource_columns = [lists_of(table.resource, rows, report, service), _text(table.resource_url, rows, report)]
     resource, resources = _distinct(resource_columns)
     scope_columns = [
         _text(table.scope_name, rows, report),

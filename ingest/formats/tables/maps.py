@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from overbudget.ingest.formats.cleaning import attribute_lists
 from overbudget.ingest.formats.exports.otlp import Record, flattened, text
@@ -13,12 +14,16 @@ from overbudget.ingest.formats.tables.values import is_list, plain, texts, value
 from overbudget.ingest.report import FileReport
 from overbudget.kernels.columns import I32
 
+_SERVICE = "service.name"
 _Entries = tuple[I32, pa.StringArray, pa.StringArray]  # offsets, keys, values
 
 
-def lists_of(maps: pa.Array | pa.ChunkedArray | None, rows: int, report: FileReport) -> pa.ListArray:
-    """A column of attributes as attribute lists."""
-    offsets, names, values = cut_lists(*_entries(maps, rows, report), report)
+def lists_of(
+    maps: pa.Array | pa.ChunkedArray | None, rows: int, report: FileReport, service: pa.StringArray | None = None
+) -> pa.ListArray:
+    """A column of attributes as attribute lists. `service` is the service.name of each row that does not say it itself."""
+    entries = _entries(maps, rows, report)
+    offsets, names, values = cut_lists(*(entries if service is None else _with_service(entries, service)), report)
     lists, dropped = attribute_lists(offsets, names, pa.concat_arrays([cut_values(values, report)]))
     report.warn("repeated_key", "an attribute list names a key twice; the last one counts", dropped)
     return lists
@@ -37,6 +42,23 @@ def _entries(maps: pa.Array | pa.ChunkedArray | None, rows: int, report: FileRep
     keys, values = (array.keys, array.items) if pa.types.is_map(array.type) else array.values.flatten()
     keys, values = keys.slice(start, length), values.slice(start, length)
     return (offsets - start).astype(np.int32), texts(keys, report), texts(values, report)
+
+
+def _with_service(entries: _Entries, service: pa.StringArray) -> _Entries:
+    offsets, keys, values = entries
+    sizes = np.diff(offsets)
+    says = pc.fill_null(pc.equal(keys, _SERVICE), False).to_numpy(zero_copy_only=False)
+    lacking = np.array(pc.not_equal(service, "").to_numpy(zero_copy_only=False))
+    lacking[np.repeat(np.arange(len(sizes)), sizes)[says]] = False
+    if not lacking.any():
+        return entries
+    more = service.filter(pa.array(lacking))
+    order = pa.array(np.insert(np.arange(len(keys)), offsets[:-1][lacking], len(keys) + np.arange(len(more))))
+    return (
+        (offsets + np.concatenate([[0], np.cumsum(lacking)])).astype(np.int32),
+        pa.concat_arrays([keys, pa.array([_SERVICE] * len(more), pa.string())]).take(order),
+        pa.concat_arrays([values, more]).take(order),
+    )
 
 
 def _is_pairs(kind: pa.DataType) -> bool:

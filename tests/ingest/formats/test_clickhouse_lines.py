@@ -130,3 +130,31 @@ def test_attributes_are_bounded_as_in_every_format(tmp_path: Path, monkeypatch: 
     assert {"long_value", "many_attributes"} <= warnings
     assert [len(span[13]) for span in found["spans"]] == [3, 1]
     assert next(span for span in found["spans"] if len(span[13]) == 3)[13]["k0"].startswith("xxxxxxxx … [cut")
+
+
+@pytest.mark.parametrize(
+    ("resource", "service", "expected"),
+    [
+        ({"x": "y"}, "app", "app"),
+        ({}, "app", "app"),
+        ({"service.name": "own", "x": "y"}, "app", "own"),
+        ({"x": "y"}, "", "unknown_service"),
+    ],
+)
+def test_a_resource_without_service_name_is_of_the_service_of_its_row(
+    resource: dict[str, str], service: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = lines(
+        [row(1, ResourceAttributes={"service.name": "api"}), row(2, ResourceAttributes=resource, ServiceName=service)]
+    )
+    found, _, _ = stored(tmp_path / "columns.duckdb", data)
+    of_second = next(span for span in found["spans"] if span[1] == f"{3:016x}")
+    assert (of_second[6], of_second[14].get("x")) == (expected, resource.get("x"))
+    monkeypatch.setattr(clickhouse_lines, "batch_of_lines", lambda piece, report: None)
+    assert stored(tmp_path / "records.duckdb", data)[0] == found
+
+
+def test_rows_without_resources_are_of_the_service_of_their_row(tmp_path: Path) -> None:
+    rows = [{key: value for key, value in row(number).items() if key != "ResourceAttributes"} for number in (1, 2)]
+    found, _, warnings = stored(tmp_path / "d.duckdb", lines(rows))
+    assert ({span[6] for span in found["spans"]}, "no_service_name" in warnings) == ({"api"}, False)

@@ -242,3 +242,21 @@ def test_an_end_beyond_what_a_timestamp_holds_leaves_its_span(far: str | float) 
     batches, report = read(file_of(phoenix(end_time=pa.array([far] * 3))))
     assert [span["end_ns"] for span in spans_of(batches)] == [None] * 3
     assert told(report) == {"bad_time": 3}
+
+
+@pytest.mark.parametrize("changed", [
+    {"ResourceAttributes": None},
+    {"ResourceAttributes": pa.array([[("x", "y")]] * 3, TEXT_MAP)},
+    {"ResourceAttributes": pa.array([None, [], [("service.name", "app")]], TEXT_MAP)},
+    {"ResourceAttributes": None, "ServiceName": texts("app").dictionary_encode()},
+])  # fmt: skip
+def test_resources_of_clickhouse_are_of_the_service_of_their_row(changed: Columns) -> None:
+    batches, _ = read(file_of(clickhouse(**changed)))
+    for span in spans_of(batches):
+        resource = batches[0].resources["attributes"][span["resource"]].as_py()
+        assert {"key": "service.name", "value": "app"} in resource
+
+
+def test_a_row_without_any_service_has_none() -> None:
+    batches, _ = read(file_of(clickhouse(ResourceAttributes=None, ServiceName=pa.array([None, "", "app"]))))
+    assert sorted(map(len, batches[0].resources["attributes"].to_pylist())) == [0, 1]
