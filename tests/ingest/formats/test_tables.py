@@ -169,6 +169,19 @@ def test_a_parquet_file_without_spans_is_named(columns: dict[str, list[object]],
         ingest([tmp_path / "x.parquet"], tmp_path / "d.duckdb")
 
 
+@pytest.mark.parametrize("size", [200_000, 600_000])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_csv_with_a_long_prompt_among_its_first_rows_is_recognised(size: int, last: bool, tmp_path: Path) -> None:
+    """A prompt longer than csv reads in one field unless told, and one longer than what is looked at to recognise a file."""
+    frame = phoenix_frame().reset_index(drop=True)
+    frame.insert(
+        len(frame.columns) if last else 0, "attributes.input.value", ["p " * (size // 2)] + ["q"] * (len(frame) - 1)
+    )
+    frame.to_csv(tmp_path / "spans.csv", index=False)
+    result = ingest([tmp_path / "spans.csv"], tmp_path / "d.duckdb")
+    assert (result.files[0].format, result.spans) == ("Arize Phoenix, CSV", 8)
+
+
 def test_another_relation_of_an_export_leads_to_the_spans(tmp_path: Path) -> None:
     with pytest.raises(OverbudgetError, match=r"spans\.parquet beside it"):
         ingest([own_export(tmp_path).parent / "requests.parquet"], tmp_path / "d.duckdb")
