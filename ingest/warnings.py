@@ -25,7 +25,7 @@ WARNINGS: dict[str, Meaning] = {
         "Look for two exporters of one span, or for client and server sharing a span id.",
     ),
     "cut_off": Meaning("The dump ends in the middle of a record; everything before was read.", "Export it again, or accept the loss."),
-    "damaged": Meaning("The compressed data is damaged from some point on; everything before was read.", "Copy the file again."),
+    "damaged": Meaning("The compressed data is damaged from some point on; everything before was read. Of Parquet the damaged row groups are left out.", "Copy the file again."),
     "duplicate_span": Meaning("Spans that were sent twice; each is stored once.", ""),
     "enum_names": Meaning("Names where OTLP/JSON requires numbers (kind, status code); they were read.", ""),
     "evaluation_without_span": Meaning(
@@ -90,6 +90,7 @@ WARNINGS: dict[str, Meaning] = {
         "negative, or a time longer than the call. That number is left out.",
         "Fix the instrumentation that records it.",
     ),
+    "unreadable_value": Meaning("Values of a table that are not what their column is for, such as a negative count; they count as absent.", "Fix what writes the table."),
     "unreadable_span": Meaning("Spans with values of the wrong type; they are left out.", "Fix the exporter that writes them."),
 }  # fmt: skip
 

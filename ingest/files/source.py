@@ -145,7 +145,10 @@ def members(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = la
         with sys.stdin.buffer if dump.path == STDIN else open(dump.path, "rb") as file:
 
             def more(wanted: int) -> bytes:
-                data = file.read(wanted)
+                try:
+                    data = file.read(wanted)
+                except OSError as error:  # said here: who reads on writes the dataset, whose disk it is not
+                    raise _unreadable(dump, error) from error
                 unpacked.taken += len(data)
                 on_bytes(len(data))
                 return data
@@ -154,7 +157,11 @@ def members(dump: Dump, report: FileReport, on_bytes: Callable[[int], None] = la
                 Stream(more), os.path.basename(dump.path), (), report, file if dump.path != STDIN else None, unpacked
             )
     except OSError as error:
-        raise OverbudgetError(f"Cannot read {dump.path}: {error.strerror or error}.") from error
+        raise _unreadable(dump, error) from error
+
+
+def _unreadable(dump: Dump, error: OSError) -> OverbudgetError:
+    return OverbudgetError(f"Cannot read {dump.path}: {error.strerror or error}.")
 
 
 def _open(

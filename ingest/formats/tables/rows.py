@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -21,6 +22,7 @@ from overbudget.ingest.report import FileReport
 from overbudget.store.errors import OverbudgetError
 
 AT_ONCE = 20_000
+LONGEST_FIELD = 1 << 30
 _WHOLE = re.compile(r"-?\d+\.0")
 
 
@@ -51,6 +53,8 @@ def _plain(key: str, value: Any) -> Any:
         if value != value:  # a gap
             return None
         return int(value) if value.is_integer() and "token" in key else value
+    if isinstance(value, Decimal):
+        return int(value) if int(value) == value else float(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes):
@@ -66,7 +70,7 @@ def _plain(key: str, value: Any) -> Any:
 
 def read_csv(stream: BinaryIO, form: Format, report: FileReport) -> Iterator[SpanBatch]:
     """The spans of a CSV file with a head. Lists and objects stand in it as Python or JSON writes them."""
-    csv.field_size_limit(1 << 30)
+    csv.field_size_limit(LONGEST_FIELD)
     lines = csv.DictReader(io.TextIOWrapper(io.BufferedReader(_Readable(stream)), "utf-8-sig", "replace", newline=""))
     try:
         while rows := list(islice(lines, AT_ONCE)):
@@ -116,10 +120,12 @@ class _Readable(io.RawIOBase):
 
 
 def rows_of_head(head: bytes) -> Iterable[dict[str, Any]]:
-    """The first rows of what may be CSV."""
+    """The first rows of what may be CSV, and one that is nothing but its head: a long text may have taken all there is of the first."""
+    csv.field_size_limit(LONGEST_FIELD)
     text = head.decode("utf-8-sig", "replace")
     try:
-        rows = list(islice(csv.DictReader(io.StringIO(text)), 3))
+        lines = csv.DictReader(io.StringIO(text, newline=""))
+        rows = list(islice(lines, 3))
     except csv.Error:
         return []
-    return [_typed(row) for row in rows]
+    return [*map(_typed, rows), dict.fromkeys(lines.fieldnames or (), "")]

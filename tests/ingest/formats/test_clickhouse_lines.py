@@ -2,6 +2,8 @@
 
 import json
 import random
+import resource
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +95,16 @@ def test_columns_give_what_records_give(seed: int, tmp_path: Path, monkeypatch: 
         lines([row(Timestamp="2026-09-21 14:13:20+02:00")]),
         lines([row(Timestamp=1_790_000_000)]),
         lines([row(Duration="soon")]),
+        lines([row(Duration="1.5")]),
         lines([row(SpanAttributes=["none"])]),
         lines([row(**{"Events.Name": ["one without a time"]})]),
         lines([row(**{"Events.Timestamp": ["noon"], "Events.Name": ["e"], "Events.Attributes": [{}]})]),
         lines([row(Events=[{"Timestamp": "2026-09-21 14:13:20", "Name": "e", "Attributes": {}}])]),
         b'{"TraceId": "1", ' + lines([row()])[1:40],
         b'{"resourceSpans": []}',
+        b"5",
+        b"[" + lines([row()]) + b"]",
+        lines([row()]) + b" " + lines([row()]),
         b'{"meta": [], "data": [' + lines([row()]) + b"]}",
     ],
 )  # fmt: skip
@@ -108,6 +114,32 @@ def test_what_is_not_as_the_table_has_it_is_left_to_the_records(odd: bytes) -> N
     report = FileReport("d")
     assert clickhouse_lines.batch_of_lines(whole + b"\n" + odd, report) is None
     assert report.warnings == {}
+
+
+def test_a_wrong_value_that_is_read_by_columns_gives_what_records_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = [None, 5, 1.5, True, "x", "", [], {}, [5], [None], {"a": 1}]
+    changed = [{column: value} for column in row() for value in wrong]
+    read = [one for one in changed if clickhouse_lines.batch_of_lines(lines([row(1, **one)]), FileReport("d"))]
+    assert len(read) > 100
+    data = lines([row(number, **one) for number, one in enumerate(read)])
+    by_columns = stored(tmp_path / "columns.duckdb", data)
+    monkeypatch.setattr(clickhouse_lines, "batch_of_lines", lambda piece, report: None)
+    assert stored(tmp_path / "records.duckdb", data) == by_columns
+
+
+def test_no_file_is_written_before_texts_are_redacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What --no-content withholds would stay on the disk of a process that is killed; a full one would end the reading."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # no byte goes into any file
+    try:
+        batch = clickhouse_lines.batch_of_lines(lines(anything(1) * 50), FileReport("d"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert batch is not None
+    assert batch.spans.num_rows == 3000
 
 
 def test_a_broken_row_costs_itself(tmp_path: Path) -> None:
@@ -130,3 +162,31 @@ def test_attributes_are_bounded_as_in_every_format(tmp_path: Path, monkeypatch: 
     assert {"long_value", "many_attributes"} <= warnings
     assert [len(span[13]) for span in found["spans"]] == [3, 1]
     assert next(span for span in found["spans"] if len(span[13]) == 3)[13]["k0"].startswith("xxxxxxxx … [cut")
+
+
+@pytest.mark.parametrize(
+    ("resource", "service", "expected"),
+    [
+        ({"x": "y"}, "app", "app"),
+        ({}, "app", "app"),
+        ({"service.name": "own", "x": "y"}, "app", "own"),
+        ({"x": "y"}, "", "unknown_service"),
+    ],
+)
+def test_a_resource_without_service_name_is_of_the_service_of_its_row(
+    resource: dict[str, str], service: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = lines(
+        [row(1, ResourceAttributes={"service.name": "api"}), row(2, ResourceAttributes=resource, ServiceName=service)]
+    )
+    found, _, _ = stored(tmp_path / "columns.duckdb", data)
+    of_second = next(span for span in found["spans"] if span[1] == f"{3:016x}")
+    assert (of_second[6], of_second[14].get("x")) == (expected, resource.get("x"))
+    monkeypatch.setattr(clickhouse_lines, "batch_of_lines", lambda piece, report: None)
+    assert stored(tmp_path / "records.duckdb", data)[0] == found
+
+
+def test_rows_without_resources_are_of_the_service_of_their_row(tmp_path: Path) -> None:
+    rows = [{key: value for key, value in row(number).items() if key != "ResourceAttributes"} for number in (1, 2)]
+    found, _, warnings = stored(tmp_path / "d.duckdb", lines(rows))
+    assert ({span[6] for span in found["spans"]}, "no_service_name" in warnings) == ({"api"}, False)

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -135,6 +136,26 @@ def test_a_whole_export_folder_is_its_spans_once(tmp_path: Path) -> None:
     assert result.spans == 8
 
 
+def test_counts_in_decimals_are_counts(tmp_path: Path) -> None:
+    rows = phoenix_frame().head(2)
+    table = pa.Table.from_pandas(
+        rows.drop(columns=[name for name in rows.columns if "token" in name]), preserve_index=False
+    )
+    for name, counts in (("prompt", pa.decimal128(10, 0)), ("completion", pa.decimal128(10, 2))):
+        table = table.append_column(f"attributes.llm.token_count.{name}", pa.array([Decimal(7), Decimal(8)], counts))
+    table = table.append_column("attributes.llm.model_name", pa.array(["m", "m"]))
+    pq.write_table(
+        table.set_column(table.schema.get_field_index("span_kind"), "span_kind", pa.array(["LLM"] * 2)),
+        tmp_path / "x.parquet",
+    )
+    result = ingest([tmp_path / "x.parquet"], tmp_path / "d.duckdb")
+    assert "unusable_number" not in result.files[0].warnings
+    found = (
+        open_dataset(tmp_path / "d.duckdb").execute("SELECT input_tokens, output_tokens FROM model_calls").fetchall()
+    )
+    assert sorted(found) == [(7, 7), (8, 8)]
+
+
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
@@ -146,6 +167,19 @@ def test_a_parquet_file_without_spans_is_named(columns: dict[str, list[object]],
     pq.write_table(pa.table(columns), tmp_path / "x.parquet")
     with pytest.raises(OverbudgetError, match=said):
         ingest([tmp_path / "x.parquet"], tmp_path / "d.duckdb")
+
+
+@pytest.mark.parametrize("size", [200_000, 600_000])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_csv_with_a_long_prompt_among_its_first_rows_is_recognised(size: int, last: bool, tmp_path: Path) -> None:
+    """A prompt longer than csv reads in one field unless told, and one longer than what is looked at to recognise a file."""
+    frame = phoenix_frame().reset_index(drop=True)
+    frame.insert(
+        len(frame.columns) if last else 0, "attributes.input.value", ["p " * (size // 2)] + ["q"] * (len(frame) - 1)
+    )
+    frame.to_csv(tmp_path / "spans.csv", index=False)
+    result = ingest([tmp_path / "spans.csv"], tmp_path / "d.duckdb")
+    assert (result.files[0].format, result.spans) == ("Arize Phoenix, CSV", 8)
 
 
 def test_another_relation_of_an_export_leads_to_the_spans(tmp_path: Path) -> None:
