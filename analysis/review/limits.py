@@ -1,14 +1,15 @@
-"""Limits (`max` in a budget) against what every single request took."""
+"""Limits (`max` in a budget) against what every single request, and every single model call, took."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from overbudget.analysis.budget.model import LIMIT, Budget
+from overbudget.analysis.budget.model import LIMIT, Budget, CallKind
 from overbudget.analysis.requests.table import RequestTable
 from overbudget.analysis.requests.taken import taken_ns
-from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
+from overbudget.analysis.review.measure import Measured
+from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, Verdict
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,27 @@ class LimitRow:
     requests: int
     exceeded: int
     longest_ns: int
+
+
+@dataclass(frozen=True)
+class CallLimitRow:
+    """A limit that no model call may exceed: on one figure of each call (`call_first_token` or `call_per_output_token`) of a
+    stage, or of the models that the pattern `of` names.
+
+    `exceeded` of the `calls` that record it take longer, `longest_ns` is the longest, None where none records it; `without`
+    calls do not record it. A single call is enough for `over`; else, where most record nothing, the limit is `unknown`:
+    those may be the slow ones.
+    """
+
+    kind: CallKind
+    of: str
+    figure: str
+    limit_ns: int
+    calls: int
+    exceeded: int
+    longest_ns: int | None
+    without: int
+    verdict: Verdict
 
 
 def limit_rows(table: RequestTable, budget: Budget) -> tuple[LimitRow, ...]:
@@ -54,3 +76,22 @@ def _limits(budget: Budget, routes: Mapping[str, Budget]) -> Iterator[tuple[str,
             caps = own.caps_on(stage)
             if LIMIT in caps and (route is None or caps != budget.caps_on(stage)):
                 yield stage, caps[LIMIT], route
+
+
+def call_limit_rows(measured: Measured, budget: Budget) -> tuple[CallLimitRow, ...]:
+    """Every limit of the budget on single model calls, against the calls of the measured requests."""
+    found = []
+    for (kind, of), figures in budget.call_caps().items():
+        for figure in (one for one, caps in figures.items() if LIMIT in caps):
+            limit_ns, told = figures[figure][LIMIT], measured.call_figure(kind, of, figure)
+            calls, exceeded = len(told.ns), int(np.count_nonzero(told.ns > limit_ns))
+            longest_ns = int(told.ns.max()) if calls else None
+            said = _verdict(exceeded, calls, told.without)
+            found.append(CallLimitRow(kind, of, figure, limit_ns, calls, exceeded, longest_ns, told.without, said))
+    return tuple(found)
+
+
+def _verdict(exceeded: int, known: int, without: int) -> Verdict:
+    if exceeded:
+        return "over"
+    return "within" if known and known >= without else "unknown"

@@ -13,8 +13,9 @@ from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 
 ROUTES = """
-first_token.p95 = "100ms"
-models."*".call_first_token.p95 = "100ms"
+first_token = { p95 = "100ms", max = "150ms" }
+models."*".call_first_token = { p95 = "100ms", max = "150ms" }
+models.unknown.call_per_output_token.max = "1s"
 stages.inference.call_per_output_token.p95 = "1ms"
 objective.within = 0.99
 [routes."POST /chat"]
