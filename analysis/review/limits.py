@@ -10,14 +10,17 @@ from overbudget.analysis.requests.table import RequestTable
 from overbudget.analysis.requests.taken import taken_ns
 from overbudget.analysis.review.measure import Measured
 from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, Verdict
+from overbudget.stages.names import part_of
 
 
 @dataclass(frozen=True)
 class LimitRow:
     """A limit that no request may exceed: on TOTAL, FIRST_TOKEN, a stage or a part of one; `route` None for all routes that
-    have none of their own. `exceeded` of the `requests` that have it take longer, `longest_ns` is the longest of all.
+    have none of their own. `exceeded` of the `requests` that have it take longer, `longest_ns` is the longest of all, None
+    where none has it; `without` requests do not record it.
 
-    It is a fact about these requests, not an estimate, so it needs no interval.
+    It is a fact about these requests, not an estimate, so it needs no interval: one is enough for `over`. Else, where no span or
+    less than half of the requests say how long it takes, it is `unknown`.
     """
 
     stage: str
@@ -25,7 +28,9 @@ class LimitRow:
     limit_ns: int
     requests: int
     exceeded: int
-    longest_ns: int
+    longest_ns: int | None
+    without: int
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,23 @@ def limit_rows(table: RequestTable, budget: Budget) -> tuple[LimitRow, ...]:
             for name, own in routes.items()
             if (name == route if route is not None else own.caps_on(stage) == budget.caps_on(stage))
         ]
+        if routes and not held:
+            continue  # every route here has a limit of its own
         rows = np.flatnonzero(np.isin(table.route.codes, [code[name] for name in held]))
         took = taken_ns(table, stage)[rows]
-        took = took[took >= 0] if stage in (TOTAL, FIRST_TOKEN) else took[took > 0]
-        if len(took):
-            exceeded = int(np.count_nonzero(took > limit_ns))
-            found.append(LimitRow(stage, route, limit_ns, len(took), exceeded, int(took.max())))
+        known = took[took >= 0]
+        has = known if stage in (TOTAL, FIRST_TOKEN) else known[known > 0]
+        exceeded, without = int(np.count_nonzero(has > limit_ns)), len(took) - len(known)
+        longest_ns = int(has.max()) if len(has) else None
+        said = _verdict(exceeded, len(known) if len(has) or _is_told(table, stage) else 0, without)
+        found.append(LimitRow(stage, route, limit_ns, len(has), exceeded, longest_ns, without, said))
     return tuple(found)
+
+
+def _is_told(table: RequestTable, stage: str) -> bool:
+    """Whether any span of the dataset shows how long a stage takes, so that a request without one takes none of it."""
+    whole = part_of(stage) or stage
+    return whole in table.stages and table.present[table.stages.index(whole)]
 
 
 def _limits(budget: Budget, routes: Mapping[str, Budget]) -> Iterator[tuple[str, int, str | None]]:

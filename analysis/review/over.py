@@ -37,7 +37,7 @@ def over(review: Review) -> list[Over]:
 def _exceeded(row: LimitRow) -> Over:
     figure = FIRST_TOKEN if row.stage == FIRST_TOKEN else None
     stage = TOTAL if figure else row.stage
-    return Over(stage, LIMIT, row.route, row.longest_ns, row.limit_ns, figure=figure, requests=row.exceeded)
+    return Over(stage, LIMIT, row.route, row.longest_ns or 0, row.limit_ns, figure=figure, requests=row.exceeded)
 
 
 def _calls_exceed(row: CallLimitRow) -> Over:
@@ -69,7 +69,8 @@ def _over(row: PercentileRow, route: str | None) -> Over:
     return Over(stage, row.percentile, route, row.latency_ns or 0, row.budget_ns or 0, row.failed, figure, model)
 
 
-def unjudged(review: Review) -> list[PercentileRow | CallLimitRow]:
+def unjudged(review: Review) -> list[PercentileRow | LimitRow | CallLimitRow]:
     """Every cap and limit that could not be judged, routes' own included."""
     rows = [row for _, row in every_row(review) if row.verdict == "unknown"]
-    return [*rows, *(row for row in review.call_limits if row.verdict == "unknown")]
+    limits: list[LimitRow | CallLimitRow] = [*review.limits, *review.call_limits]
+    return [*rows, *(row for row in limits if row.verdict == "unknown")]

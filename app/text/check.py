@@ -1,17 +1,19 @@
 """The outcome of a check in plain sentences."""
 
 from overbudget.analysis.common.durations import format_duration
-from overbudget.analysis.review.limits import CallLimitRow
+from overbudget.analysis.review.limits import CallLimitRow, LimitRow
 from overbudget.analysis.review.over import Over, every_row, unjudged
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, CallRow, PercentileRow
 from overbudget.app.text.blocks import Block, Points, Sentence
-from overbudget.app.text.first_token import figure_of, figure_of_calls, late_first_token, what_of
-from overbudget.app.text.limits import exceeded_text
+from overbudget.app.text.first_token import figure_of_calls, late_first_token, what_of
+from overbudget.app.text.limits import exceeded_text, limited
 from overbudget.app.text.notes import warned
 from overbudget.app.text.review import review_blocks
 from overbudget.app.text.why import all_slow, lately
 from overbudget.app.text.words import capital, count, percent, quoted, stage_name
+
+NO_SPAN = "no span says how long it takes"
 
 
 def check_blocks(review: Review, broken: list[Over], whole: bool = False) -> list[Block]:
@@ -57,11 +59,14 @@ def _capped(review: Review) -> list[PercentileRow]:
     return [row for _, row in every_row(review)]
 
 
-def _unsure(unsure: list[PercentileRow | CallLimitRow], asked: int) -> str:
+def _unsure(unsure: list[PercentileRow | LimitRow | CallLimitRow], asked: int) -> str:
     """How many caps, and why the first could not be judged."""
     row = unsure[0]
-    if isinstance(row, CallLimitRow):
-        what, why = f"the limit on {figure_of(row)}", _recorded(row.calls, row.without)
+    if isinstance(row, LimitRow | CallLimitRow):
+        known = row.calls if isinstance(row, CallLimitRow) else row.requests
+        of_stage = isinstance(row, LimitRow) and row.stage not in (TOTAL, FIRST_TOKEN)
+        why = NO_SPAN if of_stage and not row.without else _recorded(known, row.without)
+        what = f"the limit on {limited(row)}"
     else:
         what, why = f"p{row.percentile} of {what_of(row)}", _unknown(row)
     return f"{len(unsure)} of {count(asked, 'cap')} could not be judged ({what}: {why})."
@@ -76,7 +81,7 @@ def _unknown(row: PercentileRow) -> str:
         return f"{count(row.n, each)} that are too alike"
     if row.needs is not None:
         return f"{count(row.n, each)}, at least {row.needs:,} are needed"
-    return "no span says how long it takes"
+    return NO_SPAN
 
 
 def _recorded(n: int, without: int) -> str:

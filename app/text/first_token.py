@@ -6,7 +6,7 @@ from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.first_token import FirstTokenCause
 from overbudget.analysis.review.limits import CallLimitRow
 from overbudget.analysis.review.result import Review
-from overbudget.analysis.review.rows import CallRow, FirstTokenRow, PercentileRow, StageRow
+from overbudget.analysis.review.rows import FIRST_TOKEN, CallRow, FirstTokenRow, PercentileRow, StageRow
 from overbudget.app.text.words import count, quoted, stage_name
 
 FIGURES = {"call_first_token": "the time to the first token", "call_per_output_token": "the time per output token"}
@@ -70,13 +70,16 @@ def token_notes(review: Review) -> list[str]:
 
 
 def _of_requests(review: Review) -> list[str]:
-    row = next((row for row in review.first_token if row.budget_ns is not None), None)
+    limit = next((row for row in review.limits if row.stage == FIRST_TOKEN), None)
+    row = next((row for row in review.first_token if row.budget_ns is not None or limit is not None), None)
     if row is None or not row.without:
         return []
     if not row.n:
         return ["No request records a first token of its answer, so its cap cannot be judged."]
     of = count(row.n + row.without, "request")
-    return [f"First tokens are those of {row.n:,} of {of}; the others record none.{_unjudged(row)}"]
+    return [
+        f"First tokens are those of {row.n:,} of {of}; the others record none.{_unjudged(row, limit is not None and limit.exceeded > 0)}"
+    ]
 
 
 def _of_calls(review: Review) -> list[str]:

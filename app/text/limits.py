@@ -1,26 +1,33 @@
 """Limits that single requests or model calls exceed, in words."""
 
 from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.review.limits import CallLimitRow, LimitRow
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
 from overbudget.app.text.first_token import figure_of
-from overbudget.app.text.words import count, quoted
+from overbudget.app.text.words import count, quoted, stage_name
 
 
 def limit_sentences(review: Review) -> list[str]:
     """A sentence for each limit that is exceeded."""
-    names = {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}
     requests = [
-        exceeded_text(names.get(row.stage, row.stage), row.route, row.exceeded, row.limit_ns, row.longest_ns)
+        exceeded_text(limited(row), row.route, row.exceeded, row.limit_ns, row.longest_ns or 0)
         for row in review.limits
         if row.exceeded
     ]
     calls = [
-        exceeded_text(figure_of(row), None, row.exceeded, row.limit_ns, row.longest_ns or 0, "call")
+        exceeded_text(limited(row), None, row.exceeded, row.limit_ns, row.longest_ns or 0, "call")
         for row in review.call_limits
         if row.exceeded
     ]
     return [*requests, *calls]
+
+
+def limited(row: LimitRow | CallLimitRow) -> str:
+    """What a limit is on, within a sentence."""
+    if isinstance(row, CallLimitRow):
+        return figure_of(row)
+    return {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}.get(row.stage, stage_name(row.stage))
 
 
 def exceeded_text(

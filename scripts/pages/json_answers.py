@@ -60,7 +60,7 @@ def read_answers(folder: Path) -> Answers:
     (folder / "lost.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _with_an_orphan()}]}]}))
     ingest([folder / "lost.json"], lost)
     half, halves = folder / "half.toml", folder / "halves.duckdb"
-    half.write_text('[budget]\np95 = "700ms"\n')
+    half.write_text('[budget]\np95 = "700ms"\n[first_token]\nmax = "1s"\n')  # which no request here records
     (folder / "halves.json").write_text(json.dumps({"resourceSpans": _of_two_versions(_in_two_halves())}))
     ingest([folder / "halves.json"], halves)
     asked = folder / "asked.duckdb"
