@@ -95,10 +95,9 @@ class Budget:
         """The parts of the budget that change which times are measured (caps do not). Hashable: a key for caches."""
         return self.rules, self.request_match, self.background, self.good
 
-    def has_caps(self) -> bool:
-        """Whether anything is capped for requests of any route."""
-        of_calls = (caps for calls in self.call_caps().values() for caps in calls.values())
-        return any((self.caps, self.first_token, *(stage.caps for stage in self.stages.values()), *of_calls))
+    def capped(self) -> tuple[str, ...]:
+        """What is capped of requests of any route: TOTAL, FIRST_TOKEN, stages and parts of them; not what is of single calls."""
+        return tuple(what for what in (TOTAL, FIRST_TOKEN, *self.stages) if self.caps_on(what))
 
     def own_of(self, route: str) -> RouteBudget | None:
         """What the budget says about `route` alone; it may name the route with an id that is masked in the data."""

@@ -378,6 +378,8 @@ MEANINGS = {
     "goodput_ci_low": "Lower end of its 95 % interval",
     "goodput_ci_high": "Upper end of its 95 % interval",
     "goodput_requests": "How many finished so under that load",
+    "load.goodput_caps": "What the requests in goodput kept the cap at p95 on: total, first_token, stages and parts of them; empty "
+    "where the budget caps none of these, but single model calls at most",
     "load.goodput_peaks_at": "Requests in flight at which goodput peaks; null unless it certainly falls with more",
     "load.judged": "Whether goodness is recorded",
     "whatif.doubts": "What the replay cannot know; with doubts and no bound, nothing can be proved",
@@ -412,7 +414,8 @@ MEANINGS = {
     "bins.stages": "Mean time of each stage under this load",
     "arrivals.stages": "Mean time of each stage at this rate",
     "server": "Mean times that the inference server reports, in ns, by attribute key",
-    "goodput": "Requests per second that did not fail and met every cap; null without a budget",
+    "goodput": "Requests per second that did not fail, kept the caps at p95 on `goodput_caps` and are good where that is recorded; null "
+    "where nothing is capped of a request as a whole",
     "rate_window_ns": "The time before each request over which arrivals are counted, in ns",
     "first_to_grow": "The stage that grows at the lowest load; null where none does",
     "grows_at": "That load, in requests in flight; null where none grows",
