@@ -98,7 +98,7 @@ def call_lines(review: Review) -> list[Row]:
     for row in review.calls:
         found.setdefault((row.kind, row.of, row.figure), []).append(row)
     limit = {(row.kind, row.of, row.figure): row.limit_ns for row in review.call_limits}
-    names = {key: f"{key[1] if key[0] == 'stage' else quoted(key[1])}: {CALL_WORDS[key[2]]}" for key in found}
+    names = {key: f"{key[1] if key[0] == 'stage' else quoted(key[1])[1:-1]}: {CALL_WORDS[key[2]]}" for key in found}
     return [Row(names[key], caps_text(rows, limit.get(key)), _told_cells(rows)) for key, rows in found.items()]
 
 

@@ -65,6 +65,7 @@ def test_a_limit_beside_a_cap_is_judged_too_and_stands_in_the_table(tmp_path: Pa
 def test_a_limit_of_one_model_holds_for_its_calls_alone(tmp_path: Path) -> None:
     budget = "[models.'mist-*']\ncall_per_output_token = { max = '8ms' }"
     found = reviewed(tmp_path, budget, [call(10, per_token_ms=8)], [call(10, model="nix", per_token_ms=20)])
+    assert [line.label for line in call_lines(found)] == ["mist-*: per output token"]
     (row,) = found.call_limits
     assert (row.kind, row.of, row.calls, row.exceeded, row.longest_ns) == ("model", "mist-*", 1, 0, 8 * MS)
     assert check_sentences(found, over(found)) == ["Every cap is met."]
