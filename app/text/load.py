@@ -103,7 +103,7 @@ def goodput_table(found: Load) -> list[Block]:
     if not rows:
         return []
     return table(
-        f"Goodput: requests a second {good_requests(found)}", ["in flight", "of them", "a second", "p95"], rows
+        f"Goodput: requests a second {good_requests(found)}", ["in flight", "of them", "a second", "p95 latency"], rows
     )
 
 
