@@ -5,7 +5,7 @@ How caps are judged is in docs/reference/method.md, "Budgets and verdicts"; the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from overbudget.analysis.budget.objective import Objective
 from overbudget.stages.name_template import template
@@ -14,12 +14,13 @@ from overbudget.stages.redaction import Redaction
 from overbudget.stages.rules import Rule
 
 Caps = Mapping[int, int]  # percentile (or LIMIT) → ns
-LIMIT = 100  # the percentile of `max`: no request may exceed it
+LIMIT = 100  # the percentile of `max`: no request (in caps of calls, no call) may exceed it
 CALL_FIGURES = (
     "call_first_token",
     "call_per_output_token",
 )  # of each model call, from its start; of each token after the first
 CallCaps = Mapping[str, Caps]  # one of CALL_FIGURES → caps
+CallKind = Literal["stage", "model"]  # what the calls are of
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,9 @@ class Budget:
         """Whether its rules make other requests, or other stages, of a dataset than those stored in it."""
         return bool(self.rules or self.request_match or self.background)
 
-    def has_caps(self) -> bool:
-        """Whether anything is capped for requests of any route."""
-        of_calls = (caps for calls in self.call_caps().values() for caps in calls.values())
-        return any((self.caps, self.first_token, *(stage.caps for stage in self.stages.values()), *of_calls))
+    def capped(self) -> tuple[str, ...]:
+        """What is capped of requests of any route: TOTAL, FIRST_TOKEN, stages and parts of them; not what is of single calls."""
+        return tuple(what for what in (TOTAL, FIRST_TOKEN, *self.stages) if self.caps_on(what))
 
     def own_of(self, route: str) -> RouteBudget | None:
         """What the budget says about `route` alone; it may name the route with an id that is masked in the data."""
@@ -129,10 +129,11 @@ class Budget:
             return self.caps
         return self.first_token if what == FIRST_TOKEN else self.stage_caps(what)
 
-    def call_caps(self) -> dict[tuple[str, str], CallCaps]:
+    def call_caps(self) -> dict[tuple[CallKind, str], CallCaps]:
         """The caps of each model call: by ("stage", its name) or ("model", a pattern for its name)."""
-        stages = {("stage", name): stage.calls for name, stage in self.stages.items() if stage.calls}
-        return stages | {("model", name): calls for name, calls in self.models.items() if calls}
+        found: dict[tuple[CallKind, str], CallCaps] = {}
+        found |= {("stage", name): stage.calls for name, stage in self.stages.items() if stage.calls}
+        return found | {("model", name): calls for name, calls in self.models.items() if calls}
 
 
 def cap_name(percentile: int) -> str:

@@ -154,7 +154,8 @@ class _Reader:
             if caps[high] < caps[low]:
                 line = self.problems.lines.get((*path, cap_name(low)), "?")
                 above, below = cap_name(high), cap_name(low)
-                never = "no request may exceed it" if high == LIMIT else "a higher percentile is never faster"
+                each = "call" if path[-1] in CALL_FIGURES else "request"
+                never = f"no {each} may exceed it" if high == LIMIT else "a higher percentile is never faster"
                 self.problems.add(
                     (*path, above),
                     f"{above} = {duration_literal(caps[high])} is less than {below} = {duration_literal(caps[low])} in "

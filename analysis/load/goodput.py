@@ -8,13 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from overbudget.analysis.budget.caps import cap_of
+from overbudget.analysis.budget.caps import cap_of, held_to
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.probability import Z95
 from overbudget.analysis.requests.table import BAD, I64, RequestTable
 from overbudget.analysis.requests.taken import taken_ns
 from overbudget.kernels.span_tree import in_flight
-from overbudget.stages.names import FIRST_TOKEN, TOTAL
 from overbudget.stages.waits_for_person import Waits, not_waiting_in_flight
 
 Bool = npt.NDArray[np.bool_]
@@ -49,15 +48,23 @@ class Goodput:
     seconds: float
 
 
+def caps_kept(table: RequestTable, budget: Budget | None) -> tuple[str, ...]:
+    """What requests must keep the cap at p95 on to count: TOTAL, FIRST_TOKEN, stages and parts of them, of any route in `table`.
+    Empty where the budget caps nothing of these requests as a whole: caps of single model calls are not looked at."""
+    if budget is None or not held_to(budget, table.routes).capped():
+        return ()
+    return tuple(dict.fromkeys(what for route in table.routes for what in budget.for_route(route).capped()))
+
+
 def kept_all(table: RequestTable, budget: Budget) -> Bool:
     """Which requests did not fail, kept their caps at p95 (total, first token, stages and their parts, each route's own
     first), and are good as far as that is recorded. A first token or part that is not recorded keeps its cap."""
     kept = np.asarray(~table.failed & (table.good != BAD))
     for code, route in enumerate(table.route.names):
         here = np.flatnonzero(table.route.codes == code)
-        held_to = budget.for_route(route)
-        for what in (TOTAL, FIRST_TOKEN, *held_to.stages):
-            if cap := cap_of(held_to.caps_on(what)):
+        own = budget.for_route(route)
+        for what in own.capped():
+            if cap := cap_of(own.caps_on(what)):
                 kept[here] &= taken_ns(table, what)[here] <= cap.ns
     return kept
 

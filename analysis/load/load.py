@@ -12,7 +12,7 @@ from overbudget.analysis.budget.caps import total_cap
 from overbudget.analysis.budget.model import Budget
 from overbudget.analysis.common.percentiles import F64, I64, Quantile, quantiles
 from overbudget.analysis.common.probability import student_above
-from overbudget.analysis.load.goodput import Activity, Goodput, goodput_of, kept_all, peak_of
+from overbudget.analysis.load.goodput import Activity, Goodput, caps_kept, goodput_of, kept_all, peak_of
 from overbudget.analysis.requests.parts import occurring_parts, part_ns
 from overbudget.analysis.requests.read import read_requests, require_known
 from overbudget.analysis.requests.sampling import sampling_of
@@ -55,7 +55,7 @@ class Bin:
     stages: tuple[dict[str, Any], ...]
     server: dict[str, int]
     parts: tuple[dict[str, Any], ...] = ()
-    goodput: Goodput | None = None  # by requests in flight, with a budget
+    goodput: Goodput | None = None  # by requests in flight, where the budget caps requests
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,9 @@ class Load:
     budget_ns: int | None
     part_to_grow: str | None = None  # the part that most of its growth is
     goodput_peaks_at: int | None = None  # requests in flight; None unless it certainly falls with more
+    goodput_caps: tuple[
+        str, ...
+    ] = ()  # what the requests in goodput kept the cap at p95 on: total, first_token, stages
     judged: bool = False  # whether goodness is recorded, so that goodput has good answers alone
     sampled: str | None = None  # why there is no answer, where only some traces were kept
 
@@ -130,7 +133,8 @@ def load_of(
     cuts = [bin_.low for bin_ in bins]
     place = np.searchsorted(cuts[1:], others[rows], side="right")
     goodput: list[Goodput | None] = [None] * len(bins)
-    if budget is not None and budget.has_caps():
+    caps = caps_kept(table, budget)
+    if budget is not None and caps:
         counts = np.zeros(len(everyone), bool)
         counts[rows] = kept_all(table, budget)
         goodput = goodput_of(activity, counts, cuts)
@@ -147,6 +151,7 @@ def load_of(
         breaks_at=_from_here_on([bin_.verdict == "over" for bin_ in bins], bins),
         may_break_at=_from_here_on([_may_break(bin_, cap) for bin_ in bins], bins),
         budget_ns=cap,
+        goodput_caps=caps,
         judged=bool((table.good != UNKNOWN).any()),
         goodput_peaks_at=None if peak is None else int(bins[peak].low),
     )

@@ -13,7 +13,7 @@ from overbudget.analysis.common.percentiles import quantiles
 from overbudget.analysis.objective.error_budget import ErrorBudget, error_budget
 from overbudget.analysis.review.culprit import Blame, Case, blame, everything_slow, largest_unattributed
 from overbudget.analysis.review.good_answers import good_answers
-from overbudget.analysis.review.limits import limit_rows
+from overbudget.analysis.review.limits import call_limit_rows, limit_rows
 from overbudget.analysis.review.measure import BandMeans, Measured
 from overbudget.analysis.review.parts_over import PartsOver, parts_over
 from overbudget.analysis.review.result import (
@@ -74,6 +74,7 @@ def judge(measured: Measured, budget: Budget | None = None) -> Review:
         stages=stage_rows(measured, [*shown, *measured.parts], held_to, measured.stages, measured.parts),
         first_token=first_token_rows(measured, measured.first_token, held_to.first_token),
         calls=call_rows(measured, held_to),
+        call_limits=call_limit_rows(measured, held_to),
         first_token_causes=late_first_tokens(measured, held_to.first_token),
         breakdown=tuple(_breakdown(measured, held_to, p, shown) for p in measured.percentiles),
         typical=_mean_request(measured, measured.typical, shown),

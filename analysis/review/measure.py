@@ -6,6 +6,7 @@ Three steps, so that a page repeats only what a change affects: `read_evidence` 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from overbudget.analysis.causes.certainty import calls_more_often, calls_with_mo
 from overbudget.analysis.causes.spending import Cause
 from overbudget.analysis.causes.why import Why, explain
 from overbudget.analysis.common.bands import TYPICAL, Band, Ranking
-from overbudget.analysis.common.percentiles import F64, PERCENTILES, Quantile, Share, quantiles, share_of
+from overbudget.analysis.common.percentiles import F64, I64, PERCENTILES, Quantile, Share, quantiles, share_of
 from overbudget.analysis.consistency.conversations import Conversations
 from overbudget.analysis.deployments.deployments import Deployment, deployments
 from overbudget.analysis.health.lost_spans import compare_incomplete
@@ -73,6 +74,16 @@ class RouteMeasure:
     failed: Share | None = None
     first_token: Told | None = None  # of routes that the budget names
     parts: Mapping[str, Told] = field(default_factory=dict)
+
+
+class CallFigure(NamedTuple):
+    """A figure of the model calls that record it, in ns; the row of each one's request and its cluster; `without` calls of the
+    same kind do not record it."""
+
+    ns: I64
+    request: I64
+    cluster: I64
+    without: int
 
 
 @dataclass(frozen=True)
@@ -145,9 +156,18 @@ class Measured:
         return often, calls_with_more_tokens(spent, cause, self.evidence.costs()(cause), weights[0], weights[1])
 
     def of_calls(self, kind: str, name: str, figure: str) -> Told:
+        """The percentiles of a figure of each model call of a stage (or of the models that a pattern names)."""
+        told = self.call_figure(kind, name, figure)
+        if not len(told.ns):
+            return Told(no_values(self.percentiles), told.without)
+        start_ns, weight = self.table.start_ns[told.request], self.table.weight[told.request]
+        return Told(quantiles(told.ns, self.percentiles, start_ns, weight, told.cluster)[0], told.without)
+
+    def call_figure(self, kind: str, name: str, figure: str) -> CallFigure:
         """A figure of each model call of a stage (or of the models that a pattern names), in the selected requests."""
         if self.evidence.calls is None:
-            return Told(no_values(self.percentiles))
+            none = np.zeros(0, np.int64)
+            return CallFigure(none, none, none, 0)
         calls = self.evidence.calls()
         row = np.full(len(self.evidence.requests), -1, np.int64)
         row[self.rows] = np.arange(len(self.rows))
@@ -156,10 +176,8 @@ class Measured:
         of = calls.of_model(name) if kind == "model" else calls.stage == (stages.index(name) if name in stages else -1)
         values = calls.figure(figure)
         known = np.flatnonzero(of & (request >= 0) & (values >= 0))
-        own, weight = request[known], self.table.weight[request[known]]
-        start_ns = self.table.start_ns[own]
-        found = quantiles(values[known], self.percentiles, start_ns, weight, calls.cluster[known])[0]
-        return Told(found, int(np.count_nonzero(of & (request >= 0))) - len(known))
+        without = int(np.count_nonzero(of & (request >= 0))) - len(known)
+        return CallFigure(values[known], request[known], calls.cluster[known], without)
 
     def has_model(self, name: str) -> bool:
         """Whether any model call of the dataset is of a model that the pattern names."""

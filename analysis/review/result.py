@@ -12,7 +12,7 @@ from overbudget.analysis.review.burn_down import Left, RunsOut
 from overbudget.analysis.review.evidence import DatasetFacts
 from overbudget.analysis.review.first_token import FirstTokenCause
 from overbudget.analysis.review.good_answers import GoodAnswers
-from overbudget.analysis.review.limits import LimitRow
+from overbudget.analysis.review.limits import CallLimitRow, LimitRow
 from overbudget.analysis.review.measure import LostSpans
 from overbudget.analysis.review.parts_over import PartsOver
 from overbudget.analysis.review.rows import TOTAL, CallRow, FirstTokenRow, PercentileRow, StageRow
@@ -221,6 +221,7 @@ class Review:
     runs_out: tuple[RunsOut, ...] = ()
     first_token: tuple[FirstTokenRow, ...] = ()
     calls: tuple[CallRow, ...] = ()
+    call_limits: tuple[CallLimitRow, ...] = ()
     first_token_causes: tuple[FirstTokenCause, ...] = ()
     objective: ErrorBudget | None = None
     deployments: tuple[Deployment, ...] = ()

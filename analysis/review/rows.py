@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from overbudget.analysis.budget.model import CallKind
 from overbudget.analysis.common.effective_size import Independence
 from overbudget.stages.names import FIRST_TOKEN as FIRST_TOKEN
 from overbudget.stages.names import TOTAL as TOTAL
@@ -59,7 +60,7 @@ class CallRow(PercentileRow):
     """The same for one figure of each model call (`call_first_token` or `call_per_output_token`) of a stage, or of the
     models that the pattern `of` names; `n` counts calls, `without` those that do not record it."""
 
-    kind: Literal["stage", "model"] = "stage"
+    kind: CallKind = "stage"
     of: str = ""
     figure: str = ""
     without: int = 0

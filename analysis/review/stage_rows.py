@@ -72,10 +72,7 @@ def call_rows(measured: Measured, budget: Budget) -> tuple[CallRow, ...]:
         for figure, caps in figures.items():
             told = measured.of_calls(kind, name, figure)
             found += [
-                CallRow(
-                    **_told_row(one, told, caps), kind="model" if kind == "model" else "stage", of=name, figure=figure
-                )
-                for one in told.quantiles
+                CallRow(**_told_row(one, told, caps), kind=kind, of=name, figure=figure) for one in told.quantiles
             ]
     return tuple(found)
 

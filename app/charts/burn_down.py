@@ -35,10 +35,11 @@ def burn_down_figure(review: Review, percentile: int) -> go.Figure:
         figure.add_scatter(
             x=[ns / size for _, ns in known], y=[names[place] for place, _ in known], name=name,
             mode="lines+markers+text" if ours else "lines+markers",
-            text=[_label(ns, place) if ours else "" for place, ns in known], textposition=_beside_the_line(known, cap_ns),
+            text=[_label(ns, place) if ours else "" for place, ns in known], textposition=_beside_the_line(known, cap_ns, low),
             textfont={"size": 12, "color": [BUDGET if ns < 0 else LINE for _, ns in known]},
             line={"color": colour, "width": 2.5 if ours else 1.5},
             marker={"size": 8, "color": [BUDGET if ours and ns < 0 else colour for _, ns in known]},
+            cliponaxis=False,
             customdata=[signed(ns) for _, ns in known],
             hovertemplate=f"%{{y}}: %{{customdata}} ({name})<extra></extra>",
         )  # fmt: skip
@@ -52,11 +53,14 @@ def burn_down_figure(review: Review, percentile: int) -> go.Figure:
     return figure
 
 
-def _beside_the_line(known: list[tuple[int, int]], cap_ns: int) -> list[str]:
-    """Labels stand left of their points; above the line where that leaves to the left."""
+def _beside_the_line(known: list[tuple[int, int]], cap_ns: int, low: int) -> list[str]:
+    """Labels stand left of their points, above the line where that leaves to the left; in the left third, where a narrow
+    window would cut them off, right of the points and below the line that comes from there."""
     spent = [ns - after for (_, ns), (_, after) in zip(known, [*known[1:], known[-1]], strict=True)]
-    return ["top left" if one > 0.03 * cap_ns else "middle left" for one in spent]
+    left = ["top left" if one > 0.03 * cap_ns else "middle left" for one in spent]
+    third = low + (cap_ns - low) / 3
+    return ["bottom right" if ns < third else place for place, (_, ns) in zip(left, known, strict=True)]
 
 
 def _label(ns: int, place: int) -> str:
-    return "" if place == 0 else f"{signed(ns)}  "
+    return "" if place == 0 else f" {signed(ns)}  "

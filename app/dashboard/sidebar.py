@@ -138,10 +138,11 @@ def percentile(default: int = 95, least: int = 50) -> int:
     return int(found or default)
 
 
-def one_of(name: str, choices: Sequence[str]) -> str:
-    """The selected view of a page, the first unless another is chosen; kept in the URL."""
+def one_of(name: str, choices: Sequence[str], usual: str | None = None) -> str:
+    """The selected view of a page, the `usual` one (the first) unless another is chosen; kept in the URL."""
+    usual = choices[0] if usual is None else usual
     asked = kept(name)
-    st.session_state[name] = asked if asked in choices else choices[0]
+    st.session_state[name] = asked if asked in choices else usual
     chosen = st.segmented_control(
         name,
         choices,
@@ -151,8 +152,8 @@ def one_of(name: str, choices: Sequence[str]) -> str:
         required=True,
         label_visibility="collapsed",
     )
-    to_url(name, chosen if chosen != choices[0] else None)
-    return str(chosen or choices[0])
+    to_url(name, chosen if chosen != usual else None)
+    return str(chosen or usual)
 
 
 def go(page: str, **choices: str | int | None) -> None:

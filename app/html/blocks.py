@@ -41,7 +41,7 @@ def _table(block: Table) -> str:
     kind = _class("percentiles" if usual in [column.title for column in block.columns] else "")
     more = f'<p class="soft">{escape(block.more)}</p>' if block.more else ""
     return (
-        f'<div class="scroll" tabindex="0"><table{kind}><caption>{escape(block.title)}</caption>'
+        f'<div class="scroll" tabindex="0"><table{kind}><caption><span>{escape(block.title)}</span></caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</div>"
     )
 

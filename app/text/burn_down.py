@@ -11,13 +11,34 @@ from overbudget.app.text.words import percent, stage_name
 
 AGAIN = {1: "", 2: " again", 3: " a third time"}
 SENT = "answer"
+MOST_TABLES = 3
 
 
-def burn_down_blocks(review: Review, percentile: int = MAIN_PERCENTILE) -> list[Block]:
-    """What is left when each stage begins; nothing where there is no cap, or no band."""
+def burn_down_blocks(review: Review) -> list[Block]:
+    """What is left when each stage begins, a table for each cap that is exceeded, or one at p95 where none is; nothing where
+    there is no cap, or no band."""
+    told = told_percentiles(review)
+    shown = over_their_cap(review) or [percentile for percentile in told if percentile == MAIN_PERCENTILE]
+    return [block for percentile in shown for block in _table(review, percentile)]
+
+
+def told_percentiles(review: Review) -> list[int]:
+    """The percentiles with a cap on the whole request of which it is known what is left; p95 even where its cap is borrowed."""
+    capped = {row.percentile for row in review.end_to_end if row.budget_ns is not None}
+    return [p for p in review.percentiles if p in {*capped, MAIN_PERCENTILE} and usual_visits(review, p)]
+
+
+def over_their_cap(review: Review) -> list[int]:
+    """Those at which requests certainly take longer than a cap allows: the highest one for each cap; of many the lowest and
+    the two highest, which is as much as one reads."""
+    told = told_percentiles(review)
+    rows = [row for row in review.end_to_end if row.percentile in told and row.verdict == "over" and not row.failed]
+    found = sorted({row.budget_ns: row.percentile for row in rows}.values())
+    return found if len(found) <= MOST_TABLES else [found[0], *found[1 - MOST_TABLES :]]
+
+
+def _table(review: Review, percentile: int) -> list[Block]:
     rows = usual_visits(review, percentile)
-    if not rows:
-        return []
     cells = [[begins(left), _left(left.left_ns), _left(left.typical_ns)] for left in rows]
     ends = end_of(review, percentile)
     return table(

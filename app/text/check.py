@@ -1,16 +1,19 @@
 """The outcome of a check in plain sentences."""
 
 from overbudget.analysis.common.durations import format_duration
+from overbudget.analysis.review.limits import CallLimitRow, LimitRow
 from overbudget.analysis.review.over import Over, every_row, unjudged
 from overbudget.analysis.review.result import Review
-from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, PercentileRow
+from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL, CallRow, PercentileRow
 from overbudget.app.text.blocks import Block, Points, Sentence
 from overbudget.app.text.first_token import figure_of_calls, late_first_token, what_of
-from overbudget.app.text.limits import exceeded_text
+from overbudget.app.text.limits import exceeded_text, limited
 from overbudget.app.text.notes import warned
 from overbudget.app.text.review import review_blocks
 from overbudget.app.text.why import all_slow, lately
 from overbudget.app.text.words import capital, count, percent, quoted, stage_name
+
+NO_SPAN = "no span says how long it takes"
 
 
 def check_blocks(review: Review, broken: list[Over], whole: bool = False) -> list[Block]:
@@ -22,12 +25,12 @@ def check_blocks(review: Review, broken: list[Over], whole: bool = False) -> lis
 def check_sentences(review: Review, broken: list[Over]) -> list[str]:
     """The outcome of a check: what could not be judged first, then every broken cap, or that none is."""
     unsure = unjudged(review)
-    judged = [row for row in _capped(review) if row.verdict is not None]
-    if not judged and not review.limits:
+    asked = sum(row.verdict is not None for row in _capped(review)) + len(review.limits) + len(review.call_limits)
+    if not asked:
         return ["The budget has no caps, so there is nothing to check."]
     said = warned(review)
     if unsure:
-        said.append(f"NOT JUDGED: {_unsure(unsure, len(judged))} This is not a pass.")
+        said.append(f"NOT JUDGED: {_unsure(unsure, asked)} This is not a pass.")
         if review.all_slow is not None:
             said += all_slow(review.all_slow)
         elif review.parts_over is not None and review.parts_over.over:
@@ -56,22 +59,33 @@ def _capped(review: Review) -> list[PercentileRow]:
     return [row for _, row in every_row(review)]
 
 
-def _unsure(unsure: list[PercentileRow], judged: int) -> str:
+def _unsure(unsure: list[PercentileRow | LimitRow | CallLimitRow], asked: int) -> str:
     """How many caps, and why the first could not be judged."""
     row = unsure[0]
-    what = f"p{row.percentile} of {what_of(row)}"
-    without = getattr(row, "without", 0)
-    if not row.n:
-        why = "nothing records it"
-    elif without and row.n < without:
-        why = f"{row.n:,} of {row.n + without:,} record it"
-    elif row.independence == "unknown":
-        why = f"{count(row.n, 'request')} that are too alike"
-    elif row.needs is not None:
-        why = f"{count(row.n, 'request')}, at least {row.needs:,} are needed"
+    if isinstance(row, LimitRow | CallLimitRow):
+        known = row.calls if isinstance(row, CallLimitRow) else row.requests
+        of_stage = isinstance(row, LimitRow) and row.stage not in (TOTAL, FIRST_TOKEN)
+        why = NO_SPAN if of_stage and not row.without else _recorded(known, row.without)
+        what = f"the limit on {limited(row)}"
     else:
-        why = "no span says how long it takes"
-    return f"{len(unsure)} of {count(judged, 'cap')} could not be judged ({what}: {why})."
+        what, why = f"p{row.percentile} of {what_of(row)}", _unknown(row)
+    return f"{len(unsure)} of {count(asked, 'cap')} could not be judged ({what}: {why})."
+
+
+def _unknown(row: PercentileRow) -> str:
+    each = "call" if isinstance(row, CallRow) else "request"
+    without = getattr(row, "without", 0)
+    if not row.n or row.n < without:
+        return _recorded(row.n, without)
+    if row.independence == "unknown":
+        return f"{count(row.n, each)} that are too alike"
+    if row.needs is not None:
+        return f"{count(row.n, each)}, at least {row.needs:,} are needed"
+    return NO_SPAN
+
+
+def _recorded(n: int, without: int) -> str:
+    return f"{n:,} of {n + without:,} record it" if n else "nothing records it"
 
 
 def _what(entry: Over) -> str:
@@ -87,6 +101,8 @@ def _broken(entry: Over, review: Review) -> str:
     where = f" in {quoted(entry.route)}" if entry.route is not None else ""
     if entry.requests is not None:
         return exceeded_text(what, entry.route, entry.requests, entry.budget_ns, entry.latency_ns)
+    if entry.calls is not None:
+        return exceeded_text(what, None, entry.calls, entry.budget_ns, entry.latency_ns, "call")
     if entry.failed:
         fail = (
             f"{percent(review.failed['share'])} of the requests fail"

@@ -26,7 +26,7 @@ def consistency_blocks(found: Consistency) -> list[Block]:
         *_spreads("Models (latency of whole requests)", found.models),
         *side_by_side_blocks(found.side_by_side),
         *_models(found.models),
-        *_tokens(found.tokens),
+        *token_table(found.tokens),
         *_spreads("Routes", found.routes if len(found.routes) > 1 else ()),
         *_spreads("Hours (UTC)", found.hours if len(found.hours) > 1 else ()),
     ]
@@ -127,7 +127,8 @@ def token_name(one: ModelTokens) -> str:
     return f"{one.model} ({one.provider})" if one.provider else one.model
 
 
-def _tokens(found: Sequence[ModelTokens]) -> list[Block]:
+def token_table(found: Sequence[ModelTokens]) -> list[Block]:
+    """What tokens cost each model in time; nothing where no call records its tokens."""
     title = "What tokens cost in time (95 % intervals; input tokens that are not cached, before the first token)"
     rows = [[quoted(token_name(one))[1:-1], *token_cells(one)] for one in found[:MOST_ROWS]]
     return table(title, ["", *TOKEN_COLUMNS], rows, and_more(len(found) - MOST_ROWS))

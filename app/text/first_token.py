@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.first_token import FirstTokenCause
+from overbudget.analysis.review.limits import CallLimitRow
 from overbudget.analysis.review.result import Review
-from overbudget.analysis.review.rows import CallRow, FirstTokenRow, PercentileRow, StageRow
+from overbudget.analysis.review.rows import FIRST_TOKEN, CallRow, FirstTokenRow, PercentileRow, StageRow
 from overbudget.app.text.words import count, quoted, stage_name
 
 FIGURES = {"call_first_token": "the time to the first token", "call_per_output_token": "the time per output token"}
@@ -16,8 +17,13 @@ def what_of(row: PercentileRow) -> str:
     if isinstance(row, StageRow):
         return stage_name(row.stage)
     if isinstance(row, CallRow):
-        return figure_of_calls(row.figure, row.of, row.kind == "model")
+        return figure_of(row)
     return "the first token" if isinstance(row, FirstTokenRow) else "the whole request"
+
+
+def figure_of(row: CallRow | CallLimitRow) -> str:
+    """The figure of each model call that a row is about."""
+    return figure_of_calls(row.figure, row.of, row.kind == "model")
 
 
 def figure_of_calls(figure: str, of: str, of_model: bool) -> str:
@@ -64,19 +70,23 @@ def token_notes(review: Review) -> list[str]:
 
 
 def _of_requests(review: Review) -> list[str]:
-    row = next((row for row in review.first_token if row.budget_ns is not None), None)
+    limit = next((row for row in review.limits if row.stage == FIRST_TOKEN), None)
+    row = next((row for row in review.first_token if row.budget_ns is not None or limit is not None), None)
     if row is None or not row.without:
         return []
     if not row.n:
         return ["No request records a first token of its answer, so its cap cannot be judged."]
     of = count(row.n + row.without, "request")
-    return [f"First tokens are those of {row.n:,} of {of}; the others record none.{_unjudged(row)}"]
+    return [
+        f"First tokens are those of {row.n:,} of {of}; the others record none.{_unjudged(row, limit is not None and limit.exceeded > 0)}"
+    ]
 
 
 def _of_calls(review: Review) -> list[str]:
     said = []
-    rows = {(row.kind, row.of, row.figure): row for row in review.calls if row.budget_ns is not None}
-    for row in rows.values():
+    broken = {(row.kind, row.of, row.figure) for row in review.call_limits if row.exceeded}
+    rows = {(row.kind, row.of, row.figure): row for row in review.calls}
+    for key, row in rows.items():
         what = what_of(row)
         if not row.n + row.without:
             continue  # no such call: the notes on unmatched names say so
@@ -84,9 +94,12 @@ def _of_calls(review: Review) -> list[str]:
             said.append(f"No call records {what}, so its cap cannot be judged.")
         elif row.without:
             of = count(row.n + row.without, "call")
-            said.append(f"{what[0].upper()}{what[1:]}: {row.n:,} of {of} record it.{_unjudged(row)}")
+            said.append(f"{what[0].upper()}{what[1:]}: {row.n:,} of {of} record it.{_unjudged(row, key in broken)}")
     return said
 
 
-def _unjudged(row: FirstTokenRow | CallRow) -> str:
-    return " Most do not, so no cap is judged." if row.n < row.without else ""
+def _unjudged(row: FirstTokenRow | CallRow, broken: bool = False) -> str:
+    """A limit that one call breaks is broken whatever the others record; percentiles are not known."""
+    if row.n >= row.without:
+        return ""
+    return f" Most do not, so no {'percentile' if broken else 'cap'} is judged."

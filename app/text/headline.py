@@ -8,6 +8,7 @@ from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.result import Review, too_many_lost
 from overbudget.analysis.review.rows import PercentileRow, StageRow
 from overbudget.app.text.first_token import late_first_token, what_of
+from overbudget.app.text.limits import limit_sentences
 from overbudget.app.text.why import all_slow, basis, because, cannot_be_told, largest, lately, overall, unexplained, why
 from overbudget.app.text.words import capital, count, listed, needs, percent, quoted, stage_name
 
@@ -39,7 +40,8 @@ def _answer(review: Review) -> list[str]:
     within = [row for row in review.end_to_end if row.verdict == "within"]
     usual = next((row for row in reversed(known) if row.percentile <= MAIN_PERCENTILE), known[-1])
     row = within[-1] if within else usual
-    return [_total(review, row), _late(review) or _stage_over(review) or _route_over(review) or _calm(review, row)]
+    said = _late(review) or _stage_over(review) or _route_over(review) or _limit_exceeded(review)
+    return [_total(review, row), said or _calm(review, row)]
 
 
 def _failing(review: Review, row: PercentileRow) -> list[str]:
@@ -229,6 +231,12 @@ def _calm(review: Review, row: PercentileRow) -> str:
         return "Every stage is within its cap."
     spare = format_duration((row.budget_ns or 0) - (row.latency_ns or 0))
     return f"It is {spare} below the cap; no stage has a cap of its own."
+
+
+def _limit_exceeded(review: Review) -> str | None:
+    """The first limit that single requests or calls exceed, while every percentile that is known keeps its cap."""
+    said = limit_sentences(review)
+    return f"But {said[0]}" if said else None
 
 
 def _too_few(review: Review) -> list[str]:

@@ -6,9 +6,12 @@ from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.load.load import Bin, Load
 from overbudget.app.text.blocks import Block, Cell, Column, opening, table
 from overbudget.app.text.marks import MARKS
-from overbudget.app.text.words import stage_name
+from overbudget.app.text.words import listed, stage_name
+from overbudget.stages.names import FIRST_TOKEN, TOTAL
 
 MOST_STAGES = 5
+MOST_NAMED = 2  # stages of which the caps are named; of more their number
+WHOLE = {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}
 
 
 def load_blocks(found: Load) -> list[Block]:
@@ -69,7 +72,7 @@ def _goodput(found: Load) -> list[str]:
     if len(known) < 2:
         return []
     best = max(known, key=lambda bin_: bin_.goodput.per_second if bin_.goodput else 0)
-    good = f"Requests that keep every cap{', do not fail and are good' if found.judged else ' and do not fail'}"
+    good = f"Requests {good_requests(found)}"
     if found.goodput_peaks_at is not None:
         peak = next(bin_ for bin_ in known if bin_.low == found.goodput_peaks_at)
         return [
@@ -81,14 +84,27 @@ def _goodput(found: Load) -> list[str]:
     ]
 
 
+def good_requests(found: Load) -> str:
+    """Which requests goodput counts: `that do not fail and keep the p95 caps on the whole request and 3 stages`."""
+    stages = [what for what in found.goodput_caps if what not in WHOLE]
+    named = [word for what, word in WHOLE.items() if what in found.goodput_caps]
+    named += [f"{len(stages)} stages"] if len(stages) > MOST_NAMED else [stage_name(stage) for stage in stages]
+    keep = f"keep the p95 cap{'s' if len(found.goodput_caps) > 1 else ''} on {listed(named)}"
+    return f"that do not fail, are good and {keep}" if found.judged else f"that do not fail and {keep}"
+
+
 def goodput_table(found: Load) -> list[Block]:
-    """Goodput and p95 by requests in flight, for the report; nothing without caps."""
+    """Goodput and p95 by requests in flight, for the report; nothing where the budget caps nothing of a request."""
     rows = [
         [range_text(bin_), f"{bin_.goodput.finished:,}", rate_text(bin_), format_duration(bin_.p95_ns)]
         for bin_ in found.bins
         if bin_.goodput is not None
     ]
-    return table("Goodput: requests a second that keep every cap", ["in flight", "of them", "a second", "p95"], rows)
+    if not rows:
+        return []
+    return table(
+        f"Goodput: requests a second {good_requests(found)}", ["in flight", "of them", "a second", "p95 latency"], rows
+    )
 
 
 def rate_text(bin_: Bin) -> str:

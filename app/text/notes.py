@@ -5,10 +5,9 @@ from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.measure import LostSpans
 from overbudget.analysis.review.result import Review, Waited, much_unattributed
-from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
 from overbudget.app.text.deployments import deployment_sentences
 from overbudget.app.text.first_token import token_notes
-from overbudget.app.text.limits import exceeded_text
+from overbudget.app.text.limits import limit_sentences
 from overbudget.app.text.words import count, listed, needs, quoted
 
 
@@ -26,7 +25,7 @@ def notes(review: Review) -> list[str]:
         *([_waited_text(review, review.waited)] if review.waited else []),
         *(_incomplete_notes(review) if any_request else []),
         *(_certainty_notes(review) if any_request else []),
-        *_limit_notes(review),
+        *limit_sentences(review),
         *_breakdown_notes(review),
         *(token_notes(review) if any_request else []),
         *review.remarks,
@@ -36,15 +35,6 @@ def notes(review: Review) -> list[str]:
             for model in review.unmatched["models"]
         ),
         *(f"The budget names the route {quoted(route)}, which no request has." for route in review.unmatched["routes"]),
-    ]
-
-
-def _limit_notes(review: Review) -> list[str]:
-    names = {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}
-    return [
-        exceeded_text(names.get(row.stage, row.stage), row.route, row.exceeded, row.limit_ns, row.longest_ns)
-        for row in review.limits
-        if row.exceeded
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from overbudget.analysis.budget.model import CallKind
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.result import (
     OTHER_SERVICES,
@@ -93,13 +94,12 @@ def _told_cells(rows: Sequence[FirstTokenRow] | Sequence[StageRow] | Sequence[Ca
 
 def call_lines(review: Review) -> list[Row]:
     """The figures of each model call that the budget caps."""
-    found: dict[tuple[str, str, str], list[CallRow]] = {}
+    found: dict[tuple[CallKind, str, str], list[CallRow]] = {}
     for row in review.calls:
         found.setdefault((row.kind, row.of, row.figure), []).append(row)
-    return [
-        Row(f"{of if kind == 'stage' else quoted(of)}: {CALL_WORDS[figure]}", caps_text(rows), _told_cells(rows))
-        for (kind, of, figure), rows in found.items()
-    ]
+    limit = {(row.kind, row.of, row.figure): row.limit_ns for row in review.call_limits}
+    names = {key: f"{key[1] if key[0] == 'stage' else quoted(key[1])[1:-1]}: {CALL_WORDS[key[2]]}" for key in found}
+    return [Row(names[key], caps_text(rows, limit.get(key)), _told_cells(rows)) for key, rows in found.items()]
 
 
 def breakdown_rows(review: Review) -> list[Row]:

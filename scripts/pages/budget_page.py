@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from scripts.pages.budget_schema import PERCENTILE, Schema, schema
+from scripts.pages.budget_schema import DURATION, PERCENTILE, Schema, schema
 
 HEAD = """# The budget file
 
@@ -35,8 +35,8 @@ p95 = "900ms"
 
 [stages.inference]
 p95 = "1s"
-call_first_token = { p95 = "400ms" }       # of each model call, its queue included
-call_per_output_token = { p95 = "25ms" }   # of each token that a call writes after the first
+call_first_token = { p95 = "400ms", max = "2s" }   # of each model call, its queue included
+call_per_output_token = { p95 = "25ms" }           # of each token that a call writes after the first
 
 [stages."inference.writing"]  # a part of a stage, per request like a stage: first_token, writing, prefill or decode
 p95 = "700ms"
@@ -60,6 +60,7 @@ stages.retrieval.p95 = "300ms"
 
 - Write durations in quotes: `400ms`, `2s`, `1.5s`, `250us`, `1m30s`; the longest is 30 days.
 - The cap at a percentile is the one given for it, else the one given for the next higher percentile.
+- `max` is a limit: no request may exceed it, or no call where it is one of single model calls. One that does is enough to be over.
 - A route has its own caps if it sets any, separately for the whole request, its first token and each stage; else the general
   ones. Caps of single model calls hold for all routes.
 - Names with a dot are those of parts of stages, and are quoted: `[stages."inference.first_token"]`.
@@ -119,6 +120,8 @@ def _key(path: str, found: Schema) -> Iterator[tuple[str, str, str]]:
 def _form(found: Schema) -> str:
     if "enum" in found:
         return ", ".join(found["enum"])
+    if found.get("pattern") == DURATION["pattern"]:
+        return "duration"
     if "type" in found:
         return {"string": "text", "boolean": "true or false"}.get(found["type"], found["type"])
     return "text, number or boolean, or a list of them"

@@ -61,14 +61,14 @@ FIRST_TOKEN_MEANS = "Caps for the first token of the request's answer, from the 
 NAMES_OF_STAGES = "^[^.]*$"  # names with a dot are those of parts
 
 
-def caps(what: str) -> Schema:
-    """A table of caps by percentile."""
+def caps(what: str, each: str = "request") -> Schema:
+    """A table of caps by percentile, and the limit that no request (or call) may exceed."""
     return {
         "type": "object",
         "description": what,
         "properties": {
             **{p: {**DURATION, "description": f"Longest time at {p}"} for p in SUGGESTED},
-            "max": {**DURATION, "description": "No request may take longer"},
+            "max": {**DURATION, "description": f"No {each} may take longer"},
         },
         "patternProperties": {PERCENTILE: DURATION},
         "additionalProperties": False,
@@ -138,7 +138,7 @@ def parts() -> dict[str, Schema]:
 
 def call_caps() -> dict[str, Schema]:
     """The caps of each model call."""
-    return {figure: caps(CALL_MEANS[figure]) for figure in CALL_FIGURES}
+    return {figure: caps(CALL_MEANS[figure], "call") for figure in CALL_FIGURES}
 
 
 def _no_unknown_parts() -> Schema:

@@ -13,8 +13,9 @@ from overbudget.app.server.workspace import SAMPLES
 from overbudget.ingest.pipeline import ingest
 
 ROUTES = """
-first_token.p95 = "100ms"
-models."*".call_first_token.p95 = "100ms"
+first_token = { p95 = "100ms", max = "150ms" }
+models."*".call_first_token = { p95 = "100ms", max = "150ms" }
+models.unknown.call_per_output_token.max = "1s"
 stages.inference.call_per_output_token.p95 = "1ms"
 objective.within = 0.99
 [routes."POST /chat"]
@@ -59,7 +60,7 @@ def read_answers(folder: Path) -> Answers:
     (folder / "lost.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": _with_an_orphan()}]}]}))
     ingest([folder / "lost.json"], lost)
     half, halves = folder / "half.toml", folder / "halves.duckdb"
-    half.write_text('[budget]\np95 = "700ms"\n')
+    half.write_text('[budget]\np95 = "700ms"\n[first_token]\nmax = "1s"\n')  # which no request here records
     (folder / "halves.json").write_text(json.dumps({"resourceSpans": _of_two_versions(_in_two_halves())}))
     ingest([folder / "halves.json"], halves)
     asked = folder / "asked.duckdb"

@@ -59,6 +59,22 @@ def test_the_review_opens_on_a_sample_and_names_its_culprit(workspace: Path, mon
     assert "SELECT docs" in html(app)
 
 
+def test_what_is_left_along_the_way_is_shown_at_p95_or_at_the_percentile_that_is_chosen(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = page(workspace, monkeypatch, dataset="sample-slow_database_tenant")
+    assert "What is left of the 1.80 s" in html(app)
+    assert "blue: around p95" in html(app)
+    (choice,) = [one for one in app.get("button_group") if one.key == "left at"]
+    assert choice.options == ["p50", "p75", "p90", "p95", "p99"]
+    choice.set_value("p50").run()
+    assert not app.exception
+    assert "What is left of the 1.30 s" in html(app)
+    assert "blue: around p50" in html(app)
+    shared = page(workspace, monkeypatch, dataset="sample-slow_database_tenant", **{"left at": "p75"})
+    assert "blue: around p75" in html(shared)
+
+
 def test_the_dataset_in_the_url_is_the_one_shown(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page(workspace, monkeypatch, dataset="sample-healthy")
     assert not app.exception

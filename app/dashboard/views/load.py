@@ -8,6 +8,7 @@ from overbudget.app.charts.spread import spread_figure
 from overbudget.app.charts.under_load import goodput_figure, stages_under_load_figure, under_load_figure
 from overbudget.app.dashboard import blocks, cache, sidebar, spreads
 from overbudget.app.text.consistency import sentences as consistency_sentences
+from overbudget.app.text.load import good_requests
 from overbudget.app.text.load import sentences as load_sentences
 
 view = sidebar.view()
@@ -29,7 +30,7 @@ with right:
     blocks.chart(figure, "stages under load", "Mean stage times against load")
     blocks.stage_key(part["stage"] for one in bins for part in one.stages if part["mean_ns"])
 if any(one.goodput for one in found.bins):
-    blocks.caption("Goodput: requests a second that keep every cap, do not fail, and are good where that is recorded")
+    blocks.caption(f"Goodput: requests a second {good_requests(found)}")
     blocks.chart(
         goodput_figure(found.bins, "other requests in flight"), "goodput", "Good answers a second against load"
     )

@@ -59,10 +59,7 @@ def test_the_promised_example_is_read_as_it_is_meant() -> None:
 
 def test_every_key_is_optional() -> None:
     budget = parse_budget("")
-    assert not budget.has_caps()
-    assert parse_budget('[budget]\np95 = "1s"').has_caps()
-    assert parse_budget('[stages.tools]\np95 = "1s"').has_caps()
-    assert not parse_budget('[routes."GET /".stages.tools]\np95 = "1s"').has_caps()
+    assert budget.capped() == ()
     assert budget.rules == ()
     assert budget.good is None
     assert parse_budget("[stages.inference]").stage_caps("inference") == {}
@@ -382,10 +379,22 @@ def test_parts_first_tokens_and_single_calls_have_caps_of_their_own() -> None:
     assert budget.remarks == ()
 
 
-def test_a_first_token_or_a_call_alone_is_a_cap() -> None:
-    assert parse_budget('[first_token]\np95 = "1s"').has_caps()
-    assert parse_budget('[models.x]\ncall_first_token.p95 = "1s"').has_caps()
-    assert not parse_budget("[models.x]\n[first_token]").has_caps()
+def test_what_is_capped_of_requests_leaves_out_calls_and_other_caps_of_single_routes() -> None:
+    assert parse_budget('[budget]\np95 = "1s"\n[stages.tools]\nmax = "1s"\n[stages.queue]').capped() == (
+        "total",
+        "tools",
+    )
+    assert parse_budget('[first_token]\np95 = "1s"\n[stages."inference.writing"]\np95 = "1s"').capped() == (
+        "first_token",
+        "inference.writing",
+    )
+    assert parse_budget('[routes."GET /".stages.tools]\np95 = "1s"').capped() == ()
+    assert (
+        parse_budget(
+            '[models.x]\ncall_first_token.p95 = "1s"\n[stages.inference.call_first_token]\nmax = "1s"'
+        ).capped()
+        == ()
+    )
 
 
 def test_a_part_is_inside_its_stage_so_sums_leave_it_out() -> None:

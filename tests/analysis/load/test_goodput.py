@@ -11,10 +11,11 @@ from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.load.goodput import Activity, Goodput, goodput_of, kept_all, peak_of
 from overbudget.analysis.load.load import Load, load
 from overbudget.analysis.requests.read import read_requests
+from overbudget.app.text.load import goodput_table, sentences
 from overbudget.stages.waits_for_person import Waits
 from overbudget.store.dataset import open_dataset
 from tests.analysis.load.test_load import service
-from tests.dataset_builder import MS, DatasetBuilder, S, Work
+from tests.dataset_builder import FIRST_START_NS, MS, DatasetBuilder, S, Work
 
 
 def activity(*times: tuple[int, int], waits: tuple[tuple[int, int, int], ...] = ()) -> Activity:
@@ -112,9 +113,55 @@ def test_where_there_is_room_for_all_it_grows_with_the_load(tmp_path: Path) -> N
     assert known[-1] > 2 * known[0]
 
 
-def test_without_caps_there_is_none(tmp_path: Path) -> None:
-    for budget in (None, "[good]\nscore = { at_least = 0.5 }"):
-        assert all(bin_.goodput is None for bin_ in loaded(tmp_path, service(2, None, 40), budget).bins)
+CALLS_ALONE = "[stages.inference]\ncall_first_token.p95 = '1ms'\n[models.'*']\ncall_per_output_token.max = '1ms'"
+
+
+@pytest.mark.parametrize("budget", [None, "[good]\nscore = { at_least = 0.5 }", CALLS_ALONE])
+def test_without_caps_of_requests_there_is_none(tmp_path: Path, budget: str | None) -> None:
+    found = loaded(tmp_path, service(2, None, 40), budget)
+    assert all(bin_.goodput is None for bin_ in found.bins)
+    assert found.goodput_caps == ()
+    assert goodput_table(found) == []
+    assert not any("keep" in said for said in sentences(found))
+
+
+@pytest.mark.parametrize(
+    ("budget", "caps", "said"),
+    [
+        ("[budget]\np95 = '1.5s'", ("total",), "the p95 cap on the whole request"),
+        ("[stages.inference]\np95 = '1.5s'", ("inference",), "the p95 cap on inference"),
+        (
+            "[budget]\np95 = '1.5s'\n[first_token]\np95 = '1s'\n[stages.queue]\np95 = '1s'\n[stages.inference]\ncall_first_token.p95 = '1s'",
+            ("total", "first_token", "queue"),
+            "the p95 caps on the whole request, the first token and queue",
+        ),
+        (
+            "".join(f"[stages.{stage}]\np95 = '1.5s'\n" for stage in ("queue", "tools", "inference")),
+            ("queue", "tools", "inference"),
+            "the p95 caps on 3 stages",
+        ),
+        ("[routes.'POST /chat']\np95 = '1.5s'", ("total",), "the p95 cap on the whole request"),
+    ],
+)
+def test_the_sentence_and_the_table_say_which_caps_are_kept(
+    tmp_path: Path, budget: str, caps: tuple[str, ...], said: str
+) -> None:
+    found = loaded(tmp_path, service(2, None), budget)
+    assert found.goodput_caps == caps
+    assert sentences(found)[-1].startswith(f"Requests that do not fail and keep {said} come at ")
+    (shown,) = goodput_table(found)
+    assert shown.title == f"Goodput: requests a second that do not fail and keep {said}"
+
+
+def test_where_answers_are_judged_it_speaks_of_good_ones(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for number in range(80):
+        start_ns = FIRST_START_NS + (number // 2) * S
+        builder.request(Work("tools", 100 * MS), start_ns=start_ns + number % 2, good=True, score=0.9)
+    found = loaded(tmp_path, builder, "[budget]\np95 = '1s'")
+    assert sentences(found)[-1].startswith(
+        "Requests that do not fail, are good and keep the p95 cap on the whole request come at "
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +178,7 @@ def test_without_caps_there_is_none(tmp_path: Path) -> None:
         ({}, "[budget]\np95 = '1s'\n[routes.'POST /chat']\np95 = '100ms'", False),
     ],
 )
-def test_it_counts_what_kept_every_cap_did_not_fail_and_is_good(
+def test_it_counts_what_kept_its_caps_did_not_fail_and_is_good(
     tmp_path: Path, said: dict[str, object], budget: str, counts: bool
 ) -> None:
     builder = DatasetBuilder()

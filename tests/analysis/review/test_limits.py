@@ -6,10 +6,12 @@ import pytest
 
 from overbudget.analysis.budget.file import parse_budget
 from overbudget.analysis.compare.compare import deciding_percentiles
+from overbudget.analysis.requests.table import Filters
 from overbudget.analysis.review.over import over
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.review import review
 from overbudget.app.text.check import check_sentences
+from overbudget.app.text.notes import notes
 from overbudget.app.text.tables import percentile_rows
 from overbudget.stages.name_template import template
 from overbudget.store.dataset import open_dataset
@@ -89,3 +91,60 @@ def test_limits_are_not_added_up_and_decide_no_comparison() -> None:
     budget = parse_budget("[budget]\nmax = '1s'\n[stages.retrieval]\nmax = '900ms'\n[stages.inference]\nmax = '900ms'")
     assert budget.remarks == ()
     assert deciding_percentiles(budget) == (50, 95)
+
+
+def told(found: Review) -> list[tuple[str, int, int, int | None, str]]:
+    return [(row.stage, row.requests, row.without, row.longest_ns, row.verdict) for row in found.limits]
+
+
+def test_a_limit_on_what_nothing_records_is_no_pass(tmp_path: Path) -> None:
+    budget = "[first_token]\nmax = '1s'\n[stages.tools]\nmax = '1s'\n[stages.inference]\nmax = '1s'\n[stages.retrieval]\nmax = '1s'"
+    found = reviewed(tmp_path, budget, 10, 20)
+    assert told(found) == [
+        ("first_token", 0, 2, None, "unknown"),
+        ("tools", 0, 0, None, "unknown"),
+        ("inference", 0, 0, None, "unknown"),
+        ("retrieval", 2, 0, 20 * MS, "within"),
+    ]
+    said = check_sentences(found, over(found))
+    assert said == [
+        "NOT JUDGED: 3 of 4 caps could not be judged (the limit on the first token: nothing records it). This is not a pass.",
+        "No cap is known to be broken.",
+    ]
+    assert "No request records a first token of its answer, so its cap cannot be judged." in notes(found)
+    assert "No span is classified as tools, so its cap cannot be judged." in notes(found)
+
+
+def test_a_limit_on_a_stage_that_no_span_shows_says_so(tmp_path: Path) -> None:
+    found = reviewed(tmp_path, "[stages.tools]\nmax = '1s'", 10)
+    assert "(the limit on tools: no span says how long it takes)" in check_sentences(found, over(found))[0]
+
+
+def test_where_most_requests_record_no_first_token_only_a_broken_limit_on_it_is_judged(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    for ttft_ns in (30 * MS, None, None):
+        builder.request(Work("inference", 100 * MS), ttft_ns=ttft_ns)
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    kept, broken = (review(connection, parse_budget(f"[first_token]\nmax = '{ms}ms'")) for ms in (30, 29))
+    assert told(kept) == [("first_token", 1, 2, 30 * MS, "unknown")]
+    assert told(broken) == [("first_token", 1, 2, 30 * MS, "over")]
+    assert "(the limit on the first token: 1 of 3 record it)" in check_sentences(kept, [])[0]
+
+
+def test_a_limit_on_a_stage_that_only_other_requests_have_is_kept(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    builder.request(Work("retrieval", 10 * MS), route="A")
+    builder.request(Work("tools", 10 * MS), route="B")
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    found = review(connection, parse_budget("[stages.tools]\nmax = '1ms'"), Filters(route="A"))
+    assert told(found) == [("tools", 0, 0, None, "within")]
+    assert check_sentences(found, over(found)) == ["Every cap is met."]
+
+
+def test_a_limit_is_not_judged_where_no_request_is_left(tmp_path: Path) -> None:
+    builder = DatasetBuilder()
+    builder.request(Work("retrieval", 10 * MS), route="A")
+    connection = open_dataset(builder.write(tmp_path / "d.duckdb"))
+    found = review(connection, parse_budget("[budget]\nmax = '1s'"), Filters(route="B"))
+    assert told(found) == [("total", 0, 0, None, "unknown")]
+    assert check_sentences(found, over(found))[0].startswith("NOT JUDGED: 1 of 1 cap could not be judged")

@@ -55,6 +55,49 @@ def test_it_holds_review_tail_advice_load_and_three_waterfalls(slow: str) -> Non
     assert len(slow) < 6_000_000
 
 
+@pytest.fixture(scope="module")
+def streamed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("report") / "streamed.duckdb"
+    ingest([SAMPLES / "streamed_answers.otlp.jsonl.gz"], path)
+    return report(path, parse_budget((SAMPLES / "streamed_answers.budget.toml").read_text()))
+
+
+def table_of(text: str, title: str) -> str:
+    """The table whose caption begins with `title`."""
+    (found,) = re.findall(rf"<table[^>]*><caption><span>{re.escape(title)}.*?</table>", text, re.DOTALL)
+    return str(found)
+
+
+def test_it_has_what_tokens_cost_each_model(streamed: str) -> None:
+    tokens = table_of(streamed, "What tokens cost in time")
+    assert "1,000 input tokens" in tokens
+    assert "steady-8b" in tokens
+
+
+def test_it_has_what_is_left_along_the_way_for_each_cap_that_is_exceeded(streamed: str) -> None:
+    assert "around p95" in table_of(streamed, "What is left of the 1.80 s")
+    assert "around p99" in table_of(streamed, "What is left of the 2.30 s")
+    assert "What is left of the 1.30 s" not in streamed
+
+
+def test_it_has_limits_that_would_keep_the_total_where_that_is_exceeded(slow: str) -> None:
+    assert "<h2>Limits for each stage</h2>" in slow
+    assert "1.80 s at p95 is kept when every stage is held to" in slow
+    assert "retrieval" in table_of(slow, "Limits on what a stage takes of any request")
+
+
+def test_it_has_no_limits_where_nothing_need_be_cut_or_no_stage_can_be(tmp_path: Path) -> None:
+    for name, stage, budget in (
+        ("kept", "tools", "[budget]\np95 = '2s'"),
+        ("no_total", "tools", "[stages.tools]\np95 = '1ms'"),
+        ("no_stage", None, "[budget]\np95 = '1ms'"),
+    ):
+        builder = DatasetBuilder()
+        for number in range(60):
+            builder.request(Work(stage, (50 + number * 7 % 40) * MS, "work"))
+        assert "<h2>Limits" not in report(builder.write(tmp_path / f"{name}.duckdb"), parse_budget(budget))
+
+
 def test_a_narrow_window_shows_p95_first_and_no_caps(slow: str) -> None:
     heads = [about.get("class") for tag, about in tags(slow.split("</table>")[0]) if tag == "th"]
     assert heads == ["left", "soft", None, None, None, "first", None]

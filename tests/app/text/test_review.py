@@ -362,7 +362,7 @@ def test_the_json_says_what_the_review_does_and_nothing_that_is_not_json(slow: R
     checked = json.loads(check_json(found, over(found)))
     assert checked["over"][0] == {
         "stage": "total", "percentile": 95, "route": None,
-        "latency_ns": found.row(95).latency_ns, "budget_ns": S, "failed": False, "figure": None, "model": None, "requests": None,
+        "latency_ns": found.row(95).latency_ns, "budget_ns": S, "failed": False, "figure": None, "model": None, "requests": None, "calls": None,
     }  # fmt: skip
 
 
