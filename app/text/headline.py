@@ -6,7 +6,7 @@ from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.common.effective_size import LEAST
 from overbudget.analysis.review.result import Review, too_many_lost
-from overbudget.analysis.review.rows import PercentileRow, StageRow
+from overbudget.analysis.review.rows import TOTAL, PercentileRow, StageRow
 from overbudget.app.text.first_token import late_first_token, what_of
 from overbudget.app.text.limits import limit_sentences
 from overbudget.app.text.why import all_slow, basis, because, cannot_be_told, largest, lately, overall, unexplained, why
@@ -136,6 +136,12 @@ def _total(review: Review, row: PercentileRow) -> str:
         return (
             f"{name} is {format_duration(latency)} against a cap of {format_duration(cap)}, which could not be judged."
         )
+    limit = next((one for one in review.limits if one.stage == TOTAL and one.verdict == "within"), None)
+    if limit is not None:
+        longest = format_duration(limit.longest_ns)
+        return f"{name} is {format_duration(latency)}; the longest takes {longest}, within the limit of {format_duration(limit.limit_ns)}."
+    if any(one.stage == TOTAL for one in review.limits):
+        return f"{name} is {format_duration(latency)}; the budget has a limit for the whole request, and no cap at a percentile."
     return f"{name} is {format_duration(latency)}; the budget has no cap for the whole request."
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from overbudget.analysis.budget.file import parse_budget
@@ -11,6 +12,7 @@ from overbudget.analysis.review.over import over
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.review import review
 from overbudget.app.text.check import check_sentences
+from overbudget.app.text.headline import headline
 from overbudget.app.text.notes import notes
 from overbudget.app.text.tables import percentile_rows
 from overbudget.stages.name_template import template
@@ -68,6 +70,20 @@ def test_few_requests_are_judged_too_because_a_limit_needs_no_interval(tmp_path:
     assert check_sentences(found, over(found))[-1].startswith(
         "1 request exceeds the limit of 140 ms on the whole request"
     )
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ("max = '194ms'", "the longest takes 194 ms, within the limit of 194 ms."),
+        ("max = '193ms'", "the budget has a limit for the whole request, and no cap at a percentile."),
+        ("", "the budget has no cap for the whole request."),
+    ],
+)
+def test_a_budget_with_a_limit_alone_is_not_said_to_cap_nothing(tmp_path: Path, budget: str, said: str) -> None:
+    times = np.random.default_rng(5).permutation(range(5, 95)).tolist()
+    found = reviewed(tmp_path, f"[budget]\n{budget}", *times)
+    assert headline(found)[0].endswith(f"; {said}")
 
 
 def test_it_is_judged_by_requests_and_not_by_percentiles(tmp_path: Path) -> None:
