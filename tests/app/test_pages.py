@@ -359,7 +359,7 @@ def test_what_an_answer_lacks_is_said(workspace: Path, monkeypatch: pytest.Monke
     [
         ("SELEC 1", "The query failed"),
         ("SELECT * FROM read_csv('/etc/passwd')", "The query failed"),
-        ("DROP TABLE requests", "The query failed"),
+        ("DROP TABLE requests", "Only questions can be asked"),
     ],
 )
 def test_sql_that_is_wrong_or_not_allowed_is_refused_in_words(

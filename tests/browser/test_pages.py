@@ -164,7 +164,7 @@ def test_sql_answers_and_refuses_in_words(page: Page) -> None:
     assert "SELECT" in page.locator(".ob-editor pre .word").all_inner_texts()
     query.fill("COPY requests TO '/tmp/stolen.csv'")
     query.press("Control+Enter")
-    page.get_by_text("The query failed").wait_for(timeout=WAIT)
+    page.get_by_text("Only questions can be asked").wait_for(timeout=WAIT)
     assert not Path("/tmp/stolen.csv").exists()
 
 
