@@ -41,7 +41,7 @@ run: port $(VENV)/.runtime ## Serve the dashboard on http://localhost:8501 with 
 browser: $(VENV)/.dev
 	@$(BIN)/python scripts/get_browser.py
 
-PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder
 
 test: $(VENV)/.dev browser ## Run the tests, those in a real browser included; ARGS="-k path" selects some
 	$(PYTEST) -m "not faults" $(ARGS)

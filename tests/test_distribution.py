@@ -19,7 +19,6 @@ ROOT = Path(__file__).parent.parent
 SAMPLE = "slow_database_tenant"
 LARGEST = 6_000_000  # bytes; samples are most of it
 BUILT_FROM = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
-pytestmark = pytest.mark.xdist_group("distribution")  # the wheel is built once
 
 # What `import` refuses where a core of overbudget is all that is installed.
 CORE_ONLY = """

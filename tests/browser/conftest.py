@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, sync_playwright
 
+from overbudget.app.server.workspace import samples
+from overbudget.ingest.pipeline import ingest
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +46,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("workspace")) as url:
+    """One with every sample, made here: a server makes them one by one, each in a process of its own."""
+    workspace = tmp_path_factory.mktemp("workspace")
+    for sample in samples():
+        ingest([sample.dump], workspace / f"sample-{sample.name}.duckdb")
+    with served(workspace) as url:
         yield url
 
 

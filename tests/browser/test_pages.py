@@ -18,20 +18,6 @@ WAIT = 60_000
 SERIOUS = ("serious", "critical")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def every_sample_is_there(browser: Browser, server: str) -> None:
-    """The first sample is there when the server answers; the others are made meanwhile."""
-    page = browser.new_page()
-    page.goto(f"{server}/datasets")
-    for _ in range(60):
-        page.get_by_text("In this workspace").wait_for(timeout=WAIT)
-        page.wait_for_timeout(500)
-        if page.get_by_text("Samples still being made").count() == 0:
-            break
-        page.reload()
-    page.close()
-
-
 @pytest.fixture
 def friend(browser: Browser, server: str) -> Iterator[Page]:
     """Another person in another browser."""
