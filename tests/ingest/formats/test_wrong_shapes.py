@@ -1,7 +1,6 @@
 """A wrong value at any place of a document of any dialect costs what it spoils: what stands beside it is read."""
 
 import base64
-import copy
 import json
 from typing import Any
 
@@ -14,6 +13,8 @@ from overbudget.ingest.formats.json.rows import columns_of
 from overbudget.ingest.formats.kernel_reader import batch_of_columns
 from overbudget.ingest.report import FileReport
 from overbudget.ingest.warnings import WARNINGS
+from scripts.torture.records import changed
+from scripts.torture.shapes import places
 
 T = 1_764_000_000_000_000
 
@@ -80,20 +81,6 @@ DIALECTS = json.loads(json.dumps(DIALECTS))  # nothing in it is anything else in
 SECOND = f"{2:016x}"
 BESIDE = f"{0xAA:016x}"
 OTHER = json.dumps({"resourceSpans": [resource_spans(0xAA)]})
-
-
-def places(value: Any) -> list[tuple[Any, ...]]:
-    """The path to every value within a document."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [(step, *rest) for step, one in inner for rest in [(), *places(one)]]
-
-
-def changed(document: Any, place: tuple[Any, ...], value: Any) -> Any:
-    whole = inside = copy.deepcopy(document)
-    for step in place[:-1]:
-        inside = inside[step]
-    inside[place[-1]] = value
-    return whole
 
 
 def read(*documents: Any) -> tuple[list[str], FileReport]:
