@@ -27,15 +27,14 @@ TIMED_PARTS = (".first_token", ".writing")  # known for every span of a call; ot
 class Nodes:
     """The spans of the requests in `table`: `request` is each node's row of the table, -1 for none."""
 
-    owner: duckdb.DuckDBPyConnection
     replay_input: ReplayInput
     request: I32
     table: RequestTable
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """A cursor for one question: visitors share this object, and two may ask at once."""
-        return self.owner.cursor()
+        """A cursor for one question."""
+        return self.replay_input.connection
 
 
 def change_of(changes: Sequence[Change], nodes: Nodes) -> NodeChanges:

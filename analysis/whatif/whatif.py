@@ -126,7 +126,7 @@ class Workbench:
         self.table, of = replay_input.requests.select(filters, whole_entries=True), replay_input.request_of
         row = row_of(self.table.request_no, of) if len(self.table) else np.full(len(of), -1, np.int32)
         row = np.where(of >= 0, row, -1).astype(np.int32)
-        self.nodes = Nodes(connection, replay_input, row, self.table)
+        self.nodes = Nodes(replay_input, row, self.table)
         entries = np.flatnonzero((row >= 0) & (replay_input.shape.parent < 0))
         self._entry = np.empty(len(self.table), np.int64)
         self._entry[row[entries]] = entries
