@@ -15,6 +15,7 @@ from overbudget.analysis.review.heatmap import Grid, in_cell
 from overbudget.analysis.review.result import Review
 from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
 from overbudget.app.dashboard.sidebar import go, kept, to_url
+from overbudget.app.text.words import WHOLE
 
 KEY = "cell"
 Rows = npt.NDArray[np.intp]
@@ -66,8 +67,7 @@ def _around(review: Review, table: RequestTable, asked: str) -> tuple[str, Rows]
         str, review.percentiles
     ):
         return None
-    whole = {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}.get(stage, stage)
-    return f"Requests around p{percentile} of {whole}", around(table, int(percentile), stage)
+    return f"Requests around p{percentile} of {WHOLE.get(stage, stage)}", around(table, int(percentile), stage)
 
 
 def _about(table: RequestTable, asked: str) -> tuple[str, Rows] | None:

@@ -4,7 +4,7 @@ from html import escape
 
 import duckdb
 
-from overbudget.analysis.advice.advice import advise
+from overbudget.analysis.advice.advice import proposals, weigh
 from overbudget.analysis.allocate.allocate import allocate
 from overbudget.analysis.budget.caps import MAIN_PERCENTILE
 from overbudget.analysis.budget.model import Budget
@@ -65,14 +65,15 @@ def review_html(
 ) -> str:
     """The whole report of a dataset called `name`: review, tail, advice, limits, load and spread, three waterfalls."""
     first, *others = [*headline(review), *also(review), *warned(review)]
+    bench = Workbench(connection, budget, filters)
     parts = [
         f"<h1>{prose(first)}</h1>",
         *(f"<p>{prose(sentence)}</p>" for sentence in others),
         f'<p class="soft">{escape(name)}: {escape(facts_text(review))}</p>',
         *_review(review),
         *_tail(connection, budget, filters),
-        *_advice(connection, name, budget, filters),
-        *_limits(connection, review, budget, filters),
+        *_advice(bench, name, budget, filters),
+        *_limits(bench, review),
         *_behaviour(connection, budget, filters),
         *_unclassified(connection, budget),
         *_waterfalls(connection, budget, filters),
@@ -111,20 +112,19 @@ def _tail(connection: duckdb.DuckDBPyConnection, budget: Budget | None, filters:
     return ["<h2>The tail</h2>", html(blocks)]
 
 
-def _advice(connection: duckdb.DuckDBPyConnection, name: str, budget: Budget | None, filters: Filters) -> list[str]:
-    return ["<h2>What to do</h2>", html(advice_blocks(advise(connection, f"{name}.duckdb", budget, filters)))]
+def _advice(bench: Workbench, name: str, budget: Budget | None, filters: Filters) -> list[str]:
+    advice = weigh(bench, proposals(bench), f"{name}.duckdb", budget, filters)
+    return ["<h2>What to do</h2>", html(advice_blocks(advice))]
 
 
-def _limits(
-    connection: duckdb.DuckDBPyConnection, review: Review, budget: Budget | None, filters: Filters
-) -> list[str]:
+def _limits(bench: Workbench, review: Review) -> list[str]:
     """Limits for every stage that would keep the whole request within its cap, where it certainly exceeds it; nothing where
     no stage can be limited."""
     row = next((one for one in review.end_to_end if one.percentile == MAIN_PERCENTILE), None)
     if row is None or row.verdict != "over" or row.failed or row.budget_ns is None:
         return []
     try:
-        found = allocate(Workbench(connection, budget, filters), MAIN_PERCENTILE, row.budget_ns)
+        found = allocate(bench, MAIN_PERCENTILE, row.budget_ns)
     except OverbudgetError:
         return []
     return ["<h2>Limits for each stage</h2>", html(allocation_blocks(found))]

@@ -3,9 +3,8 @@
 from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.review.limits import CallLimitRow, LimitRow
 from overbudget.analysis.review.result import Review
-from overbudget.analysis.review.rows import FIRST_TOKEN, TOTAL
 from overbudget.app.text.first_token import figure_of
-from overbudget.app.text.words import count, quoted, stage_name
+from overbudget.app.text.words import WHOLE, count, quoted, stage_name
 
 
 def limit_sentences(review: Review) -> list[str]:
@@ -27,7 +26,7 @@ def limited(row: LimitRow | CallLimitRow) -> str:
     """What a limit is on, within a sentence."""
     if isinstance(row, CallLimitRow):
         return figure_of(row)
-    return {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}.get(row.stage, stage_name(row.stage))
+    return WHOLE.get(row.stage, stage_name(row.stage))
 
 
 def exceeded_text(

@@ -6,12 +6,10 @@ from overbudget.analysis.common.durations import format_duration
 from overbudget.analysis.load.load import Bin, Load
 from overbudget.app.text.blocks import Block, Cell, Column, opening, table
 from overbudget.app.text.marks import MARKS
-from overbudget.app.text.words import listed, stage_name
-from overbudget.stages.names import FIRST_TOKEN, TOTAL
+from overbudget.app.text.words import WHOLE, listed, stage_name
 
 MOST_STAGES = 5
 MOST_NAMED = 2  # stages of which the caps are named; of more their number
-WHOLE = {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}
 
 
 def load_blocks(found: Load) -> list[Block]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from overbudget.stages.names import UNATTRIBUTED, part_of
+from overbudget.stages.names import FIRST_TOKEN, TOTAL, UNATTRIBUTED, part_of
 
 if TYPE_CHECKING:
     from overbudget.analysis.review.result import CauseOperation
@@ -48,6 +48,9 @@ def listed(words: list[str]) -> str:
 
 def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+WHOLE = {TOTAL: "the whole request", FIRST_TOKEN: "the first token"}  # within a sentence: what is no stage
 
 
 def stage_name(stage: str) -> str:
